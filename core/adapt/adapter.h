@@ -1,0 +1,35 @@
+#pragma once
+// An adapter is a trainable update that hangs on one nn::Linear. With W (out x in) the linear's weight,
+//   y = x W^T + b + [adapter] x D^T,      D = delta(): the ONE effective update.
+// The forward pass adds D, every pruning score reads D, export merges D. No other place knows the formula.
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "core/nn/parameter.h"
+
+namespace filigree::adapt {
+
+class Adapter {
+ public:
+  virtual ~Adapter() = default;
+
+  /// y + x D^T. x: [T, in] in the compute type, y: [T, out] the base linear's output (may be overwritten).
+  virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const = 0;
+
+  /// D, fp32 [out, in], detached, local to this rank.
+  virtual at::Tensor delta() const = 0;
+
+  /// The adapter's parameters, also in the model's table. Names: "<linear>.lora_U", "<linear>.lora_V", "<linear>.sparse_values"...
+  virtual std::vector<nn::ParameterPtr> parameters() const = 0;
+
+  /// Keep the given rows (dim 0: outputs) or columns (dim 1: inputs) of D. index: int64, ascending.
+  /// Returns what was done to each trainable parameter, for the optimizer's state.
+  virtual std::vector<nn::Reindex> shrink(int64_t dim, const at::Tensor& index) = 0;
+
+  /// "low_rank", "sparse_delta", "low_rank_sparse", ...
+  virtual std::string kind() const = 0;
+};
+
+}  // namespace filigree::adapt

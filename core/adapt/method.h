@@ -1,0 +1,62 @@
+#pragma once
+// A method decides what is trained. One class, four hooks; a recipe's stage names it. The trainer calls:
+//
+//   attach        once, when the stage starts (not on resume's replay of weights, see below): adds parameters, sets roles
+//   before_step   before each forward pass of a step
+//   after_backward  when the gradients of a step are summed over all ranks, before clipping and the optimizer
+//   finish        when the stage's last step is done
+//
+// attach must be reproducible: given the same base weights, seed and options it makes the same parameters in the same order
+// on any number of ranks. On resume it is called again and the checkpoint then overwrites the values, supports included.
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/adapt/adapter.h"
+#include "core/nn/model.h"
+#include "core/recipe/catalog.h"
+#include "dist/communicator.h"
+
+namespace filigree::adapt {
+
+struct AttachContext {
+  uint64_t seed = 0;
+  dist::Communicator* ranks = nullptr;  ///< to share work out over (GreBsmo); results are the same on every rank
+  bool resume = false;                  ///< true: values will be overwritten; skip costly searches
+};
+
+class Method {
+ public:
+  virtual ~Method() = default;
+  virtual void attach(nn::Model& model, const AttachContext& context) = 0;
+  virtual void before_step(nn::Model&, int64_t /*step*/) {}
+  virtual void after_backward(nn::Model&, int64_t /*step*/) {}
+  virtual void finish(nn::Model&) {}
+  virtual std::string name() const = 0;
+};
+
+/// Name → options struct and factory. Passed down from main; no global.
+class Registry {
+ public:
+  using Make = std::function<std::unique_ptr<Method>(const recipe::MethodOptions&)>;
+  void add(const std::string& name, const std::string& help, recipe::MethodCatalog::Make options, Make make);
+  /// A method M that is made from its Options.
+  template <class Options, class M>
+  void add(const std::string& name, const std::string& help) {
+    add(name, help, [] { return std::make_shared<Options>(); },
+        [](const recipe::MethodOptions& options) { return std::make_unique<M>(dynamic_cast<const Options&>(options)); });
+  }
+  std::unique_ptr<Method> make(const recipe::MethodConfig& config) const;  ///< throws UsageError for an unknown name
+  const recipe::MethodCatalog& catalog() const { return catalog_; }
+
+ private:
+  recipe::MethodCatalog catalog_;
+  std::map<std::string, Make> makers_;
+};
+
+/// dsee, lora, full, bitfit, head (only the task head).
+Registry builtin_methods();
+
+}  // namespace filigree::adapt

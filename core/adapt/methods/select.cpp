@@ -1,0 +1,89 @@
+#include "core/adapt/methods/select.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <ranges>
+#include <set>
+#include <string_view>
+
+#include "core/error.h"
+
+namespace filigree::adapt {
+namespace {
+
+std::vector<std::string_view> words(std::string_view name) {
+  std::vector<std::string_view> parts;
+  for (size_t begin = 0; begin <= name.size();) {
+    const size_t end = std::min(name.find('.', begin), name.size());
+    parts.push_back(name.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+bool is_number(std::string_view word) {
+  return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
+/// What a user would call a linear: the words after its layer's number, or the whole name without one.
+std::string short_name(const std::string& name) {
+  const auto parts = words(name);
+  size_t first = 0;
+  for (size_t i = 0; i + 1 < parts.size(); ++i)
+    if (is_number(parts[i])) first = i + 1;
+  return fmt::format("{}", fmt::join(parts.begin() + static_cast<std::ptrdiff_t>(first), parts.end(), "."));
+}
+
+[[noreturn]] void refuse(nn::Model& model, const std::string& target, const std::string& key) {
+  std::vector<std::string> available;
+  std::set<std::string> seen;
+  for (const nn::Linear* linear : model.linears()) {
+    const std::string name = short_name(linear->name());
+    if (seen.insert(name).second) available.push_back(name);
+  }
+  throw UsageError(fmt::format("{}: '{}' names no linear of this {} model; it has: {}", key, target, model.family(),
+                               fmt::join(available, ", ")));
+}
+
+}  // namespace
+
+bool names(const std::string& target, const std::string& name) {
+  const auto wanted = words(target), have = words(name);
+  if (target.empty() || wanted.size() > have.size()) return false;
+  return std::equal(wanted.rbegin(), wanted.rend(), have.rbegin(),
+                    [](std::string_view a, std::string_view b) { return a == "*" || a == b; });
+}
+
+std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets, const std::string& key) {
+  const std::vector<nn::Linear*> all = model.linears();
+  const auto named_by = [](const std::string& target) {
+    return [&target](const nn::Linear* linear) { return names(target, linear->name()); };
+  };
+  for (const std::string& target : targets)
+    if (std::ranges::none_of(all, named_by(target))) refuse(model, target, key);
+  std::vector<nn::Linear*> matching;
+  std::ranges::copy_if(all, std::back_inserter(matching), [&](const nn::Linear* linear) {
+    return std::ranges::any_of(targets, [&](const std::string& target) { return names(target, linear->name()); });
+  });
+  return matching;
+}
+
+void set_trainable(nn::Model& model, const std::function<bool(const nn::Parameter&)>& trains) {
+  nn::ParameterTable& table = model.parameters();
+  for (const nn::ParameterPtr& parameter : table) {
+    if (parameter->role != nn::Role::frozen && parameter->role != nn::Role::trainable) continue;
+    const nn::Role role = trains(*parameter) ? nn::Role::trainable : nn::Role::frozen;
+    if (parameter->role != role) table.set_role(*parameter, role);
+  }
+}
+
+std::function<bool(const nn::Parameter&)> in_head(const nn::Model& model) {
+  const std::vector<std::string> list = model.head_parameters();
+  return [names = std::set<std::string>(list.begin(), list.end())](const nn::Parameter& parameter) {
+    return names.contains(parameter.name);
+  };
+}
+
+}  // namespace filigree::adapt

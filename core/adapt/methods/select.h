@@ -1,0 +1,27 @@
+#pragma once
+// What the methods share: naming linears, and saying which parameters train.
+//
+// A target names linears by the last words of their names, words being parted by dots: "query" matches
+// "bert.encoder.layer.0.attention.self.query", "3.output.dense" one of layer 3, and '*' any one word: "layer.*.output.dense".
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/nn/model.h"
+
+namespace filigree::adapt {
+
+bool names(const std::string& target, const std::string& name);
+
+/// The linears that some target names, in the model's order. A target that names none is a UsageError which lists what
+/// there is; `key` is the option's name, for the message.
+std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets, const std::string& key);
+
+/// Every parameter that is frozen or trainable becomes trainable where `trains` says so and frozen otherwise.
+/// Masks and buffers stay what they are.
+void set_trainable(nn::Model& model, const std::function<bool(const nn::Parameter&)>& trains);
+
+/// True for the parameters of the task head.
+std::function<bool(const nn::Parameter&)> in_head(const nn::Model& model);
+
+}  // namespace filigree::adapt

@@ -1,0 +1,152 @@
+#include "core/adapt/methods/update.h"
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "core/adapt/init.h"
+#include "core/adapt/low_rank_sparse.h"
+#include "core/adapt/methods/select.h"
+#include "core/adapt/support.h"
+#include "core/error.h"
+#include "core/recipe/schema.h"
+
+namespace filigree::adapt {
+namespace {
+
+constexpr double kDseeDeviation = 0.02;
+
+/// The linears to adapt; an adapter of an earlier stage, or a linear that is trained as it is, is the recipe's mistake.
+std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets, const std::string& method,
+                                      bool train_head) {
+  const std::vector<nn::Linear*> linears = matching_linears(model, targets, method + ".targets");
+  const auto head = in_head(model);
+  for (const nn::Linear* linear : linears) {
+    if (linear->adapter())
+      throw UsageError(fmt::format("{}.targets: {} has an update ({}) from an earlier stage already; leave 'method' out of this "
+                                   "stage to go on training it, or name other targets",
+                                   method, linear->name(), linear->adapter()->kind()));
+    if (train_head && head(*linear->weight()))
+      throw UsageError(fmt::format("{}.targets: {} belongs to the task head, which is trained as it is; take it out of the "
+                                   "targets, or set train_head: false",
+                                   method, linear->name()));
+  }
+  return linears;
+}
+
+/// Only the adapters, and the head if asked, train.
+void freeze_rest(nn::Model& model, const std::vector<nn::Linear*>& adapted, bool train_head) {
+  std::set<std::string> mine;
+  for (const nn::Linear* linear : adapted)
+    for (const nn::ParameterPtr& parameter : linear->adapter()->parameters()) mine.insert(parameter->name);
+  const auto head = in_head(model);
+  set_trainable(model, [&](const nn::Parameter& parameter) {
+    return mine.contains(parameter.name) || (train_head && head(parameter));
+  });
+}
+
+std::vector<Support> supports_of(const std::vector<nn::Linear*>& linears, const DseeOptions& options,
+                                 const AttachContext& context) {
+  if (context.resume) {
+    std::vector<Support> supports;
+    for (const nn::Linear* linear : linears) supports.push_back(first_places(options.sparse, linear->in_features()));
+    return supports;
+  }
+  std::vector<Matrix> matrices;
+  for (const nn::Linear* linear : linears) matrices.push_back({linear->name(), linear->weight()->value});
+  FG_CHECK(context.ranks != nullptr, "a support is to be searched without a communicator");
+  return select_supports(matrices,
+                         {support_from(options.support), options.sparse, options.rank, options.passes, context.seed},
+                         *context.ranks);
+}
+
+class Dsee : public Method {
+ public:
+  explicit Dsee(DseeOptions options) : options_(std::move(options)) {}
+  std::string name() const override { return "dsee"; }
+
+  void attach(nn::Model& model, const AttachContext& context) override {
+    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, name(), options_.train_head);
+    std::vector<Support> supports;
+    if (options_.sparse > 0) supports = supports_of(linears, options_, context);
+    for (size_t i = 0; i < linears.size(); ++i) {
+      linears[i]->set_adapter(make(model, *linears[i], supports.empty() ? nullptr : &supports[i], context.seed));
+    }
+    freeze_rest(model, linears, options_.train_head);
+  }
+
+ private:
+  Factors factors(nn::Model& model, const nn::Linear& linear, uint64_t seed) const {
+    const at::Tensor v =
+        normal_values(seed, linear.name() + ".lora_V", {options_.rank, linear.in_features()}, kDseeDeviation);
+    return add_factors(model.parameters(), linear.name(), linear.out_features(), v.to(linear.weight()->value.device()));
+  }
+
+  static SparseEntries entries(nn::Model& model, const nn::Linear& linear, const Support& support) {
+    const at::Device device = linear.weight()->value.device();
+    return add_entries(model.parameters(), linear.name(), linear.out_features(), linear.in_features(), support.rows.to(device),
+                       support.cols.to(device));
+  }
+
+  std::shared_ptr<Adapter> make(nn::Model& model, const nn::Linear& linear, const Support* support, uint64_t seed) const {
+    if (options_.rank == 0) return std::make_shared<SparseDelta>(entries(model, linear, *support), 1.0);
+    const double scale = options_.alpha / static_cast<double>(options_.rank);
+    Factors low_rank = factors(model, linear, seed);
+    if (!support) return std::make_shared<LowRank>(std::move(low_rank), scale);
+    return std::make_shared<LowRankSparse>(std::move(low_rank), entries(model, linear, *support), scale);
+  }
+
+  DseeOptions options_;
+};
+
+class Lora : public Method {
+ public:
+  explicit Lora(LoraOptions options) : options_(std::move(options)) {}
+  std::string name() const override { return "lora"; }
+
+  void attach(nn::Model& model, const AttachContext& context) override {
+    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, name(), options_.train_head);
+    const double scale = options_.alpha / static_cast<double>(options_.rank);
+    for (nn::Linear* linear : linears) {
+      const at::Tensor v = kaiming_values(context.seed, linear->name() + ".lora_V", {options_.rank, linear->in_features()});
+      Factors factors = add_factors(model.parameters(), linear->name(), linear->out_features(),
+                                    v.to(linear->weight()->value.device()));
+      linear->set_adapter(std::make_shared<LowRank>(std::move(factors), scale));
+    }
+    freeze_rest(model, linears, options_.train_head);
+  }
+
+ private:
+  LoraOptions options_;
+};
+
+const char* kTargetsHelp = "linears that get an update, by the last words of their names; '*' stands for one word";
+const char* kHeadHelp = "train the task head as well";
+
+}  // namespace
+
+void DseeOptions::describe(recipe::Schema& schema) {
+  schema.field("rank", rank, "rank r of U V; 0: no low-rank part").at_least(0);
+  schema.field("alpha", alpha, "the update is scaled by alpha / rank (by 1 when rank is 0)").above(0);
+  schema.field("sparse", sparse, "entries N of S2 in each target; 0: no sparse part").at_least(0).rule(
+      "rank and sparse are not both 0", [this] { return rank == 0 && sparse == 0 ? "is 0, and so is rank: nothing to train" : ""; });
+  schema.field("targets", targets, kTargetsHelp).required().unique();
+  schema.field("support", support, "how the places of S2 are chosen").one_of({"grebsmo", "random", "magnitude", "svd"});
+  schema.field("passes", passes, "passes of GreBsmo; 0: so many that its rank ends at 0.65 of the full one").at_least(0);
+  schema.field("train_head", train_head, kHeadHelp);
+}
+
+void LoraOptions::describe(recipe::Schema& schema) {
+  schema.field("rank", rank, "rank r of U V").at_least(1);
+  schema.field("alpha", alpha, "the update is scaled by alpha / rank").above(0);
+  schema.field("targets", targets, kTargetsHelp).required().unique();
+  schema.field("train_head", train_head, kHeadHelp);
+}
+
+void add_update_methods(Registry& registry) {
+  registry.add<DseeOptions, Dsee>("dsee", "a low-rank and a sparse update of some linears; everything else is frozen");
+  registry.add<LoraOptions, Lora>("lora", "a low-rank update of some linears; everything else is frozen");
+}
+
+}  // namespace filigree::adapt

@@ -1,0 +1,37 @@
+#include <fmt/ranges.h>
+
+#include <utility>
+#include <vector>
+
+#include "core/adapt/method.h"
+#include "core/adapt/methods/subset.h"
+#include "core/adapt/methods/update.h"
+#include "core/error.h"
+
+namespace filigree::adapt {
+
+void Registry::add(const std::string& name, const std::string& help, recipe::MethodCatalog::Make options, Make make) {
+  const bool fresh = makers_.emplace(name, std::move(make)).second;
+  FG_CHECK(fresh, "method '{}' is there already", name);
+  catalog_.add(name, help, std::move(options));
+}
+
+std::unique_ptr<Method> Registry::make(const recipe::MethodConfig& config) const {
+  const auto it = makers_.find(config.name);
+  if (it == makers_.end()) {
+    std::vector<std::string> known;
+    for (const auto& [name, maker] : makers_) known.push_back(name);
+    throw UsageError(fmt::format("method: '{}' is none of {}", config.name, fmt::join(known, ", ")));
+  }
+  const auto options = config.options ? config.options : catalog_.entries().at(config.name).make();
+  return it->second(*options);
+}
+
+Registry builtin_methods() {
+  Registry registry;
+  add_update_methods(registry);
+  add_subset_methods(registry);
+  return registry;
+}
+
+}  // namespace filigree::adapt

@@ -1,0 +1,177 @@
+#include "core/adapt/support.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/linalg_svd.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/sub.h>
+#include <ATen/ops/zeros.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <thread>
+
+#include "core/adapt/grebsmo.h"
+#include "core/adapt/init.h"
+#include "core/error.h"
+
+namespace filigree::adapt {
+namespace {
+
+/// What one search found: flat places, and for GreBsmo how far it came.
+struct Found {
+  std::vector<int64_t> places;
+  int64_t passes = 0, asked = 0;
+};
+
+at::Tensor svd_residual(const at::Tensor& weight, int64_t rank) {
+  const at::Tensor w = weight.to(at::kDouble);
+  const auto [u, s, vh] = at::linalg_svd(w, /*full_matrices=*/false);
+  const int64_t r = std::min(rank, s.size(0));
+  return at::sub(w, at::mm(at::mul(u.narrow(1, 0, r), s.narrow(0, 0, r)), vh.narrow(0, 0, r)));
+}
+
+Found search(const Matrix& matrix, const SupportOptions& options) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor w = matrix.weight.detach().to(at::kCPU, at::kFloat).contiguous();
+  if (!at::isfinite(w).all().item<bool>())
+    throw DataError(fmt::format("{}.weight holds a NaN or an infinity: the model's files are damaged", matrix.name));
+  const std::string stream = matrix.name + ".support";
+  Found found;
+  if (options.kind == SupportKind::grebsmo) {
+    const GreBsmoResult result =
+        grebsmo(w, normal_values(options.seed, stream, {1, w.size(1)}, 1.0), options.entries, options.passes);
+    found.passes = result.passes;
+    found.asked = result.asked;
+    found.places = largest(result.residual, options.entries);
+  } else if (options.kind == SupportKind::random) {
+    found.places = largest(normal_values(options.seed, stream, w.sizes().vec(), 1.0), options.entries);
+  } else if (options.kind == SupportKind::magnitude) {
+    found.places = largest(w, options.entries);
+  } else {
+    found.places = largest(svd_residual(w, options.rank), options.entries);
+  }
+  return found;
+}
+
+/// Runs body(i) for i = first, first + stride, ... < count on as many threads as this rank has, each with one thread of its
+/// own for the linear algebra: its results then do not depend on how many threads there are.
+template <class Body>
+void for_each_matrix(size_t first, size_t stride, size_t count, const Body& body) {
+  const int threads = at::get_num_threads();
+  std::atomic<size_t> next{first};
+  std::exception_ptr failure;
+  std::mutex failure_mutex;
+  const auto work = [&] {
+    at::set_num_threads(1);
+    for (size_t i = next.fetch_add(stride); i < count; i = next.fetch_add(stride)) {
+      try {
+        body(i);
+      } catch (...) {
+        const std::lock_guard lock(failure_mutex);
+        if (!failure) failure = std::current_exception();
+      }
+    }
+  };
+  std::vector<std::thread> workers;
+  for (int i = 0; i < threads; ++i) workers.emplace_back(work);
+  for (std::thread& worker : workers) worker.join();
+  at::set_num_threads(threads);  // the setting is partly of the process: put it back
+  if (failure) std::rethrow_exception(failure);
+}
+
+void check_sizes(const std::vector<Matrix>& matrices, int64_t entries) {
+  for (const Matrix& matrix : matrices) {
+    if (matrix.weight.numel() < entries)
+      throw UsageError(fmt::format("sparse: {} entries are asked for, but {} has only {}", entries, matrix.name,
+                                   matrix.weight.numel()));
+  }
+}
+
+void warn(const Matrix& matrix, int64_t entries, int64_t passes, int64_t asked) {
+  if (passes == asked) return;
+  spdlog::warn("{}: GreBsmo stopped after {} of {} passes, as one more would leave fewer than {} entries in S", matrix.name,
+               passes, asked, entries);
+}
+
+/// A row a matrix: the places, the passes done and asked. Every rank fills its own rows; the sum has all of them.
+at::Tensor search_all(const std::vector<Matrix>& matrices, const SupportOptions& options, dist::Communicator& ranks) {
+  const auto count = static_cast<int64_t>(matrices.size());
+  at::Tensor table = at::zeros({count, options.entries + 3}, at::kLong);
+  auto* cell = table.mutable_data_ptr<int64_t>();
+  std::string problem;
+  try {
+    for_each_matrix(static_cast<size_t>(ranks.rank()), static_cast<size_t>(ranks.size()), matrices.size(), [&](size_t i) {
+      const Found found = search(matrices[i], options);
+      int64_t* row = cell + static_cast<int64_t>(i) * (options.entries + 3);
+      std::copy(found.places.begin(), found.places.end(), row);
+      row[options.entries] = found.passes;
+      row[options.entries + 1] = found.asked;
+    });
+  } catch (const DataError& error) {
+    problem = error.what();
+    cell[options.entries + 2] = 1;  // said to all, so that no rank waits for this one
+  }
+  table = table.to(matrices.front().weight.device());
+  ranks.all_reduce(table);
+  table = table.cpu();
+  if (table.const_data_ptr<int64_t>()[options.entries + 2] == 0) return table;
+  throw DataError(problem.empty() ? "another rank found a weight with a NaN or an infinity" : problem);
+}
+
+}  // namespace
+
+SupportKind support_from(const std::string& name) {
+  if (name == "grebsmo") return SupportKind::grebsmo;
+  if (name == "random") return SupportKind::random;
+  if (name == "magnitude") return SupportKind::magnitude;
+  if (name == "svd") return SupportKind::svd;
+  throw UsageError(fmt::format("support: '{}' is none of grebsmo, random, magnitude, svd", name));
+}
+
+std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const SupportOptions& options,
+                                     dist::Communicator& ranks) {
+  if (matrices.empty()) return {};
+  check_sizes(matrices, options.entries);
+  const at::Tensor table = search_all(matrices, options, ranks);
+  std::vector<Support> supports;
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    const at::Tensor row = table.select(0, static_cast<int64_t>(i));
+    const at::Tensor places = row.narrow(0, 0, options.entries);
+    const auto* state = row.const_data_ptr<int64_t>() + options.entries;
+    if (ranks.rank() == 0) warn(matrices[i], options.entries, state[0], state[1]);
+    const int64_t in = matrices[i].weight.size(1);
+    supports.push_back({places.floor_divide(in), places.remainder(in)});
+  }
+  return supports;
+}
+
+std::vector<int64_t> largest(const at::Tensor& score, int64_t n) {
+  FG_CHECK(n >= 0 && n <= score.numel(), "{} largest of {}", n, score.numel());
+  const at::Tensor magnitude = score.detach().abs().to(at::kCPU, at::kDouble).contiguous();
+  const auto* value = magnitude.const_data_ptr<double>();
+  std::vector<int64_t> order(static_cast<size_t>(magnitude.numel()));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const auto cut = order.begin() + n;
+  std::nth_element(order.begin(), cut, order.end(),
+                   [value](int64_t a, int64_t b) { return value[a] != value[b] ? value[a] > value[b] : a < b; });
+  order.resize(static_cast<size_t>(n));
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+Support first_places(int64_t n, int64_t in) {
+  const at::Tensor places = at::arange(n, at::kLong);
+  return {places.floor_divide(in), places.remainder(in)};
+}
+
+}  // namespace filigree::adapt

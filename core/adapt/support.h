@@ -1,0 +1,51 @@
+#pragma once
+// Where S2 may be other than zero: exactly N places of a matrix W0, chosen once, before training.
+//
+//   grebsmo     largest entries of GreBsmo's sparse part (grebsmo.h)     random      largest of |randn|
+//   magnitude   largest of |W0|                                          svd         largest of |W0 - its rank-r truncation|
+//
+// Ties go to the lower index (row-major). The matrices are shared out over the ranks, round robin, and every rank gets all
+// results; they are the same for any number of ranks and threads. Random numbers come from streams named by the matrix.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dist/communicator.h"
+
+namespace filigree::adapt {
+
+enum class SupportKind { grebsmo, random, magnitude, svd };
+SupportKind support_from(const std::string& name);  ///< throws UsageError
+
+struct SupportOptions {
+  SupportKind kind = SupportKind::grebsmo;
+  int64_t entries = 64;  ///< N of each matrix
+  int64_t rank = 16;     ///< svd: rank of the truncation
+  int64_t passes = 0;    ///< grebsmo: 0 for grebsmo_passes()
+  uint64_t seed = 0;
+};
+
+struct Matrix {
+  std::string name;
+  at::Tensor weight;  ///< [out, in], any floating type and device
+};
+
+/// int64 [N] each, on the CPU, in ascending order of (row, col).
+struct Support {
+  at::Tensor rows, cols;
+};
+
+/// Collective. Throws UsageError when a matrix has fewer than N entries, DataError when it holds a NaN or infinity.
+/// Warns (on rank 0) of a GreBsmo that ran out of entries.
+std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const SupportOptions& options,
+                                     dist::Communicator& ranks);
+
+/// Flat indices of the n largest |score|, ascending; ties go to the lower index.
+std::vector<int64_t> largest(const at::Tensor& score, int64_t n);
+
+/// The places 0 .. n-1: shape without a search, for values that a checkpoint is about to overwrite.
+Support first_places(int64_t n, int64_t in);
+
+}  // namespace filigree::adapt

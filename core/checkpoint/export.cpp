@@ -1,0 +1,137 @@
+#include "core/checkpoint/export.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/checkpoint/disk.h"
+#include "core/checkpoint/export_state.h"
+#include "core/checkpoint/paths.h"
+#include "core/error.h"
+#include "core/random.h"
+
+namespace filigree::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTokenizerFiles[] = {"vocab.txt",  "tokenizer.json",          "tokenizer_config.json",
+                                           "vocab.json", "special_tokens_map.json", "added_tokens.json",
+                                           "merges.txt"};
+
+void refuse_occupied(const ExportRequest& request) {
+  std::error_code error;
+  if (request.replace || !fs::exists(request.dir, error)) return;
+  if (!fs::is_directory(request.dir, error))
+    throw UsageError(fmt::format("{}: is a file, not a directory", request.dir));
+  if (fs::is_empty(request.dir, error) && !error) return;
+  throw UsageError(
+      fmt::format("{}: is not empty, and an export overwrites nothing; name a new directory", request.dir));
+}
+
+/// The folder beside the target in which the export is written first, empty.
+fs::path make_temporary(const fs::path& target) {
+  const fs::path temporary =
+      target.parent_path() / fmt::format("{}export-{}", kTemporaryPrefix, target.filename().string());
+  std::error_code error;
+  fs::remove_all(temporary, error);
+  fs::create_directories(temporary, error);
+  if (error) throw DataError(fmt::format("{}: cannot be made: {}", temporary.string(), error.message()));
+  return temporary;
+}
+
+void copy_tokenizer(const std::string& from, const fs::path& to) {
+  if (from.empty()) return;
+  for (const char* name : kTokenizerFiles) {
+    const fs::path file = fs::path(from) / name;
+    if (fs::is_regular_file(file)) write_file((to / name).string(), read_file(file.string()));
+  }
+}
+
+/// Puts `temporary` in the place of `target`, which is absent, empty or to be replaced.
+void move_into_place(const fs::path& temporary, const fs::path& target) {
+  std::error_code error;
+  fs::remove_all(target, error);
+  if (!error) fs::rename(temporary, target, error);
+  if (error) throw DataError(fmt::format("{}: cannot be written: {}", target.string(), error.message()));
+  sync_directory(target.parent_path().string());
+}
+
+bool write_files(nn::Model& model, const ExportRequest& request, const fs::path& dir) {
+  NamedTensors state = merged_state(model);
+  const bool filled = request.format == ExportFormat::hf && zero_fill(model, state);
+  if (request.to_family) state = request.to_family(std::move(state));
+  write_safetensors((dir / "model.safetensors").string(), state);
+  write_file((dir / "config.json").string(), export_config(model, request.format).dump(2) + "\n");
+  copy_tokenizer(request.tokenizer_dir, dir);
+  sync_directory(dir.string());
+  return filled;
+}
+
+at::Tensor logits(nn::Model& model, const data::Batch& probe) {
+  const at::NoGradGuard no_grad;
+  return model.forward(data::to(probe, model.device()), {}).logits.to(at::kCPU, at::kDouble);
+}
+
+}  // namespace
+
+ExportFormat export_format_from(const std::string& name) {
+  if (name == "hf") return ExportFormat::hf;
+  if (name == "filigree") return ExportFormat::filigree;
+  throw UsageError(fmt::format("unknown export format '{}': use hf or filigree", name));
+}
+
+data::Batch probe_batch(nn::Model& model) {
+  const uint64_t stream = random::stream(0, "export probe");
+  std::vector<int64_t> ids, positions;
+  data::Batch batch;
+  batch.offsets = {0};
+  for (const int64_t length : {5, 17, 1, 32}) {
+    for (int64_t i = 0; i < std::min(length, model.max_positions()); ++i) {
+      ids.push_back(static_cast<int64_t>(random::bits(stream, ids.size()) % static_cast<uint64_t>(model.vocab_size())));
+      positions.push_back(i);
+    }
+    batch.samples.push_back(batch.size());
+    batch.offsets.push_back(static_cast<int64_t>(ids.size()));
+  }
+  batch.ids = at::tensor(ids, at::kLong);
+  batch.positions = at::tensor(positions, at::kLong);
+  batch.type_ids = at::zeros_like(batch.ids);
+  return batch;
+}
+
+double largest_difference(nn::Model& a, nn::Model& b, const data::Batch& probe) {
+  const at::Tensor of_a = logits(a, probe), of_b = logits(b, probe);
+  FG_CHECK(of_a.sizes() == of_b.sizes(), "an export has {} logits, the model {}", of_b.numel(), of_a.numel());
+  return of_a.sub(of_b).abs().max().item<double>();
+}
+
+ExportResult export_model(nn::Model& model, const ExportRequest& request) {
+  refuse_occupied(request);
+  const fs::path target = fs::absolute(request.dir).lexically_normal();
+  const fs::path named = target.has_filename() ? target : target.parent_path();  // "dir/" names dir
+  const fs::path temporary = make_temporary(named);
+  ExportResult result;
+  try {
+    result.zero_filled = write_files(model, request, temporary);
+    if (request.reload) {
+      const std::unique_ptr<nn::Model> reread = request.reload(temporary.string());
+      reread->to(model.device());
+      result.largest_difference = largest_difference(model, *reread, probe_batch(model));
+      FG_CHECK(result.largest_difference <= kExportTolerance,  // false for NaN, too
+               "the export's logits differ from the model's by {}", result.largest_difference);
+    }
+    move_into_place(temporary, named);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+  return result;
+}
+
+}  // namespace filigree::checkpoint

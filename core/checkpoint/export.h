@@ -1,0 +1,62 @@
+#pragma once
+// Writes a model to a directory with its updates merged: config.json, model.safetensors (all fp32) and the tokenizer's
+// files.
+//
+//   hf        transformers loads it as it is. Neurons pruned to one width in all layers become that width in
+//   config.json;
+//             what transformers has no way to say (uneven widths, removed heads) is filled up with zeros to the
+//             original shape, which gives the same logits: a head or neuron of zero weights adds nothing.
+//   filigree  keeps the small shapes. config.json says which units are left, per layer, the sizes in it stay the
+//   original
+//             ones: "filigree": {"heads": [[numbers kept]...], "neurons": [[numbers kept]...]}. eval, predict and
+//             inspect read it; transformers does not.
+//
+// Merging is in fp32: mask * W0 + D. The directory is written aside, read back and compared with the live model on a
+// probe batch, and only then renamed to its name: it is whole or absent. One that holds anything already is refused.
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "core/checkpoint/safetensors.h"
+#include "core/data/batch.h"
+#include "core/nn/model.h"
+
+namespace filigree::checkpoint {
+
+/// The model's weights by logical name, fp32 on the CPU, adapters and masks merged, in the shapes they have now.
+NamedTensors merged_state(nn::Model& model);
+
+enum class ExportFormat { hf, filigree };
+ExportFormat export_format_from(const std::string& name);  ///< throws UsageError
+
+struct ExportRequest {
+  std::string dir;
+  ExportFormat format = ExportFormat::hf;
+  std::string tokenizer_dir;  ///< its tokenizer files are copied as they are; "": none
+  /// From logical to Hugging Face names and layouts; empty where they are the same.
+  std::function<NamedTensors(NamedTensors)> to_family;
+  /// Loads a directory as the program would, for the comparison.
+  std::function<std::unique_ptr<nn::Model>(const std::string& dir)> reload;
+  bool replace = false;  ///< a run's own export, which a resumed run writes again: what is there goes
+};
+
+struct ExportResult {
+  double largest_difference = 0;  ///< of a logit, between the live model and what was read back
+  bool zero_filled = false;       ///< some structures were filled up with zeros
+};
+
+/// Throws UsageError when the directory is not empty, DataError when the disk refuses, InternalError when what was read
+/// back differs by more than kExportTolerance. Called on one rank.
+inline constexpr double kExportTolerance = 1e-4;
+ExportResult export_model(nn::Model& model, const ExportRequest& request);
+
+/// The config.json of an export.
+nlohmann::json export_config(nn::Model& model, ExportFormat format);
+
+/// A few samples of random tokens, the same each time.
+data::Batch probe_batch(nn::Model& model);
+/// Largest absolute difference of the logits in fp32 evaluation.
+double largest_difference(nn::Model& a, nn::Model& b, const data::Batch& probe);
+
+}  // namespace filigree::checkpoint

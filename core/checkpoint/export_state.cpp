@@ -1,0 +1,130 @@
+// What an export writes: the merged weights, filled up to original shapes where the format asks for it, and
+// config.json.
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/adapt/adapter.h"
+#include "core/checkpoint/export_state.h"
+#include "core/error.h"
+
+namespace filigree::checkpoint {
+namespace {
+
+std::set<std::string> adapter_parameters(nn::Model& model) {
+  std::set<std::string> names;
+  for (const nn::Linear* linear : model.linears()) {
+    if (!linear->adapter()) continue;
+    for (const nn::ParameterPtr& parameter : linear->adapter()->parameters()) names.insert(parameter->name);
+  }
+  return names;
+}
+
+/// Lines of a member's original shape at which its present lines lie.
+at::Tensor original_lines(const nn::StructureGroup& group) {
+  std::vector<int64_t> lines;
+  for (const int64_t unit : group.kept) {
+    for (int64_t i = 0; i < group.unit; ++i) lines.push_back(unit * group.unit + i);
+  }
+  return at::tensor(lines, at::kLong);
+}
+
+void fill_up(at::Tensor& tensor, int64_t dim, const nn::StructureGroup& group, const at::Tensor& lines) {
+  std::vector<int64_t> shape = tensor.sizes().vec();
+  shape[static_cast<size_t>(dim)] = group.total * group.unit;
+  tensor = at::zeros(shape, tensor.options()).index_copy(dim, lines, tensor);
+}
+
+/// The one width that all layers' neurons have, or 0.
+int64_t common_width(nn::Model& model) {
+  int64_t width = 0;
+  for (const nn::StructureGroup& group : model.structures()) {
+    if (group.kind != nn::StructureKind::neuron) continue;
+    if (width != 0 && group.left() != width) return 0;
+    width = group.left();
+  }
+  return width;
+}
+
+bool is_pruned(nn::Model& model) {
+  const auto& structures = model.structures();
+  return std::any_of(structures.begin(), structures.end(),
+                     [](const auto& group) { return group.left() != group.total; });
+}
+
+nlohmann::json kept_units(nn::Model& model) {
+  nlohmann::json heads = nlohmann::json::array(), neurons = nlohmann::json::array();
+  for (const nn::StructureGroup& group : model.structures()) {
+    (group.kind == nn::StructureKind::head ? heads : neurons).push_back(group.kept);
+  }
+  return {{"heads", std::move(heads)}, {"neurons", std::move(neurons)}};
+}
+
+/// "BertForSequenceClassification" from the class that the base directory names ("BertModel", "BertForMaskedLM").
+std::string architecture(const nlohmann::json& config, nn::Task task) {
+  std::string stem = config.value("model_type", "");
+  if (!stem.empty()) stem[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(stem[0])));
+  const auto named = config.find("architectures");
+  if (named != config.end() && named->is_array() && !named->empty() && named->front().is_string()) {
+    const auto name = named->front().get<std::string>();
+    stem = name.substr(0, std::min({name.find("For"), name.find("Model"), name.size()}));
+  }
+  return stem + (task == nn::Task::masked_lm ? "ForMaskedLM" : "ForSequenceClassification");
+}
+
+}  // namespace
+
+NamedTensors merged_state(nn::Model& model) {
+  const std::set<std::string> of_adapters = adapter_parameters(model);
+  std::map<std::string, const nn::Linear*> linears;
+  for (const nn::Linear* linear : model.linears()) linears.emplace(linear->weight()->name, linear);
+  NamedTensors state;
+  for (const nn::ParameterPtr& parameter : model.parameters()) {
+    const bool weight = parameter->role == nn::Role::frozen || parameter->role == nn::Role::trainable;
+    if (!weight || of_adapters.contains(parameter->name)) continue;
+    const auto linear = linears.find(parameter->name);
+    const at::Tensor value = linear == linears.end() ? parameter->value.detach() : linear->second->merged_weight();
+    state.emplace_back(parameter->name, value.to(at::kCPU, at::kFloat).contiguous());
+  }
+  return state;
+}
+
+bool zero_fill(nn::Model& model, NamedTensors& state) {
+  std::map<std::string, at::Tensor*> by_name;
+  for (auto& [name, tensor] : state) by_name.emplace(name, &tensor);
+  const bool one_width = common_width(model) != 0;
+  bool filled = false;
+  for (const nn::StructureGroup& group : model.structures()) {
+    if (group.left() == group.total || (group.kind == nn::StructureKind::neuron && one_width)) continue;
+    const at::Tensor lines = original_lines(group);
+    for (const nn::StructureMember& member : group.members) {
+      fill_up(*by_name.at(member.linear->weight()->name), member.dim, group, lines);
+      if (member.dim == 0 && member.linear->bias()) fill_up(*by_name.at(member.linear->bias()->name), 0, group, lines);
+    }
+    filled = true;
+  }
+  return filled;
+}
+
+nlohmann::json export_config(nn::Model& model, ExportFormat format) {
+  nlohmann::json config = model.config();
+  config["architectures"] = {architecture(config, model.task())};
+  if (model.task() != nn::Task::masked_lm) {
+    config["problem_type"] = model.task() == nn::Task::regression ? "regression" : "single_label_classification";
+  }
+  config["dtype"] = "float32";
+  config.erase("torch_dtype");
+  config.erase("filigree");
+  if (format == ExportFormat::filigree) {
+    if (is_pruned(model)) config["filigree"] = kept_units(model);
+  } else if (const int64_t width = common_width(model); width != 0) {
+    config[config.contains("n_inner") ? "n_inner" : "intermediate_size"] = width;
+  }
+  return config;
+}
+
+}  // namespace filigree::checkpoint

@@ -1,0 +1,57 @@
+#include "core/checkpoint/lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "core/error.h"
+
+namespace filigree::checkpoint {
+namespace {
+
+std::string this_process() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return fmt::format("process {} on {}", ::getpid(), host.data());
+}
+
+std::string read_text(int fd) {
+  std::array<char, 512> text{};
+  const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
+  return std::string(text.data(), size > 0 ? static_cast<size_t>(size) : 0);
+}
+
+}  // namespace
+
+RunLock::RunLock(const std::string& run_dir) {
+  std::error_code problem;
+  std::filesystem::create_directories(run_dir, problem);
+  if (problem) throw DataError(fmt::format("{}: cannot be made: {}; choose another --out", run_dir, problem.message()));
+  const std::string path = run_dir + "/.lock";
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd_ < 0)
+    throw DataError(fmt::format("{}: cannot be opened for writing: {}; choose another --out", path, std::strerror(errno)));
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    const int code = errno;
+    const std::string holder = read_text(fd_);
+    ::close(fd_);
+    if (code != EWOULDBLOCK)
+      throw DataError(fmt::format("{}: cannot be locked: {}; choose an --out on a file system with locks", path, std::strerror(code)));
+    throw UsageError(fmt::format("{}: another run is writing here ({}); wait for it, stop it, or choose another --out", run_dir,
+                                 holder.empty() ? "unknown process" : holder));
+  }
+  // Only for the message that a second run gets: the lock holds without it.
+  const std::string text = this_process();
+  if (::ftruncate(fd_, 0) == 0) [[maybe_unused]] const ssize_t written = ::pwrite(fd_, text.data(), text.size(), 0);
+}
+
+RunLock::~RunLock() {
+  ::close(fd_);
+}
+
+}  // namespace filigree::checkpoint

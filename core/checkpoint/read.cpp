@@ -1,0 +1,111 @@
+// The reading half of store.h: needs no lock and changes nothing.
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "core/checkpoint/disk.h"
+#include "core/checkpoint/manifest.h"
+#include "core/checkpoint/paths.h"
+#include "core/checkpoint/store.h"
+#include "core/error.h"
+
+namespace filigree::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string without(const std::string& name, std::string_view suffix) {
+  return name.ends_with(suffix) ? name.substr(0, name.size() - suffix.size()) : name;
+}
+
+Manifest verified_manifest(const CheckpointInfo& info) {
+  auto manifest = read_manifest(info.path);
+  if (const auto fault = find_fault(info.path, manifest))
+    throw DataError(fmt::format("{}: the checkpoint is damaged; use an older one", *fault));
+  return manifest;
+}
+
+}  // namespace
+
+bool Loaded::contains(const std::string& file, const std::string& name) const {
+  const auto found = files.find(file);
+  return found != files.end() && found->second.contains(name);
+}
+
+const at::Tensor& Loaded::tensor(const std::string& file, const std::string& name) const {
+  if (!contains(file, name))
+    throw DataError(fmt::format("{}: has no tensor '{}' in {}{}; it was written by another recipe or version", info.path, name, file,
+                                kTensorSuffix));
+  return files.at(file).at(name);
+}
+
+std::vector<CheckpointInfo> list_checkpoints(const std::string& dir) {
+  std::vector<CheckpointInfo> found;
+  std::error_code problem;
+  for (fs::directory_iterator it(dir, problem), end; !problem && it != end; it.increment(problem)) {
+    const auto step = step_of(it->path().filename().string());
+    if (step && it->is_directory(problem)) found.push_back({*step, it->path().string()});
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.step > b.step; });
+  return found;
+}
+
+std::optional<std::string> find_fault(const CheckpointInfo& info) {
+  try {
+    return find_fault(info.path, read_manifest(info.path));
+  } catch (const UserError& e) {
+    return e.what();
+  }
+}
+
+std::optional<CheckpointInfo> newest_whole(const std::string& dir, std::vector<Rejected>* rejected) {
+  for (const auto& info : list_checkpoints(dir)) {
+    const auto fault = find_fault(info);
+    if (!fault) return info;
+    if (rejected) rejected->push_back({info.path, *fault});
+  }
+  return std::nullopt;
+}
+
+std::optional<CheckpointInfo> best_checkpoint(const std::string& dir) {
+  const std::string marker = dir + "/" + kBestName;
+  if (!fs::exists(marker)) return std::nullopt;
+  const auto json = nlohmann::json::parse(read_file(marker), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.value("step", nlohmann::json()).is_number_integer()) return std::nullopt;
+  const CheckpointInfo info{json["step"], (fs::path(dir) / directory_name(json["step"])).string()};
+  if (!fs::is_directory(info.path)) return std::nullopt;
+  return info;
+}
+
+CheckpointInfo checkpoint_at(const std::string& path) {
+  const std::string plain = path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
+  if (!fs::is_directory(plain)) throw DataError(fmt::format("{}: there is no such checkpoint", path));
+  return {read_manifest(plain).step, plain};
+}
+
+Loaded load(const CheckpointInfo& info) {
+  auto manifest = verified_manifest(info);
+  Loaded loaded{info, std::move(manifest.state), {}};
+  for (const auto& file : manifest.files) {
+    const auto reader = SafetensorsReader::open(info.path + "/" + file.name);
+    auto& tensors = loaded.files[without(file.name, kTensorSuffix)];
+    for (const auto& name : reader.names()) tensors.emplace(name, reader.read(name));
+  }
+  return loaded;
+}
+
+nlohmann::json load_state(const CheckpointInfo& info) { return verified_manifest(info).state; }
+
+std::string directory_name(int64_t step) { return fmt::format("{}{:08}", kStepPrefix, step); }
+
+std::optional<int64_t> step_of(const std::string& name) {
+  if (!name.starts_with(kStepPrefix)) return std::nullopt;
+  int64_t step = 0;
+  const char* begin = name.data() + kStepPrefix.size();
+  const char* end = name.data() + name.size();
+  const auto [stop, problem] = std::from_chars(begin, end, step);
+  if (problem != std::errc() || stop != end || step < 0) return std::nullopt;
+  return step;
+}
+
+}  // namespace filigree::checkpoint

@@ -1,0 +1,247 @@
+#include "core/checkpoint/safetensors.h"
+
+#include <ATen/ops/empty.h>
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "core/error.h"
+
+namespace filigree::checkpoint {
+
+static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian and is copied as it is");
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uint64_t kMaxHeader = 100'000'000;  // the format's own bound
+constexpr uint64_t kLengthBytes = 8;
+
+bool is_pickle(const std::string& path, std::string_view head) {
+  const std::string ext = fs::path(path).extension();
+  const bool named = ext == ".bin" || ext == ".pt" || ext == ".pth" || ext == ".ckpt";
+  const bool zipped = head.substr(0, 4) == std::string_view("PK\x03\x04", 4);
+  return named || zipped;
+}
+
+[[noreturn]] void refuse_pickle(const std::string& path) {
+  const std::string target = (fs::path(path).parent_path() / "model.safetensors").string();
+  throw DataError(fmt::format(
+      "{0}: a PyTorch pickle, which can run code when it is read; filigree reads safetensors only. Convert it once with\n"
+      "  python -c \"import torch, safetensors.torch as s; s.save_file({{k: v.clone().contiguous() for k, v in "
+      "torch.load('{0}', map_location='cpu', weights_only=True).items()}}, '{1}', metadata={{'format': 'pt'}})\"",
+      path, target));
+}
+
+std::string errno_text() { return std::strerror(errno); }
+
+}  // namespace
+
+/// A mapped file with its checked header.
+class SafetensorsFile {
+ public:
+  explicit SafetensorsFile(const std::string& path) : path_(path) {
+    map();
+    try {
+      parse();
+    } catch (...) {
+      unmap();
+      throw;
+    }
+  }
+  ~SafetensorsFile() { unmap(); }
+  SafetensorsFile(const SafetensorsFile&) = delete;
+  SafetensorsFile& operator=(const SafetensorsFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  const SafetensorsHeader& header() const { return header_; }
+  const char* data() const { return bytes_ + data_offset_; }
+
+ private:
+  void map();
+  void parse();
+  void unmap() {
+    if (bytes_ != nullptr) ::munmap(const_cast<char*>(bytes_), size_);
+  }
+
+  std::string path_;
+  const char* bytes_ = nullptr;
+  size_t size_ = 0;
+  uint64_t data_offset_ = 0;
+  SafetensorsHeader header_;
+};
+
+void SafetensorsFile::map() {
+  const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw DataError(fmt::format("{}: cannot be opened: {}", path_, errno_text()));
+  struct stat status{};
+  const bool regular = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  if (!regular) {
+    ::close(fd);
+    throw DataError(fmt::format("{}: is not a regular file", path_));
+  }
+  size_ = static_cast<size_t>(status.st_size);
+  if (size_ > 0) {
+    void* address = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd, 0);
+    const std::string error = errno_text();
+    ::close(fd);
+    if (address == MAP_FAILED) throw DataError(fmt::format("{}: cannot be mapped: {}", path_, error));
+    bytes_ = static_cast<const char*>(address);
+  } else {
+    ::close(fd);
+  }
+}
+
+void SafetensorsFile::parse() {
+  if (is_pickle(path_, std::string_view(bytes_, std::min<size_t>(size_, 4)))) refuse_pickle(path_);
+  if (size_ < kLengthBytes) {
+    throw DataError(fmt::format("{}: not a valid safetensors file: only {} bytes long", path_, size_));
+  }
+  uint64_t length = 0;
+  std::memcpy(&length, bytes_, kLengthBytes);
+  if (length > kMaxHeader || length > size_ - kLengthBytes) {
+    throw DataError(fmt::format("{}: not a valid safetensors file: a header of {} bytes is announced, the file has {} "
+                                "after its length and {} are allowed",
+                                path_, length, size_ - kLengthBytes, kMaxHeader));
+  }
+  data_offset_ = kLengthBytes + length;
+  header_ = parse_safetensors_header(std::string(bytes_ + kLengthBytes, length), size_ - data_offset_, path_);
+}
+
+namespace {
+
+nlohmann::json read_json(const std::string& path) {
+  std::ifstream in(path);
+  if (!in) throw DataError(fmt::format("{}: cannot be opened: {}", path, errno_text()));
+  try {
+    return nlohmann::json::parse(in);
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(fmt::format("{}: is not JSON ({})", path, error.what()));
+  }
+}
+
+/// name -> file name in the index's folder.
+std::map<std::string, std::string> read_index(const std::string& path) {
+  const nlohmann::json index = read_json(path);
+  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
+    throw DataError(fmt::format("{}: has no 'weight_map' object", path));
+  }
+  std::map<std::string, std::string> files;
+  for (const auto& [name, file] : index["weight_map"].items()) {
+    if (!file.is_string() || file.get<std::string>().empty() ||
+        fs::path(file.get<std::string>()).filename() != fs::path(file.get<std::string>())) {
+      throw DataError(fmt::format("{}: tensor '{}' must name a file of the same folder, not {}", path, name, file.dump()));
+    }
+    files[name] = file.get<std::string>();
+  }
+  return files;
+}
+
+/// The file of a model directory to open: the single file or the index.
+std::string find_weights(const fs::path& dir) {
+  std::error_code error;
+  for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
+    if (fs::exists(dir / name, error)) return (dir / name).string();
+  }
+  for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.bin", "model.pth"}) {
+    if (fs::exists(dir / name, error)) refuse_pickle((dir / name).string());
+  }
+  throw DataError(fmt::format("{}: holds neither model.safetensors nor model.safetensors.index.json", dir.string()));
+}
+
+}  // namespace
+
+SafetensorsReader SafetensorsReader::open(const std::string& path) {
+  SafetensorsReader reader;
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    throw DataError(fmt::format("{}: {}", path, error ? error.message() : "no such file or directory"));
+  }
+  reader.path_ = fs::is_directory(path, error) ? find_weights(path) : path;
+  if (fs::path(reader.path_).extension() != ".json") {
+    reader.add_file(std::make_shared<SafetensorsFile>(reader.path_));
+  } else {
+    const auto index = read_index(reader.path_);
+    std::set<std::string> files;
+    for (const auto& [name, file] : index) files.insert(file);
+    for (const std::string& file : files) {
+      reader.add_file(std::make_shared<SafetensorsFile>((fs::path(reader.path_).parent_path() / file).string()));
+    }
+    for (const auto& [name, file] : index) {
+      const auto it = reader.where_.find(name);
+      if (it == reader.where_.end() || fs::path(it->second.file->path()).filename() != file) {
+        throw DataError(fmt::format("{}: tensor '{}' is not in {}", reader.path_, name, file));
+      }
+    }
+  }
+  for (const auto& [name, location] : reader.where_) reader.names_.push_back(name);
+  return reader;
+}
+
+void SafetensorsReader::add_file(const std::shared_ptr<SafetensorsFile>& file) {
+  const auto& tensors = file->header().tensors;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto [it, fresh] = where_.emplace(tensors[i].name, Location{file, i});
+    if (!fresh) {
+      throw DataError(fmt::format("{}: tensor '{}' is in {} as well", file->path(), tensors[i].name, it->second.file->path()));
+    }
+  }
+  metadata_.insert(file->header().metadata.begin(), file->header().metadata.end());
+  files_.push_back(file);
+}
+
+std::vector<std::string> SafetensorsReader::files() const {
+  std::vector<std::string> paths;
+  for (const auto& file : files_) paths.push_back(file->path());
+  return paths;
+}
+
+const SafetensorsReader::Location& SafetensorsReader::locate(const std::string& name) const {
+  const auto it = where_.find(name);
+  if (it == where_.end()) throw DataError(fmt::format("{}: has no tensor '{}'", path_, name));
+  return it->second;
+}
+
+const TensorInfo& SafetensorsReader::info(const std::string& name) const {
+  const Location& location = locate(name);
+  return location.file->header().tensors[location.index];
+}
+
+at::Tensor SafetensorsReader::read(const std::string& name) const {
+  const TensorInfo& tensor = info(name);
+  at::Tensor copy = at::empty(tensor.shape, at::TensorOptions(tensor.dtype));
+  if (tensor.end > tensor.begin) {
+    std::memcpy(copy.mutable_data_ptr(), locate(name).file->data() + tensor.begin, tensor.end - tensor.begin);
+  }
+  return copy;
+}
+
+at::Tensor SafetensorsReader::read_rows(const std::string& name, int64_t begin, int64_t end) const {
+  const TensorInfo& tensor = info(name);
+  FG_CHECK(!tensor.shape.empty() && 0 <= begin && begin <= end && end <= tensor.shape[0],
+           "rows {} .. {} of tensor '{}' in {}", begin, end, name, path_);
+  std::vector<int64_t> shape = tensor.shape;
+  const uint64_t row = shape[0] == 0 ? 0 : (tensor.end - tensor.begin) / static_cast<uint64_t>(shape[0]);
+  shape[0] = end - begin;
+  at::Tensor copy = at::empty(shape, at::TensorOptions(tensor.dtype));
+  const uint64_t bytes = row * static_cast<uint64_t>(end - begin);
+  if (bytes > 0) {
+    const char* source = locate(name).file->data() + tensor.begin + row * static_cast<uint64_t>(begin);
+    std::memcpy(copy.mutable_data_ptr(), source, bytes);
+  }
+  return copy;
+}
+
+}  // namespace filigree::checkpoint

@@ -1,0 +1,78 @@
+#pragma once
+// safetensors: u64 little-endian header length, JSON header, raw little-endian tensor bytes. One file, or a directory with
+// model.safetensors or with shards named by model.safetensors.index.json.
+//
+// The reader maps the files and copies a tensor, or some of its rows, only when it is asked for. open() has checked
+// everything that a header can get wrong (length, JSON, duplicate keys, types, shapes, overlaps, holes, truncation): each
+// fault is a DataError that names the file and, where there is one, the tensor. PyTorch pickles (.bin, .pt) are refused.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace filigree::checkpoint {
+
+/// One tensor as a header lists it; begin and end are bytes from the start of the file's data part.
+struct TensorInfo {
+  std::string name;
+  at::ScalarType dtype = at::kFloat;
+  std::vector<int64_t> shape;
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
+
+/// A parsed header: its tensors in the order of their bytes, which cover the data part without hole or overlap.
+struct SafetensorsHeader {
+  std::vector<TensorInfo> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+/// Parses and checks the JSON header of a file with `data_bytes` bytes after it. `file` is for messages.
+SafetensorsHeader parse_safetensors_header(const std::string& json, uint64_t data_bytes, const std::string& file);
+
+class SafetensorsFile;
+
+class SafetensorsReader {
+ public:
+  /// A .safetensors file, an index.json of shards, or a directory that holds one of them.
+  static SafetensorsReader open(const std::string& path);
+
+  const std::vector<std::string>& names() const { return names_; }  ///< sorted
+  bool contains(const std::string& name) const { return where_.contains(name); }
+  const TensorInfo& info(const std::string& name) const;            ///< throws DataError when it is absent
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const std::string& path() const { return path_; }
+  std::vector<std::string> files() const;                           ///< the .safetensors files behind it
+
+  at::Tensor read(const std::string& name) const;  ///< a copy on the CPU
+  /// Rows begin .. end of dimension 0; the rest of the tensor is not touched.
+  at::Tensor read_rows(const std::string& name, int64_t begin, int64_t end) const;
+
+ private:
+  struct Location {
+    std::shared_ptr<SafetensorsFile> file;
+    size_t index = 0;
+  };
+  void add_file(const std::shared_ptr<SafetensorsFile>& file);
+  const Location& locate(const std::string& name) const;
+
+  std::string path_;
+  std::vector<std::string> names_;
+  std::map<std::string, Location> where_;
+  std::map<std::string, std::string> metadata_;
+  std::vector<std::shared_ptr<SafetensorsFile>> files_;
+};
+
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+/// Writes `tensors` (any device, one copied at a time) to `path` and syncs it to the disk. Tensors with wider elements come
+/// first, so that each is aligned; otherwise the order is kept. A disk that refuses is a DataError naming the path; the
+/// half-written file is left for the caller, who chose the name. (With RLIMIT_FSIZE the program must ignore SIGXFSZ.)
+void write_safetensors(const std::string& path, const NamedTensors& tensors,
+                       const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
+
+}  // namespace filigree::checkpoint

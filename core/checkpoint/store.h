@@ -1,0 +1,116 @@
+#pragma once
+// Checkpoints of a run: whole or absent. A folder of checkpoints holds step-00000123/ directories, each with its tensor files
+// and a manifest.json, written last, with every file's size and XXH3 checksum and the caller's state (JSON).
+//
+//   write:  .tmp-step-…/ → files, each synced → manifest.json, synced → directory synced → rename → parent synced
+//   read:   a checkpoint counts only when its manifest and all sizes and checksums are right; else the next older one
+//
+// kill -9 at any byte leaves the last good one in use. Older ones are deleted only when the new one is in place; the newest
+// `keep`, the last and the best stay. A disk that refuses is a DataError with path, bytes needed and advice, and leaves the
+// older ones as they were. Reading needs no lock and changes nothing.
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/checkpoint/lock.h"
+#include "core/checkpoint/safetensors.h"
+
+namespace filigree::checkpoint {
+
+/// What is saved. Files are named by their stem: {"trained", tensors} is written as trained.safetensors.
+struct CheckpointData {
+  int64_t step = 0;
+  nlohmann::json state;
+  std::vector<std::pair<std::string, NamedTensors>> files;
+
+  uint64_t bytes() const;  ///< of the tensors
+};
+
+struct CheckpointInfo {
+  int64_t step = 0;
+  std::string path;  ///< the step-… directory
+};
+
+/// A checkpoint that was passed over, and why.
+struct Rejected {
+  std::string path;
+  std::string reason;
+};
+
+/// A checkpoint that was read: tensors by file stem, then by name, on the CPU.
+struct Loaded {
+  CheckpointInfo info;
+  nlohmann::json state;
+  std::map<std::string, std::map<std::string, at::Tensor>> files;
+
+  bool contains(const std::string& file, const std::string& name) const;
+  const at::Tensor& tensor(const std::string& file, const std::string& name) const;  ///< DataError when it is absent
+};
+
+/// Checkpoints in a folder, newest first, unverified. Empty when there is no such folder.
+std::vector<CheckpointInfo> list_checkpoints(const std::string& dir);
+
+/// Verifies sizes and checksums of one checkpoint; what is wrong with it, or nothing.
+std::optional<std::string> find_fault(const CheckpointInfo& info);
+
+/// The newest checkpoint that is whole; those passed over are appended to `rejected`.
+std::optional<CheckpointInfo> newest_whole(const std::string& dir, std::vector<Rejected>* rejected = nullptr);
+
+/// The one marked best, if it is still there.
+std::optional<CheckpointInfo> best_checkpoint(const std::string& dir);
+
+/// A step-… directory named by the user.
+CheckpointInfo checkpoint_at(const std::string& path);
+
+/// Verifies, then reads. DataError when it is not whole.
+Loaded load(const CheckpointInfo& info);
+
+/// The state alone, without the tensors. DataError when it is not whole.
+nlohmann::json load_state(const CheckpointInfo& info);
+
+/// The writer of a run's checkpoints: one process, which holds the run directory's lock for its lifetime. Ignores SIGXFSZ
+/// from then on, so that a file size limit is an error of the write and not the end of the process.
+class CheckpointStore {
+ public:
+  /// `run_dir`/checkpoints is made; leftovers of killed runs are removed. UsageError when another run holds the lock.
+  CheckpointStore(const std::string& run_dir, int64_t keep);
+
+  /// Returns when the checkpoint is safely on the disk. Replaces one of the same step.
+  void save(const CheckpointData& data);
+
+  /// Marks a checkpoint that exists; the one marked before it is no longer kept for that.
+  void mark_best(int64_t step);
+  std::optional<CheckpointInfo> best() const { return best_checkpoint(dir_); }
+
+  std::optional<CheckpointInfo> newest_whole(std::vector<Rejected>* rejected = nullptr) const;
+  Loaded load(const CheckpointInfo& info) const { return checkpoint::load(info); }
+
+  /// A run goes on from `step`: removes what lies after it, which will be written again, and marks the best one as the
+  /// state of that step knows it (the marker may be a save ahead or behind after a kill).
+  void rewind(int64_t step, std::optional<int64_t> best = std::nullopt);
+
+  /// Before the first step: DataError when the disk cannot hold the checkpoints that `keep` asks for, of `bytes` each.
+  void check_space(uint64_t bytes) const;
+
+  const std::string& dir() const { return dir_; }  ///< …/checkpoints
+
+ private:
+  void remove_leftovers();
+  void write(const CheckpointData& data, const std::string& temporary) const;
+  void put_in_place(const std::string& temporary, const std::string& target) const;
+  void retire_old(int64_t newest);
+  void write_best(int64_t step) const;
+  void remove(const std::string& path) const;
+  [[noreturn]] void explain(const CheckpointData& data, const std::string& message) const;
+
+  std::string dir_;
+  int64_t keep_;
+  RunLock lock_;
+};
+
+}  // namespace filigree::checkpoint

@@ -1,0 +1,27 @@
+#pragma once
+// A batch of samples, packed: the tokens of all samples one after another, no padding.
+// T = tokens in all, B = samples of this rank's share.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace filigree::data {
+
+struct Batch {
+  at::Tensor ids;        ///< int64 [T]
+  at::Tensor type_ids;   ///< int64 [T], segment of each token
+  at::Tensor positions;  ///< int64 [T], 0-based within its sample
+  at::Tensor labels;  ///< int64 [B] classes; fp32 [B] regression; int64 [T] masked LM, -100 where there is no loss; may
+                      ///< be undefined
+  std::vector<int64_t> offsets;  ///< B+1 cumulative lengths: sample b is tokens offsets[b] .. offsets[b+1]
+  std::vector<int64_t> samples;  ///< B global sample numbers (position in the data set), for dropout and messages
+
+  int64_t size() const { return static_cast<int64_t>(samples.size()); }
+  int64_t tokens() const { return offsets.empty() ? 0 : offsets.back(); }
+};
+
+/// Copies the tensors to a device.
+Batch to(const Batch& batch, at::Device device);
+
+}  // namespace filigree::data

@@ -1,0 +1,68 @@
+#pragma once
+// One split of a task, tokenised. All ranks hold the whole of it; sample numbers 0..size()-1 are the same on every
+// rank.
+//
+//   ids      [tokens]  the samples one after another, special tokens included
+//   offsets  [size+1]  sample i is ids[offsets[i]] .. ids[offsets[i+1]]
+//   segment  [size]    its tokens from this position on are of segment 1 (its length when it is a single text)
+//   classes | scores [size]; both empty when the split has no labels (a test split, masked LM)
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/data/task.h"
+#include "core/data/tokenizer.h"
+#include "core/recipe/recipe.h"
+
+namespace filigree::data {
+
+/// What masked language modelling needs to know to draw its masks (batch.cpp).
+struct Masking {
+  double probability = 0.15;
+  uint64_t seed = 0;
+  int32_t mask_id = -1;
+  int64_t vocab_size = 0;
+  std::vector<int32_t> special_ids;  ///< sorted; never masked
+};
+
+struct Dataset {
+  std::string task, split;
+  Objective objective = Objective::classification;
+  std::vector<int32_t> ids;
+  std::vector<int64_t> offsets{0};
+  std::vector<int32_t> segment;
+  std::vector<int64_t> classes;
+  std::vector<float> scores;
+  std::vector<std::string> label_names;  ///< by class number
+  std::vector<std::string> metrics;      ///< the first one is the task's
+  Masking masking;
+
+  std::vector<std::string> files;  ///< sample i stands in files[file[i]], line lines[i]
+  std::vector<int32_t> file;
+  std::vector<int64_t> lines;
+  int64_t skipped = 0;        ///< rows left out by bad_rows: skip
+  std::string first_skipped;  ///< what was wrong with the first of them
+
+  int64_t size() const { return static_cast<int64_t>(offsets.size()) - 1; }
+  int64_t tokens() const { return offsets.back(); }
+  int64_t length(int64_t sample) const {
+    return offsets[static_cast<size_t>(sample) + 1] - offsets[static_cast<size_t>(sample)];
+  }
+  std::vector<int64_t> lengths() const;
+  bool labelled() const { return !classes.empty() || !scores.empty(); }
+  std::string where(int64_t sample) const;  ///< "file:line", for messages
+  /// XXH3 of ids, lengths, segments and labels: names the data in a checkpoint.
+  uint64_t hash() const;
+};
+
+/// Reads and tokenises one split. `split` is a key of task.splits ("train", "dev_matched", ...); resolve names such as
+/// MNLI's "dev" with splits_of(). data.limit applies to "train" alone: the first of an order drawn from `seed`, kept in
+/// the order of the file. Throws DataError on bad or no rows, UsageError where task, model and tokenizer do not fit.
+Dataset load_dataset(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split,
+                     const Tokenizer& tokenizer, int64_t seed);
+
+/// The same with the task resolved from the recipe's sections; for one split of a plain task.
+Dataset load_dataset(const recipe::DataConfig& config, const std::string& split, const Tokenizer& tokenizer,
+                     Objective objective, int64_t seed);
+
+}  // namespace filigree::data

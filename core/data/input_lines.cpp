@@ -1,0 +1,22 @@
+#include "core/data/input_lines.h"
+
+#include "core/data/text_file.h"
+
+namespace filigree::data {
+
+InputLines::InputLines(const std::string& file) : bytes_(read_text_file(file)) {
+  LineReader lines(bytes_);
+  for (std::string_view line; lines.next(line);) {
+    if (const std::string fault = encoding_fault(line); !fault.empty()) fail_at(file, lines.number(), fault);
+    const size_t tab = line.find('\t');
+    if (tab == std::string_view::npos) {
+      texts_.push_back({line, {}});
+      continue;
+    }
+    if (line.find('\t', tab + 1) != std::string_view::npos)
+      fail_at(file, lines.number(), "has more than one tab; one text, or a pair split by one tab, stands on a line");
+    texts_.push_back({line.substr(0, tab), line.substr(tab + 1)});
+  }
+}
+
+}  // namespace filigree::data

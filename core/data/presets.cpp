@@ -1,0 +1,80 @@
+#include "core/data/presets.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+
+namespace filigree::data {
+namespace {
+
+using Names = std::vector<std::string>;
+
+/// A row of GLUE's table. Columns are 0-based numbers, -1 the last one.
+struct Layout {
+  const char* name;
+  Names text, test_text;
+  const char* label;
+  Names labels;  ///< in order of the class numbers; empty: scores
+  Names metrics;
+  bool header = true;
+};
+
+const std::vector<Layout>& layouts() {
+  static const std::vector<Layout> table = {
+      {"cola", {"3"}, {"1"}, "1", {"unacceptable", "acceptable"}, {"mcc"}, false},
+      {"sst2", {"0"}, {"1"}, "1", {"negative", "positive"}, {"accuracy"}},
+      {"mrpc", {"3", "4"}, {"3", "4"}, "0", {"not_equivalent", "equivalent"}, {"accuracy", "f1"}},
+      {"stsb", {"7", "8"}, {"7", "8"}, "-1", {}, {"pearson", "spearman"}},
+      {"qqp", {"3", "4"}, {"1", "2"}, "5", {"not_duplicate", "duplicate"}, {"accuracy", "f1"}},
+      {"mnli", {"8", "9"}, {"8", "9"}, "-1", {"entailment", "neutral", "contradiction"}, {"accuracy"}},
+      {"qnli", {"1", "2"}, {"1", "2"}, "-1", {"entailment", "not_entailment"}, {"accuracy"}},
+      {"rte", {"1", "2"}, {"1", "2"}, "-1", {"entailment", "not_entailment"}, {"accuracy"}},
+      {"wnli", {"1", "2"}, {"1", "2"}, "-1", {"not_entailment", "entailment"}, {"accuracy"}},
+  };
+  return table;
+}
+
+TaskSpec build(const Layout& layout) {
+  TaskSpec task;
+  task.name = layout.name;
+  task.format = "tsv";
+  task.objective = layout.labels.empty() ? Objective::regression : Objective::classification;
+  task.labels = layout.labels;
+  task.metrics = layout.metrics;
+  const SplitSource labelled{"", layout.header, layout.text, layout.label};
+  const SplitSource unlabelled{"", true, layout.test_text, ""};
+  auto add = [&](const std::string& split, SplitSource source) {
+    source.file = split + ".tsv";
+    task.splits[split] = std::move(source);
+  };
+  add("train", labelled);
+  if (task.name == "mnli") {
+    for (const char* part : {"matched", "mismatched"}) {
+      task.eval_splits.push_back(std::string("dev_") + part);
+      add(task.eval_splits.back(), labelled);
+      add(std::string("test_") + part, unlabelled);
+    }
+  } else {
+    task.eval_splits = {"dev"};
+    add("dev", labelled);
+    add("test", unlabelled);
+  }
+  return task;
+}
+
+}  // namespace
+
+TaskSpec preset_task(const std::string& name) {
+  for (const Layout& layout : layouts())
+    if (name == layout.name) return build(layout);
+  throw UsageError(fmt::format("data.task: '{}' is not known; {}, wordnet are", name, fmt::join(preset_names(), ", ")));
+}
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const Layout& layout : layouts()) names.emplace_back(layout.name);
+  return names;
+}
+
+}  // namespace filigree::data

@@ -1,0 +1,57 @@
+#include "core/data/sampler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/random.h"
+
+namespace filigree::data {
+
+Sampler::Sampler(int64_t samples, int64_t batch_size, uint64_t seed)
+    : samples_(samples), batch_size_(batch_size), seed_(seed) {
+  if (samples < 1 || batch_size < 1)
+    throw UsageError(fmt::format("there is no batch of {} from {} samples", batch_size, samples));
+}
+
+std::vector<int64_t> Sampler::batch(int64_t step) {
+  FG_CHECK(step >= 0, "step {}", step);
+  if (epoch(step) != drawn_epoch_) {
+    drawn_epoch_ = epoch(step);
+    order_ = random::permutation(random::stream(seed_, "data.order", drawn_epoch_), samples_);
+  }
+  const int64_t begin = step % batches_per_epoch() * batch_size_;
+  const int64_t end = std::min(begin + batch_size_, samples_);
+  return {order_.begin() + begin, order_.begin() + end};
+}
+
+std::vector<std::vector<int64_t>> share(const std::vector<int64_t>& samples, const std::vector<int64_t>& lengths,
+                                        int rank, int ranks, int64_t micro_batches) {
+  FG_CHECK(rank >= 0 && rank < ranks && micro_batches > 0, "rank {} of {}, {} micro-batches", rank, ranks,
+           micro_batches);
+  std::vector<int64_t> sorted = samples;
+  auto length = [&](int64_t sample) { return lengths[static_cast<size_t>(sample)]; };
+  std::sort(sorted.begin(), sorted.end(),
+            [&](int64_t a, int64_t b) { return length(a) != length(b) ? length(a) > length(b) : a < b; });
+  std::vector<std::vector<int64_t>> own(static_cast<size_t>(micro_batches));
+  const int64_t slots = ranks * micro_batches;
+  for (int64_t i = 0; i < static_cast<int64_t>(sorted.size()); ++i) {
+    const int64_t round = i / slots, place = i % slots;
+    const int64_t slot = round % 2 == 0 ? place : slots - 1 - place;
+    if (slot % ranks == rank) own[static_cast<size_t>(slot / ranks)].push_back(sorted[static_cast<size_t>(i)]);
+  }
+  return own;
+}
+
+std::vector<std::vector<int64_t>> in_order(int64_t samples, int64_t batch_size, int rank, int ranks) {
+  FG_CHECK(batch_size > 0 && rank >= 0 && rank < ranks, "batch size {}, rank {} of {}", batch_size, rank, ranks);
+  std::vector<std::vector<int64_t>> out;
+  for (int64_t begin = rank * batch_size; begin < samples; begin += ranks * batch_size) {
+    std::vector<int64_t>& batch = out.emplace_back();
+    for (int64_t i = begin; i < std::min(begin + batch_size, samples); ++i) batch.push_back(i);
+  }
+  return out;
+}
+
+}  // namespace filigree::data

@@ -1,0 +1,191 @@
+#include "core/data/table.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/data/csv.h"
+#include "core/data/text_file.h"
+#include "core/error.h"
+
+namespace filigree::data {
+namespace {
+
+using nlohmann::json;
+
+/// A wanted column: an index (negative: from the end) or a key.
+struct Column {
+  std::string name;
+  std::optional<int64_t> index;
+};
+
+std::optional<int64_t> as_index(const std::string& name) {
+  int64_t value = 0;
+  const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), value);
+  if (code != std::errc() || end != name.data() + name.size()) return {};
+  return value;
+}
+
+/// Bad rows end here: thrown, or counted.
+class BadRows {
+ public:
+  BadRows(Table& table, bool skip) : table_(table), skip_(skip) {}
+  void add(int64_t line, const std::string& message) {
+    if (!skip_) fail_at(table_.file, line, message + " (data.bad_rows: skip leaves such rows out)");
+    if (table_.skipped++ == 0) table_.first_bad = fmt::format("{}:{}: {}", table_.file, line, message);
+  }
+
+ private:
+  Table& table_;
+  bool skip_;
+};
+
+std::vector<Column> numbered(const TableOptions& options, const std::string& file) {
+  std::vector<Column> columns;
+  for (const std::string& name : options.columns) {
+    columns.push_back({name, as_index(name)});
+    if (!columns.back().index)
+      throw UsageError(fmt::format("{}: has no header, so column '{}' must be given by its number", file, name));
+  }
+  return columns;
+}
+
+std::vector<Column> named(const TableOptions& options, const std::vector<std::string>& header,
+                          const std::string& file) {
+  std::vector<Column> columns;
+  for (const std::string& name : options.columns) {
+    const auto hits = std::count(header.begin(), header.end(), name);
+    if (hits > 1) throw UsageError(fmt::format("{}:1: {} columns are named '{}'; give its number", file, hits, name));
+    if (hits == 1) {
+      columns.push_back({name, std::find(header.begin(), header.end(), name) - header.begin()});
+    } else if (const auto index = as_index(name)) {
+      columns.push_back({name, index});
+    } else {
+      throw UsageError(
+          fmt::format("{}:1: has no column '{}'; its columns are: {}", file, name, fmt::join(header, ", ")));
+    }
+  }
+  return columns;
+}
+
+void add_row(const std::vector<Column>& columns, int64_t line, std::vector<std::string>&& fields, Table& table,
+             BadRows& bad) {
+  Row row{line, {}};
+  const auto count = static_cast<int64_t>(fields.size());
+  for (const Column& column : columns) {
+    const int64_t index = *column.index < 0 ? count + *column.index : *column.index;
+    if (index < 0 || index >= count) {
+      bad.add(line, fmt::format("has {} column{}, column {} is wanted", count, count == 1 ? "" : "s", column.name));
+      return;
+    }
+    row.fields.push_back(fields[static_cast<size_t>(index)]);
+  }
+  table.rows.push_back(std::move(row));
+}
+
+std::vector<std::string> split_tabs(std::string_view line) {
+  std::vector<std::string> fields;
+  for (size_t start = 0;; ++start) {
+    const size_t end = line.find('\t', start);
+    fields.emplace_back(line.substr(start, end - start));
+    if (end == std::string_view::npos) return fields;
+    start = end;
+  }
+}
+
+/// TSV and CSV differ only in how a record is cut; `next` gives the next one.
+void read_fields(std::string_view text, const TableOptions& options, Table& table, BadRows& bad) {
+  CsvReader csv(text, table.file);
+  LineReader lines(text);
+  std::vector<Column> columns;
+  bool first = true;
+  std::vector<std::string> fields;
+  for (;;) {
+    int64_t line = 0;
+    std::string fault;
+    if (options.format == TableFormat::csv) {
+      if (!csv.next(fields, fault)) break;
+      line = csv.line();
+    } else {
+      std::string_view bytes;
+      if (!lines.next(bytes)) break;
+      if (bytes.empty()) continue;
+      line = lines.number();
+      fault = encoding_fault(bytes);
+      fields = split_tabs(bytes);
+    }
+    if (first) {
+      first = false;
+      if (options.header && !fault.empty()) fail_at(table.file, line, fault);
+      columns = options.header ? named(options, fields, table.file) : numbered(options, table.file);
+      if (options.header) continue;
+    }
+    if (!fault.empty()) {
+      bad.add(line, fault);
+    } else {
+      add_row(columns, line, std::move(fields), table, bad);
+    }
+  }
+}
+
+/// The field as text: numbers and booleans as JSON writes them.
+std::string json_field(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+void read_json_line(std::string_view bytes, int64_t line, const TableOptions& options, Table& table, BadRows& bad) {
+  if (const std::string fault = encoding_fault(bytes); !fault.empty()) return bad.add(line, fault);
+  const json object = json::parse(bytes, nullptr, false);
+  if (object.is_discarded()) return bad.add(line, fmt::format("is not valid JSON: {}", shown(bytes)));
+  if (!object.is_object()) return bad.add(line, "is not a JSON object");
+  Row row{line, {}};
+  for (const std::string& name : options.columns) {
+    if (!object.contains(name)) return bad.add(line, fmt::format("has no key '{}'", name));
+    const json& value = object[name];
+    if (value.is_structured() || value.is_null())
+      return bad.add(line, fmt::format("'{}' is neither text nor a number", name));
+    row.fields.push_back(json_field(value));
+  }
+  table.rows.push_back(std::move(row));
+}
+
+void read_lines(std::string_view text, const TableOptions& options, Table& table, BadRows& bad) {
+  LineReader lines(text);
+  for (std::string_view line; lines.next(line);) {
+    if (line.empty()) continue;
+    if (options.format == TableFormat::jsonl) {
+      read_json_line(line, lines.number(), options, table, bad);
+    } else if (const std::string fault = encoding_fault(line); !fault.empty()) {
+      bad.add(lines.number(), fault);
+    } else {
+      table.rows.push_back({lines.number(), {std::string(line)}});
+    }
+  }
+}
+
+}  // namespace
+
+TableFormat table_format(const std::string& name) {
+  if (name == "tsv") return TableFormat::tsv;
+  if (name == "csv") return TableFormat::csv;
+  if (name == "jsonl") return TableFormat::jsonl;
+  if (name == "text") return TableFormat::text;
+  throw UsageError(fmt::format("format '{}' is not known; tsv, csv, jsonl, text and wordnet are", name));
+}
+
+Table read_table(const std::string& file, const TableOptions& options) {
+  const std::string text = read_text_file(file);
+  if (text.empty()) throw DataError(fmt::format("{}: is empty", file));
+  Table table{file, {}, 0, ""};
+  BadRows bad(table, options.skip_bad_rows);
+  if (options.format == TableFormat::tsv || options.format == TableFormat::csv) {
+    read_fields(text, options, table, bad);
+  } else {
+    read_lines(text, options, table, bad);
+  }
+  return table;
+}
+
+}  // namespace filigree::data

@@ -1,0 +1,168 @@
+#include "core/data/task.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "core/data/label.h"
+#include "core/data/presets.h"
+#include "core/data/text_file.h"
+#include "core/data/wordnet.h"
+#include "core/error.h"
+
+namespace filigree::data {
+namespace {
+
+std::string path_in(const std::string& dir, const std::string& file) {
+  return (std::filesystem::path(dir) / file).string();
+}
+
+/// A task for columns that the recipe names itself.
+TaskSpec custom_task(const recipe::DataConfig& config, Objective objective) {
+  TaskSpec task;
+  task.name = task.format = config.format;
+  const bool lines = config.format == "text";
+  if (!lines) table_format(config.format);
+  if (!lines && config.text.empty())
+    throw UsageError("data.text: is missing; it names the column or columns with the text");
+  if (config.text.size() > 2)
+    throw UsageError(fmt::format("data.text: names {} columns, one or two are wanted", config.text.size()));
+  if (objective == Objective::masked_lm && config.text.size() == 2)
+    throw UsageError("data.text: names two columns, masked_lm takes one");
+  if (objective != Objective::masked_lm && lines)
+    throw UsageError("data.format: text has no labels; it is for model.task: masked_lm");
+  if (objective != Objective::masked_lm && config.label.empty())
+    throw UsageError("data.label: is missing; it names the column with the label");
+  const std::string suffix = lines ? ".txt" : "." + config.format;
+  for (const char* split : {"train", "dev", "test"}) task.splits[split].file = split + suffix;
+  return task;
+}
+
+TaskSpec wordnet_task(const recipe::DataConfig& config) {
+  TaskSpec task;
+  task.name = task.format = "wordnet";
+  task.metrics = {"accuracy", "macro_f1"};
+  task.labels = wordnet::supersenses();
+  const std::string dir = config.dir.empty() ? wordnet::kDefaultDir : config.dir;
+  for (const char* split : {"train", "dev", "test"}) task.splits[split] = {dir, false, {"gloss"}, "supersense"};
+  return task;
+}
+
+/// The recipe's own keys over those of the preset.
+void apply_config(const recipe::DataConfig& config, TaskSpec& task) {
+  const std::pair<const char*, const std::optional<std::string>&> files[] = {
+      {"train", config.train}, {"dev", config.dev}, {"test", config.test}};
+  for (const auto& [split, file] : files) {
+    if (!file) continue;
+    task.splits[split].file = *file;
+    const std::string first = task.eval_splits.front();
+    if (std::string(split) == "dev" && first != "dev") {  // one file instead of MNLI's two
+      task.splits["dev"] = task.splits[first];
+      task.splits["dev"].file = *file;
+      task.eval_splits = {"dev"};
+    }
+  }
+  for (auto& [split, source] : task.splits) {
+    source.file = path_in(config.dir, source.file);
+    if (!config.text.empty()) source.text = config.text;
+    if (!config.label.empty()) source.label = config.label;
+    if (config.header) source.header = *config.header;
+    if (task.format == "text") source.text = {"0"};
+  }
+}
+
+void apply_objective(Objective objective, TaskSpec& task) {
+  const bool scores = task.objective == Objective::regression;
+  if (objective == Objective::regression && !task.labels.empty())
+    throw UsageError(fmt::format("model.task: regression does not fit data.task {}, which has classes", task.name));
+  if (objective == Objective::classification && scores)
+    throw UsageError(fmt::format("model.task: {} has scores; set model.task: regression", task.name));
+  task.objective = objective;
+  if (objective == Objective::classification) {
+    if (task.metrics.empty()) task.metrics = {"accuracy"};
+    return;
+  }
+  task.labels.clear();
+  if (objective == Objective::regression) {
+    if (task.metrics.empty()) task.metrics = {"pearson", "spearman"};
+    return;
+  }
+  task.metrics.clear();
+  for (auto& [split, source] : task.splits) {
+    source.label.clear();
+    source.text.resize(std::min<size_t>(source.text.size(), 1));  // of a pair the first text
+  }
+}
+
+void apply_metric(const std::string& metric, TaskSpec& task) {
+  if (metric.empty() || task.objective == Objective::masked_lm) return;
+  const bool of_scores = metric == "pearson" || metric == "spearman";
+  if (of_scores != (task.objective == Objective::regression))
+    throw UsageError(fmt::format("data.metric: {} is not for {}", metric, of_scores ? "classes" : "scores"));
+  task.metrics.erase(std::remove(task.metrics.begin(), task.metrics.end(), metric), task.metrics.end());
+  task.metrics.insert(task.metrics.begin(), metric);
+}
+
+std::vector<std::string> collect_labels(const recipe::DataConfig& config, const TaskSpec& task) {
+  const SplitSource& train = task.splits.at("train");
+  const TableOptions options{table_format(task.format), train.header, {train.label}, config.bad_rows == "skip"};
+  const Table table = read_table(train.file, options);
+  std::set<std::string> names;
+  for (const Row& row : table.rows) {
+    const std::string_view name = trimmed(row.fields[0]);
+    if (name.empty() && !options.skip_bad_rows) fail_at(train.file, row.line, "the label is empty");
+    if (!name.empty()) names.emplace(name);
+  }
+  if (names.size() > kMaxClasses)
+    throw DataError(fmt::format("{}: column '{}' has {} different labels; is it the label column?", train.file,
+                                train.label, names.size()));
+  std::vector<std::string> sorted(names.begin(), names.end());
+  if (std::all_of(sorted.begin(), sorted.end(), [](const std::string& name) { return class_number(name).has_value(); }))
+    std::sort(sorted.begin(), sorted.end(),
+              [](const auto& a, const auto& b) { return *class_number(a) < *class_number(b); });
+  return sorted;
+}
+
+}  // namespace
+
+Objective objective_from(const std::string& model_task) {
+  if (model_task == "sequence_classification") return Objective::classification;
+  if (model_task == "regression") return Objective::regression;
+  if (model_task == "masked_lm") return Objective::masked_lm;
+  throw UsageError(
+      fmt::format("model.task: '{}' is not known; sequence_classification, regression and masked_lm are", model_task));
+}
+
+TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective) {
+  const bool is_wordnet = config.format == "wordnet" || config.task == "wordnet";
+  TaskSpec task = is_wordnet            ? wordnet_task(config)
+                  : config.task.empty() ? custom_task(config, objective)
+                                        : preset_task(config.task);
+  if (task.eval_splits.empty()) task.eval_splits = {"dev"};
+  if (!is_wordnet) apply_config(config, task);
+  if (!config.labels.empty() && objective == Objective::classification) {
+    if (is_wordnet && config.labels != task.labels)
+      throw UsageError("data.labels: WordNet's supersenses have fixed names");
+    if (std::set<std::string>(config.labels.begin(), config.labels.end()).size() != config.labels.size())
+      throw UsageError("data.labels: a name stands there twice");
+    task.labels = config.labels;
+  }
+  apply_objective(objective, task);
+  apply_metric(config.metric, task);
+  if (objective == Objective::classification && task.labels.empty()) task.labels = collect_labels(config, task);
+  return task;
+}
+
+std::vector<std::string> splits_of(const TaskSpec& task, const std::string& split) {
+  if (split == "dev") return task.eval_splits;
+  if (task.splits.contains(split)) return {split};
+  std::vector<std::string> known;
+  for (const auto& [name, source] : task.splits) known.push_back(name);
+  throw UsageError(
+      fmt::format("split '{}' is not known; the task {} has {}", split, task.name, fmt::join(known, ", ")));
+}
+
+}  // namespace filigree::data

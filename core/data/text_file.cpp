@@ -1,0 +1,67 @@
+#include "core/data/text_file.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "core/data/unicode.h"
+#include "core/error.h"
+
+namespace filigree::data {
+
+std::string read_text_file(const std::string& path) {
+  std::error_code code;
+  const auto status = std::filesystem::status(path, code);
+  if (status.type() == std::filesystem::file_type::not_found)
+    throw DataError(fmt::format("{}: there is no such file", path));
+  if (std::filesystem::is_directory(status)) throw DataError(fmt::format("{}: is a folder, a file is wanted", path));
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  if (file) text.assign(std::istreambuf_iterator<char>(file), {});
+  if (!file.is_open() || file.bad()) throw DataError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
+    throw DataError(fmt::format("{}: is UTF-16; convert it to UTF-8, for example with iconv", path));
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  return text;
+}
+
+std::string encoding_fault(std::string_view text) {
+  if (const size_t at = unicode::find_invalid_utf8(text); at != unicode::kValid)
+    return fmt::format("byte {} of the line (0x{:02x}) is not UTF-8", at + 1, static_cast<uint8_t>(text[at]));
+  if (const size_t at = text.find('\0'); at != std::string_view::npos)
+    return fmt::format("byte {} of the line is NUL; is this a text file?", at + 1);
+  return "";
+}
+
+bool LineReader::next(std::string_view& line) {
+  if (rest_.empty()) return false;
+  const size_t end = rest_.find('\n');
+  line = rest_.substr(0, end);
+  rest_ = end == std::string_view::npos ? std::string_view() : rest_.substr(end + 1);
+  if (end != std::string_view::npos && line.ends_with('\r')) line.remove_suffix(1);
+  ++number_;
+  return true;
+}
+
+void fail_at(const std::string& file, int64_t line, const std::string& message) {
+  throw DataError(fmt::format("{}:{}: {}", file, line, message));
+}
+
+std::string_view trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+}
+
+std::string shown(std::string_view text, size_t limit) {
+  if (text.size() <= limit) return std::string(text);
+  size_t end = limit;
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "...";
+}
+
+}  // namespace filigree::data

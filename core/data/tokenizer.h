@@ -1,0 +1,91 @@
+#pragma once
+// Text -> token ids. A Tokenizer gives the tokens of one text (tokenize); what is the same for all kinds stays here:
+// the special tokens around one text or a pair (Template), truncation, and work over many texts at once. WordPiece is
+// one kind (wordpiece.h); another derives from Tokenizer and gets a line in load_tokenizer().
+//
+// ids and type_ids are equal to what the `tokenizers` package gives for the same files, by test. The truncation and
+// padding sections that a tokenizer.json may carry are ignored: max_length is the caller's, and nothing is padded. Text
+// is UTF-8; a byte that is not decodes as U+FFFD.
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace filigree::data {
+
+struct Encoding {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> type_ids;  ///< segment of each token
+};
+
+/// One text, or a pair.
+struct TextPair {
+  std::string_view a;
+  std::optional<std::string_view> b;
+};
+
+/// What stands around the texts.
+struct TemplatePiece {
+  enum class Kind { tokens, a, b };
+  Kind kind = Kind::tokens;
+  std::vector<int32_t> ids;  ///< of kind tokens
+  int32_t type_id = 0;
+};
+struct Template {
+  std::vector<TemplatePiece> single, pair;
+};
+
+/// Ids of the special tokens; -1 where the vocabulary has none.
+struct SpecialIds {
+  int32_t unk = -1, cls = -1, sep = -1, pad = -1, mask = -1;
+};
+
+class Tokenizer {
+ public:
+  static constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+
+  virtual ~Tokenizer() = default;
+
+  /// Appends the tokens of one text, without special tokens, untruncated.
+  virtual void tokenize(std::string_view text, std::vector<int32_t>& ids) const = 0;
+
+  /// With special tokens, at most max_length in all; of a pair the longer text is cut first ("longest_first").
+  /// Throws UsageError when max_length is less than the special tokens alone.
+  Encoding encode(std::string_view text, int64_t max_length = kNoLimit) const {
+    return encode(TextPair{text, {}}, max_length);
+  }
+  Encoding encode_pair(std::string_view a, std::string_view b, int64_t max_length = kNoLimit) const {
+    return encode(TextPair{a, b}, max_length);
+  }
+  Encoding encode(const TextPair& text, int64_t max_length = kNoLimit) const;
+
+  /// The same over many texts, on ATen's threads; the order is kept.
+  std::vector<Encoding> encode_batch(const std::vector<TextPair>& texts, int64_t max_length = kNoLimit) const;
+
+  int64_t vocab_size() const { return vocab_size_; }  ///< largest id + 1
+  const SpecialIds& special() const { return special_; }
+  bool is_special(int32_t id) const;
+
+ protected:
+  Tokenizer(Template around, const SpecialIds& special, std::vector<int32_t> special_ids, int64_t vocab_size);
+
+ private:
+  Template template_;
+  SpecialIds special_;
+  std::vector<int32_t> special_ids_;  ///< all of them, sorted
+  int64_t vocab_size_;
+};
+
+/// Lengths (a, b) that "longest_first" leaves of a pair when `room` tokens fit. The shorter text is kept whole as long
+/// as the longer one can give way; else each gets half, the odd token going to the longer one (to b on a tie).
+std::pair<int64_t, int64_t> truncate_longest_first(int64_t a, int64_t b, int64_t room);
+
+/// The tokenizer of a model directory: tokenizer.json (model.type WordPiece), else vocab.txt with
+/// tokenizer_config.json. Throws DataError, naming file and line, when a file is missing, malformed or of a kind that
+/// filigree does not have.
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& model_dir);
+
+}  // namespace filigree::data

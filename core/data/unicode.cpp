@@ -1,0 +1,236 @@
+#include "core/data/unicode.h"
+
+#include <unicode/normalizer2.h>
+#include <unicode/uchar.h>
+#include <unicode/unistr.h>
+#include <unicode/utf8.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace filigree::data::unicode {
+namespace {
+
+constexpr int kCategories = 8, kNormalization = 9, kWord = 16, kCase = 17;
+
+/// Major version of Unicode that brought the character; 0 when this ICU does not know it.
+int age(char32_t c) {
+  UVersionInfo version;
+  u_charAge(static_cast<UChar32>(c), version);
+  return version[0];
+}
+
+/// Category in Unicode 8.
+int category(char32_t c) {
+  switch (c) {  // changed since: Mongolian Baluda, Hanunoo and Javanese marks, Sharada Sandhi, Canadian full stop
+    case 0x1885:
+    case 0x1886:
+      return U_OTHER_LETTER;
+    case 0x1734:
+      return U_NON_SPACING_MARK;
+    case 0xa9bd:
+      return U_COMBINING_SPACING_MARK;
+    case 0x111c9:
+    case 0x166d:
+      return U_OTHER_PUNCTUATION;
+    default:
+      break;
+  }
+  const int type = u_charType(static_cast<UChar32>(c));
+  return type != U_UNASSIGNED && age(c) <= kCategories ? type : U_UNASSIGNED;
+}
+
+struct Range {
+  char32_t first, last;
+};
+
+template <size_t N>
+bool contains(const std::array<Range, N>& ranges, char32_t c) {
+  const auto it =
+      std::upper_bound(ranges.begin(), ranges.end(), c, [](char32_t x, const Range& r) { return x < r.first; });
+  return it != ranges.begin() && c <= std::prev(it)->last;
+}
+
+// Word characters that Unicode 15.1 and 16 brought, for an ICU that does not know them yet.
+constexpr std::array<Range, 32> kNewWords{{
+    {0x897, 0x897},     {0x1c89, 0x1c8a},   {0xa7cb, 0xa7cd},   {0xa7da, 0xa7dc},   {0x105c0, 0x105f3},
+    {0x10d40, 0x10d65}, {0x10d69, 0x10d6d}, {0x10d6f, 0x10d85}, {0x10ec2, 0x10ec4}, {0x10efc, 0x10efc},
+    {0x11380, 0x11389}, {0x1138b, 0x1138b}, {0x1138e, 0x1138e}, {0x11390, 0x113b5}, {0x113b7, 0x113c0},
+    {0x113c2, 0x113c2}, {0x113c5, 0x113c5}, {0x113c7, 0x113ca}, {0x113cc, 0x113d3}, {0x113e1, 0x113e2},
+    {0x116d0, 0x116e3}, {0x11bc0, 0x11be0}, {0x11bf0, 0x11bf9}, {0x11f5a, 0x11f5a}, {0x13460, 0x143fa},
+    {0x16100, 0x16139}, {0x16d40, 0x16d6c}, {0x16d70, 0x16d79}, {0x18cff, 0x18cff}, {0x1ccf0, 0x1ccf9},
+    {0x1e5d0, 0x1e5fa}, {0x2ebf0, 0x2ee5d},
+}};
+
+// Capitals that Unicode 16 and 17 brought, likewise.
+char32_t new_lower(char32_t c) {
+  switch (c) {
+    case 0x1c89:
+    case 0xa7cc:
+    case 0xa7ce:
+    case 0xa7d2:
+    case 0xa7d4:
+    case 0xa7da:
+      return c + 1;
+    case 0xa7cb:
+      return 0x264;
+    case 0xa7dc:
+      return 0x19b;
+    default:
+      break;
+  }
+  if (c >= 0x10d50 && c <= 0x10d65) return c + 0x20;
+  if (c >= 0x16ea0 && c <= 0x16eb8) return c + 0x1b;
+  return c;
+}
+
+const icu::Normalizer2& nfd() {
+  UErrorCode code = U_ZERO_ERROR;
+  const icu::Normalizer2* instance = icu::Normalizer2::getNFDInstance(code);
+  FG_CHECK(U_SUCCESS(code) && instance != nullptr, "ICU has no NFD data: {}", u_errorName(code));
+  return *instance;
+}
+
+int combining_class(char32_t c) {
+  const int value = u_getCombiningClass(static_cast<UChar32>(c));
+  return value == 0 || age(c) > kNormalization ? 0 : value;
+}
+
+/// Stable sort of each run of marks by combining class.
+void reorder(std::u32string& text) {
+  for (auto first = text.begin(); first != text.end();) {
+    if (combining_class(*first) == 0) {
+      ++first;
+      continue;
+    }
+    const auto last = std::find_if(first, text.end(), [](char32_t c) { return combining_class(c) == 0; });
+    if (last - first > 1)
+      std::stable_sort(first, last, [](char32_t a, char32_t b) { return combining_class(a) < combining_class(b); });
+    first = last;
+  }
+}
+
+}  // namespace
+
+size_t find_invalid_utf8(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  const auto length = static_cast<int64_t>(text.size());
+  for (int64_t i = 0; i < length;) {
+    if (bytes[i] < 0x80) {
+      ++i;
+      continue;
+    }
+    const int64_t start = i;
+    UChar32 c = 0;
+    U8_NEXT(bytes, i, length, c);
+    if (c < 0) return static_cast<size_t>(start);
+  }
+  return kValid;
+}
+
+bool is_ascii(std::string_view text) {
+  size_t i = 0;
+  for (uint64_t word = 0; i + 8 <= text.size(); i += 8) {
+    std::memcpy(&word, text.data() + i, 8);
+    if ((word & 0x8080808080808080ULL) != 0) return false;
+  }
+  for (; i < text.size(); ++i)
+    if (static_cast<uint8_t>(text[i]) >= 0x80) return false;
+  return true;
+}
+
+char32_t next(std::string_view text, size_t& offset) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  auto i = static_cast<int64_t>(offset);
+  UChar32 c = 0;
+  U8_NEXT(bytes, i, static_cast<int64_t>(text.size()), c);
+  offset = static_cast<size_t>(i);
+  return c < 0 ? kReplacement : static_cast<char32_t>(c);
+}
+
+char32_t previous(std::string_view text, size_t end) {
+  size_t start = end - 1;
+  while (start > 0 && end - start < 4 && (static_cast<uint8_t>(text[start]) & 0xc0) == 0x80) --start;
+  return next(text.substr(0, end), start);
+}
+
+void append_utf8(char32_t c, std::string& out) {
+  char bytes[4];
+  int n = 0;
+  U8_APPEND_UNSAFE(bytes, n, c);
+  out.append(bytes, static_cast<size_t>(n));
+}
+
+bool is_dropped(char32_t c) {
+  if (c == '\t' || c == '\n' || c == '\r') return false;
+  if (c == kReplacement) return true;
+  const int type = category(c);
+  return type == U_CONTROL_CHAR || type == U_FORMAT_CHAR || type == U_PRIVATE_USE_CHAR;
+}
+
+bool is_whitespace(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
+
+bool is_punctuation(char32_t c) {
+  if (c < 0x80) return (c > ' ' && c < '0') || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') || (c > 'z' && c < 0x7f);
+  return (U_MASK(category(c)) & U_GC_P_MASK) != 0;
+}
+
+bool is_chinese(char32_t c) {
+  // 0x2b920, not 0x2b820, starts the last block: the package has it so, and with it every BERT tokenised by it.
+  constexpr std::array<Range, 8> kBlocks{{{0x3400, 0x4dbf},
+                                          {0x4e00, 0x9fff},
+                                          {0xf900, 0xfaff},
+                                          {0x20000, 0x2a6df},
+                                          {0x2a700, 0x2b73f},
+                                          {0x2b740, 0x2b81f},
+                                          {0x2b920, 0x2ceaf},
+                                          {0x2f800, 0x2fa1f}}};
+  return c >= kBlocks[0].first && contains(kBlocks, c);
+}
+
+bool is_nonspacing(char32_t c) { return category(c) == U_NON_SPACING_MARK; }
+
+bool is_word(char32_t c) {
+  const auto u = static_cast<UChar32>(c);
+  const int known = age(c);
+  if (known == 0) return contains(kNewWords, c);
+  if (known > kWord) return false;
+  constexpr uint32_t kMask = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
+  return (U_GET_GC_MASK(u) & kMask) != 0 || u_hasBinaryProperty(u, UCHAR_ALPHABETIC) != 0 ||
+         u_hasBinaryProperty(u, UCHAR_JOIN_CONTROL) != 0;
+}
+
+void decompose(std::u32string& text) {
+  const icu::Normalizer2& normalizer = nfd();
+  std::u32string out;
+  out.reserve(text.size() + text.size() / 4);
+  icu::UnicodeString parts;
+  for (const char32_t c : text) {
+    if (c < 0xc0 || !normalizer.getDecomposition(static_cast<UChar32>(c), parts) || age(c) > kNormalization) {
+      out.push_back(c);
+      continue;
+    }
+    for (int32_t i = 0; i < parts.length(); i = parts.moveIndex32(i, 1))
+      out.push_back(static_cast<char32_t>(parts.char32At(i)));
+  }
+  reorder(out);
+  text.swap(out);
+}
+
+void append_lower(char32_t c, std::u32string& out) {
+  if (c == 0x130) {  // the one character whose lower case is two
+    out += U"i\u0307";
+    return;
+  }
+  const auto lower = static_cast<char32_t>(u_tolower(static_cast<UChar32>(c)));
+  if (lower == c) {
+    out.push_back(c < 0x1c89 ? c : new_lower(c));
+  } else {
+    out.push_back(age(c) <= kCase ? lower : c);
+  }
+}
+
+}  // namespace filigree::data::unicode

@@ -1,0 +1,74 @@
+#include "core/nn/linear.h"
+
+#include <ATen/ops/add.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mul.h>
+
+#include <optional>
+#include <utility>
+
+#include "core/adapt/adapter.h"
+#include "core/error.h"
+
+namespace filigree::nn {
+
+Linear::Linear(std::string name, ParameterPtr weight, ParameterPtr bias)
+    : name_(std::move(name)), weight_(std::move(weight)), bias_(std::move(bias)) {
+  FG_CHECK(weight_ && weight_->value.dim() == 2, "linear '{}' needs a weight of two dimensions", name_);
+  FG_CHECK(!bias_ || bias_->value.numel() == weight_->value.size(0), "linear '{}': bias of {} for {} outputs", name_,
+           bias_->value.numel(), weight_->value.size(0));
+}
+
+Linear::~Linear() = default;
+Linear::Linear(Linear&&) noexcept = default;
+
+at::Tensor Linear::effective_weight() const {
+  if (!mask_) return weight_->value;
+  if (weight_->trainable()) return at::mul(weight_->value, mask_->value.to(weight_->value.scalar_type()));
+  // Masked once, and again only when somebody put another tensor (loaded, cast, moved) in its place.
+  if (!masked_value_.is_same(weight_->value)) {
+    weight_->value = at::mul(weight_->value, mask_->value.to(weight_->value.scalar_type()));
+    masked_value_ = weight_->value;
+  }
+  return weight_->value;
+}
+
+at::Tensor Linear::forward(const at::Tensor& x) const {
+  const at::Tensor input = input_hook ? input_hook(x) : x;
+  std::optional<at::Tensor> bias;
+  if (bias_) bias = bias_->value.to(input.scalar_type());
+  at::Tensor y = at::linear(input, effective_weight().to(input.scalar_type()), bias);
+  if (adapter_) y = adapter_->forward(input, y);
+  return output_hook ? output_hook(y) : y;
+}
+
+void Linear::set_adapter(std::shared_ptr<adapt::Adapter> adapter) { adapter_ = std::move(adapter); }
+
+void Linear::set_mask(ParameterPtr mask) {
+  FG_CHECK(!mask || mask->value.sizes() == weight_->value.sizes(), "linear '{}': the mask's shape is not the weight's",
+           name_);
+  mask_ = std::move(mask);
+  masked_value_.reset();
+  effective_weight();
+}
+
+std::vector<Reindex> Linear::shrink(int64_t dim, const at::Tensor& index) {
+  std::vector<Reindex> done;
+  done.push_back(reindex(weight_, dim, index));
+  if (bias_ && dim == 0) done.push_back(reindex(bias_, 0, index));
+  if (mask_) done.push_back(reindex(mask_, dim, index));
+  if (adapter_) {
+    std::vector<Reindex> of_adapter = adapter_->shrink(dim, index);
+    done.insert(done.end(), of_adapter.begin(), of_adapter.end());
+  }
+  return done;
+}
+
+at::Tensor Linear::merged_weight() const {
+  at::Tensor merged = weight_->value.detach().to(at::kFloat);
+  if (mask_) merged = at::mul(merged, mask_->value.to(at::kFloat));
+  if (adapter_) merged = at::add(merged, adapter_->delta());
+  return merged;
+}
+
+}  // namespace filigree::nn

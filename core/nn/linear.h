@@ -1,0 +1,65 @@
+#pragma once
+// Linear: weight [out, in], optional bias [out], at most one adapter, an optional mask of the weight, two hook slots.
+//
+//   y = output_hook( x' (mask * W)^T + b  [+ adapter] ),   x' = input_hook(x)
+//
+// The hooks are where tensor parallelism is put in (core/train/parallelize); a model knows nothing of them. x: [T, in].
+// The weight is cast to x's type when it differs (trainable fp32 weights under bf16 compute).
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/nn/parameter.h"
+
+namespace filigree::adapt {
+class Adapter;
+}
+
+namespace filigree::nn {
+
+using Hook = std::function<at::Tensor(const at::Tensor&)>;
+
+class Linear {
+ public:
+  Linear(std::string name, ParameterPtr weight, ParameterPtr bias);
+  ~Linear();
+  Linear(Linear&&) noexcept;
+
+  at::Tensor forward(const at::Tensor& x) const;
+
+  const std::string& name() const { return name_; }  ///< the weight's name without ".weight"
+  const ParameterPtr& weight() const { return weight_; }
+  const ParameterPtr& bias() const { return bias_; }  ///< nullptr without one
+  int64_t out_features() const { return weight_->value.size(0); }
+  int64_t in_features() const { return weight_->value.size(1); }
+
+  adapt::Adapter* adapter() const { return adapter_.get(); }
+  void set_adapter(std::shared_ptr<adapt::Adapter> adapter);  ///< nullptr removes it
+
+  /// 0/1 mask over the weight (uint8, [out, in]), or nullptr. A frozen weight is multiplied by it once, here;
+  /// a trainable one in each forward pass.
+  const ParameterPtr& mask() const { return mask_; }
+  void set_mask(ParameterPtr mask);
+
+  /// Keeps rows (dim 0, with the bias) or columns (dim 1) of weight, mask and adapter.
+  std::vector<Reindex> shrink(int64_t dim, const at::Tensor& index);
+
+  /// fp32 [out, in], detached: mask * W + D. What export writes.
+  at::Tensor merged_weight() const;
+
+  Hook input_hook;
+  Hook output_hook;
+
+ private:
+  at::Tensor effective_weight() const;  ///< mask * W
+
+  std::string name_;
+  ParameterPtr weight_, bias_, mask_;
+  std::shared_ptr<adapt::Adapter> adapter_;
+  mutable at::Tensor masked_value_;  ///< the frozen weight that has been multiplied by the mask already
+};
+
+}  // namespace filigree::nn

@@ -1,0 +1,36 @@
+#include "core/nn/model.h"
+
+#include "core/error.h"
+
+namespace filigree::nn {
+
+Task task_from(const std::string& name) {
+  for (Task task : {Task::sequence_classification, Task::regression, Task::masked_lm}) {
+    if (name == to_string(task)) return task;
+  }
+  throw UsageError(
+      fmt::format("unknown task '{}': use sequence_classification, regression or masked_lm", name));
+}
+
+const char* to_string(Task task) {
+  switch (task) {
+    case Task::sequence_classification: return "sequence_classification";
+    case Task::regression: return "regression";
+    case Task::masked_lm: return "masked_lm";
+  }
+  return "unknown";
+}
+
+void Model::to(at::Device device) {
+  for (const ParameterPtr& parameter : parameters()) {
+    parameter->value = parameter->value.detach().to(device);
+    parameter->value.set_requires_grad(parameter->trainable());
+  }
+}
+
+at::Device Model::device() {
+  FG_CHECK(parameters().size() > 0, "a model without parameters");
+  return (*parameters().begin())->value.device();
+}
+
+}  // namespace filigree::nn

@@ -1,0 +1,68 @@
+#pragma once
+// What core knows of a model. A family (models/<family>/) derives from it; nothing in core names a family.
+#include <ATen/core/Tensor.h>
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/data/batch.h"
+#include "core/nn/linear.h"
+#include "core/nn/parameter.h"
+#include "core/nn/structure.h"
+
+namespace filigree::nn {
+
+enum class Task { sequence_classification, regression, masked_lm };
+Task task_from(const std::string& name);  ///< throws UsageError
+const char* to_string(Task task);
+
+/// What a forward pass needs besides the batch. Dropout masks are a function of (seed, step, global sample, site,
+/// position) only, so they depend on no rank.
+struct ForwardContext {
+  bool training = false;
+  uint64_t seed = 0;
+  int64_t step = 0;
+  at::ScalarType compute = at::kFloat;  ///< type of the activations: fp32 or bf16
+};
+
+struct Output {
+  at::Tensor loss_sum;  ///< fp32 scalar: sum of the per-sample (per-token for LM) losses; undefined without labels
+  int64_t count = 0;    ///< how many losses were summed
+  at::Tensor logits;    ///< fp32 [B, labels], or [T, vocab] for masked LM
+};
+
+/// How a logical tensor is to be cut over the tensor-parallel axis, by name pattern ('*' matches digits or words).
+enum class Shard { replicate, column, row, vocab };
+struct ShardRule {
+  std::string pattern;
+  Shard shard = Shard::replicate;
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual Output forward(const data::Batch& batch, const ForwardContext& context) = 0;
+
+  virtual ParameterTable& parameters() = 0;
+  virtual std::vector<Linear*> linears() = 0;                 ///< all, in order of depth
+  virtual std::vector<StructureGroup>& structures() = 0;
+  virtual std::vector<ShardRule> shard_plan() const = 0;
+  virtual std::vector<std::string> head_parameters() const = 0;  ///< names of the task head's parameters (always trained)
+
+  virtual Task task() const = 0;
+  virtual const std::string& family() const = 0;              ///< "bert"
+  virtual nlohmann::json config() const = 0;                  ///< config.json as read, for export
+  virtual int64_t hidden_size() const = 0;
+  virtual int64_t num_labels() const = 0;
+  virtual int64_t max_positions() const = 0;
+  virtual int64_t vocab_size() const = 0;
+  /// Multiply-adds x 2 of one forward pass for one sequence of n tokens with the structures as they are now.
+  virtual double flops(int64_t n) const = 0;
+
+  void to(at::Device device);
+  at::Device device();
+};
+
+}  // namespace filigree::nn

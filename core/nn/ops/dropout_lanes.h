@@ -1,0 +1,27 @@
+#pragma once
+// Dropout's mask for sixteen neighbouring channels, inside CPU kernels.
+#include "core/nn/ops/dropout_bits.h"
+#include "core/nn/ops/simd.h"
+
+namespace filigree::nn::ops::simd {
+
+/// What a kernel needs to know of a Dropout; keys is null when it is off.
+struct Mask {
+  const int64_t* keys = nullptr;
+  uint64_t site = 0;
+  uint32_t threshold = 0;
+  float scale = 1;
+
+  FILIGREE_INLINE uint64_t row_key(int64_t token) const {
+    return site_key(static_cast<uint64_t>(keys[token]), site);
+  }
+};
+
+/// x * scale where kept, 0 elsewhere, for the channels from .. from+15 of a row.
+FILIGREE_INLINE Lanes drop(Lanes x, const Mask& mask, uint64_t row_key, int64_t from) {
+  const Words channel = lane_numbers() + static_cast<uint32_t>(from);
+  const Words bits = element_bits(static_cast<uint32_t>(row_key), static_cast<uint32_t>(row_key >> 32), channel);
+  return select(reinterpret_cast<Ints>(bits >= mask.threshold), x * mask.scale, Lanes{});
+}
+
+}  // namespace filigree::nn::ops::simd

@@ -1,0 +1,104 @@
+#include "core/optim/adamw_update.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/sqrt.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace filigree::optim {
+namespace {
+
+constexpr int64_t kGrain = 1 << 14;      // elements a thread takes at least
+constexpr int64_t kNormBlock = 1 << 14;  // elements of one partial sum
+constexpr int64_t kLanes = 8;            // independent sums, so that the compiler can use vector registers
+
+struct Pointers {
+  float* value;
+  const float* gradient;
+  float* m;
+  float* v;
+};
+
+void update_range(const Pointers& p, int64_t begin, int64_t end, const StepFactors& factors, bool decays) {
+  const auto scale = static_cast<float>(factors.gradient_scale), eps = static_cast<float>(factors.eps);
+  const auto keep = static_cast<float>(decays ? factors.keep : 1.0);
+  const auto beta2 = static_cast<float>(factors.beta2);
+  const auto rest1 = static_cast<float>(1.0 - factors.beta1), rest2 = static_cast<float>(1.0 - factors.beta2);
+  const auto step_size = static_cast<float>(factors.step_size), root = static_cast<float>(factors.root_correction);
+  float* __restrict value = p.value;
+  float* __restrict m = p.m;
+  float* __restrict v = p.v;
+  const float* __restrict gradient = p.gradient;
+  for (int64_t i = begin; i < end; ++i) {
+    const float g = gradient[i] * scale;
+    const float first = m[i] + rest1 * (g - m[i]);
+    const float second = v[i] * beta2 + rest2 * g * g;
+    m[i] = first;
+    v[i] = second;
+    value[i] = value[i] * keep - step_size * (first / (std::sqrt(second) / root + eps));
+  }
+}
+
+double sum_of_squares(const float* value, int64_t count) {
+  double lanes[kLanes] = {};
+  const int64_t whole = count / kLanes * kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes)
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      const double x = value[i + lane];
+      lanes[lane] += x * x;
+    }
+  for (int64_t i = whole; i < count; ++i) lanes[i - whole] += static_cast<double>(value[i]) * value[i];
+  double sum = 0;
+  for (double lane : lanes) sum += lane;
+  return sum;
+}
+
+}  // namespace
+
+void update_fused(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<DecayRange>& ranges) {
+  const Pointers pointers{buffers.value.mutable_data_ptr<float>(), buffers.gradient.const_data_ptr<float>(),
+                          buffers.m.mutable_data_ptr<float>(), buffers.v.mutable_data_ptr<float>()};
+  at::parallel_for(0, buffers.value.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    auto range = std::upper_bound(ranges.begin(), ranges.end(), begin,
+                                  [](int64_t place, const DecayRange& r) { return place < r.end; });
+    for (; range != ranges.end() && range->begin < end; ++range)
+      update_range(pointers, std::max(begin, range->begin), std::min(end, range->end), factors, range->decays);
+  });
+}
+
+void update_aten(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<DecayRange>& ranges) {
+  at::Tensor m = buffers.m, v = buffers.v;
+  const at::Tensor g = at::mul(buffers.gradient, factors.gradient_scale);
+  if (factors.keep != 1.0) {
+    for (const DecayRange& range : ranges)
+      if (range.decays) buffers.value.narrow(0, range.begin, range.end - range.begin).mul_(factors.keep);
+  }
+  m.lerp_(g, 1.0 - factors.beta1);
+  v.mul_(factors.beta2).addcmul_(g, g, 1.0 - factors.beta2);
+  const at::Tensor denominator = at::sqrt(v).div_(factors.root_correction).add_(factors.eps);
+  buffers.value.addcdiv_(m, denominator, -factors.step_size);
+}
+
+double flat_norm(const at::Tensor& flat) {
+  FG_CHECK(flat.scalar_type() == at::kFloat && flat.is_contiguous(), "the flat gradient must be contiguous fp32");
+  if (!flat.is_cpu()) return at::linalg_vector_norm(flat, 2, {}, false, at::kDouble).item<double>();
+  const auto* value = flat.const_data_ptr<float>();
+  const int64_t total = flat.numel(), blocks = (total + kNormBlock - 1) / kNormBlock;
+  std::vector<double> partial(static_cast<size_t>(blocks));
+  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t first = block * kNormBlock;
+      partial[static_cast<size_t>(block)] = sum_of_squares(value + first, std::min(kNormBlock, total - first));
+    }
+  });
+  double sum = 0;
+  for (double part : partial) sum += part;
+  return std::sqrt(sum);
+}
+
+}  // namespace filigree::optim

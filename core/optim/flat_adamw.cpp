@@ -1,0 +1,140 @@
+#include "core/optim/flat_adamw.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "core/error.h"
+
+namespace filigree::optim {
+namespace {
+
+/// Matrices decay; biases, normalisation gains and sparse values, all of one dimension, do not.
+bool decays(const nn::Parameter& parameter) { return parameter.value.dim() >= 2; }
+
+at::Tensor view_of(const at::Tensor& flat, const Extent& extent) {
+  return flat.narrow(0, extent.offset, extent.numel).view(extent.shape);
+}
+
+std::vector<DecayRange> decay_ranges(const std::vector<Extent>& extents) {
+  std::vector<DecayRange> ranges;
+  for (const Extent& extent : extents) {
+    const bool decay = decays(*extent.parameter);
+    if (ranges.empty() || ranges.back().decays != decay) ranges.push_back({extent.offset, extent.offset, decay});
+    ranges.back().end = extent.offset + extent.numel;
+  }
+  return ranges;
+}
+
+void load_one(at::Tensor into, const at::Tensor& from, const std::string& name, const char* moment) {
+  if (from.sizes() != into.sizes())
+    throw DataError(fmt::format("the optimizer state of {} ({}) has shape [{}], but the model needs [{}]", name, moment,
+                                fmt::join(from.sizes(), ", "), fmt::join(into.sizes(), ", ")));
+  into.copy_(from);
+}
+
+}  // namespace
+
+FlatAdamW::FlatAdamW(nn::ParameterTable& table, AdamWOptions options) : options_(options) { gather(table); }
+
+void FlatAdamW::gather(nn::ParameterTable& table) {
+  const at::NoGradGuard no_grad;
+  extents_.clear();
+  int64_t total = 0;
+  at::Device device = at::kCPU;
+  for (const nn::ParameterPtr& parameter : table.with_role(nn::Role::trainable)) {
+    const at::Tensor& value = parameter->value;
+    FG_CHECK(value.scalar_type() == at::kFloat, "trainable parameter '{}' is not fp32", parameter->name);
+    FG_CHECK(extents_.empty() || value.device() == device, "trainable parameters lie on several devices");
+    device = value.device();
+    extents_.push_back({parameter, total, value.numel(), value.sizes().vec()});
+    total += value.numel();
+  }
+  if (extents_.empty()) throw UsageError("nothing is trainable: the stage's method trains no parameter of this model");
+  value_ = at::empty({total}, at::TensorOptions().dtype(at::kFloat).device(device));
+  m_ = at::zeros({total}, value_.options());
+  v_ = at::zeros({total}, value_.options());
+  for (const Extent& extent : extents_) {
+    at::Tensor view = view_of(value_, extent);
+    view.copy_(extent.parameter->value);
+    extent.parameter->value = view.detach().set_requires_grad(true);
+  }
+  decay_ranges_ = decay_ranges(extents_);
+}
+
+std::vector<at::Tensor> FlatAdamW::leaves() const {
+  std::vector<at::Tensor> leaves;
+  for (const Extent& extent : extents_) leaves.push_back(extent.parameter->value);
+  return leaves;
+}
+
+double FlatAdamW::grad_norm(const at::Tensor& grad, double scale) const { return std::abs(scale) * flat_norm(grad); }
+
+void FlatAdamW::step(const at::Tensor& grad, double scale, double clip_factor, double lr) {
+  FG_CHECK(grad.numel() == value_.numel(), "a gradient of {} elements for {} parameters", grad.numel(), value_.numel());
+  const at::NoGradGuard no_grad;
+  ++steps_;
+  const auto t = static_cast<double>(steps_);
+  StepFactors factors;
+  factors.gradient_scale = scale * clip_factor;
+  factors.beta1 = options_.beta1;
+  factors.beta2 = options_.beta2;
+  factors.eps = options_.eps;
+  factors.step_size = lr / (1.0 - std::pow(options_.beta1, t));
+  factors.root_correction = std::sqrt(1.0 - std::pow(options_.beta2, t));
+  factors.keep = 1.0 - lr * options_.weight_decay;
+  const FlatBuffers buffers{value_, grad, m_, v_};
+  if (value_.is_cpu()) {
+    update_fused(buffers, factors, decay_ranges_);
+  } else {
+    update_aten(buffers, factors, decay_ranges_);
+  }
+}
+
+std::vector<FlatAdamW::Moments> FlatAdamW::moments() const {
+  std::vector<Moments> all;
+  for (const Extent& extent : extents_)
+    all.push_back({extent.parameter->name, view_of(m_, extent), view_of(v_, extent)});
+  return all;
+}
+
+void FlatAdamW::load(const std::vector<Moments>& moments, int64_t steps) {
+  const at::NoGradGuard no_grad;
+  std::map<std::string, const Moments*> by_name;
+  for (const Moments& one : moments) by_name[one.name] = &one;
+  for (const Extent& extent : extents_) {
+    const auto it = by_name.find(extent.parameter->name);
+    if (it == by_name.end()) throw DataError(fmt::format("the optimizer state of {} is missing", extent.parameter->name));
+    load_one(view_of(m_, extent), it->second->m, extent.parameter->name, "first moment");
+    load_one(view_of(v_, extent), it->second->v, extent.parameter->name, "second moment");
+  }
+  steps_ = steps;
+}
+
+void FlatAdamW::rebuild(nn::ParameterTable& table, const std::vector<nn::Reindex>& records) {
+  const at::NoGradGuard no_grad;
+  std::map<const nn::Parameter*, std::pair<at::Tensor, at::Tensor>> old;
+  for (const Extent& extent : extents_) old[extent.parameter.get()] = {view_of(m_, extent), view_of(v_, extent)};
+  for (const nn::Reindex& record : records) {
+    const auto it = old.find(record.parameter.get());
+    if (it == old.end()) continue;
+    const at::Tensor index = record.index.to(m_.device());
+    it->second = {it->second.first.index_select(record.dim, index), it->second.second.index_select(record.dim, index)};
+  }
+  gather(table);
+  for (const Extent& extent : extents_) {
+    const auto it = old.find(extent.parameter.get());
+    if (it == old.end()) continue;
+    FG_CHECK(it->second.first.sizes() == extent.parameter->value.sizes(), "the records do not explain the shape of '{}'",
+             extent.parameter->name);
+    view_of(m_, extent).copy_(it->second.first);
+    view_of(v_, extent).copy_(it->second.second);
+  }
+}
+
+}  // namespace filigree::optim

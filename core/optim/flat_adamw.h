@@ -1,0 +1,67 @@
+#pragma once
+// AdamW over one flat fp32 buffer: the trainable parameters, their gradients (dist::GradBuckets::flat()) and the two moments
+// lie in buffers of the same layout, and a step is one fused pass. Decoupled weight decay (Loshchilov, Hutter 2019), bias
+// correction as torch.optim.AdamW. Weight decay is not applied to 1-d parameters (biases, LayerNorm) nor sparse values.
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "core/nn/parameter.h"
+#include "core/optim/adamw_update.h"
+#include "dist/grad_buckets.h"
+
+namespace filigree::optim {
+
+struct AdamWOptions {
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;
+};
+
+/// Where one parameter lies in the flat buffers.
+struct Extent {
+  nn::ParameterPtr parameter;
+  int64_t offset = 0;
+  int64_t numel = 0;
+  std::vector<int64_t> shape;
+};
+
+class FlatAdamW {
+ public:
+  /// Moves the values of all trainable parameters of the table (in its order) into one buffer; their Parameter::value become
+  /// leaf views of it. Moments start at 0.
+  FlatAdamW(nn::ParameterTable& table, AdamWOptions options);
+
+  std::vector<at::Tensor> leaves() const;  ///< the views, for dist::GradBuckets
+
+  /// L2 norm of flat gradient `grad` after multiplication by `scale` (1/global count). fp64 accumulation.
+  double grad_norm(const at::Tensor& grad, double scale) const;
+
+  /// One update: g = grad*scale*min(1, clip/norm); step count t += 1.
+  void step(const at::Tensor& grad, double scale, double clip_factor, double lr);
+
+  int64_t steps() const { return steps_; }
+
+  /// State for a checkpoint: one (m, v) pair of tensors per parameter in its logical shape, and the step count.
+  struct Moments {
+    std::string name;
+    at::Tensor m, v;
+  };
+  std::vector<Moments> moments() const;  ///< views
+  void load(const std::vector<Moments>& moments, int64_t steps);  ///< by name; DataError when one is missing or misshapen
+
+  /// After a structured prune (nn::Reindex records) or a change of roles: rebuilds the buffers from the table, keeping the moments
+  /// of the parameters that remain, sliced as the records say.
+  void rebuild(nn::ParameterTable& table, const std::vector<nn::Reindex>& records);
+
+  const std::vector<Extent>& extents() const { return extents_; }
+
+ private:
+  void gather(nn::ParameterTable& table);
+  AdamWOptions options_;
+  std::vector<Extent> extents_;
+  std::vector<DecayRange> decay_ranges_;
+  at::Tensor value_, m_, v_;
+  int64_t steps_ = 0;
+};
+
+}  // namespace filigree::optim

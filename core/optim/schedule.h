@@ -1,0 +1,20 @@
+#pragma once
+// Learning rate as a function of the step (0-based, before the update) and the total: linear decay to 0, half cosine to 0, or
+// constant, each after a linear warm-up. The same values as transformers' get_{linear,cosine,constant}_schedule_with_warmup.
+#include <cstdint>
+#include <string>
+
+namespace filigree::optim {
+
+enum class ScheduleKind { linear, cosine, constant };
+ScheduleKind schedule_from(const std::string& name);  ///< throws UsageError
+
+struct Schedule {
+  ScheduleKind kind = ScheduleKind::linear;
+  double lr = 1e-3;
+  int64_t warmup = 0;  ///< steps
+  int64_t total = 1;   ///< steps
+  double at(int64_t step) const;
+};
+
+}  // namespace filigree::optim

@@ -1,0 +1,64 @@
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/prune/plan.h"
+
+namespace filigree::prune {
+namespace {
+
+nn::StructureGroup* find(std::vector<nn::StructureGroup>& structures, const GroupPlan& plan) {
+  for (nn::StructureGroup& group : structures) {
+    if (group.kind == plan.kind && group.layer == plan.layer) return &group;
+  }
+  return nullptr;
+}
+
+void check_fits(std::vector<nn::StructureGroup>& structures, const GroupPlan& plan) {
+  const auto where = fmt::format("prune plan: {}s of layer {}", nn::to_string(plan.kind), plan.layer);
+  const nn::StructureGroup* group = find(structures, plan);
+  if (!group) throw DataError(where + ": the model has none");
+  if (group->total != plan.total) {
+    throw DataError(fmt::format("{}: planned for {}, the model was made with {}", where, plan.total, group->total));
+  }
+  if (plan.kept.empty() || !std::is_sorted(plan.kept.begin(), plan.kept.end()) ||
+      !std::includes(group->kept.begin(), group->kept.end(), plan.kept.begin(), plan.kept.end())) {
+    throw DataError(where + ": keeps units that the model no longer has, or none");
+  }
+}
+
+/// The rows or columns, as they lie now, of the units that stay.
+at::Tensor index_of(const nn::StructureGroup& group, const std::vector<int64_t>& kept) {
+  std::vector<int64_t> index;
+  index.reserve(kept.size() * static_cast<size_t>(group.unit));
+  auto from = group.kept.begin();
+  for (const int64_t unit : kept) {
+    from = std::lower_bound(from, group.kept.end(), unit);
+    const int64_t first = (from - group.kept.begin()) * group.unit;
+    for (int64_t i = 0; i < group.unit; ++i) index.push_back(first + i);
+  }
+  return at::tensor(index, at::kLong);
+}
+
+}  // namespace
+
+std::vector<nn::Reindex> apply(nn::Model& model, const PrunePlan& plan) {
+  std::vector<nn::StructureGroup>& structures = model.structures();
+  for (const GroupPlan& group : plan.groups) check_fits(structures, group);
+  std::vector<nn::Reindex> records;
+  for (const GroupPlan& group_plan : plan.groups) {
+    nn::StructureGroup& group = *find(structures, group_plan);
+    if (group.kept == group_plan.kept) continue;
+    const at::Tensor index = index_of(group, group_plan.kept);
+    for (const nn::StructureMember& member : group.members) {
+      std::vector<nn::Reindex> done = member.linear->shrink(member.dim, index);
+      records.insert(records.end(), done.begin(), done.end());
+    }
+    group.kept = group_plan.kept;
+  }
+  return records;
+}
+
+}  // namespace filigree::prune

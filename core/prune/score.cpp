@@ -1,0 +1,226 @@
+#include "core/prune/score.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/add.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/adapt/adapter.h"
+#include "core/error.h"
+#include "core/prune/coefficients.h"
+#include "core/prune/taylor.h"
+#include "core/random.h"
+
+namespace filigree::prune {
+namespace {
+
+constexpr ScoreKind kKinds[] = {ScoreKind::magnitude, ScoreKind::delta,  ScoreKind::magnitude_delta, ScoreKind::merged,
+                                ScoreKind::l1,        ScoreKind::taylor, ScoreKind::random};
+
+bool asked(const nn::StructureGroup& group, const ScoreRequest& request) {
+  return group.kind == nn::StructureKind::head ? request.heads : request.ffn;
+}
+
+/// W0 as the forward pass uses it, fp32.
+at::Tensor base_weight(const nn::Linear& linear) {
+  const at::Tensor weight = linear.weight()->value.detach().to(at::kFloat);
+  return linear.mask() ? at::mul(weight, linear.mask()->value.to(at::kFloat)) : weight;
+}
+
+/// Scores of single entries from the weights alone.
+at::Tensor weight_score(const nn::Linear& linear, ScoreKind kind) {
+  const at::Tensor base = base_weight(linear);
+  const at::Tensor delta = linear.adapter() ? linear.adapter()->delta() : at::Tensor();
+  switch (kind) {
+    case ScoreKind::magnitude:
+      return base.abs();
+    case ScoreKind::delta:
+      return delta.defined() ? delta.abs() : at::zeros_like(base);
+    case ScoreKind::magnitude_delta:
+      return delta.defined() ? at::add(base.abs(), delta.abs()) : base.abs();
+    case ScoreKind::merged:
+      return delta.defined() ? at::add(base, delta).abs_() : base.abs();
+    default:
+      break;
+  }
+  throw InternalError(fmt::format("score '{}' is not made of weights", to_string(kind)));
+}
+
+bool counts(const nn::StructureMember& member) {
+  return member.role == "query" || member.role == "value" || member.role == "ffn_in" || member.role == "ffn_out" ||
+         member.linear->adapter();
+}
+
+[[noreturn]] void refuse_delta(const std::string& what) {
+  throw UsageError(
+      fmt::format("score 'delta' says nothing about {}: no adapter hangs there; use magnitude+delta, or give it to the "
+                  "method's targets",
+                  what));
+}
+
+void check_has_adapter(const nn::StructureGroup& group) {
+  for (const nn::StructureMember& member : group.members) {
+    if (member.linear->adapter()) return;
+  }
+  refuse_delta(fmt::format("the {}s of layer {}", nn::to_string(group.kind), group.layer));
+}
+
+/// Sums a matrix of entry scores (or a vector of bias scores) over each unit's slice: fp64 [units].
+at::Tensor by_unit(const at::Tensor& entries, int64_t dim, int64_t unit) {
+  const at::Tensor lines = entries.dim() == 1 ? entries.to(at::kDouble) : entries.sum(1 - dim, false, at::kDouble);
+  return lines.view({-1, unit}).sum(1).to(at::kCPU);
+}
+
+std::vector<double> to_vector(const at::Tensor& values) {
+  const at::Tensor copy = values.contiguous();
+  return {copy.data_ptr<double>(), copy.data_ptr<double>() + copy.numel()};
+}
+
+std::vector<double> weight_scores(const nn::StructureGroup& group, ScoreKind kind) {
+  if (kind == ScoreKind::delta) check_has_adapter(group);
+  at::Tensor sum;
+  for (const nn::StructureMember& member : group.members) {
+    if (!counts(member)) continue;
+    const at::Tensor part = by_unit(weight_score(*member.linear, kind), member.dim, group.unit);
+    sum = sum.defined() ? sum.add_(part) : part;
+  }
+  FG_CHECK(sum.defined(), "the {}s of layer {} have no linear that a score reads", nn::to_string(group.kind),
+           group.layer);
+  return to_vector(sum);
+}
+
+void divide_by_rms(std::vector<double>& scores) {
+  double squares = 0;
+  for (const double score : scores) squares += score * score;
+  const double rms = std::sqrt(squares / static_cast<double>(std::max<size_t>(scores.size(), 1)));
+  if (rms > 0) std::for_each(scores.begin(), scores.end(), [rms](double& score) { score /= rms; });
+}
+
+std::vector<double> random_scores(const nn::StructureGroup& group, uint64_t seed) {
+  const uint64_t stream = random::stream(seed, "prune", random::hash(nn::to_string(group.kind)), group.layer);
+  std::vector<double> scores;
+  for (const int64_t unit : group.kept) scores.push_back(random::uniform(stream, static_cast<uint64_t>(unit)));
+  return scores;
+}
+
+std::vector<nn::Linear*> linears_of(const std::vector<nn::StructureGroup*>& groups) {
+  std::vector<nn::Linear*> linears;
+  for (const nn::StructureGroup* group : groups) {
+    for (const nn::StructureMember& member : group->members) {
+      if (std::find(linears.begin(), linears.end(), member.linear) == linears.end()) linears.push_back(member.linear);
+    }
+  }
+  return linears;
+}
+
+Scores taylor_scores(const std::vector<nn::StructureGroup*>& groups, const DataPass& data) {
+  const std::vector<nn::Linear*> linears = linears_of(groups);
+  const std::vector<Importance> importance = taylor_importance(linears, data);
+  Scores scores;
+  for (const nn::StructureGroup* group : groups) {
+    at::Tensor sum;
+    for (const nn::StructureMember& member : group->members) {
+      const auto place = std::find(linears.begin(), linears.end(), member.linear) - linears.begin();
+      const Importance& of = importance[static_cast<size_t>(place)];
+      at::Tensor part = by_unit(of.weight, member.dim, group->unit);
+      if (member.dim == 0 && of.bias.defined()) part = part.add(by_unit(of.bias, 0, group->unit));
+      sum = sum.defined() ? sum.add_(part) : part;
+    }
+    scores.push_back(to_vector(sum));
+  }
+  return scores;
+}
+
+at::Tensor random_entries(const nn::Linear& linear, uint64_t seed) {
+  const uint64_t stream = random::stream(seed, "prune", random::hash(linear.name()));
+  at::Tensor values = at::empty(linear.weight()->value.sizes(), at::kFloat);
+  float* out = values.data_ptr<float>();
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    out[i] = static_cast<float>(random::uniform(stream, static_cast<uint64_t>(i)));
+  }
+  return values.to(linear.weight()->value.device());
+}
+
+Scores scores_of(const std::vector<nn::StructureGroup*>& groups, const ScoreRequest& request) {
+  if (request.kind == ScoreKind::taylor) return taylor_scores(groups, request.data);
+  if (request.kind == ScoreKind::l1) return l1_scores(groups, request.data);
+  Scores scores;
+  for (const nn::StructureGroup* group : groups) {
+    const bool random = request.kind == ScoreKind::random;
+    scores.push_back(random ? random_scores(*group, request.seed) : weight_scores(*group, request.kind));
+    if (request.global && !random) divide_by_rms(scores.back());
+  }
+  return scores;
+}
+
+}  // namespace
+
+ScoreKind score_from(const std::string& name) {
+  for (const ScoreKind kind : kKinds) {
+    if (name == to_string(kind)) return kind;
+  }
+  throw UsageError(
+      fmt::format("unknown score '{}': use magnitude, delta, magnitude+delta, merged, l1, taylor or random", name));
+}
+
+const char* to_string(ScoreKind kind) {
+  switch (kind) {
+    case ScoreKind::magnitude:
+      return "magnitude";
+    case ScoreKind::delta:
+      return "delta";
+    case ScoreKind::magnitude_delta:
+      return "magnitude+delta";
+    case ScoreKind::merged:
+      return "merged";
+    case ScoreKind::l1:
+      return "l1";
+    case ScoreKind::taylor:
+      return "taylor";
+    case ScoreKind::random:
+      return "random";
+  }
+  return "unknown";
+}
+
+bool reads_data(ScoreKind kind) { return kind == ScoreKind::l1 || kind == ScoreKind::taylor; }
+
+Scores score_structures(nn::Model& model, const ScoreRequest& request) {
+  std::vector<nn::StructureGroup*> groups;
+  std::vector<size_t> places;
+  std::vector<nn::StructureGroup>& structures = model.structures();
+  for (size_t g = 0; g < structures.size(); ++g) {
+    if (!asked(structures[g], request)) continue;
+    groups.push_back(&structures[g]);
+    places.push_back(g);
+  }
+  Scores of_groups = scores_of(groups, request);
+  Scores scores(structures.size());
+  for (size_t i = 0; i < places.size(); ++i) scores[places[i]] = std::move(of_groups[i]);
+  return scores;
+}
+
+std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, const ScoreRequest& request) {
+  if (request.kind == ScoreKind::l1) {
+    throw UsageError("score 'l1' trains a coefficient per head and neuron; it has none for single weights");
+  }
+  std::vector<at::Tensor> scores;
+  if (request.kind == ScoreKind::taylor) {
+    for (const Importance& importance : taylor_importance(linears, request.data)) scores.push_back(importance.weight);
+    return scores;
+  }
+  for (const nn::Linear* linear : linears) {
+    if (request.kind == ScoreKind::delta && !linear->adapter()) refuse_delta(fmt::format("'{}'", linear->name()));
+    scores.push_back(request.kind == ScoreKind::random ? random_entries(*linear, request.seed)
+                                                       : weight_score(*linear, request.kind));
+  }
+  return scores;
+}
+
+}  // namespace filigree::prune

@@ -1,0 +1,261 @@
+#include "core/recipe/bind.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <type_traits>
+
+#include "core/recipe/environment.h"
+#include "core/recipe/scalar.h"
+#include "core/recipe/suggest.h"
+
+namespace filigree::recipe {
+namespace {
+
+std::string join(const std::string& path, const std::string& key) { return path.empty() ? key : path + "." + key; }
+
+std::string parent_of(const std::string& path) {
+  const size_t dot = path.rfind('.');
+  return dot == std::string::npos ? "" : path.substr(0, dot);
+}
+
+std::vector<std::string> key_names(const Schema& schema) {
+  std::vector<std::string> names;
+  for (const Field& field : schema.fields()) names.push_back(field.key());
+  return names;
+}
+
+/// Sections that know `key`, for a key that stands in the wrong place: "stages[].train".
+std::string home_of(const std::string& key, const MethodCatalog& catalog) {
+  std::vector<std::string> homes;
+  for (const std::string& path : keys(catalog)) {
+    if (path.size() > key.size() && path.ends_with("." + key)) homes.push_back(parent_of(path));
+  }
+  return homes.size() == 1 ? homes.front() : "";
+}
+
+const std::string& text_or(const Tree* tree, const std::string& other) {
+  return tree != nullptr && tree->is(Tree::Kind::scalar) ? tree->text : other;
+}
+
+std::vector<std::string> names_of(const Tree& list) {
+  std::vector<std::string> names;
+  for (const Tree& item : list.items) names.push_back(text_or(item.find("name"), ""));
+  return names;
+}
+
+}  // namespace
+
+bool Source::sound(const std::string& path) const {
+  for (std::string at = path; !at.empty(); at = parent_of(at)) {
+    if (doubtful.count(at) != 0) return false;
+  }
+  return true;
+}
+
+Origin Source::origin(const std::string& path) const {
+  for (std::string at = path; !at.empty(); at = parent_of(at)) {
+    if (const auto found = where.find(at); found != where.end()) return found->second;
+  }
+  return {file, 1};
+}
+
+std::string stage_path(const std::vector<std::string>& names, size_t index) {
+  const std::string& name = names[index];
+  const bool single = std::count(names.begin(), names.end(), name) == 1 && name.find('.') == std::string::npos;
+  return fmt::format("stages.{}", single && !name.empty() ? name : std::to_string(index));
+}
+
+Source Binder::bind(const Tree& tree, Recipe& recipe) {
+  source_ = {};
+  source_.file = tree.origin.file;
+  Schema schema;
+  describe(recipe, schema);
+  section(tree, schema, "", "a recipe");
+  return source_;
+}
+
+void Binder::section(const Tree& tree, Schema& schema, const std::string& path, const std::string& what) {
+  std::map<std::string, Origin> seen;
+  for (const Entry& item : tree.entries) {
+    const Field* field = schema.find(item.key);
+    if (const auto [first, fresh] = seen.emplace(item.key, item.origin); !fresh) {
+      fail(item.origin, join(path, item.key), fmt::format("is given twice, first on line {}", first->second.line));
+    } else if (field == nullptr) {
+      unknown_key(item, schema, path, what);
+    } else {
+      entry(item, *field, join(path, item.key));
+    }
+  }
+  absent_keys(tree, schema, path);
+  idle_keys(tree, schema, path);
+}
+
+void Binder::entry(const Entry& item, const Field& field, const std::string& path) {
+  source_.where[path] = item.value.origin;
+  const size_t before = problems_.size();
+  const bool good = std::visit([&](const auto& target) { return read(item.value, field.key(), target, path); }, field.target());
+  if (!good || problems_.size() != before) return;
+  const std::string problem = field.problem(item.value.text);
+  if (!problem.empty()) fail(item.value.origin, path, problem);
+}
+
+void Binder::unknown_key(const Entry& item, const Schema& schema, const std::string& path, const std::string& what) {
+  const std::vector<std::string> known = key_names(schema);
+  const std::string home = home_of(item.key, catalog_);
+  const std::string guess = home.empty() ? nearest(item.key, known) : "";
+  std::string message = fmt::format("is not a key of {}", what);
+  if (!home.empty()) {
+    message += fmt::format("; it belongs in {}", home);
+  } else if (!guess.empty()) {
+    message += did_you_mean(guess);
+    source_.doubtful.insert(join(path, guess));
+  } else {
+    message += known.empty() ? ", which has none" : fmt::format("; it has {}", fmt::join(known, ", "));
+  }
+  fail(item.origin, join(path, item.key), message);
+}
+
+void Binder::absent_keys(const Tree& tree, const Schema& schema, const std::string& path) {
+  for (const Field& field : schema.fields()) {
+    const std::string key = join(path, field.key());
+    // A required value that has a default is only refused when given as empty.
+    const bool defaulted = !field.value_text().empty();
+    if (!field.is_required() || defaulted || tree.find(field.key()) != nullptr || !source_.sound(key)) continue;
+    fail(tree.origin, key, fmt::format("is missing: {}", field.doc()));
+  }
+}
+
+void Binder::idle_keys(const Tree& tree, const Schema& schema, const std::string& path) {
+  for (const Field& field : schema.fields()) {
+    const Tree* value = tree.find(field.key());
+    if (value == nullptr || field.applies() || !source_.sound(join(path, field.depends_on()))) continue;
+    // A key of the file that a --set made idle is passed over: the user has spoken later.
+    const Tree* other = tree.find(field.depends_on());
+    if (other != nullptr && other->origin.from_set() && !value->origin.from_set()) continue;
+    fail(value->origin, join(path, field.key()), fmt::format("has no effect: it is used only when {}", field.when()));
+  }
+}
+
+bool Binder::read(const Tree& tree, const std::string& key, const Section& target, const std::string& path) {
+  if (target.optional && tree.is(Tree::Kind::null)) {
+    target.reset();
+    return false;
+  }
+  if (!tree.is(Tree::Kind::map)) {
+    fail(tree.origin, path, fmt::format("must be a section of 'key: value' lines, not {}", describe_kind(tree)));
+    return false;
+  }
+  target.create();
+  Schema schema;
+  target.describe(schema);
+  section(tree, schema, path, key);
+  return true;
+}
+
+bool Binder::read(const Tree& tree, const std::string& /*key*/, const SectionList& target, const std::string& path) {
+  if (!tree.is(Tree::Kind::list) || tree.items.empty()) {
+    fail(tree.origin, path,
+         tree.is(Tree::Kind::list) ? "is empty" : fmt::format("must be a list ('- name: ...'), not {}", describe_kind(tree)));
+    return false;
+  }
+  const std::vector<std::string> names = names_of(tree);
+  for (size_t i = 0; i < tree.items.size(); ++i) {
+    const Tree& item = tree.items[i];
+    target.append();
+    const std::string item_path = stage_path(names, i);
+    source_.where[item_path] = item.origin;
+    if (!item.is(Tree::Kind::map)) {
+      fail(item.origin, item_path, fmt::format("must be a section of 'key: value' lines, not {}", describe_kind(item)));
+      continue;
+    }
+    Schema schema;
+    target.describe(i, schema);
+    section(item, schema, item_path, "a stage");
+  }
+  return true;
+}
+
+bool Binder::read(const Tree& tree, const std::string& /*key*/, std::vector<std::string>* target, const std::string& path) {
+  if (!tree.is(Tree::Kind::list)) {
+    const std::string example = tree.is(Tree::Kind::scalar) ? fmt::format("; write [{}]", tree.text) : "";
+    fail(tree.origin, path, fmt::format("must be a list, not {}{}", describe_kind(tree), example));
+    return false;
+  }
+  target->clear();
+  for (size_t i = 0; i < tree.items.size(); ++i) {
+    std::string item;
+    if (!read(tree.items[i], "", &item, fmt::format("{}.{}", path, i))) {
+      source_.doubtful.insert(path);
+      return false;
+    }
+    target->push_back(std::move(item));
+  }
+  return true;
+}
+
+template <class T>
+bool Binder::read(const Tree& tree, const std::string& key, std::optional<T>* target, const std::string& path) {
+  if (tree.is(Tree::Kind::null)) {
+    target->reset();
+    return false;
+  }
+  T value{};
+  if (!read(tree, key, &value, path)) return false;
+  *target = std::move(value);
+  return true;
+}
+
+template <class T>
+bool Binder::read(const Tree& tree, const std::string& /*key*/, T* target, const std::string& path) {
+  std::string problem;
+  if (!tree.is(Tree::Kind::scalar)) {
+    const char* wanted = std::is_same_v<T, std::string> ? "text" : std::is_same_v<T, bool> ? "true or false" : "a number";
+    problem = fmt::format("must be {}, not {}", wanted, describe_kind(tree));
+  } else if (const auto text = substitute(tree.text, variable, problem)) {
+    problem = parse_scalar(*text, tree.quoted, *target);
+  }
+  if (!problem.empty()) fail(tree.origin, path, problem);
+  return problem.empty();
+}
+
+bool Binder::read(const Tree& tree, const std::string& /*key*/, std::optional<MethodConfig>* target, const std::string& path) {
+  if (tree.is(Tree::Kind::null)) {
+    target->reset();
+    return false;
+  }
+  target->emplace();
+  method(tree, **target, path);
+  return false;
+}
+
+void Binder::method(const Tree& tree, MethodConfig& config, const std::string& path) {
+  const Tree* name = tree.is(Tree::Kind::map) ? tree.find("name") : &tree;
+  if (name == nullptr || !name->is(Tree::Kind::scalar)) {
+    fail(name == nullptr ? tree.origin : name->origin, path, "must name a method: write 'method: full' or {name: dsee, rank: 16}");
+    return;
+  }
+  std::vector<std::string> known;
+  for (const auto& [method_name, unused] : catalog_.entries()) known.push_back(method_name);
+  const auto found = catalog_.entries().find(name->text);
+  if (found == catalog_.entries().end()) {
+    const std::string guess = nearest(name->text, known);
+    fail(name->origin, path,
+         fmt::format("'{}' is not a method (there are {}){}", name->text, fmt::join(known, ", "), did_you_mean(guess)));
+    return;
+  }
+  config.options = found->second.make();
+  Schema schema;
+  schema.field("name", config.name, "the method");
+  config.options->describe(schema);
+  config.name = name->text;
+  section(tree, schema, path, "method " + name->text);
+}
+
+void Binder::fail(const Origin& origin, const std::string& path, const std::string& message) {
+  problems_.push_back({origin.file, origin.line, path, message});
+  source_.doubtful.insert(path);
+}
+
+}  // namespace filigree::recipe

@@ -1,0 +1,59 @@
+#pragma once
+// Fills a Recipe from a tree, field by field of its schema, and collects every problem on the way.
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/recipe/catalog.h"
+#include "core/recipe/load.h"
+#include "core/recipe/schema.h"
+#include "core/recipe/tree.h"
+
+namespace filigree::recipe {
+
+/// What the rules between sections need to know about a recipe's text.
+struct Source {
+  std::string file;
+  std::map<std::string, Origin> where;  ///< of each key given, by its path: "stages.adapt.train.lr"
+  std::set<std::string> doubtful;       ///< paths whose value is not what the user meant: misread or probably misspelt
+
+  bool given(const std::string& path) const { return where.count(path) != 0; }
+  bool sound(const std::string& path) const;      ///< neither it nor a section above it is doubtful
+  Origin origin(const std::string& path) const;   ///< of the path, or of the nearest section above it that was given
+};
+
+/// Path of a stage: by its name where that is one of a kind, else by its number.
+std::string stage_path(const std::vector<std::string>& names, size_t index);
+
+class Binder {
+ public:
+  Binder(const MethodCatalog& catalog, std::vector<Problem>& problems) : catalog_(catalog), problems_(problems) {}
+  Source bind(const Tree& tree, Recipe& recipe);
+
+ private:
+  void section(const Tree& tree, Schema& schema, const std::string& path, const std::string& what);
+  void entry(const Entry& entry, const Field& field, const std::string& path);
+  void unknown_key(const Entry& entry, const Schema& schema, const std::string& path, const std::string& what);
+  void absent_keys(const Tree& tree, const Schema& schema, const std::string& path);
+  void idle_keys(const Tree& tree, const Schema& schema, const std::string& path);
+
+  // One reader per kind of target. True: something was read, and its range is worth checking.
+  bool read(const Tree& tree, const std::string& key, const Section& target, const std::string& path);
+  bool read(const Tree& tree, const std::string& key, const SectionList& target, const std::string& path);
+  bool read(const Tree& tree, const std::string& key, std::optional<MethodConfig>* target, const std::string& path);
+  bool read(const Tree& tree, const std::string& key, std::vector<std::string>* target, const std::string& path);
+  template <class T>
+  bool read(const Tree& tree, const std::string& key, std::optional<T>* target, const std::string& path);
+  template <class T>
+  bool read(const Tree& tree, const std::string& key, T* target, const std::string& path);
+
+  void method(const Tree& tree, MethodConfig& config, const std::string& path);
+  void fail(const Origin& origin, const std::string& path, const std::string& message);
+
+  const MethodCatalog& catalog_;
+  std::vector<Problem>& problems_;
+  Source source_;
+};
+
+}  // namespace filigree::recipe

@@ -1,0 +1,227 @@
+#include "core/recipe/check.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <set>
+
+namespace filigree::recipe {
+namespace {
+
+/// Reports broken rules; those that rest on a doubtful value are passed over, for the first fault hides the second.
+class Rules {
+ public:
+  Rules(const Source& source, std::vector<Problem>& problems) : source_(source), problems_(problems) {}
+
+  void broken(const std::string& path, const std::string& message, std::initializer_list<std::string> rests_on = {}) {
+    const bool sound = source_.sound(path) &&
+                       std::all_of(rests_on.begin(), rests_on.end(), [&](const auto& other) { return source_.sound(other); });
+    if (!sound) return;
+    const Origin origin = source_.origin(path);
+    problems_.push_back({origin.file, origin.line, path, message});
+  }
+  bool given(const std::string& path) const { return source_.given(path); }
+  bool sound(const std::string& path) const { return source_.sound(path); }
+
+ private:
+  const Source& source_;
+  std::vector<Problem>& problems_;
+};
+
+bool in(const std::string& value, std::initializer_list<const char*> values) {
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+void check_files(const DataConfig& data, Rules& rules) {
+  const bool wordnet = data.format == "wordnet" || data.task == "wordnet";
+  if (data.dir.empty() && !wordnet && !data.train && !data.dev && !data.test) {
+    rules.broken("data.dir", fmt::format("is missing: format {} needs the folder of its files", data.format),
+                 {"data.format", "data.task"});
+  }
+  if (!data.task.empty() && data.task != "wordnet" && in(data.format, {"wordnet", "text"})) {
+    rules.broken("data.task", fmt::format("is '{}', a preset of files with columns; format {} has none", data.task, data.format),
+                 {"data.format"});
+  }
+}
+
+void check_columns(const ModelConfig& model, const DataConfig& data, Rules& rules) {
+  const bool columns = in(data.format, {"tsv", "csv", "jsonl"}) && data.task.empty();
+  if (columns && data.text.empty()) {
+    rules.broken("data.text", "is missing: name the text column, or choose a preset with task", {"data.task", "data.format"});
+  }
+  if (columns && data.label.empty() && model.task != "masked_lm") {
+    rules.broken("data.label", "is missing: name the label column, or choose a preset with task",
+                 {"data.task", "data.format", "model.task"});
+  }
+  if (data.format == "text" && model.task != "masked_lm") {
+    rules.broken("data.format", fmt::format("is text, which has no labels for {}; it serves masked_lm", model.task),
+                 {"model.task"});
+  }
+  if (data.text.size() > 1 && model.task == "masked_lm") {
+    rules.broken("data.text", "names two columns, masked_lm takes one", {"model.task"});
+  }
+  if (!data.text.empty() && in(data.format, {"wordnet", "text"})) {
+    rules.broken("data.text", fmt::format("names columns, format {} has none", data.format), {"data.format"});
+  }
+}
+
+void check_labels(const ModelConfig& model, const DataConfig& data, Rules& rules) {
+  const bool regression = model.task == "regression";
+  if (data.task == "stsb" && model.task == "sequence_classification") {
+    rules.broken("model.task", "is sequence_classification, but stsb has scores, not classes; set it to regression", {"data.task"});
+  }
+  if (!data.task.empty() && data.task != "stsb" && regression) {
+    rules.broken("model.task", fmt::format("is regression, but {} has classes; set it to sequence_classification", data.task),
+                 {"data.task"});
+  }
+  if (data.format == "wordnet" && data.task.empty() && regression) {
+    rules.broken("model.task", "is regression, but wordnet has classes; set it to sequence_classification", {"data.format"});
+  }
+  if (!data.labels.empty() && regression) {
+    rules.broken("data.labels", "names classes, but model.task is regression", {"model.task"});
+  }
+}
+
+void check_metric(const std::string& metric, const std::string& path, const ModelConfig& model, Rules& rules) {
+  if (metric.empty() || metric == "loss") return;
+  const bool score = in(metric, {"pearson", "spearman"});
+  const bool fits = model.task == "regression" ? score : model.task == "sequence_classification" && !score;
+  if (!fits) rules.broken(path, fmt::format("is {}, which does not measure {}", metric, model.task), {"model.task"});
+}
+
+void check_parallel(const ParallelConfig& parallel, Rules& rules) {
+  if (parallel.backend == "nccl" && parallel.device == "cpu") {
+    rules.broken("parallel.backend", "is nccl, which carries CUDA tensors only; device is cpu", {"parallel.device"});
+  }
+  if (parallel.backend == "mpi" && parallel.device == "cuda") {
+    rules.broken("parallel.backend", "is mpi, which carries CPU tensors; with device cuda use nccl", {"parallel.device"});
+  }
+}
+
+// What a stage can rest on: what the stages before it have done.
+struct History {
+  bool known = true;           ///< all sections of those stages could be read; else nothing is concluded from an absence
+  bool method = false;         ///< a method has been named
+  bool trained = false;        ///< something has been trained
+  bool pruned_trained = false;  ///< something trained has been pruned: distillation has a teacher
+};
+
+void check_work(const StageConfig& stage, const std::string& path, const History& before, Rules& rules) {
+  const std::string method = path + ".method", train = path + ".train", prune = path + ".prune", out = path + ".export";
+  if (!stage.train && !stage.prune && !stage.export_ && !stage.method) {
+    rules.broken(path, "does nothing; give it train, prune or export", {train, prune, out, method});
+  }
+  if (stage.export_ && (stage.train || stage.prune || stage.method)) {
+    rules.broken(path + ".export", "must be a stage of its own, without method, prune or train");
+  }
+  if (stage.method && !stage.train && !stage.export_) {
+    rules.broken(path + ".method", "has nothing to train; give the stage a train section", {train});
+  }
+  if (before.known && stage.train && !stage.method && !before.method) {
+    rules.broken(path, "trains, but no method says what; add e.g. 'method: {name: dsee}' to the first stage that trains", {method});
+  }
+}
+
+void check_train(const TrainConfig& train, const std::string& path, const ModelConfig& model, const History& before,
+                 const StageConfig& stage, Rules& rules) {
+  const std::string epochs = path + ".epochs", steps = path + ".max_steps";
+  if (train.epochs > 0 && train.max_steps > 0) rules.broken(steps, "is given together with epochs; keep one of them", {epochs});
+  if (train.epochs == 0 && train.max_steps == 0) rules.broken(path, "needs epochs or max_steps", {epochs, steps});
+  if (train.accumulate > train.batch_size) {
+    rules.broken(path + ".accumulate", fmt::format("is {}, more than the {} samples of batch_size", train.accumulate, train.batch_size),
+                 {path + ".batch_size"});
+  }
+  if (!train.distill) return;
+  if (before.known && !before.pruned_trained && !(before.trained && stage.prune)) {
+    rules.broken(path + ".distill", "has no teacher: it learns from the trained model as it was before a prune, so a stage that "
+                                    "trains and then one that prunes must come first");
+  }
+  if (model.task == "masked_lm") rules.broken(path + ".distill", "works for classification and regression, not for masked_lm", {"model.task"});
+}
+
+void check_prune(const PruneConfig& prune, const std::string& path, bool may_have_method, Rules& rules) {
+  const std::string structure = path + ".structure", scope = path + ".scope", score = path + ".score";
+  const bool structured = !prune.structure.empty();
+  if (!structured && !rules.given(path + ".sparsity")) {
+    rules.broken(path, "needs structure ([heads, ffn]) or sparsity (0.5)", {structure, path + ".sparsity"});
+  }
+  if (structured && prune.scope == "matrix") {
+    rules.broken(scope, "is matrix, which is for single weights; structured pruning goes by layer or global", {structure});
+  }
+  if (!structured && prune.scope == "layer") {
+    rules.broken(scope, "is layer, which is for structures; unstructured pruning goes by matrix or global", {structure});
+  }
+  if (!structured && prune.score == "l1") {
+    rules.broken(score, "is l1, which has coefficients for heads and ffn only; unstructured pruning needs another score", {structure});
+  }
+  if (prune.score == "delta" && !may_have_method) {
+    rules.broken(score, "is delta, but nothing has been trained before this stage; use magnitude");
+  }
+}
+
+std::vector<std::string> stage_names(const Recipe& recipe) {
+  std::vector<std::string> names;
+  for (const StageConfig& stage : recipe.stages) names.push_back(stage.name);
+  return names;
+}
+
+void check_names(const std::vector<std::string>& names, Rules& rules) {
+  std::set<std::string> seen;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i].empty() || seen.insert(names[i]).second) continue;
+    rules.broken(stage_path(names, i) + ".name", fmt::format("is '{}' like an earlier stage; names must differ", names[i]));
+  }
+}
+
+void check_export_dirs(const Recipe& recipe, const std::vector<std::string>& names, Rules& rules) {
+  std::set<std::string> dirs;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto& out = recipe.stages[i].export_;
+    if (!out || dirs.insert(out->dir).second) continue;
+    rules.broken(stage_path(names, i) + ".export.dir", fmt::format("is '{}' like that of an earlier export; it would be overwritten", out->dir));
+  }
+}
+
+void check_stages(const Recipe& recipe, Rules& rules) {
+  const std::vector<std::string> names = stage_names(recipe);
+  check_names(names, rules);
+  check_export_dirs(recipe, names, rules);
+  History history;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const StageConfig& stage = recipe.stages[i];
+    const std::string path = stage_path(names, i);
+    check_work(stage, path, history, rules);
+    if (stage.train) check_train(*stage.train, path + ".train", recipe.model, history, stage, rules);
+    if (stage.prune) check_prune(*stage.prune, path + ".prune", !history.known || history.method || stage.method, rules);
+    for (const char* key : {".method", ".prune", ".train"}) history.known = history.known && rules.sound(path + key);
+    history.pruned_trained = history.pruned_trained || (stage.prune && history.trained);
+    history.method = history.method || stage.method || stage.train;  // a lack is told once
+    history.trained = history.trained || stage.train;
+  }
+}
+
+}  // namespace
+
+void check(const Recipe& recipe, const Source& source, std::vector<Problem>& problems) {
+  Rules rules(source, problems);
+  check_files(recipe.data, rules);
+  check_columns(recipe.model, recipe.data, rules);
+  check_labels(recipe.model, recipe.data, rules);
+  check_metric(recipe.data.metric, "data.metric", recipe.model, rules);
+  check_metric(recipe.eval.best, "eval.best", recipe.model, rules);
+  check_parallel(recipe.parallel, rules);
+  check_stages(recipe, rules);
+}
+
+void settle(Recipe& recipe, const Source& source) {
+  const std::vector<std::string> names = stage_names(recipe);
+  for (size_t i = 0; i < names.size(); ++i) {
+    auto& prune = recipe.stages[i].prune;
+    const bool by_default = prune && !source.given(stage_path(names, i) + ".prune.scope");
+    if (by_default && prune->structure.empty()) prune->scope = "matrix";
+  }
+}
+
+}  // namespace filigree::recipe

@@ -1,0 +1,56 @@
+#include "core/recipe/load.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/recipe/bind.h"
+#include "core/recipe/check.h"
+#include "core/recipe/set.h"
+#include "core/recipe/tree.h"
+
+namespace filigree::recipe {
+namespace {
+
+std::string all_lines(std::vector<Problem> problems) {
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    const bool a_set = a.file == kSetOrigin, b_set = b.file == kSetOrigin;
+    return a_set != b_set ? b_set : a.line < b.line;
+  });
+  std::vector<std::string> lines;
+  for (const Problem& problem : problems) lines.push_back(to_string(problem));
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog) {
+  std::vector<Problem> problems;
+  for (const std::string& item : sets) apply_set(tree, item, problems);
+  Recipe recipe;
+  const Source source = Binder(catalog, problems).bind(tree, recipe);
+  recipe.file = path;
+  settle(recipe, source);
+  check(recipe, source, problems);
+  if (!problems.empty()) throw UsageError(all_lines(std::move(problems)));
+  return recipe;
+}
+
+}  // namespace
+
+std::string to_string(const Problem& problem) {
+  if (problem.file == kSetOrigin) return fmt::format("--set {}: {}", problem.key, problem.message);
+  const std::string place = problem.line > 0 ? fmt::format("{}:{}", problem.file, problem.line) : problem.file;
+  return problem.key.empty() ? fmt::format("{}: {}", place, problem.message)
+                             : fmt::format("{}: {}: {}", place, problem.key, problem.message);
+}
+
+Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog) {
+  return from_tree(read_tree(path), path, sets, catalog);
+}
+
+Recipe load_text(const std::string& text, const std::string& name, const MethodCatalog& catalog) {
+  return from_tree(parse_tree(text, name), name, {}, catalog);
+}
+
+}  // namespace filigree::recipe

@@ -1,0 +1,35 @@
+#pragma once
+// Reading, checking and writing recipes.
+#include <string>
+#include <vector>
+
+#include "core/recipe/catalog.h"
+#include "core/recipe/recipe.h"
+
+namespace filigree::recipe {
+
+struct Problem {
+  std::string file;
+  int line = 0;         ///< 1-based; 0 when it has none (--set)
+  std::string key;      ///< full path, e.g. "stages.adapt.train.lr"
+  std::string message;  ///< "is not a key of train, did you mean 'lr'?"
+};
+std::string to_string(const Problem& problem);  ///< "file:line: key: message"
+
+/// Reads `path`, substitutes ${VAR}, applies `--set` items ("stages.adapt.train.lr=1e-4"), fills defaults, validates all.
+/// Throws UsageError with every problem at once, one a line.
+Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog);
+
+/// The same for a recipe held as text, such as the one that a checkpoint keeps; `name` is for messages.
+Recipe load_text(const std::string& text, const std::string& name, const MethodCatalog& catalog);
+
+/// The resolved recipe: every key with its value, loadable again.
+std::string to_yaml(const Recipe& recipe);
+
+/// The path of every key, lists as "stages[]", options of a method as "stages[].method(dsee).rank".
+std::vector<std::string> keys(const MethodCatalog& catalog);
+
+/// docs/recipe-reference.md, made from the structs.
+std::string reference(const MethodCatalog& catalog);
+
+}  // namespace filigree::recipe

@@ -1,0 +1,64 @@
+#include "core/recipe/scalar.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+namespace filigree::recipe {
+namespace {
+
+std::string wrong(const std::string& wanted, const std::string& text, bool quoted) {
+  return fmt::format("must be {}, not {}", wanted, quoted ? "the text \"" + text + "\"" : "'" + text + "'");
+}
+
+template <class T>
+std::errc from_text(const std::string& text, T& out) {
+  const char* begin = text.data() + (text.size() > 1 && text[0] == '+' && text[1] != '-' ? 1 : 0);
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, out);
+  return error == std::errc() && (stop != end || begin == end) ? std::errc::invalid_argument : error;
+}
+
+}  // namespace
+
+std::string parse_scalar(const std::string& text, bool quoted, int64_t& out) {
+  int64_t value = 0;
+  const std::errc error = quoted ? std::errc::invalid_argument : from_text(text, value);
+  if (error == std::errc::result_out_of_range) return fmt::format("is {}, which is too large", text);
+  if (error != std::errc()) return wrong("a whole number", text, quoted);
+  out = value;
+  return "";
+}
+
+std::string parse_scalar(const std::string& text, bool quoted, double& out) {
+  double value = 0;
+  const std::errc error = quoted ? std::errc::invalid_argument : from_text(text, value);
+  if (error == std::errc::result_out_of_range) return fmt::format("is {}, which no double holds", text);
+  if (error != std::errc() || !std::isfinite(value)) return wrong("a number", text, quoted);
+  out = value;
+  return "";
+}
+
+std::string parse_scalar(const std::string& text, bool quoted, bool& out) {
+  if (quoted || (text != "true" && text != "false")) return wrong("true or false", text, quoted);
+  out = text == "true";
+  return "";
+}
+
+std::string parse_scalar(const std::string& text, bool /*quoted*/, std::string& out) {
+  out = text;
+  return "";
+}
+
+std::string describe_kind(const Tree& tree) {
+  switch (tree.kind) {
+    case Tree::Kind::null: return "nothing";
+    case Tree::Kind::list: return "a list";
+    case Tree::Kind::map: return "a section";
+    case Tree::Kind::scalar: break;
+  }
+  return "'" + tree.text + "'";
+}
+
+}  // namespace filigree::recipe

@@ -1,0 +1,18 @@
+#pragma once
+// Strict reading of one scalar. Each returns what is wrong, "" when `out` was set. A quoted scalar is text, never a number.
+#include <cstdint>
+#include <string>
+
+#include "core/recipe/tree.h"
+
+namespace filigree::recipe {
+
+std::string parse_scalar(const std::string& text, bool quoted, int64_t& out);
+std::string parse_scalar(const std::string& text, bool quoted, double& out);
+std::string parse_scalar(const std::string& text, bool quoted, bool& out);
+std::string parse_scalar(const std::string& text, bool quoted, std::string& out);
+
+/// "a list", "a section", "nothing" or "'text'", for messages.
+std::string describe_kind(const Tree& tree);
+
+}  // namespace filigree::recipe

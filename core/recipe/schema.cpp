@@ -1,0 +1,184 @@
+#include "core/recipe/schema.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+#include <type_traits>
+
+#include "core/recipe/suggest.h"
+
+namespace filigree::recipe {
+namespace {
+
+template <class T>
+inline constexpr bool is_number = std::is_same_v<T, int64_t> || std::is_same_v<T, double>;
+
+std::string type_text(const std::string*) { return "text"; }
+std::string type_text(const int64_t*) { return "whole number"; }
+std::string type_text(const double*) { return "number"; }
+std::string type_text(const bool*) { return "true or false"; }
+std::string type_text(const std::vector<std::string>*) { return "list of texts"; }
+std::string type_text(const std::optional<MethodConfig>*) { return "method"; }
+template <class T>
+std::string type_text(const std::optional<T>*) {
+  return type_text(static_cast<const T*>(nullptr));
+}
+std::string type_text(const Section&) { return "section"; }
+std::string type_text(const SectionList&) { return "list of sections"; }
+
+std::string text_of(const std::string* value) { return *value; }
+std::string text_of(const int64_t* value) { return fmt::format("{}", *value); }
+std::string text_of(const double* value) { return fmt::format("{}", *value); }
+std::string text_of(const bool* value) { return *value ? "true" : "false"; }
+std::string text_of(const std::vector<std::string>* value) {
+  return value->empty() ? "" : fmt::format("[{}]", fmt::join(*value, ", "));
+}
+std::string text_of(const std::optional<MethodConfig>* value) { return value->has_value() ? (*value)->name : ""; }
+template <class T>
+std::string text_of(const std::optional<T>* value) {
+  return value->has_value() ? text_of(&**value) : "";
+}
+std::string text_of(const Section&) { return ""; }
+std::string text_of(const SectionList&) { return ""; }
+
+std::string list_choices(const std::vector<std::string>& choices) {
+  std::vector<std::string> names;
+  for (const std::string& choice : choices) names.push_back(choice.empty() ? "''" : choice);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
+Field& Field::required() {
+  required_ = true;
+  return *this;
+}
+
+Field& Field::at_least(double bound) {
+  at_least_ = bound;
+  return *this;
+}
+
+Field& Field::above(double bound) {
+  above_ = bound;
+  return *this;
+}
+
+Field& Field::below(double bound) {
+  below_ = bound;
+  return *this;
+}
+
+Field& Field::at_most(double bound) {
+  at_most_ = bound;
+  return *this;
+}
+
+Field& Field::one_of(std::vector<std::string> choices) {
+  choices_ = std::move(choices);
+  return *this;
+}
+
+Field& Field::items_at_most(size_t count) {
+  items_at_most_ = count;
+  return *this;
+}
+
+Field& Field::unique() {
+  unique_ = true;
+  return *this;
+}
+
+Field& Field::rule(std::string text, std::function<std::string()> problem) {
+  rule_text_ = std::move(text);
+  rule_ = std::move(problem);
+  return *this;
+}
+
+Field& Field::only(std::string other_key, std::string state, std::function<bool()> applies) {
+  depends_on_ = std::move(other_key);
+  state_ = std::move(state);
+  applies_ = std::move(applies);
+  return *this;
+}
+
+Field& Field::written(std::function<bool()> written) {
+  written_ = std::move(written);
+  return *this;
+}
+
+std::string Field::number_problem(double value, const std::string& given) const {
+  const bool good = (!at_least_ || value >= *at_least_) && (!above_ || value > *above_) && (!below_ || value < *below_) &&
+                    (!at_most_ || value <= *at_most_);
+  return good ? "" : fmt::format("is {}, must be {}", given, allowed());
+}
+
+std::string Field::choice_problem(const std::string& value) const {
+  if (choices_.empty() || std::find(choices_.begin(), choices_.end(), value) != choices_.end()) return "";
+  return fmt::format("is '{}', must be one of {}{}", value, list_choices(choices_),
+                     did_you_mean(nearest(value, choices_)));
+}
+
+std::string Field::list_problem(const std::vector<std::string>& values) const {
+  if (required_ && values.empty()) return "is an empty list; give at least one item";
+  if (items_at_most_ && values.size() > *items_at_most_) {
+    return fmt::format("has {} items, at most {} are possible", values.size(), *items_at_most_);
+  }
+  std::set<std::string> seen;
+  for (const std::string& value : values) {
+    if (const std::string problem = choice_problem(value); !problem.empty()) return problem;
+    if (unique_ && !seen.insert(value).second) return fmt::format("names '{}' twice", value);
+  }
+  return "";
+}
+
+std::string Field::problem(const std::string& given) const {
+  const std::string own = std::visit(
+      [&](const auto& target) -> std::string {
+        using T = std::decay_t<decltype(target)>;
+        if constexpr (std::is_same_v<T, int64_t*> || std::is_same_v<T, double*>) {
+          return number_problem(static_cast<double>(*target), given);
+        } else if constexpr (std::is_same_v<T, std::optional<int64_t>*> || std::is_same_v<T, std::optional<double>*>) {
+          return *target ? number_problem(static_cast<double>(**target), given) : "";
+        } else if constexpr (std::is_same_v<T, std::string*>) {
+          return required_ && target->empty() ? "is empty" : choice_problem(*target);
+        } else if constexpr (std::is_same_v<T, std::optional<std::string>*>) {
+          return *target ? choice_problem(**target) : "";
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>*>) {
+          return list_problem(*target);
+        } else {
+          return "";
+        }
+      },
+      target_);
+  return own.empty() && rule_ ? rule_() : own;
+}
+
+std::string Field::type_name() const {
+  return std::visit([](const auto& target) { return type_text(target); }, target_);
+}
+
+std::string Field::value_text() const {
+  return std::visit([](const auto& target) { return text_of(target); }, target_);
+}
+
+std::string Field::allowed() const {
+  std::vector<std::string> parts;
+  if (at_least_) parts.push_back(fmt::format("at least {}", *at_least_));
+  if (above_) parts.push_back(fmt::format("above {}", *above_));
+  if (below_) parts.push_back(fmt::format("below {}", *below_));
+  if (at_most_) parts.push_back(fmt::format("at most {}", *at_most_));
+  std::string text = fmt::format("{}", fmt::join(parts, " and "));
+  if (!choices_.empty()) text += fmt::format("{}one of {}", text.empty() ? "" : ", ", list_choices(choices_));
+  if (!rule_text_.empty()) text += (text.empty() ? "" : ", ") + rule_text_;
+  return text;
+}
+
+const Field* Schema::find(const std::string& key) const {
+  const auto found = std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.key() == key; });
+  return found == fields_.end() ? nullptr : &*found;
+}
+
+}  // namespace filigree::recipe

@@ -1,0 +1,161 @@
+#pragma once
+// The one list of a struct's keys. A struct of recipe.h, or the options of a method, says in describe() once per field: key,
+// where the value lies, one line of documentation, and what is allowed. The strict loader, --set, the writer of the
+// resolved recipe and docs/recipe-reference.md are loops over that list.
+//
+//   void DseeOptions::describe(Schema& schema) {
+//     schema.field("rank", rank, "rank r of the low-rank update").at_least(1);
+//     schema.field("support", support, "how the places of S2 are chosen").one_of({"grebsmo", "random"});
+//     schema.field("targets", targets, "linears that get an update, by the last words of their names").required();
+//   }
+//
+// A field keeps the value that the struct has when described: that is its default. Fields point into the struct, which
+// must stay where it is while its Schema lives. A nested struct T needs a free function describe(T&, Schema&) beside it.
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/recipe/recipe.h"
+
+namespace filigree::recipe {
+
+/// A nested struct; `create` makes an optional one, `present` tells whether it is there.
+struct Section {
+  std::function<void(Schema&)> describe;
+  std::function<bool()> present;
+  std::function<void()> create;
+  std::function<void()> reset;
+  bool optional = false;
+};
+
+/// A list of nested structs.
+struct SectionList {
+  std::function<size_t()> size;
+  std::function<void()> append;
+  std::function<void(size_t, Schema&)> describe;
+};
+
+using Target = std::variant<std::string*, int64_t*, double*, bool*, std::optional<std::string>*, std::optional<int64_t>*,
+                            std::optional<double>*, std::optional<bool>*, std::vector<std::string>*,
+                            std::optional<MethodConfig>*, Section, SectionList>;
+
+/// One key. The setters return the field, so that they chain.
+class Field {
+ public:
+  Field(std::string key, Target target, std::string doc)
+      : key_(std::move(key)), target_(std::move(target)), doc_(std::move(doc)) {}
+
+  Field& required();             ///< must be given (a list: with at least one item, a text: not empty)
+  Field& at_least(double bound);  ///< numbers: value >= bound
+  Field& above(double bound);     ///< numbers: value > bound
+  Field& below(double bound);     ///< numbers: value < bound
+  Field& at_most(double bound);   ///< numbers: value <= bound
+  Field& one_of(std::vector<std::string> choices);  ///< a text, or each item of a list
+  Field& items_at_most(size_t count);               ///< lists
+  Field& unique();                                  ///< lists: no item twice
+  /// Any other rule: `problem` looks at the value just read and returns what is wrong ("" when all is well);
+  /// `text` is the rule for the reference.
+  Field& rule(std::string text, std::function<std::string()> problem);
+  /// The key means something only while `applies`, which looks at another key of the section after all is read; `state` says
+  /// it in words: only("structure", "is empty", ...). Given otherwise it is an error; the resolved recipe leaves it out.
+  Field& only(std::string other_key, std::string state, std::function<bool()> applies);
+  /// The resolved recipe leaves the key out unless `written`: for one of two keys that exclude each other.
+  Field& written(std::function<bool()> written);
+
+  const std::string& key() const { return key_; }
+  const std::string& doc() const { return doc_; }
+  const Target& target() const { return target_; }
+  bool is_required() const { return required_; }
+  bool applies() const { return !applies_ || applies_(); }
+  bool is_written() const { return applies() && (!written_ || written_()); }
+  const std::string& depends_on() const { return depends_on_; }
+  std::string when() const { return depends_on_.empty() ? "" : depends_on_ + " " + state_; }
+  const std::vector<std::string>& choices() const { return choices_; }
+
+  /// What is wrong with the value just read; "" when it is allowed. `given` is the value as it was written.
+  std::string problem(const std::string& given) const;
+  std::string type_name() const;  ///< "number", "list of texts", ...
+  std::string allowed() const;    ///< "at least 1", "one of a, b"; "" when anything goes
+  std::string value_text() const; ///< present value for the reference; "" for none and for sections
+
+ private:
+  std::string number_problem(double value, const std::string& given) const;
+  std::string choice_problem(const std::string& value) const;
+  std::string list_problem(const std::vector<std::string>& values) const;
+
+  std::string key_;
+  Target target_;
+  std::string doc_;
+  bool required_ = false;
+  std::optional<double> at_least_, above_, below_, at_most_;
+  std::vector<std::string> choices_;
+  std::optional<size_t> items_at_most_;
+  bool unique_ = false;
+  std::string rule_text_;
+  std::function<std::string()> rule_;
+  std::string depends_on_, state_;
+  std::function<bool()> applies_, written_;
+};
+
+class Schema {
+ public:
+  /// A value: text, whole number, number, true or false, an optional of these, or a list of texts.
+  template <class T>
+  Field& field(const std::string& key, T& value, const std::string& doc) {
+    return fields_.emplace_back(key, Target(&value), doc);
+  }
+
+  template <class T>
+  Field& section(const std::string& key, T& value, const std::string& doc) {
+    return fields_.emplace_back(key, Section{[&value](Schema& s) { describe(value, s); }, [] { return true; }, [] {}, [] {}, false},
+                                doc);
+  }
+
+  template <class T>
+  Field& section(const std::string& key, std::optional<T>& value, const std::string& doc) {
+    return fields_.emplace_back(
+        key,
+        Section{[&value](Schema& s) { describe(*value, s); }, [&value] { return value.has_value(); },
+                [&value] { value.emplace(); }, [&value] { value.reset(); }, true},
+        doc);
+  }
+
+  template <class T>
+  Field& list(const std::string& key, std::vector<T>& values, const std::string& doc) {
+    return fields_.emplace_back(key,
+                                SectionList{[&values] { return values.size(); }, [&values] { values.emplace_back(); },
+                                            [&values](size_t i, Schema& s) { describe(values[i], s); }},
+                                doc);
+  }
+
+  /// The method of a stage: a name, or a section of its name and its options.
+  Field& method(const std::string& key, std::optional<MethodConfig>& value, const std::string& doc) {
+    return fields_.emplace_back(key, Target(&value), doc);
+  }
+
+  const std::deque<Field>& fields() const { return fields_; }
+  const Field* find(const std::string& key) const;
+
+ private:
+  std::deque<Field> fields_;  // a deque: field() hands out references that must stay good
+};
+
+/// The keys of a recipe (sections.cpp).
+void describe(ModelConfig& model, Schema& schema);
+void describe(DataConfig& data, Schema& schema);
+void describe(ParallelConfig& parallel, Schema& schema);
+void describe(DistillConfig& distill, Schema& schema);
+void describe(TrainConfig& train, Schema& schema);
+void describe(PruneConfig& prune, Schema& schema);
+void describe(ExportConfig& export_config, Schema& schema);
+void describe(StageConfig& stage, Schema& schema);
+void describe(CheckpointConfig& checkpoint, Schema& schema);
+void describe(EvalConfig& eval, Schema& schema);
+void describe(Recipe& recipe, Schema& schema);
+
+}  // namespace filigree::recipe

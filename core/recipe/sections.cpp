@@ -1,0 +1,185 @@
+// Every key of a recipe, once: name, place, documentation, what is allowed. Rules between sections are in check.cpp.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "core/recipe/schema.h"
+
+namespace filigree::recipe {
+namespace {
+
+bool has(const std::vector<std::string>& items, const std::string& item) {
+  return std::find(items.begin(), items.end(), item) != items.end();
+}
+
+bool only_letters_of(const std::string& text, const char* more) {
+  return std::all_of(text.begin(), text.end(), [&](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string(more).find(c) != std::string::npos;
+  });
+}
+
+/// Names become file names and parts of a --set path.
+std::string name_problem(const std::string& name) {
+  const bool good = !name.empty() && only_letters_of(name, "-_.") && name.front() != '.' && name.front() != '-';
+  return good ? "" : "is '" + name + "', may hold letters, digits, '-', '_' and '.' and starts with a letter or digit";
+}
+
+std::string stage_name_problem(const std::string& name) {
+  const bool good = !name.empty() && only_letters_of(name, "-_") && std::isalpha(static_cast<unsigned char>(name[0])) != 0;
+  return good ? "" : "is '" + name + "', may hold letters, digits, '-' and '_' and starts with a letter";
+}
+
+std::string inside_problem(const std::string& dir) {
+  const std::filesystem::path path(dir);
+  const bool leaves = std::any_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; });
+  return path.is_absolute() || leaves ? "is '" + dir + "', must be a folder inside the run's" : "";
+}
+
+}  // namespace
+
+void describe(ModelConfig& model, Schema& schema) {
+  schema.field("path", model.path, "Hugging Face directory, run, checkpoint or export").required();
+  schema.field("task", model.task, "what the model is for: chooses head and loss")
+      .one_of({"sequence_classification", "regression", "masked_lm"});
+  schema.field("init", model.init, "where the weights come from: the directory, or drawn at random (needs config.json only)")
+      .one_of({"pretrained", "random"});
+  schema.field("dropout", model.dropout, "replaces the hidden and attention dropout of config.json").at_least(0).below(1);
+}
+
+void describe(DataConfig& data, Schema& schema) {
+  schema.field("format", data.format, "layout of the files; wordnet is the demo task, gloss to supersense")
+      .one_of({"tsv", "csv", "jsonl", "text", "wordnet"});
+  schema.field("task", data.task, "preset that fills files, columns, labels and metric")
+      .one_of({"", "sst2", "cola", "mrpc", "rte", "qnli", "qqp", "mnli", "stsb", "wnli", "wordnet"});
+  schema.field("dir", data.dir, "folder of the files; may be left out for wordnet: the system's");
+  schema.field("train", data.train, "training file in dir; without a preset train.tsv, train.csv, ...");
+  schema.field("dev", data.dev, "development file in dir, likewise");
+  schema.field("test", data.test, "test file in dir, likewise");
+  schema.field("text", data.text, "one or two text columns, by name or 0-based number").items_at_most(2).unique();
+  schema.field("label", data.label, "label column, by name or number (negative: from the end)");
+  schema.field("labels", data.labels, "label names in the order of their class numbers; empty: the preset's, or as found")
+      .unique();
+  schema.field("header", data.header, "whether the first line names the columns");
+  schema.field("metric", data.metric, "metric of the task; empty: the preset's, else accuracy")
+      .one_of({"", "accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman"});
+  schema.field("max_length", data.max_length, "tokens per sample, special tokens included; the rest is cut").at_least(3);
+  schema.field("bad_rows", data.bad_rows, "a row that cannot be read: stop, or count, report and leave out")
+      .one_of({"error", "skip"});
+  schema.field("limit", data.limit, "at most so many training samples, the first of a seeded order; 0: all").at_least(0);
+  schema.field("mask_probability", data.mask_probability, "masked_lm: share of the tokens that are predicted")
+      .above(0)
+      .below(1);
+}
+
+void describe(ParallelConfig& parallel, Schema& schema) {
+  schema.field("tensor", parallel.tensor, "ranks that share one copy of the model; data-parallel size is ranks / tensor")
+      .at_least(1);
+  schema.field("device", parallel.device, "auto: CUDA when there is a device").one_of({"auto", "cpu", "cuda"});
+  schema.field("backend", parallel.backend, "auto: single for one rank, nccl on CUDA, else mpi")
+      .one_of({"auto", "single", "mpi", "nccl"});
+  schema.field("precision", parallel.precision, "of the frozen weights and the computation; what is trained stays fp32")
+      .one_of({"fp32", "bf16"});
+  schema.field("timeout", parallel.timeout, "seconds after which a collective counts as hung and ends the job").above(0);
+  schema.field("wire", parallel.wire, "type of the gradients on the wire").one_of({"fp32", "bf16"});
+  schema.field("bucket_mb", parallel.bucket_mb, "MiB of a gradient bucket").above(0);
+}
+
+void describe(DistillConfig& distill, Schema& schema) {
+  schema.field("weight", distill.weight, "share of the distillation in the loss").at_least(0).at_most(1);
+  schema.field("temperature", distill.temperature, "divides the logits of teacher and student").above(0);
+}
+
+void describe(TrainConfig& train, Schema& schema) {
+  schema.field("epochs", train.epochs, "passes over the training data; either this or max_steps")
+      .above(0)
+      .written([&train] { return train.epochs > 0; });
+  schema.field("max_steps", train.max_steps, "optimizer steps; either this or epochs")
+      .at_least(1)
+      .written([&train] { return train.max_steps > 0; });
+  schema.field("batch_size", train.batch_size, "samples a step, over all ranks and micro-batches").at_least(1);
+  schema.field("accumulate", train.accumulate, "micro-batches a step").at_least(1);
+  schema.field("optimizer", train.optimizer, "optimizer").one_of({"adamw"});
+  schema.field("lr", train.lr, "highest learning rate").above(0);
+  schema.field("beta1", train.beta1, "decay of the first moment").at_least(0).below(1);
+  schema.field("beta2", train.beta2, "decay of the second moment").at_least(0).below(1);
+  schema.field("eps", train.eps, "added to the root of the second moment").above(0);
+  schema.field("weight_decay", train.weight_decay, "decoupled weight decay").at_least(0);
+  schema.field("schedule", train.schedule, "learning rate after the warm-up: to 0 by a line or a half cosine, or constant")
+      .one_of({"linear", "cosine", "constant"});
+  schema.field("warmup", train.warmup, "warm-up from 0").at_least(0).rule(
+      "a share of the steps below 1 or a whole number of steps", [&train]() -> std::string {
+        if (train.warmup < 1 || train.warmup == std::floor(train.warmup)) return "";
+        return "is neither a share of the steps (below 1) nor a whole number of steps";
+      });
+  schema.field("clip", train.clip, "largest global norm of the gradient; 0: no clipping").at_least(0);
+  schema.section("distill", train.distill, "learn also from the logits that the adapted model had before the prune");
+}
+
+void describe(PruneConfig& prune, Schema& schema) {
+  const auto unstructured = [&prune] { return prune.structure.empty(); };
+  schema.field("structure", prune.structure, "what is removed as a whole; empty: single weights are zeroed (unstructured)")
+      .one_of({"heads", "ffn"})
+      .unique();
+  schema.field("heads", prune.heads, "share of the attention heads to remove").at_least(0).below(1).only(
+      "structure", "holds heads", [&prune] { return has(prune.structure, "heads"); });
+  schema.field("ffn", prune.ffn, "share of the FFN neurons to remove").at_least(0).below(1).only(
+      "structure", "holds ffn", [&prune] { return has(prune.structure, "ffn"); });
+  schema.field("sparsity", prune.sparsity, "share of the weights to zero").at_least(0).below(1).only("structure", "is empty",
+                                                                                                    unstructured);
+  schema.field("targets", prune.targets, "linears to prune, by the last words of their names; empty: all of the encoder")
+      .unique()
+      .only("structure", "is empty", unstructured);
+  schema.field("score", prune.score, "what counts as important; D is the adapter's effective update")
+      .one_of({"magnitude", "delta", "magnitude+delta", "merged", "l1", "taylor", "random"});
+  schema.field("scope", prune.scope, "the share holds in each layer (structured) or matrix (unstructured), or globally")
+      .one_of({"layer", "matrix", "global"});
+  schema.field("steps", prune.steps, "rounds in which the share is reached, spread over the steps of train when given")
+      .at_least(1);
+  schema.field("batches", prune.batches, "training batches that the scores taylor and l1 read").at_least(1);
+}
+
+void describe(ExportConfig& export_config, Schema& schema) {
+  schema.field("format", export_config.format, "hf: for transformers, shapes as before; filigree: the small shapes")
+      .one_of({"hf", "filigree"});
+  schema.field("dir", export_config.dir, "folder inside the run's").required().rule("inside the run's folder", [&export_config] {
+    return inside_problem(export_config.dir);
+  });
+}
+
+void describe(StageConfig& stage, Schema& schema) {
+  schema.field("name", stage.name, "name of the stage, in metrics and --set").required().rule(
+      "letters, digits, - and _", [&stage] { return stage_name_problem(stage.name); });
+  schema.method("method", stage.method, "what is trained; without one the stage goes on with the method of an earlier stage");
+  schema.section("prune", stage.prune, "remove heads, neurons or weights");
+  schema.section("train", stage.train, "train; with prune in the same stage the pruning is spread over the steps");
+  schema.section("export", stage.export_, "write the merged model; a stage of its own");
+}
+
+void describe(CheckpointConfig& checkpoint, Schema& schema) {
+  schema.field("every", checkpoint.every, "steps between checkpoints; 0: only at the end of a stage").at_least(0);
+  schema.field("minutes", checkpoint.minutes, "also after so many minutes; 0: never").at_least(0);
+  schema.field("keep", checkpoint.keep, "newest ones kept, besides best and last").at_least(0);
+}
+
+void describe(EvalConfig& eval, Schema& schema) {
+  schema.field("every", eval.every, "steps between evaluations; 0: at the end of each epoch and stage").at_least(0);
+  schema.field("split", eval.split, "split that is evaluated").required();
+  schema.field("best", eval.best, "metric by which `best` is chosen; empty: the task's")
+      .one_of({"", "accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman", "loss"});
+  schema.field("batch_size", eval.batch_size, "samples a forward pass and rank").at_least(1);
+}
+
+void describe(Recipe& recipe, Schema& schema) {
+  schema.field("name", recipe.name, "name of the run; part of its folder's name").required().rule(
+      "letters, digits, -, _ and .", [&recipe] { return name_problem(recipe.name); });
+  schema.field("seed", recipe.seed, "of everything random: order, dropout, initial values, masks").at_least(0);
+  schema.section("model", recipe.model, "the backbone").required();
+  schema.section("data", recipe.data, "the task's files").required();
+  schema.section("parallel", recipe.parallel, "how the ranks work together");
+  schema.list("stages", recipe.stages, "what is done, in order").required();
+  schema.section("checkpoint", recipe.checkpoint, "when the run is saved");
+  schema.section("eval", recipe.eval, "when the model is measured");
+  schema.field("log_every", recipe.log_every, "steps between train lines in metrics.jsonl").at_least(1);
+}
+
+}  // namespace filigree::recipe

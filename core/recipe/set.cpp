@@ -1,0 +1,114 @@
+#include "core/recipe/set.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <optional>
+
+#include "core/error.h"
+#include "core/recipe/suggest.h"
+
+namespace filigree::recipe {
+namespace {
+
+const Origin kArgument{kSetOrigin, 0};
+
+std::vector<std::string> split(const std::string& path) {
+  std::vector<std::string> parts(1);
+  for (const char c : path) {
+    if (c == '.') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+std::optional<size_t> number(const std::string& text) {
+  size_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? std::optional(value) : std::nullopt;
+}
+
+std::vector<std::string> item_names(const Tree& list) {
+  std::vector<std::string> names;
+  for (const Tree& item : list.items) {
+    if (const Tree* name = item.find("name"); name != nullptr) names.push_back(name->text);
+  }
+  return names;
+}
+
+Tree& find_item(Tree& list, const std::string& part) {
+  if (const auto index = number(part)) {
+    if (*index < list.items.size()) return list.items[*index];
+    throw UsageError(fmt::format("there is no item {}; the list has {}, counted from 0", part, list.items.size()));
+  }
+  for (Tree& item : list.items) {
+    if (const Tree* name = item.find("name"); name != nullptr && name->text == part) return item;
+  }
+  const std::vector<std::string> names = item_names(list);
+  const std::string guess = nearest(part, names);
+  throw UsageError(fmt::format("there is no item '{}'{}", part,
+                               !guess.empty()  ? did_you_mean(guess)
+                               : names.empty() ? "; the list's items have no names, use a number"
+                                               : fmt::format("; there are {}", fmt::join(names, ", "))));
+}
+
+/// Makes `node` a section if it can be one: nothing yet, or a method given by its name alone.
+void open_section(Tree& node, const std::string& key) {
+  if (node.is(Tree::Kind::map)) return;
+  Tree section{.kind = Tree::Kind::map, .origin = kArgument};
+  if (node.is(Tree::Kind::scalar)) {
+    if (key != "method") throw UsageError(fmt::format("{} is a value ('{}'), it has no keys", key, node.text));
+    section.origin = node.origin;
+    section.set("name", node);
+  }
+  node = std::move(section);
+}
+
+Tree& child(Tree& node, const std::string& key, const std::string& part) {
+  if (node.is(Tree::Kind::list)) return find_item(node, part);
+  open_section(node, key);
+  if (node.find(part) == nullptr) node.set(part, {.origin = kArgument});
+  return *node.find(part);
+}
+
+/// `epochs` and `max_steps` exclude each other: the one set here replaces the other one of the file.
+void drop_alternative(Tree& parent, const std::string& key) {
+  const std::string other = key == "max_steps" ? "epochs" : key == "epochs" ? "max_steps" : "";
+  const Tree* value = parent.find(other);
+  if (value != nullptr && !value->origin.from_set()) parent.erase(other);
+}
+
+void put(Tree& recipe, const std::string& path, Tree value) {
+  const std::vector<std::string> parts = split(path);
+  Tree* node = &recipe;
+  Tree* parent = nullptr;
+  std::string key;
+  for (const std::string& part : parts) {
+    if (part.empty()) throw UsageError("needs the form key=value or section.key=value");
+    Tree& next = child(*node, key, part);
+    parent = node;
+    node = &next;
+    key = part;
+  }
+  *node = std::move(value);
+  drop_alternative(*parent, key);
+}
+
+}  // namespace
+
+void apply_set(Tree& recipe, const std::string& argument, std::vector<Problem>& problems) {
+  const size_t equals = argument.find('=');
+  const std::string path = argument.substr(0, equals);
+  try {
+    if (equals == std::string::npos) throw UsageError("needs the form key=value");
+    put(recipe, path, parse_value(argument.substr(equals + 1)));
+  } catch (const UsageError& error) {
+    problems.push_back({kSetOrigin, 0, path, error.what()});
+  }
+}
+
+}  // namespace filigree::recipe

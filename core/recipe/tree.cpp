@@ -1,0 +1,181 @@
+#include "core/recipe/tree.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/error.h"
+
+namespace filigree::recipe {
+namespace {
+
+constexpr int kMaxDepth = 32;
+constexpr size_t kMaxNodes = 100000;
+constexpr std::uintmax_t kMaxBytes = 4u << 20;
+
+/// Turns yaml-cpp's nodes into a Tree. The caps stop documents that refer to themselves or grow without end by aliases.
+class Converter {
+ public:
+  explicit Converter(std::string file) : file_(std::move(file)) {}
+
+  Tree convert(const YAML::Node& node, int key_line, int depth) {
+    Tree tree;
+    tree.origin = {file_, key_line > 0 ? key_line : line_of(node)};
+    if (depth > kMaxDepth || ++nodes_ > kMaxNodes) fail(tree.origin, "is nested too deeply or refers to itself");
+    if (const std::string& tag = node.Tag(); !tag.empty() && tag != "?" && tag != "!") {
+      fail(tree.origin, fmt::format("has the YAML tag '{}'; recipes use none", tag));
+    }
+    if (node.IsScalar()) {
+      tree.kind = Tree::Kind::scalar;
+      tree.text = node.Scalar();
+      tree.quoted = node.Tag() == "!";
+      tree.origin.line = line_of(node);
+    } else if (node.IsSequence()) {
+      tree.kind = Tree::Kind::list;
+      for (const YAML::Node& item : node) tree.items.push_back(convert(item, 0, depth + 1));
+    } else if (node.IsMap()) {
+      tree.kind = Tree::Kind::map;
+      for (const auto& pair : node) tree.entries.push_back(entry(pair.first, pair.second, depth));
+    }
+    return tree;
+  }
+
+ private:
+  // A section's line is that of its key: there a missing key of it is reported.
+  Entry entry(const YAML::Node& key, const YAML::Node& value, int depth) {
+    const Origin origin{file_, line_of(key)};
+    if (!key.IsScalar()) fail(origin, "has a key that is not a plain word");
+    return {key.Scalar(), origin, convert(value, origin.line, depth + 1)};
+  }
+
+  int line_of(const YAML::Node& node) const { return file_ == kSetOrigin ? 0 : std::max(node.Mark().line, 0) + 1; }
+
+  [[noreturn]] static void fail(const Origin& origin, const std::string& what) {
+    throw UsageError(origin.from_set() ? what : fmt::format("{}:{}: {}", origin.file, origin.line, what));
+  }
+
+  std::string file_;
+  size_t nodes_ = 0;
+};
+
+std::string read_bytes(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) throw UsageError(path + ": there is no such file");
+  if (status.type() == std::filesystem::file_type::directory) {
+    throw UsageError(path + ": is a directory; give the recipe's .yaml file");
+  }
+  if (status.type() == std::filesystem::file_type::character) throw UsageError(path + ": is a device, not a recipe");
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw UsageError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno != 0 ? errno : EIO)));
+  if (std::filesystem::is_regular_file(status) && std::filesystem::file_size(path, error) > kMaxBytes) {
+    throw UsageError(path + ": is larger than 4 MiB; this is not a recipe");
+  }
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+/// Length of the well-formed UTF-8 sequence at `i`; 0 when there is none.
+size_t utf8_length(const std::string& text, size_t i) {
+  const auto byte = [&](size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
+  const auto tail = [&](size_t k, unsigned low = 0x80, unsigned high = 0xBF) { return byte(k) >= low && byte(k) <= high; };
+  const unsigned lead = byte(i);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return tail(i + 1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    return tail(i + 1, lead == 0xE0 ? 0xA0 : 0x80, lead == 0xED ? 0x9F : 0xBF) && tail(i + 2) ? 3 : 0;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    return tail(i + 1, lead == 0xF0 ? 0x90 : 0x80, lead == 0xF4 ? 0x8F : 0xBF) && tail(i + 2) && tail(i + 3) ? 4 : 0;
+  }
+  return 0;
+}
+
+void require_text(const std::string& path, const std::string& text) {
+  int line = 1;
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = utf8_length(text, i);
+    if (length == 0) throw UsageError(fmt::format("{}:{}: is not UTF-8; save the recipe as UTF-8 text", path, line));
+    if (text[i] == '\0') throw UsageError(fmt::format("{}:{}: holds a zero byte; this is not a text file", path, line));
+    if (text[i] == '\n') ++line;
+    i += length;
+  }
+}
+
+/// YAML forbids tabs in indentation, and the parser's own words about one mislead.
+std::string tab_hint(const std::string& text) {
+  std::istringstream lines(text);
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    const size_t first = line.find_first_not_of(' ');
+    if (first != std::string::npos && line[first] == '\t') {
+      return fmt::format(" (line {} is indented with a tab; YAML wants spaces)", number);
+    }
+  }
+  return "";
+}
+
+std::vector<YAML::Node> parse(const std::string& path, const std::string& text) {
+  try {
+    return YAML::LoadAll(text);
+  } catch (const YAML::Exception& error) {
+    throw UsageError(
+        fmt::format("{}:{}: is not valid YAML: {}{}", path, std::max(error.mark.line, 0) + 1, error.msg, tab_hint(text)));
+  }
+}
+
+}  // namespace
+
+Tree* Tree::find(const std::string& key) {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.key == key; });
+  return found == entries.end() ? nullptr : &found->value;
+}
+
+const Tree* Tree::find(const std::string& key) const { return const_cast<Tree*>(this)->find(key); }
+
+void Tree::set(const std::string& key, Tree value) {
+  if (Tree* old = find(key)) {
+    *old = std::move(value);
+  } else {
+    const Origin from = value.origin;
+    entries.push_back({key, from, std::move(value)});
+  }
+}
+
+void Tree::erase(const std::string& key) {
+  std::erase_if(entries, [&](const Entry& entry) { return entry.key == key; });
+}
+
+Tree read_tree(const std::string& path) { return parse_tree(read_bytes(path), path); }
+
+Tree parse_tree(const std::string& text, const std::string& path) {
+  require_text(path, text);
+  const std::vector<YAML::Node> documents = parse(path, text);
+  if (documents.empty() || (documents.size() == 1 && documents[0].IsNull())) {
+    throw UsageError(path + ": is empty; a recipe has at least name, model, data and stages");
+  }
+  if (documents.size() > 1) {
+    throw UsageError(fmt::format("{}: holds {} YAML documents; a recipe is one", path, documents.size()));
+  }
+  if (!documents[0].IsMap()) throw UsageError(path + ":1: is not a recipe; write 'key: value' lines");
+  return Converter(path).convert(documents[0], 1, 0);
+}
+
+Tree parse_value(const std::string& text) {
+  if (text.empty()) return {.kind = Tree::Kind::scalar, .text = "", .quoted = true, .origin = {kSetOrigin, 0}};
+  try {
+    return Converter(kSetOrigin).convert(YAML::Load(text), 0, 0);
+  } catch (const YAML::Exception& error) {
+    throw UsageError(fmt::format("cannot read the value '{}': {}", text, error.msg));
+  }
+}
+
+}  // namespace filigree::recipe

@@ -1,0 +1,54 @@
+#pragma once
+// A YAML document as a plain tree that remembers where each value was written. Only tree.cpp sees yaml-cpp.
+//
+// Scalars are kept as text; what type they have is decided by the field that reads them. Keys given twice are kept twice,
+// so that the loader can complain with both lines.
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace filigree::recipe {
+
+inline constexpr const char* kSetOrigin = "--set";
+
+/// Where a value comes from: a line of a file, or a --set argument.
+struct Origin {
+  std::string file;  ///< kSetOrigin for an argument
+  int line = 0;      ///< 1-based; 0 for an argument
+  bool from_set() const { return file == kSetOrigin; }
+};
+
+struct Entry;
+
+struct Tree {
+  enum class Kind { null, scalar, list, map };
+  Kind kind = Kind::null;
+  std::string text = {};            ///< scalar
+  bool quoted = false;              ///< scalar written with quotes or as a block: text, never a number
+  std::vector<Tree> items = {};     ///< list
+  std::vector<Entry> entries = {};  ///< map, in the order of the file
+  Origin origin = {};
+
+  bool is(Kind other) const { return kind == other; }
+  Tree* find(const std::string& key);
+  const Tree* find(const std::string& key) const;
+  void set(const std::string& key, Tree value);  ///< replaces or appends
+  void erase(const std::string& key);
+};
+
+struct Entry {
+  std::string key;
+  Origin origin;  ///< of the key
+  Tree value;
+};
+
+/// Reads a file. Throws UsageError: missing, a directory, unreadable, empty, not UTF-8, not YAML, more than one document.
+Tree read_tree(const std::string& path);
+
+/// The same for a text; `path` is for messages.
+Tree parse_tree(const std::string& text, const std::string& path);
+
+/// The value of one --set argument. Throws UsageError when it is not YAML.
+Tree parse_value(const std::string& text);
+
+}  // namespace filigree::recipe

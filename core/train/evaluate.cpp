@@ -1,0 +1,79 @@
+#include "core/train/evaluate.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/data/collate.h"
+#include "core/train/metrics.h"
+
+namespace filigree::train {
+namespace {
+
+/// This rank's samples: every dp.size()-th of the samples sorted by length, so that the ranks have equal work and a forward
+/// pass holds samples of like length.
+std::vector<int64_t> own_samples(const data::Dataset& dataset, const dist::Communicator& dp) {
+  std::vector<int64_t> order(static_cast<size_t>(dataset.size()));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const auto lengths = dataset.lengths();
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return lengths[static_cast<size_t>(a)] > lengths[static_cast<size_t>(b)];
+  });
+  std::vector<int64_t> own;
+  for (size_t i = static_cast<size_t>(dp.rank()); i < order.size(); i += static_cast<size_t>(dp.size())) own.push_back(order[i]);
+  return own;
+}
+
+/// Calls body(batch, output) for this rank's samples, batch_size at a time, without dropout or gradients.
+template <class Body>
+void for_each_batch(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options,
+                    const dist::Communicator& dp, const Body& body) {
+  at::NoGradGuard no_grad;
+  const auto own = own_samples(dataset, dp);
+  nn::ForwardContext context;
+  context.compute = options.compute;
+  for (size_t begin = 0; begin < own.size(); begin += static_cast<size_t>(options.batch_size)) {
+    const size_t end = std::min(own.size(), begin + static_cast<size_t>(options.batch_size));
+    const std::vector<int64_t> samples(own.begin() + static_cast<int64_t>(begin), own.begin() + static_cast<int64_t>(end));
+    const auto batch = to(data::collate(dataset, samples), model.device());
+    body(batch, model.forward(batch, context));
+  }
+}
+
+}  // namespace
+
+EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options, dist::Communicator& dp) {
+  double loss = 0, count = 0;
+  MetricSet metrics(dataset.metrics, model.task() == nn::Task::regression, model.num_labels());
+  for_each_batch(model, dataset, options, dp, [&](const data::Batch& batch, const nn::Output& output) {
+    loss += output.loss_sum.item<double>();
+    count += static_cast<double>(output.count);
+    if (model.task() != nn::Task::masked_lm) metrics.add(output.logits, batch.labels);
+  });
+  auto sums = at::tensor({loss, count}, at::kDouble).to(model.device());
+  dp.all_reduce(sums);
+  sums = sums.cpu();
+  EvalResult result;
+  result.samples = dataset.size();
+  result.loss = sums.const_data_ptr<double>()[0] / std::max(1.0, sums.const_data_ptr<double>()[1]);
+  if (model.task() != nn::Task::masked_lm) result.metrics = metrics.compute(dp);
+  return result;
+}
+
+at::Tensor all_logits(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options, dist::Communicator& dp) {
+  auto logits = at::zeros({dataset.size(), model.num_labels()}, at::kFloat);
+  for_each_batch(model, dataset, options, dp, [&](const data::Batch& batch, const nn::Output& output) {
+    logits.index_copy_(0, at::tensor(batch.samples, at::kLong), output.logits.cpu().to(at::kFloat));
+  });
+  // Every row is written by one rank and zero on the others, so the sum is exact.
+  auto shared = logits.to(model.device());
+  dp.all_reduce(shared);
+  return shared.cpu();
+}
+
+}  // namespace filigree::train

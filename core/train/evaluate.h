@@ -1,0 +1,29 @@
+#pragma once
+// Evaluation shared out over the data-parallel ranks, each sample counted exactly once.
+#include <map>
+#include <string>
+
+#include "core/data/dataset.h"
+#include "core/nn/model.h"
+#include "dist/communicator.h"
+
+namespace filigree::train {
+
+struct EvalResult {
+  int64_t samples = 0;
+  double loss = 0;                        ///< mean over samples (over predicted tokens for masked LM)
+  std::map<std::string, double> metrics;  ///< "accuracy", "mcc", ...
+};
+
+struct EvalOptions {
+  int64_t batch_size = 64;  ///< samples a forward pass
+  at::ScalarType compute = at::kFloat;
+};
+
+/// Collective over `dp`. The data set names its metrics.
+EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options, dist::Communicator& dp);
+
+/// Logits of every sample, fp32 [size, labels] on the CPU, on every rank. Collective.
+at::Tensor all_logits(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options, dist::Communicator& dp);
+
+}  // namespace filigree::train

@@ -1,0 +1,33 @@
+#pragma once
+// TensorBoard event files with scalars: events.out.tfevents.<seconds>.<host>.<pid>.<n>. A file is a row of records
+//   u64 length | u32 masked CRC32C of the length | bytes | u32 masked CRC32C of the bytes        (all little-endian)
+// each an Event in protobuf encoding; the first says file_version "brain.Event:2". Each run of the program opens a new file.
+#include <cstdint>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace filigree::train {
+
+uint32_t crc32c(std::string_view bytes);
+uint32_t masked_crc32c(std::string_view bytes);
+
+class EventFile {
+ public:
+  /// Creates a new file in `dir`. DataError when it cannot.
+  explicit EventFile(const std::string& dir);
+
+  /// One event with the values of a step. wall_time: seconds since 1970.
+  void scalars(const std::vector<std::pair<std::string, double>>& values, int64_t step, double wall_time);
+  const std::string& path() const { return path_; }
+
+ private:
+  void record(const std::string& event);
+
+  std::string path_;
+  std::ofstream out_;
+};
+
+}  // namespace filigree::train

@@ -1,0 +1,101 @@
+#include "core/train/open_session.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+
+#include "core/checkpoint/content_hash.h"
+#include "core/error.h"
+#include "core/train/resume.h"
+#include "core/train/snapshot.h"
+
+namespace filigree::train {
+namespace {
+
+std::shared_ptr<dist::Mesh> open_mesh(const recipe::ParallelConfig& parallel, const dist::Environment& environment, bool cuda) {
+  if (parallel.tensor != 1)
+    throw UsageError(fmt::format("parallel.tensor: {} asks for tensor parallelism, which this version does not have; set it to 1",
+                                 parallel.tensor));
+  std::shared_ptr<dist::Communicator> world = environment.world(parallel.backend, cuda, parallel.timeout);
+  return std::make_shared<dist::Mesh>(std::move(world), static_cast<int>(parallel.tensor));
+}
+
+void load_data(Session& session) {
+  const auto& recipe = session.recipe;
+  session.task = data::resolve_task(recipe.data, data::objective_from(recipe.model.task));
+  session.tokenizer = data::load_tokenizer(recipe.model.path);
+  session.train_data = data::load_dataset(recipe.data, session.task, "train", *session.tokenizer, recipe.seed);
+  for (const auto& split : data::splits_of(session.task, recipe.eval.split))
+    session.eval_data.push_back(data::load_dataset(recipe.data, session.task, split, *session.tokenizer, recipe.seed));
+}
+
+void load_model(Session& session) {
+  const auto& recipe = session.recipe;
+  ModelRequest request;
+  request.task = nn::task_from(recipe.model.task);
+  request.labels = session.train_data.label_names;
+  request.dropout = recipe.model.dropout;
+  request.random_init = recipe.model.init == "random";
+  request.seed = static_cast<uint64_t>(recipe.seed);
+  session.base_hash = request.random_init ? fmt::format("random-{}", recipe.seed) : checkpoint::content_hash(recipe.model.path);
+  session.model = session.plugins->load_model(recipe.model.path, request);
+  if (recipe.data.max_length > session.model->max_positions())
+    throw UsageError(fmt::format("data.max_length: {} is more than the {} positions of {}", recipe.data.max_length,
+                                 session.model->max_positions(), recipe.model.path));
+  session.model->to(session.device);
+  session.model->parameters().set_frozen_dtype(session.compute);
+}
+
+}  // namespace
+
+at::Device choose_device(const std::string& name, int local_rank) {
+  if (name == "cpu" || (name == "auto" && !at::hasCUDA())) return at::kCPU;
+  if (!at::hasCUDA())
+    throw UsageError("parallel.device: cuda is asked for, but there is no CUDA device here, or LibTorch is a CPU build");
+  return {at::kCUDA, static_cast<at::DeviceIndex>(local_rank)};
+}
+
+int choose_threads(const dist::Communicator& world) {
+  if (std::getenv("OMP_NUM_THREADS") == nullptr) {
+    const auto& hosts = world.hosts();
+    const auto here = std::count(hosts.begin(), hosts.end(), hosts[static_cast<size_t>(world.rank())]);
+    const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
+    // Under mpirun's binding the cores seen are this rank's own already.
+    at::set_num_threads(static_cast<int>(std::max<int64_t>(1, cores >= here ? cores / here : 1)));
+  }
+  return at::get_num_threads();
+}
+
+OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const dist::Environment& environment,
+                           const RunRequest& request) {
+  OpenedSession opened;
+  opened.session = std::make_unique<Session>();
+  Session& session = *opened.session;
+  session.recipe = std::move(recipe);
+  session.plugins = &plugins;
+  session.stop = std::make_unique<StopSignal>();
+  const auto& parallel = session.recipe.parallel;
+  session.device = choose_device(parallel.device, environment.local_rank());
+  session.compute = parallel.precision == "bf16" ? at::kBFloat16 : at::kFloat;
+  session.mesh = open_mesh(parallel, environment, session.device.is_cuda());
+  choose_threads(session.mesh->world());
+  load_data(session);
+  load_model(session);
+  open_run_directory(session, request);
+  opened.resumed = find_checkpoint(session, request);
+  if (opened.resumed) {
+    check_origin(session, *opened.resumed);
+    restore_model(session, *opened.resumed);
+  }
+  open_logs(session, opened.resumed);
+  return opened;
+}
+
+nn::ForwardContext Session::forward_context(bool training) const {
+  return {training, static_cast<uint64_t>(recipe.seed), state.global_step, compute};
+}
+
+}  // namespace filigree::train

@@ -1,0 +1,147 @@
+#include "core/train/pruning.h"
+
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "core/data/collate.h"
+#include "core/data/sampler.h"
+#include "core/error.h"
+#include "core/prune/inspect.h"
+#include "core/prune/plan.h"
+#include "core/prune/score.h"
+#include "core/prune/unstructured.h"
+#include "core/random.h"
+
+namespace filigree::train {
+namespace {
+
+/// Gradients of some training batches, without dropout, in an order of their own.
+prune::DataPass data_pass(Session& session, const recipe::StageConfig& stage) {
+  int64_t batch_size = 32;
+  for (const auto& other : session.recipe.stages)
+    if (other.train) batch_size = other.train->batch_size;
+  const auto sampler = std::make_shared<data::Sampler>(
+      session.train_data.size(), batch_size, random::stream(static_cast<uint64_t>(session.recipe.seed), "scores"));
+  const auto lengths = std::make_shared<std::vector<int64_t>>(session.train_data.lengths());
+  prune::DataPass pass;
+  pass.batches = stage.prune->batches;
+  pass.ranks = &session.mesh->dp();
+  pass.run_batch = [&session, sampler, lengths](int64_t i) {
+    const auto& dp = session.mesh->dp();
+    const auto global = sampler->batch(i);
+    const auto share = data::share(global, *lengths, dp.rank(), dp.size(), 1).front();
+    if (share.empty()) return;
+    const auto draw = static_cast<uint64_t>(sampler->epoch(i)) + 1;
+    const auto batch = to(data::collate(session.train_data, share, draw), session.device);
+    const auto output = session.model->forward(batch, session.forward_context(false));
+    // The mean over the global batch; masked LM counts predictions, whose number only this rank's share is known of here.
+    output.loss_sum.div(static_cast<double>(global.size())).backward();
+  };
+  return pass;
+}
+
+prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& stage) {
+  const auto& config = *stage.prune;
+  prune::ScoreRequest request;
+  request.kind = prune::score_from(config.score);
+  request.heads = std::count(config.structure.begin(), config.structure.end(), "heads") > 0;
+  request.ffn = std::count(config.structure.begin(), config.structure.end(), "ffn") > 0;
+  request.global = config.scope == "global";
+  request.seed = static_cast<uint64_t>(session.recipe.seed);
+  if (prune::reads_data(request.kind)) request.data = data_pass(session, stage);
+  return request;
+}
+
+/// Every rank must have come to the same decision; a difference is a fault of the program, found before it does harm.
+void check_agreement(Session& session, uint64_t hash) {
+  auto& world = session.mesh->world();
+  auto mine = at::tensor({static_cast<int64_t>(hash >> 1), -static_cast<int64_t>(hash >> 1)}, at::kLong).to(session.device);
+  world.all_reduce(mine, dist::ReduceOp::max);
+  mine = mine.cpu();
+  const auto* extremes = mine.const_data_ptr<int64_t>();
+  FG_CHECK(extremes[0] == -extremes[1], "the ranks made different prune plans (rank {} has {:x})", world.rank(), hash);
+}
+
+void write_plan(const Session& session, const std::string& stage, const nlohmann::json& plan) {
+  if (!session.first_rank()) return;
+  const std::string folder = session.run_dir + "/plans";
+  std::filesystem::create_directories(folder);
+  const std::string path = fmt::format("{}/{}-{}.json", folder, stage, session.state.prune_rounds + 1);
+  std::ofstream out(path);
+  out << plan.dump(1) << '\n';
+  out.flush();
+  if (!out) throw DataError(fmt::format("{}: cannot be written; is the disk full?", path));
+}
+
+std::vector<nn::Reindex> structured_round(Session& session, const recipe::StageConfig& stage, double part) {
+  const auto& config = *stage.prune;
+  const auto request = score_request(session, stage);
+  const auto scores = prune::score_structures(*session.model, request);
+  const auto plan = prune::make_plan(session.model->structures(), scores,
+                                     {request.heads ? config.heads * part : 0, request.ffn ? config.ffn * part : 0,
+                                      request.global, config.score});
+  check_agreement(session, plan.hash());
+  session.log->info("stage {}: pruning\n{}", stage.name, prune::to_text(plan));
+  write_plan(session, stage.name, prune::to_json(plan));
+  auto records = prune::apply(*session.model, plan);
+  session.state.events.push_back({Event::Kind::prune, session.state.stage, prune::to_json(plan)});
+  return records;
+}
+
+uint64_t mask_hash(const std::vector<nn::Linear*>& linears) {
+  uint64_t hash = 0;
+  for (const auto* linear : linears) {
+    const auto mask = linear->mask()->value.cpu().contiguous();
+    const auto* bytes = reinterpret_cast<const char*>(mask.const_data_ptr<uint8_t>());
+    hash = random::combine(hash, random::hash({bytes, static_cast<size_t>(mask.numel())}));
+  }
+  return hash;
+}
+
+void unstructured_round(Session& session, const recipe::StageConfig& stage, double part) {
+  const auto& config = *stage.prune;
+  const auto linears = prune::select_linears(*session.model, config.targets);
+  const auto result = prune::prune_weights(*session.model, linears,
+                                           {config.sparsity * part, config.scope == "global", score_request(session, stage)});
+  check_agreement(session, mask_hash(linears));
+  std::vector<std::string> names;
+  for (const auto* linear : linears) names.push_back(prune::mask_name(*linear));
+  session.state.events.push_back({Event::Kind::mask, session.state.stage, names});
+  session.log->info("stage {}: zeroed {} of {} entries in {} matrices", stage.name, result.zeros, result.entries, linears.size());
+}
+
+void log_prune(Session& session, const recipe::StageConfig& stage) {
+  const auto summary = prune::summarize(*session.model);
+  session.log->record({{"kind", "prune"},
+                       {"stage", stage.name},
+                       {"step", session.state.global_step},
+                       {"round", session.state.prune_rounds},
+                       {"heads_left", summary.heads_left},
+                       {"ffn_left", summary.ffn_left},
+                       {"sparsity", summary.sparsity},
+                       {"flops_ratio", summary.flops / summary.unpruned_flops}});
+}
+
+}  // namespace
+
+int64_t round_step(const recipe::PruneConfig& config, int64_t round, int64_t total_steps) {
+  return round * (total_steps * 3 / 4) / std::max<int64_t>(1, config.steps);
+}
+
+std::vector<nn::Reindex> prune_round(Session& session, const recipe::StageConfig& stage) {
+  const double part = static_cast<double>(session.state.prune_rounds + 1) / static_cast<double>(stage.prune->steps);
+  std::vector<nn::Reindex> records;
+  if (stage.prune->structure.empty())
+    unstructured_round(session, stage, part);
+  else
+    records = structured_round(session, stage, part);
+  ++session.state.prune_rounds;
+  log_prune(session, stage);
+  return records;
+}
+
+}  // namespace filigree::train

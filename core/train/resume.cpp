@@ -1,0 +1,157 @@
+#include "core/train/resume.h"
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "core/recipe/load.h"
+
+namespace filigree::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The lines that stand in one text and not in the other, marked - and +.
+std::string difference(const std::string& before, const std::string& after) {
+  const auto old_lines = lines_of(before), new_lines = lines_of(after);
+  const std::set<std::string> in_old(old_lines.begin(), old_lines.end()), in_new(new_lines.begin(), new_lines.end());
+  std::string text;
+  for (const auto& line : old_lines)
+    if (!in_new.contains(line)) text += "\n  - " + line;
+  for (const auto& line : new_lines)
+    if (!in_old.contains(line)) text += "\n  + " + line;
+  return text;
+}
+
+std::string default_run_dir(const recipe::Recipe& recipe) {
+  const auto hash = random::hash(decisive_recipe(recipe));
+  return fmt::format("runs/{}-seed{}-{:08x}", recipe.name, recipe.seed, static_cast<uint32_t>(hash ^ (hash >> 32)));
+}
+
+void write_recipe(const Session& session) {
+  const std::string path = session.run_dir + "/recipe.yaml";
+  std::ofstream out(path);
+  out << recipe::to_yaml(session.recipe);
+  out.flush();
+  if (!out) throw DataError(fmt::format("{}: cannot be written; is the disk full, or the directory read-only?", path));
+}
+
+bool holds_a_run(const std::string& dir) {
+  return fs::exists(dir + "/metrics.jsonl") || !checkpoint::list_checkpoints(dir + "/checkpoints").empty();
+}
+
+/// What goes wrong on rank 0 is thrown by every rank.
+template <class Body>
+void on_first_rank(Session& session, const Body& body) {
+  std::string problem;
+  bool usage = false;
+  if (session.first_rank()) {
+    try {
+      body();
+    } catch (const UserError& error) {
+      problem = error.what();
+      usage = error.exit_code() == 2;
+    } catch (const fs::filesystem_error& error) {
+      problem = fmt::format("{}: {}", error.path1().string(), error.code().message());
+    }
+  }
+  problem = session.mesh->world().broadcast_text(problem);
+  if (problem.empty()) return;
+  if (session.mesh->world().broadcast_text(usage ? "usage" : "data") == "usage") throw UsageError(problem);
+  throw DataError(problem);
+}
+
+/// The checkpoints folder, or the one checkpoint, that a path given by the user names.
+std::optional<checkpoint::CheckpointInfo> named_checkpoint(const std::string& path) {
+  if (fs::exists(path + "/manifest.json")) return checkpoint::checkpoint_at(path);
+  const std::string folder = fs::exists(path + "/checkpoints") ? path + "/checkpoints" : path;
+  return checkpoint::newest_whole(folder);
+}
+
+std::optional<checkpoint::CheckpointInfo> choose(Session& session, const RunRequest& request) {
+  if (request.resume == "never") return std::nullopt;
+  if (request.resume != "auto") {
+    auto found = named_checkpoint(request.resume);
+    if (!found)
+      throw DataError(fmt::format("--resume {}: there is no whole checkpoint; give a step-… directory or a run", request.resume));
+    return found;
+  }
+  std::vector<checkpoint::Rejected> rejected;
+  auto found = session.store->newest_whole(&rejected);
+  for (const auto& [path, reason] : rejected) fmt::print(stderr, "passing over {}: {}\n", path, reason);
+  return found;
+}
+
+void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, bool named) {
+  const std::string difference_text = difference(loaded.state.value("decisive", ""), decisive_recipe(session.recipe));
+  if (difference_text.empty()) return;
+  if (!named)
+    throw UsageError(fmt::format("{} holds a run of another recipe, which differs in:{}\nChoose another --out, or go on from it "
+                                 "all the same with --resume {}",
+                                 session.run_dir, difference_text, loaded.info.path));
+  if (session.first_rank())
+    fmt::print(stderr, "note: the recipe differs from the checkpoint's in:{}\n", difference_text);
+}
+
+}  // namespace
+
+std::string decisive_recipe(const recipe::Recipe& recipe) {
+  recipe::Recipe decisive = recipe;
+  const std::string precision = recipe.parallel.precision, wire = recipe.parallel.wire;
+  decisive.parallel = {};
+  decisive.parallel.precision = precision;
+  decisive.parallel.wire = wire;
+  decisive.checkpoint = {};
+  decisive.eval = {};
+  decisive.log_every = 1;
+  return recipe::to_yaml(decisive);
+}
+
+void open_run_directory(Session& session, const RunRequest& request) {
+  session.run_dir = request.out.empty() ? default_run_dir(session.recipe) : request.out;
+  on_first_rank(session, [&] {
+    if (request.resume == "never" && holds_a_run(session.run_dir))
+      throw UsageError(fmt::format("{} holds a run already, and --resume never would overwrite it; choose another --out, or "
+                                   "remove it", session.run_dir));
+    session.store = std::make_unique<checkpoint::CheckpointStore>(session.run_dir, session.recipe.checkpoint.keep);
+  });
+}
+
+std::optional<checkpoint::Loaded> find_checkpoint(Session& session, const RunRequest& request) {
+  std::string path;
+  on_first_rank(session, [&] {
+    if (const auto chosen = choose(session, request)) path = chosen->path;
+  });
+  path = session.mesh->world().broadcast_text(path);
+  std::optional<checkpoint::Loaded> loaded;
+  if (!path.empty()) {
+    loaded = checkpoint::load(checkpoint::checkpoint_at(path));
+    compare_recipes(session, *loaded, request.resume != "auto");
+  }
+  return loaded;
+}
+
+void open_logs(Session& session, const std::optional<checkpoint::Loaded>& resumed) {
+  on_first_rank(session, [&] {
+    std::optional<LogPosition> position;
+    if (resumed) {
+      session.store->rewind(resumed->info.step);
+      position = LogPosition{resumed->info.step, resumed->state.at("metrics_lines").get<int64_t>()};
+    }
+    write_recipe(session);
+    session.log = std::make_unique<RunLog>(session.run_dir, true, position);
+  });
+  if (!session.log) session.log = std::make_unique<RunLog>(session.run_dir, false);
+}
+
+}  // namespace filigree::train

@@ -1,0 +1,150 @@
+#include "core/train/run_log.h"
+
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <vector>
+
+#include "core/checkpoint/disk.h"
+#include "core/error.h"
+
+namespace filigree::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// stderr, without a time of day; the progress bar makes room for a line.
+class ConsoleSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit ConsoleSink(Progress& progress) : progress_(progress) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    progress_.clear();
+    const char* mark = message.level >= spdlog::level::warn ? "warning: " : "";
+    std::cerr << mark << std::string_view(message.payload.data(), message.payload.size()) << '\n';
+  }
+  void flush_() override { std::cerr.flush(); }
+
+ private:
+  Progress& progress_;
+};
+
+std::shared_ptr<spdlog::logger> open_text_log(const std::string& path, bool truncate, Progress& progress) {
+  try {
+    auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path, truncate);
+    file->set_pattern("%Y-%m-%d %H:%M:%S %L %v");
+    const std::vector<spdlog::sink_ptr> sinks{file, std::make_shared<ConsoleSink>(progress)};
+    auto logger = std::make_shared<spdlog::logger>("run", sinks.begin(), sinks.end());
+    logger->flush_on(spdlog::level::info);
+    return logger;
+  } catch (const spdlog::spdlog_ex& e) {
+    throw DataError(fmt::format("{}: cannot be written: {}", path, e.what()));
+  }
+}
+
+/// JSON has no not-a-number; a reader gets null.
+nlohmann::ordered_json without_nan(const nlohmann::ordered_json& value) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>())) return nullptr;
+  if (!value.is_structured()) return value;
+  auto copy = value;
+  for (auto& item : copy) item = without_nan(item);
+  return copy;
+}
+
+/// The keys that say what a line is stand first, however the caller ordered them.
+nlohmann::ordered_json in_order(const nlohmann::ordered_json& line) {
+  nlohmann::ordered_json ordered;
+  for (const char* key : {"kind", "stage", "step", "split"})
+    if (line.contains(key)) ordered[key] = line[key];
+  for (const auto& [key, value] : line.items())
+    if (!ordered.contains(key)) ordered[key] = without_nan(value);
+  return ordered;
+}
+
+std::string tag_prefix(const nlohmann::ordered_json& line) {
+  const std::string kind = line.at("kind");
+  return line.contains("split") ? kind + "/" + line["split"].get<std::string>() : kind;
+}
+
+std::vector<std::pair<std::string, double>> scalars_of(const nlohmann::ordered_json& line) {
+  std::vector<std::pair<std::string, double>> values;
+  const std::string prefix = tag_prefix(line) + "/";
+  for (const auto& [key, value] : line.items())
+    if (value.is_number() && key != "step" && key != "stage_step") values.emplace_back(prefix + key, value.get<double>());
+  return values;
+}
+
+bool beyond(const std::string& text, int64_t step) {
+  const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return !line.is_object() || line.value("step", int64_t{0}) > step;
+}
+
+double wall_seconds() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+
+}  // namespace
+
+int64_t cut_metrics(const std::string& path, const LogPosition& position) {
+  if (!fs::exists(path)) return 0;
+  const std::string text = checkpoint::read_file(path);
+  int64_t lines = 0;
+  size_t keep = 0;
+  for (size_t end = 0; (end = text.find('\n', keep)) != std::string::npos; keep = end + 1, ++lines) {
+    if (position.lines ? lines >= *position.lines : beyond(text.substr(keep, end - keep), position.step)) break;
+  }
+  if (keep < text.size()) checkpoint::replace_file(path, text.substr(0, keep));
+  return lines;
+}
+
+RunLog::RunLog(const std::string& run_dir, bool first_rank, const std::optional<LogPosition>& resume) {
+  if (!first_rank) return;
+  std::error_code problem;
+  fs::create_directories(run_dir, problem);
+  if (problem) throw DataError(fmt::format("{}: cannot be made: {}", run_dir, problem.message()));
+  metrics_path_ = run_dir + "/metrics.jsonl";
+  lines_ = cut_metrics(metrics_path_, resume.value_or(LogPosition{0, 0}));
+  metrics_.open(metrics_path_, std::ios::app);
+  if (!metrics_) throw DataError(fmt::format("{}: cannot be written: {}", metrics_path_, std::strerror(errno)));
+  progress_ = std::make_unique<Progress>(std::cerr, stderr_progress());
+  text_ = open_text_log(run_dir + "/log.txt", !resume, *progress_);
+  events_ = std::make_unique<EventFile>(run_dir);
+}
+
+RunLog::~RunLog() {
+  if (progress_) progress_->end();
+}
+
+void RunLog::record(const nlohmann::ordered_json& record) {
+  if (!text_) return;
+  const auto line = in_order(record);
+  metrics_ << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  metrics_.flush();
+  if (!metrics_)
+    throw DataError(fmt::format("{}: cannot be written; is the disk full? Free some space and start the run again: it goes on "
+                                "from its last checkpoint", metrics_path_));
+  ++lines_;
+  if (line.contains("step")) events_->scalars(scalars_of(line), line["step"].get<int64_t>(), wall_seconds());
+}
+
+void RunLog::begin_stage(const std::string& name, int64_t total_steps, int64_t done_steps) {
+  if (progress_) progress_->begin(name, total_steps, done_steps);
+}
+
+void RunLog::progress(const StepProgress& progress) {
+  if (progress_) progress_->step(progress);
+}
+
+void RunLog::end_stage() {
+  if (progress_) progress_->end();
+}
+
+void RunLog::say(spdlog::level::level_enum level, const std::string& message) { text_->log(level, message); }
+
+}  // namespace filigree::train

@@ -1,0 +1,43 @@
+#pragma once
+// Where a run stands: all that a checkpoint must hold besides tensors.
+//
+// The model of a run is its base weights and what happened to them since, in order: a method was attached, units were
+// pruned, entries were masked. Resuming replays these events on freshly loaded base weights (which gives every tensor its
+// shape) and then overwrites the values of `touched` parameters from the checkpoint.
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace filigree::train {
+
+struct Event {
+  enum class Kind { attach, prune, mask };
+  Kind kind = Kind::attach;
+  int64_t stage = 0;     ///< index of the recipe's stage
+  nlohmann::json plan;   ///< prune: the PrunePlan; mask: names of the masked linears
+};
+
+struct Best {
+  std::string metric;
+  double value = 0;
+  int64_t step = 0;
+};
+
+struct RunState {
+  int64_t stage = 0;         ///< index of the stage in progress (= number of stages when the run is complete)
+  int64_t stage_step = 0;    ///< optimizer steps done in it
+  int64_t global_step = 0;   ///< optimizer steps over all stages; a prune without training counts as one
+  int64_t prune_rounds = 0;  ///< rounds done in the stage in progress
+  std::vector<Event> events;
+  std::set<std::string> touched;  ///< parameters that no longer equal the base: ever trained
+  std::optional<Best> best;
+};
+
+nlohmann::json to_json(const RunState& state);
+RunState run_state_from(const nlohmann::json& json);  ///< DataError when it does not fit
+
+}  // namespace filigree::train

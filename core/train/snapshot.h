@@ -1,0 +1,32 @@
+#pragma once
+// RunState and tensors to and from a checkpoint: loops over the parameter table.
+//
+// A checkpoint holds what was trained, never the frozen backbone (that is named by its content hash):
+//   trained.safetensors    parameters that were ever trained, adapters' buffers, masks; by logical name
+//   optimizer.safetensors  "m:<name>", "v:<name>" of the stage in progress; absent between stages
+//   manifest.json          sizes, checksums, and the state: RunState, resolved recipe, base hash, data hash, label names
+#include <string>
+
+#include "core/checkpoint/store.h"
+#include "core/optim/flat_adamw.h"
+#include "core/train/session.h"
+
+namespace filigree::train {
+
+/// Names the training set in what is written.
+std::string data_hash(const Session& session);
+
+/// Rank 0 writes; every rank returns when it is done, or throws the same DataError. Collective.
+/// optimizer: nullptr between stages.
+void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool best);
+
+/// DataError when the checkpoint is of other base weights or another training set than the session's.
+void check_origin(const Session& session, const checkpoint::Loaded& loaded);
+
+/// Puts the session's freshly loaded model into the checkpoint's state: replays the events, then overwrites the values.
+void restore_model(Session& session, const checkpoint::Loaded& loaded);
+
+/// The moments for the stage in progress.
+void restore_optimizer(optim::FlatAdamW& optimizer, const checkpoint::Loaded& loaded);
+
+}  // namespace filigree::train

@@ -1,0 +1,82 @@
+#include "core/train/stages.h"
+
+#include <filesystem>
+
+#include "core/checkpoint/export.h"
+#include "core/error.h"
+#include "core/train/distill.h"
+#include "core/train/evaluate_and_log.h"
+#include "core/train/pruning.h"
+#include "core/train/snapshot.h"
+
+namespace filigree::train {
+namespace {
+
+bool attached(const RunState& state, int64_t stage) {
+  for (const auto& event : state.events)
+    if (event.kind == Event::Kind::attach && event.stage == stage) return true;
+  return false;
+}
+
+void attach_method(Session& session, const recipe::StageConfig& stage) {
+  if (!stage.method || attached(session.state, session.state.stage)) return;
+  session.method = session.plugins->methods.make(*stage.method);
+  session.log->info("stage {}: attaching {}", stage.name, stage.method->name);
+  session.method->attach(*session.model, {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(), false});
+  session.state.events.push_back({Event::Kind::attach, session.state.stage, {}});
+}
+
+bool later_stage_distills(const Session& session) {
+  for (size_t i = static_cast<size_t>(session.state.stage); i < session.recipe.stages.size(); ++i)
+    if (session.recipe.stages[i].train && session.recipe.stages[i].train->distill) return true;
+  return false;
+}
+
+void prepare_prune(Session& session) {
+  const auto& state = session.state;
+  if (state.stage_step > 0 || state.prune_rounds > 0 || !later_stage_distills(session)) return;
+  session.log->info("computing the adapted model's logits on {} samples for distillation", session.train_data.size());
+  cache_teacher_logits(session);
+}
+
+void prune_without_training(Session& session, const recipe::StageConfig& stage) {
+  while (session.state.prune_rounds < stage.prune->steps) {
+    ++session.state.global_step;
+    prune_round(session, stage);
+  }
+  evaluate_and_log(session, stage.name, /*compete=*/false);
+}
+
+Outcome run_stage(Session& session, const recipe::StageConfig& stage, const checkpoint::Loaded* resumed) {
+  attach_method(session, stage);
+  if (stage.prune) prepare_prune(session);
+  if (stage.prune && !stage.train) prune_without_training(session, stage);
+  if (stage.train) {
+    Trainer trainer(session, stage);
+    if (resumed && session.state.stage_step > 0) restore_optimizer(trainer.optimizer(), *resumed);
+    if (trainer.train() == Outcome::stopped) return Outcome::stopped;
+  }
+  if (stage.export_) export_stage(session, *stage.export_);
+  return Outcome::finished;
+}
+
+}  // namespace
+
+Outcome run_stages(Session& session, const checkpoint::Loaded* resumed) {
+  auto& state = session.state;
+  const auto count = static_cast<int64_t>(session.recipe.stages.size());
+  while (state.stage < count) {
+    const auto& stage = session.recipe.stages[static_cast<size_t>(state.stage)];
+    if (run_stage(session, stage, resumed) == Outcome::stopped) return Outcome::stopped;
+    resumed = nullptr;
+    ++state.stage;
+    state.stage_step = 0;
+    state.prune_rounds = 0;
+    state.best.reset();
+    save_checkpoint(session, nullptr, false);
+  }
+  export_final(session);
+  return Outcome::finished;
+}
+
+}  // namespace filigree::train

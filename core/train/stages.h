@@ -1,0 +1,11 @@
+#pragma once
+// Runs a recipe's stages from where the state stands to the end: attach a method, train, prune, export.
+#include "core/train/session.h"
+#include "core/train/trainer.h"
+
+namespace filigree::train {
+
+/// Outcome::stopped when a signal asked for it (a checkpoint is written). `resumed` is what the state was read from, or nullptr.
+Outcome run_stages(Session& session, const checkpoint::Loaded* resumed);
+
+}  // namespace filigree::train

@@ -1,0 +1,76 @@
+#include "core/train/summary.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/ranges.h>
+
+#include <fstream>
+
+#include "core/prune/inspect.h"
+
+namespace filigree::train {
+namespace {
+
+std::string describe_stage(const Session& session, const recipe::StageConfig& stage) {
+  std::vector<std::string> parts;
+  if (stage.method) parts.push_back(fmt::format("method {}", stage.method->name));
+  if (stage.train)
+    parts.push_back(fmt::format("train {} steps, batch {}, lr {:g}", stage_steps(*stage.train, session.train_data.size()),
+                                stage.train->batch_size, stage.train->lr));
+  if (stage.prune) {
+    const auto& prune = *stage.prune;
+    parts.push_back(prune.structure.empty()
+                        ? fmt::format("zero {:.0f}% of the weights by {}", 100 * prune.sparsity, prune.score)
+                        : fmt::format("prune {} by {}", fmt::join(prune.structure, " and "), prune.score));
+  }
+  if (stage.export_) parts.push_back(fmt::format("export {} to {}", stage.export_->format, stage.export_->dir));
+  return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+/// The last evaluation of each stage, in order.
+std::vector<nlohmann::json> last_evaluations(const Session& session) {
+  std::vector<nlohmann::json> last;
+  std::ifstream in(session.run_dir + "/metrics.jsonl");
+  for (std::string line; std::getline(in, line);) {
+    auto record = nlohmann::json::parse(line, nullptr, false);
+    if (!record.is_object() || record.value("kind", "") != "eval") continue;
+    if (!last.empty() && last.back()["stage"] == record["stage"] && last.back()["split"] == record["split"])
+      last.back() = record;
+    else
+      last.push_back(record);
+  }
+  return last;
+}
+
+}  // namespace
+
+void describe_start(Session& session, const checkpoint::Loaded* resumed) {
+  auto& log = *session.log;
+  const auto& mesh = *session.mesh;
+  log.info("{} ranks ({} data-parallel, backend {}), {}, {} threads a rank, {}", mesh.world().size(), mesh.data_parallel(),
+           mesh.world().backend(), session.device.str(), at::get_num_threads(), session.recipe.parallel.precision);
+  log.info("{} from {}: {} training samples", session.model->family(), session.recipe.model.path, session.train_data.size());
+  if (session.train_data.skipped > 0)
+    log.warn("{} bad rows were skipped, the first: {}", session.train_data.skipped, session.train_data.first_skipped);
+  for (const auto& stage : session.recipe.stages) log.info("stage {}: {}", stage.name, describe_stage(session, stage));
+  if (resumed) log.info("going on from {}", resumed->info.path);
+}
+
+void describe_end(Session& session, Outcome outcome) {
+  if (!session.first_rank()) return;
+  auto& log = *session.log;
+  if (outcome == Outcome::stopped) {
+    log.info("stopped by a signal at step {}; a checkpoint is written. Start the same command again to go on", session.state.global_step);
+    return;
+  }
+  for (const auto& record : last_evaluations(session)) {
+    std::vector<std::string> values;
+    for (const auto& [key, value] : record.items())
+      if (value.is_number_float()) values.push_back(fmt::format("{} {:.4f}", key, value.get<double>()));
+    log.info("{:<10} {}: {}", record.value("stage", ""), record.value("split", ""), fmt::join(values, ", "));
+  }
+  const auto summary = prune::summarize(*session.model);
+  log.info("FLOPs of a forward pass: {:.1f}% of the unpruned model's", 100 * summary.flops / summary.unpruned_flops);
+  log.info("run directory: {}", session.run_dir);
+}
+
+}  // namespace filigree::train

@@ -1,0 +1,211 @@
+#include "core/train/trainer.h"
+
+#include <ATen/ops/tensor.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "core/data/collate.h"
+#include "core/error.h"
+#include "core/random.h"
+#include "core/train/evaluate_and_log.h"
+#include "core/train/pruning.h"
+#include "core/train/snapshot.h"
+
+namespace filigree::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+int64_t warmup_steps(double warmup, int64_t total) {
+  return warmup < 1 ? static_cast<int64_t>(std::ceil(warmup * static_cast<double>(total))) : static_cast<int64_t>(warmup);
+}
+
+}  // namespace
+
+Trainer::Trainer(Session& session, const recipe::StageConfig& stage)
+    : session_(session),
+      stage_(stage),
+      config_(*stage.train),
+      sampler_(session.train_data.size(), config_.batch_size,
+               random::stream(static_cast<uint64_t>(session.recipe.seed), "order", session.state.stage)),
+      lengths_(session.train_data.lengths()),
+      last_save_(Clock::now()) {
+  total_steps_ = stage_steps(config_, session.train_data.size());
+  schedule_ = {optim::schedule_from(config_.schedule), config_.lr, warmup_steps(config_.warmup, total_steps_), total_steps_};
+  optimizer_ = std::make_unique<optim::FlatAdamW>(
+      session.model->parameters(), optim::AdamWOptions{config_.beta1, config_.beta2, config_.eps, config_.weight_decay});
+  make_buckets();
+  for (const auto& extent : optimizer_->extents()) session.state.touched.insert(extent.parameter->name);
+  if (config_.distill) distiller_ = std::make_unique<Distiller>(session, *config_.distill);
+}
+
+Trainer::~Trainer() = default;
+
+void Trainer::make_buckets() {
+  const auto& parallel = session_.recipe.parallel;
+  dist::BucketOptions options;
+  options.bucket_bytes = static_cast<int64_t>(parallel.bucket_mb * 1024 * 1024);
+  options.wire = parallel.wire == "bf16" ? at::kBFloat16 : at::kFloat;
+  buckets_ = std::make_unique<dist::GradBuckets>(optimizer_->leaves(), session_.mesh->dp(), options);
+}
+
+Outcome Trainer::train() {
+  auto& state = session_.state;
+  session_.log->begin_stage(stage_.name, total_steps_, state.stage_step);
+  while (state.stage_step < total_steps_) {
+    const auto start = Clock::now();
+    prune_if_due();
+    const StepReport report = train_step();
+    ++state.stage_step;
+    ++state.global_step;
+    const double seconds = seconds_since(start);
+    log_step(report, seconds);
+    const bool improved = evaluate_if_due();
+    const bool due = session_.recipe.checkpoint.every > 0 && state.global_step % session_.recipe.checkpoint.every == 0;
+    if (improved || due || report.save || report.stop) save(improved);
+    if (report.stop) return Outcome::stopped;
+  }
+  session_.method->finish(*session_.model);
+  return Outcome::finished;
+}
+
+StepReport Trainer::train_step() {
+  auto& state = session_.state;
+  const uint64_t bytes_before = session_.mesh->world().bytes_sent() + session_.mesh->dp().bytes_sent();
+  const auto global_batch = sampler_.batch(state.stage_step);
+
+  session_.method->before_step(*session_.model, state.stage_step);
+  buckets_->zero();
+  counts_ = {};
+  forward_backward(global_batch);
+  buckets_->finish();
+
+  StepReport report = reduce_counts();
+  if (!std::isfinite(report.loss)) refuse_non_finite("loss", report.loss, global_batch);
+  session_.method->after_backward(*session_.model, state.stage_step);
+
+  const double scale = 1.0 / std::max<double>(1.0, static_cast<double>(report.losses));
+  report.grad_norm = optimizer_->grad_norm(buckets_->flat(), scale);
+  if (!std::isfinite(report.grad_norm)) refuse_non_finite("gradient norm", report.grad_norm, global_batch);
+  const double clip = config_.clip > 0 ? std::min(1.0, config_.clip / (report.grad_norm + 1e-6)) : 1.0;
+  report.lr = schedule_.at(state.stage_step);
+  optimizer_->step(buckets_->flat(), scale, clip, report.lr);
+  report.comm_bytes = session_.mesh->world().bytes_sent() + session_.mesh->dp().bytes_sent() - bytes_before;
+  return report;
+}
+
+void Trainer::forward_backward(const std::vector<int64_t>& global_batch) {
+  const auto& dp = session_.mesh->dp();
+  const auto shares = data::share(global_batch, lengths_, dp.rank(), dp.size(), config_.accumulate);
+  const auto context = session_.forward_context(true);
+  const auto draw = static_cast<uint64_t>(sampler_.epoch(session_.state.stage_step)) + 1;
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (i + 1 == shares.size()) buckets_->arm();
+    if (shares[i].empty()) continue;
+    const auto batch = to(data::collate(session_.train_data, shares[i], draw), session_.device);
+    const auto output = session_.model->forward(batch, context);
+    const auto loss = distiller_ ? distiller_->loss_sum(output, batch) : output.loss_sum;
+    loss.backward();
+    counts_.loss += loss.item<double>();
+    counts_.losses += static_cast<double>(output.count);
+    counts_.samples += static_cast<double>(batch.size());
+    counts_.tokens += static_cast<double>(batch.tokens());
+  }
+}
+
+StepReport Trainer::reduce_counts() {
+  const auto& checkpoint = session_.recipe.checkpoint;
+  const bool due = session_.first_rank() && checkpoint.minutes > 0 && seconds_since(last_save_) > checkpoint.minutes * 60;
+  auto counts = at::tensor({counts_.loss, counts_.losses, counts_.samples, counts_.tokens,
+                            session_.stop->received() ? 1.0 : 0.0, due ? 1.0 : 0.0}, at::kDouble).to(session_.device);
+  session_.mesh->dp().all_reduce(counts);
+  counts = counts.cpu();
+  const double* value = counts.const_data_ptr<double>();
+  StepReport report;
+  report.losses = static_cast<int64_t>(value[1]);
+  report.loss = value[0] / std::max(1.0, value[1]);
+  report.samples = static_cast<int64_t>(value[2]);
+  report.tokens = static_cast<int64_t>(value[3]);
+  report.stop = value[4] > 0;
+  report.save = value[5] > 0;
+  return report;
+}
+
+void Trainer::refuse_non_finite(const char* what, double value, const std::vector<int64_t>& samples) const {
+  throw DataError(fmt::format(
+      "stage {}: the {} became {} at step {} (before the update; the last checkpoint is untouched). Samples of the batch, by "
+      "their numbers in the training set: {}. Lower the learning rate, or look at these samples",
+      stage_.name, what, value, session_.state.stage_step + 1, fmt::join(samples, " ")));
+}
+
+void Trainer::prune_if_due() {
+  if (!stage_.prune) return;
+  auto& state = session_.state;
+  while (state.prune_rounds < stage_.prune->steps &&
+         state.stage_step >= round_step(*stage_.prune, state.prune_rounds, total_steps_)) {
+    const auto records = prune_round(session_, stage_);
+    optimizer_->rebuild(session_.model->parameters(), records);
+    make_buckets();
+  }
+}
+
+void Trainer::log_step(const StepReport& report, double seconds) {
+  const auto& state = session_.state;
+  if (state.stage_step == 1) log_stage(report);
+  session_.log->progress({state.stage_step, total_steps_, report.loss, report.tokens, seconds});
+  if (state.stage_step % session_.recipe.log_every != 0 && state.stage_step != total_steps_) return;
+  const double epoch = static_cast<double>(state.stage_step) / static_cast<double>(sampler_.batches_per_epoch());
+  session_.log->record({{"kind", "train"},
+                        {"stage", stage_.name},
+                        {"step", state.global_step},
+                        {"stage_step", state.stage_step},
+                        {"epoch", epoch},
+                        {"loss", report.loss},
+                        {"lr", report.lr},
+                        {"grad_norm", report.grad_norm},
+                        {"tokens_per_s", static_cast<double>(report.tokens) / seconds},
+                        {"comm_bytes", report.comm_bytes},
+                        {"step_ms", seconds * 1e3}});
+}
+
+void Trainer::log_stage(const StepReport& report) {
+  int64_t trainable = 0, total = 0;
+  for (const auto& parameter : session_.model->parameters()) {
+    if (parameter->role == nn::Role::trainable) trainable += parameter->logical_numel();
+    if (parameter->role != nn::Role::mask && parameter->role != nn::Role::buffer) total += parameter->logical_numel();
+  }
+  const bool distributed = session_.mesh->data_parallel() > 1;
+  const int64_t wire = session_.recipe.parallel.wire == "bf16" ? 2 : 4;
+  session_.log->record({{"kind", "stage"},
+                        {"stage", stage_.name},
+                        {"steps", total_steps_},
+                        {"trainable", trainable},
+                        {"total", total},
+                        {"comm_bytes_per_step", report.comm_bytes},
+                        {"full_comm_bytes_per_step", distributed ? total * wire : 0}});
+}
+
+bool Trainer::evaluate_if_due() {
+  const auto& state = session_.state;
+  const int64_t every = session_.recipe.eval.every;
+  const bool epoch_end = state.stage_step % sampler_.batches_per_epoch() == 0;
+  const bool due = every > 0 ? state.global_step % every == 0 : epoch_end;
+  if (!due && state.stage_step != total_steps_) return false;
+  return evaluate_and_log(session_, stage_.name, /*compete=*/true);
+}
+
+void Trainer::save(bool best) {
+  save_checkpoint(session_, optimizer_.get(), best);
+  last_save_ = Clock::now();
+}
+
+int64_t stage_steps(const recipe::TrainConfig& config, int64_t samples) {
+  if (config.max_steps > 0) return config.max_steps;
+  const int64_t per_epoch = (samples + config.batch_size - 1) / config.batch_size;
+  return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(config.epochs * static_cast<double>(per_epoch))));
+}
+
+}  // namespace filigree::train

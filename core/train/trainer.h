@@ -1,0 +1,80 @@
+#pragma once
+// The training loop of one stage. train_step() is a list of verbs: fetch, forward and backward, reduce, clip, update.
+// Saving, evaluating and pruning are called from train(), never from the step.
+//
+// A step's loss is the mean over the samples of the global batch (over the predicted tokens for masked LM), whatever the
+// number of ranks: gradients are summed over micro-batches and ranks, and divided once by the global count.
+#include <chrono>
+#include <memory>
+
+#include "core/data/sampler.h"
+#include "core/optim/flat_adamw.h"
+#include "core/optim/schedule.h"
+#include "core/train/distill.h"
+#include "core/train/session.h"
+#include "dist/grad_buckets.h"
+
+namespace filigree::train {
+
+/// What a step tells its caller; the same on every rank.
+struct StepReport {
+  double loss = 0;        ///< mean over the global batch
+  int64_t losses = 0;     ///< how many losses the mean is over
+  int64_t samples = 0;
+  int64_t tokens = 0;     ///< real tokens, over all ranks
+  double grad_norm = 0;   ///< before clipping
+  double lr = 0;
+  uint64_t comm_bytes = 0;  ///< handed to the communicators by this rank in this step
+  bool stop = false;        ///< some rank was asked to stop
+  bool save = false;        ///< rank 0's clock says that a checkpoint is due
+};
+
+enum class Outcome { finished, stopped };
+
+class Trainer {
+ public:
+  Trainer(Session& session, const recipe::StageConfig& stage);
+  ~Trainer();
+
+  /// Trains from state.stage_step to the stage's last step.
+  Outcome train();
+
+  /// Moments of the optimizer for a checkpoint, and back.
+  optim::FlatAdamW& optimizer() { return *optimizer_; }
+
+ private:
+  /// This rank's sums over the step's samples; added up over the ranks by reduce_counts().
+  struct Counts {
+    double loss = 0, losses = 0, samples = 0, tokens = 0;
+  };
+
+  StepReport train_step();
+  void forward_backward(const std::vector<int64_t>& global_batch);
+  StepReport reduce_counts();
+  [[noreturn]] void refuse_non_finite(const char* what, double value, const std::vector<int64_t>& samples) const;
+
+  void make_buckets();
+  void prune_if_due();
+  void log_step(const StepReport& report, double seconds);
+  void log_stage(const StepReport& report);
+  bool evaluate_if_due();  ///< true when the best metric so far was reached
+  void save(bool best);
+
+  Session& session_;
+  const recipe::StageConfig& stage_;
+  const recipe::TrainConfig& config_;
+  data::Sampler sampler_;
+  std::vector<int64_t> lengths_;  ///< tokens of each training sample
+  int64_t total_steps_ = 0;
+  optim::Schedule schedule_;
+  std::unique_ptr<optim::FlatAdamW> optimizer_;
+  std::unique_ptr<dist::GradBuckets> buckets_;
+  std::unique_ptr<Distiller> distiller_;
+  Counts counts_;
+  std::chrono::steady_clock::time_point last_save_;
+};
+
+/// Optimizer steps of a train section on a data set of `samples`.
+int64_t stage_steps(const recipe::TrainConfig& config, int64_t samples);
+
+}  // namespace filigree::train

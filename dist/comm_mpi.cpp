@@ -1,0 +1,324 @@
+// The MPI backend: non-blocking collectives, driven by MpiWork so that a deadline can be kept.
+#include "dist/comm_mpi.h"
+
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <numeric>
+#include <utility>
+
+#include "dist/comm_mpi_internal.h"
+
+namespace filigree::dist {
+namespace {
+
+int64_t row_elements(const at::Tensor& tensor) {
+  const at::IntArrayRef shape = tensor.sizes();
+  return std::accumulate(shape.begin() + 1, shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+class MpiCommunicator : public Communicator {
+ public:
+  explicit MpiCommunicator(std::shared_ptr<MpiGroup> group) : group_(std::move(group)) {}
+
+  int rank() const override { return group_->me; }
+  int size() const override { return group_->size(); }
+  std::string backend() const override { return "mpi"; }
+  std::string name() const override { return group_->name; }
+  const std::vector<std::string>& hosts() const override { return group_->hosts; }
+  std::unique_ptr<Communicator> split(int colour, int key, const std::string& name) override;
+  void abort(int exit_code) override { abort_mpi(*group_->process, exit_code); }
+
+ protected:
+  WorkPtr do_all_reduce(at::Tensor tensor, ReduceOp op) override {
+    return start("all_reduce", tensor, [&](MpiPending& pending) {
+      const MPI_Op mpi_op = group_->process->ops->find(op, tensor.scalar_type());
+      each_piece(tensor, pending, [&](void* data, int count, MPI_Datatype type, MPI_Request* request) {
+        MPI_CHECK(MPI_Iallreduce(MPI_IN_PLACE, data, count, type, mpi_op, group_->comm, request));
+      });
+    });
+  }
+
+  void do_all_gather(const at::Tensor& in, at::Tensor out) override {
+    const std::vector<int64_t> rows(static_cast<size_t>(size()), in.size(0));
+    start("all_gather", in, [&](MpiPending& pending) {
+      if (in.numel() > group_->largest_count) return gather_by_broadcasts(in, out, rows, pending);
+      const MPI_Datatype type = mpi_type(in.scalar_type());
+      const int count = static_cast<int>(in.numel());
+      pending.tensors = {in, out};
+      MPI_CHECK(MPI_Iallgather(in.const_data_ptr(), count, type, out.mutable_data_ptr(), count, type, group_->comm,
+                               add(pending)));
+    })->wait();
+  }
+
+  std::vector<at::Tensor> do_all_gather_ragged(const at::Tensor& in, const std::vector<int64_t>& rows) override {
+    std::vector<int64_t> shape = in.sizes().vec();
+    shape[0] = std::accumulate(rows.begin(), rows.end(), int64_t{0});
+    const at::Tensor out = at::empty(shape, in.options());
+    start("all_gather_ragged", in, [&](MpiPending& pending) {
+      if (out.numel() > group_->largest_count) return gather_by_broadcasts(in, out, rows, pending);
+      gather_ragged(in, out, rows, pending);
+    })->wait();
+    std::vector<at::Tensor> parts;
+    int64_t row = 0;
+    for (int64_t n : rows) {
+      parts.push_back(out.narrow(0, row, n));
+      row += n;
+    }
+    return parts;
+  }
+
+  void do_reduce_scatter(const at::Tensor& in, at::Tensor out) override {
+    start("reduce_scatter", in, [&](MpiPending& pending) {
+      const MPI_Op op = group_->process->ops->find(ReduceOp::sum, in.scalar_type());
+      if (in.numel() > group_->largest_count) return scatter_by_reductions(in, out, op, pending);
+      pending.tensors = {in, out};
+      MPI_CHECK(MPI_Ireduce_scatter_block(in.const_data_ptr(), out.mutable_data_ptr(), static_cast<int>(out.numel()),
+                                          mpi_type(in.scalar_type()), op, group_->comm, add(pending)));
+    })->wait();
+  }
+
+  void do_broadcast(at::Tensor tensor, int root) override {
+    start("broadcast", tensor, [&](MpiPending& pending) { broadcast_pieces(tensor, root, pending); })->wait();
+  }
+
+  void do_send(const at::Tensor& tensor, int to) override {
+    message("send", tensor, to, [&](void* data, int count, MPI_Datatype type, MPI_Request* request) {
+      MPI_CHECK(MPI_Isend(data, count, type, to, 0, group_->comm, request));
+    });
+  }
+
+  void do_recv(at::Tensor tensor, int from) override {
+    message("recv", tensor, from, [&](void* data, int count, MPI_Datatype type, MPI_Request* request) {
+      MPI_CHECK(MPI_Irecv(data, count, type, from, 0, group_->comm, request));
+    });
+  }
+
+  void do_barrier() override {
+    start("barrier", {}, [&](MpiPending& pending) { MPI_CHECK(MPI_Ibarrier(group_->comm, add(pending))); })->wait();
+  }
+
+ private:
+  using Piece = std::function<void(void* data, int count, MPI_Datatype type, MPI_Request* request)>;
+  using Launch = std::function<void(MpiPending&)>;
+
+  static MPI_Request* add(MpiPending& pending) { return &pending.requests.emplace_back(MPI_REQUEST_NULL); }
+
+  // Calls `piece` for parts of at most largest_count elements; once, with none, for an empty tensor.
+  void each_piece(const at::Tensor& tensor, MpiPending& pending, const Piece& piece) {
+    auto* data = static_cast<char*>(const_cast<void*>(tensor.const_data_ptr()));  // MPI_Isend shares the signature
+    const MPI_Datatype type = mpi_type(tensor.scalar_type());
+    pending.tensors.push_back(tensor);
+    int64_t at = 0;
+    do {
+      const int64_t count = std::min(group_->largest_count, tensor.numel() - at);
+      piece(data + at * tensor.itemsize(), static_cast<int>(count), type, add(pending));
+      at += count;
+    } while (at < tensor.numel());
+  }
+
+  void broadcast_pieces(const at::Tensor& tensor, int root, MpiPending& pending) {
+    each_piece(tensor, pending, [&](void* data, int count, MPI_Datatype type, MPI_Request* request) {
+      MPI_CHECK(MPI_Ibcast(data, count, type, root, group_->comm, request));
+    });
+  }
+
+  void gather_ragged(const at::Tensor& in, const at::Tensor& out, const std::vector<int64_t>& rows, MpiPending& pending) {
+    std::vector<int> counts, starts;
+    int at = 0;
+    for (int64_t n : rows) {
+      counts.push_back(static_cast<int>(n * row_elements(in)));
+      starts.push_back(at);
+      at += counts.back();
+    }
+    const MPI_Datatype type = mpi_type(in.scalar_type());
+    pending.tensors = {in, out};
+    pending.counts = {std::move(counts), std::move(starts)};
+    MPI_CHECK(MPI_Iallgatherv(in.const_data_ptr(), static_cast<int>(in.numel()), type, out.mutable_data_ptr(),
+                              pending.counts[0].data(), pending.counts[1].data(), type, group_->comm, add(pending)));
+  }
+
+  // For sizes beyond an int: each rank's part is a broadcast of its own, in pieces.
+  void gather_by_broadcasts(const at::Tensor& in, const at::Tensor& out, const std::vector<int64_t>& rows,
+                            MpiPending& pending) {
+    int64_t row = 0;
+    for (int root = 0; root < size(); ++root) {
+      const at::Tensor part = out.narrow(0, row, rows[static_cast<size_t>(root)]);
+      if (root == rank()) part.copy_(in);
+      broadcast_pieces(part, root, pending);
+      row += part.size(0);
+    }
+  }
+
+  // For sizes beyond an int: each rank's part is a reduction to it, in pieces.
+  void scatter_by_reductions(const at::Tensor& in, const at::Tensor& out, MPI_Op op, MpiPending& pending) {
+    const int64_t rows = out.size(0);
+    for (int root = 0; root < size(); ++root) {
+      auto* result = static_cast<char*>(out.mutable_data_ptr());
+      each_piece(in.narrow(0, root * rows, rows), pending,
+                 [&](void* data, int count, MPI_Datatype type, MPI_Request* request) {
+                   MPI_CHECK(MPI_Ireduce(data, result, count, type, op, root, group_->comm, request));
+                   result += count * in.itemsize();
+                 });
+    }
+    pending.tensors.push_back(out);
+  }
+
+  WorkPtr start(const char* name, const at::Tensor& tensor, const Launch& launch) {
+    return begin({name, group_->name, ++collectives_, bytes(tensor), {}}, others(*group_, rank()), launch);
+  }
+
+  void message(const char* name, const at::Tensor& tensor, int peer, const Piece& piece) {
+    begin({name, group_->name, ++messages_, bytes(tensor), {}}, {peer},
+          [&](MpiPending& pending) { each_piece(tensor, pending, piece); })
+        ->wait();
+  }
+
+  WorkPtr begin(Operation operation, std::vector<int> awaited, const Launch& launch) {
+    if (!group_->failure.empty()) throw CommError(group_->failure, true);
+    MpiPending pending;
+    {
+      MpiLock lock(group_->process->mutex);
+      launch(pending);
+    }
+    return std::make_shared<MpiWork>(group_, std::move(operation), std::move(awaited), deadline().count(),
+                                     std::move(pending));
+  }
+
+  static uint64_t bytes(const at::Tensor& tensor) {
+    return tensor.defined() ? static_cast<uint64_t>(tensor.nbytes()) : 0;
+  }
+
+  std::shared_ptr<MpiGroup> group_;
+  uint64_t collectives_ = 0;
+  uint64_t messages_ = 0;
+};
+
+std::unique_ptr<Communicator> MpiCommunicator::split(int colour, int key, const std::string& name) {
+  do_barrier();  // MPI_Comm_split keeps no deadline: first make sure that everybody is here
+  MPI_Comm comm = MPI_COMM_NULL;
+  {
+    MpiLock lock(group_->process->mutex);
+    MPI_CHECK(MPI_Comm_split(group_->comm, colour, key, &comm));
+  }
+  auto part = std::make_unique<MpiCommunicator>(make_mpi_group(group_->process, comm, name, group_->largest_count));
+  part->set_deadline(deadline());
+  return part;
+}
+
+class Runtime : public MpiRuntime {
+ public:
+  Runtime(int* argc, char*** argv);
+
+  int world_size() const override { return process_->size; }
+  int world_rank() const override { return process_->rank; }
+  int local_rank() const override { return process_->local_rank; }
+  int local_size() const override { return process_->local_size; }
+  RollCall& roll_call() override { return *process_->roll_call; }
+
+  std::unique_ptr<Communicator> world(const std::string& name, double deadline_s, int64_t largest_count) override {
+    MPI_Comm comm = MPI_COMM_NULL;
+    {
+      MpiLock lock(process_->mutex);
+      MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &comm));
+    }
+    auto world = std::make_unique<MpiCommunicator>(make_mpi_group(process_, comm, name, largest_count));
+    world->set_deadline(std::chrono::duration<double>(deadline_s));
+    return world;
+  }
+
+  void abort(int exit_code) override { abort_mpi(*process_, exit_code); }
+
+ private:
+  void find_neighbours();
+
+  std::shared_ptr<MpiProcess> process_ = std::make_shared<MpiProcess>();
+};
+
+Runtime::Runtime(int* argc, char*** argv) {
+  int provided = 0;
+  MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided));
+  if (provided < MPI_THREAD_SERIALIZED) {
+    throw CommError("this MPI cannot be called from several threads (MPI_THREAD_SERIALIZED): use a build of it that can");
+  }
+  MPI_CHECK(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
+  MPI_CHECK(MPI_Comm_rank(MPI_COMM_WORLD, &process_->rank));
+  MPI_CHECK(MPI_Comm_size(MPI_COMM_WORLD, &process_->size));
+  find_neighbours();
+  process_->ops = std::make_unique<MpiOps>();
+  MPI_Comm roll_call = MPI_COMM_NULL;
+  MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &roll_call));
+  process_->roll_call = make_mpi_roll_call(*process_, roll_call);
+}
+
+void Runtime::find_neighbours() {
+  char name[MPI_MAX_PROCESSOR_NAME] = {};
+  int length = 0;
+  MPI_CHECK(MPI_Get_processor_name(name, &length));
+  std::vector<char> names(static_cast<size_t>(process_->size) * sizeof name);
+  MPI_CHECK(MPI_Allgather(name, sizeof name, MPI_CHAR, names.data(), sizeof name, MPI_CHAR, MPI_COMM_WORLD));
+  for (int r = 0; r < process_->size; ++r) {
+    process_->hosts.emplace_back(names.data() + static_cast<size_t>(r) * sizeof name);
+  }
+  MPI_Comm local = MPI_COMM_NULL;
+  MPI_CHECK(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, process_->rank, MPI_INFO_NULL, &local));
+  MPI_CHECK(MPI_Comm_rank(local, &process_->local_rank));
+  MPI_CHECK(MPI_Comm_size(local, &process_->local_size));
+  MPI_CHECK(MPI_Comm_free(&local));
+}
+
+}  // namespace
+
+void abort_mpi(MpiProcess& process, int exit_code) {
+  // Another thread may hang inside MPI with the lock: the job is to end all the same.
+  const bool locked = process.mutex.try_lock_for(std::chrono::seconds(1));
+  MPI_Abort(MPI_COMM_WORLD, exit_code);
+  if (locked) process.mutex.unlock();
+  std::_Exit(exit_code);
+}
+
+MpiProcess::~MpiProcess() {
+  // After a failure, or while one unwinds, MPI_Finalize would wait for ranks that never come.
+  if (broken || std::uncaught_exceptions() > 0) return;
+  if (ops) ops->free();
+  MPI_Finalize();
+}
+
+MpiGroup::~MpiGroup() {
+  if (comm == MPI_COMM_NULL || process->broken || std::uncaught_exceptions() > 0) return;
+  MpiLock lock(process->mutex);
+  MPI_Comm_free(&comm);
+}
+
+std::shared_ptr<MpiGroup> make_mpi_group(const std::shared_ptr<MpiProcess>& process, MPI_Comm comm, const std::string& name,
+                                         int64_t largest_count) {
+  auto group = std::make_shared<MpiGroup>();
+  group->process = process;
+  MpiLock lock(process->mutex);
+  MPI_CHECK(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN));
+  MPI_Group members = MPI_GROUP_NULL, all = MPI_GROUP_NULL;
+  int size = 0;
+  MPI_CHECK(MPI_Comm_rank(comm, &group->me));
+  MPI_CHECK(MPI_Comm_size(comm, &size));
+  MPI_CHECK(MPI_Comm_group(comm, &members));
+  MPI_CHECK(MPI_Comm_group(MPI_COMM_WORLD, &all));
+  std::vector<int> local(static_cast<size_t>(size));
+  std::iota(local.begin(), local.end(), 0);
+  group->ranks.resize(local.size());
+  MPI_CHECK(MPI_Group_translate_ranks(members, size, local.data(), all, group->ranks.data()));
+  MPI_CHECK(MPI_Group_free(&members));
+  MPI_CHECK(MPI_Group_free(&all));
+  for (int rank : group->ranks) group->hosts.push_back(process->hosts[static_cast<size_t>(rank)]);
+  group->name = name;
+  group->comm = comm;
+  group->largest_count = largest_count;
+  return group;
+}
+
+std::shared_ptr<MpiRuntime> start_mpi(int* argc, char*** argv) { return std::make_shared<Runtime>(argc, argv); }
+
+}  // namespace filigree::dist

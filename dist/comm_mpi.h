@@ -1,0 +1,31 @@
+#pragma once
+// MPI as the rest of dist/ sees it: no MPI type appears here, and a build without MPI has the same functions.
+#include <climits>
+#include <cstdint>
+#include <memory>
+
+#include "dist/communicator.h"
+#include "dist/roll_call.h"
+
+namespace filigree::dist {
+
+/// The process's MPI: initialised when made, finalised with the last group that uses it. One per process.
+class MpiRuntime {
+ public:
+  virtual ~MpiRuntime() = default;
+  virtual int world_size() const = 0;
+  virtual int world_rank() const = 0;
+  virtual int local_rank() const = 0;
+  virtual int local_size() const = 0;  ///< ranks on this host
+
+  /// A group of all ranks. Messages of more than `largest_count` elements are cut: MPI counts are ints.
+  virtual std::unique_ptr<Communicator> world(const std::string& name, double deadline_s,
+                                              int64_t largest_count = INT_MAX) = 0;
+  virtual RollCall& roll_call() = 0;
+  [[noreturn]] virtual void abort(int exit_code) = 0;
+};
+
+/// Throws CommError in a build without MPI.
+std::shared_ptr<MpiRuntime> start_mpi(int* argc, char*** argv);
+
+}  // namespace filigree::dist

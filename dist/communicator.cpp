@@ -1,0 +1,176 @@
+#include "dist/communicator.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <fmt/format.h>
+
+#include <exception>
+#include <numeric>
+#include <utility>
+
+namespace filigree::dist {
+namespace {
+
+bool known_type(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+    case at::kDouble:
+    case at::kBFloat16:
+    case at::kLong:
+    case at::kInt:
+    case at::kByte:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A tensor that breaks the contract is a fault of the program, not of a rank: it is refused before anything is sent.
+at::Tensor checked(const char* operation, const at::Tensor& tensor) {
+  if (!tensor.defined()) throw std::invalid_argument(fmt::format("{}: the tensor is undefined", operation));
+  if (!known_type(tensor.scalar_type())) {
+    throw std::invalid_argument(fmt::format("{}: {} is not one of float32, float64, bfloat16, int64, int32, uint8",
+                                            operation, c10::toString(tensor.scalar_type())));
+  }
+  if (!tensor.is_contiguous()) throw std::invalid_argument(fmt::format("{}: the tensor is not contiguous", operation));
+  return tensor.detach();  // the same memory, of no interest to autograd
+}
+
+at::Tensor checked_rows(const char* operation, const at::Tensor& tensor) {
+  at::Tensor plain = checked(operation, tensor);
+  if (plain.dim() == 0) throw std::invalid_argument(fmt::format("{}: a scalar has no dim 0", operation));
+  return plain;
+}
+
+// A collective over a copy on the CPU; the result is copied back when it is waited for.
+class StagedWork : public Work {
+ public:
+  StagedWork(WorkPtr inner, at::Tensor host, at::Tensor target)
+      : inner_(std::move(inner)), host_(std::move(host)), target_(std::move(target)) {}
+  ~StagedWork() override {
+    if (copied_ || std::uncaught_exceptions() > 0) return;
+    try {
+      wait();
+    } catch (const std::exception&) {  // the communicator has kept the failure and throws it at the next call
+    }
+  }
+  bool done() override { return inner_->done(); }
+  void wait() override {
+    inner_->wait();
+    if (!copied_) target_.copy_(host_);
+    copied_ = true;
+  }
+
+ private:
+  WorkPtr inner_;
+  at::Tensor host_, target_;
+  bool copied_ = false;
+};
+
+}  // namespace
+
+WorkPtr Communicator::all_reduce_async(at::Tensor tensor, ReduceOp op) {
+  tensor = checked("all_reduce", tensor);
+  count("all_reduce", tensor.nbytes());
+  if (takes(tensor.device())) return do_all_reduce(std::move(tensor), op);
+  at::Tensor host = staged(tensor);
+  return std::make_shared<StagedWork>(do_all_reduce(host, op), host, tensor);
+}
+
+at::Tensor Communicator::all_gather(const at::Tensor& tensor) {
+  at::Tensor in = staged(checked_rows("all_gather", tensor));
+  count("all_gather", in.nbytes());
+  std::vector<int64_t> shape = in.sizes().vec();
+  shape[0] *= size();
+  at::Tensor out = at::empty(shape, in.options());
+  do_all_gather(in, out);
+  return out.to(tensor.device());
+}
+
+std::vector<at::Tensor> Communicator::all_gather_ragged(const at::Tensor& tensor) {
+  at::Tensor in = staged(checked_rows("all_gather_ragged", tensor));
+  count("all_gather_ragged", in.nbytes() + sizeof(int64_t));
+  std::vector<at::Tensor> parts = do_all_gather_ragged(in, gather_rows(in.size(0)));
+  for (at::Tensor& part : parts) part = part.to(tensor.device());
+  return parts;
+}
+
+at::Tensor Communicator::reduce_scatter(const at::Tensor& tensor) {
+  at::Tensor in = staged(checked_rows("reduce_scatter", tensor));
+  if (in.size(0) % size() != 0) {
+    throw std::invalid_argument(fmt::format("reduce_scatter: {} rows over {} ranks", in.size(0), size()));
+  }
+  count("reduce_scatter", in.nbytes());
+  std::vector<int64_t> shape = in.sizes().vec();
+  shape[0] /= size();
+  at::Tensor out = at::empty(shape, in.options());
+  do_reduce_scatter(in, out);
+  return out.to(tensor.device());
+}
+
+void Communicator::broadcast(at::Tensor tensor, int root) {
+  tensor = checked("broadcast", tensor);
+  if (root < 0 || root >= size()) throw std::invalid_argument(fmt::format("broadcast: no rank {} of {}", root, size()));
+  count("broadcast", tensor.nbytes());
+  at::Tensor wire = staged(tensor);
+  do_broadcast(wire, root);
+  if (!wire.is_same(tensor)) tensor.copy_(wire);
+}
+
+std::string Communicator::broadcast_text(const std::string& text, int root) {
+  auto length = static_cast<int64_t>(text.size());
+  broadcast(at::from_blob(&length, {1}, at::kLong), root);
+  std::string bytes = rank() == root ? text : std::string(static_cast<size_t>(length), '\0');
+  broadcast(at::from_blob(bytes.data(), {length}, at::kByte), root);
+  return bytes;
+}
+
+void Communicator::send(const at::Tensor& tensor, int to) {
+  at::Tensor in = checked("send", tensor);
+  check_peer("send", to);
+  count("send", in.nbytes());
+  do_send(staged(in), to);
+}
+
+void Communicator::recv(at::Tensor tensor, int from) {
+  tensor = checked("recv", tensor);
+  check_peer("recv", from);
+  count("recv", 0);
+  at::Tensor wire = staged(tensor);
+  do_recv(wire, from);
+  if (!wire.is_same(tensor)) tensor.copy_(wire);
+}
+
+void Communicator::barrier() {
+  count("barrier", 0);
+  do_barrier();
+}
+
+uint64_t Communicator::bytes_sent() const {
+  return std::accumulate(traffic_.begin(), traffic_.end(), uint64_t{0},
+                         [](uint64_t sum, const auto& entry) { return sum + entry.second.bytes; });
+}
+
+at::Tensor Communicator::staged(const at::Tensor& tensor) const {
+  return takes(tensor.device()) ? tensor : tensor.cpu();
+}
+
+std::vector<int64_t> Communicator::gather_rows(int64_t rows) {
+  std::vector<int64_t> all(static_cast<size_t>(size()));
+  do_all_gather(at::from_blob(&rows, {1}, at::kLong), at::from_blob(all.data(), {size()}, at::kLong));
+  return all;
+}
+
+void Communicator::check_peer(const char* operation, int peer) const {
+  if (peer < 0 || peer >= size() || peer == rank()) {
+    throw std::invalid_argument(fmt::format("{}: rank {} of {} has no peer {}", operation, rank(), size(), peer));
+  }
+}
+
+void Communicator::count(const char* operation, int64_t bytes) {
+  Traffic& traffic = traffic_[operation];
+  ++traffic.calls;
+  if (size() > 1) traffic.bytes += static_cast<uint64_t>(bytes);
+}
+
+}  // namespace filigree::dist

@@ -1,0 +1,117 @@
+#pragma once
+// What ranks say to each other. A Communicator is one group of ranks (one axis of the mesh); each backend honours all of
+// it: single (one rank), threads (N ranks as threads of one process, for tests), mpi (CPU tensors), nccl (CUDA tensors).
+//
+// Contract, held by tests/dist/contract_test.cpp over every backend:
+//  - Tensors are contiguous, of the same type and (but for the ragged gather) shape on all ranks; in-place where noted.
+//  - Every rank calls the same collectives in the same order. An async call returns a Work; the tensor may neither be read
+//    nor written until wait() has returned. Works may be waited for in any order.
+//  - A collective that is not done within deadline() throws CommError, naming the missing ranks, their hosts, the
+//    operation, its sequence number and the seconds waited. A collective that a build lacks is an error, never a no-op.
+//  - traffic() counts the bytes of the tensors handed in, by operation, in this group. A group of one rank counts its
+//    calls with 0 bytes: nothing goes on a wire. A recv counts 0 bytes: its sender has counted them.
+//  - A send may wait until its tensor is received: order sends and receives so that they cannot wait for each other.
+//  - Results of a sum are the same on all ranks bit for bit, and the same from run to run with the same number of ranks.
+#include <ATen/core/Tensor.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace filigree::dist {
+
+enum class ReduceOp { sum, max };
+
+/// A rank or collective failed: exit code 4. The communicator, and as a rule the job, is of no use afterwards.
+class CommError : public std::runtime_error {
+ public:
+  explicit CommError(const std::string& message, bool reported_elsewhere = false)
+      : std::runtime_error(message), reported_elsewhere_(reported_elsewhere) {}
+  /// Another rank met the same failure and prints it: this one need not.
+  bool reported_elsewhere() const { return reported_elsewhere_; }
+
+ private:
+  bool reported_elsewhere_;
+};
+
+/// A pending collective. The destructor of an unfinished Work waits for it, but for the one that an exception unwinds: that
+/// lets go of it and keeps its tensor alive.
+class Work {
+ public:
+  virtual ~Work() = default;
+  virtual bool done() = 0;  ///< makes progress; never blocks
+  virtual void wait() = 0;  ///< blocks up to the deadline; throws CommError
+};
+using WorkPtr = std::shared_ptr<Work>;
+
+struct Traffic {
+  uint64_t calls = 0;
+  uint64_t bytes = 0;
+};
+
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  virtual std::string backend() const = 0;            ///< "single", "threads", "mpi", "nccl"
+  virtual std::string name() const = 0;               ///< "world", "dp", ... for messages
+  virtual const std::vector<std::string>& hosts() const = 0;  ///< host of each rank
+
+  /// In place, fp32/fp64/bf16/int64/int32/uint8.
+  WorkPtr all_reduce_async(at::Tensor tensor, ReduceOp op = ReduceOp::sum);
+  void all_reduce(at::Tensor tensor, ReduceOp op = ReduceOp::sum) { all_reduce_async(std::move(tensor), op)->wait(); }
+
+  /// Every rank's tensor (same shape), in order of rank, concatenated along dim 0.
+  at::Tensor all_gather(const at::Tensor& tensor);
+  /// Dim 0 may differ (0 allowed); the other dims are the same.
+  std::vector<at::Tensor> all_gather_ragged(const at::Tensor& tensor);
+  /// Dim 0 is a multiple of size(); returns this rank's summed part.
+  at::Tensor reduce_scatter(const at::Tensor& tensor);
+  /// In place, from root.
+  void broadcast(at::Tensor tensor, int root = 0);
+  /// Bytes of any length from root (its length is sent first).
+  std::string broadcast_text(const std::string& text, int root = 0);
+  void send(const at::Tensor& tensor, int to);
+  void recv(at::Tensor tensor, int from);
+  void barrier();
+
+  /// Ranks with the same colour form a group, ordered by key, then by rank. Collective.
+  virtual std::unique_ptr<Communicator> split(int colour, int key, const std::string& name) = 0;
+
+  /// Ends the whole job at once with this exit code; does not return on backends with other processes.
+  virtual void abort(int exit_code) = 0;
+
+  std::chrono::duration<double> deadline() const { return deadline_; }
+  void set_deadline(std::chrono::duration<double> deadline) { deadline_ = deadline; }
+
+  const std::map<std::string, Traffic>& traffic() const { return traffic_; }  ///< by operation
+  uint64_t bytes_sent() const;                                                ///< sum over the operations
+
+ protected:
+  virtual WorkPtr do_all_reduce(at::Tensor tensor, ReduceOp op) = 0;
+  virtual void do_all_gather(const at::Tensor& in, at::Tensor out) = 0;
+  virtual std::vector<at::Tensor> do_all_gather_ragged(const at::Tensor& in, const std::vector<int64_t>& rows) = 0;
+  virtual void do_reduce_scatter(const at::Tensor& in, at::Tensor out) = 0;
+  virtual void do_broadcast(at::Tensor tensor, int root) = 0;
+  virtual void do_send(const at::Tensor& tensor, int to) = 0;
+  virtual void do_recv(at::Tensor tensor, int from) = 0;
+  virtual void do_barrier() = 0;
+  /// Whether the backend reads tensors on this device itself. Others are copied to the CPU and back.
+  virtual bool takes(at::Device device) const { return device.is_cpu(); }
+
+ private:
+  at::Tensor staged(const at::Tensor& tensor) const;  ///< the tensor itself, or its copy on the CPU
+  std::vector<int64_t> gather_rows(int64_t rows);
+  void check_peer(const char* operation, int peer) const;
+  void count(const char* operation, int64_t bytes);
+  std::map<std::string, Traffic> traffic_;
+  std::chrono::duration<double> deadline_ = std::chrono::seconds(600);
+};
+
+}  // namespace filigree::dist

@@ -1,0 +1,162 @@
+#include "dist/factory.h"
+
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <thread>
+
+#include "dist/comm_mpi.h"
+#include "dist/comm_nccl.h"
+
+namespace filigree::dist {
+namespace {
+
+#ifdef FILIGREE_HAS_MPI
+constexpr bool kHasMpi = true;
+#else
+constexpr bool kHasMpi = false;
+#endif
+#ifdef FILIGREE_HAS_NCCL
+constexpr bool kHasNccl = true;
+#else
+constexpr bool kHasNccl = false;
+#endif
+
+const char* const kNoMpi = "this build has no MPI backend: install MPI's headers (libopenmpi-dev) and build with -DFILIGREE_MPI=ON";
+const char* const kNoNccl =
+    "this build has no NCCL backend: build with -DFILIGREE_NCCL=ON and -DFILIGREE_MPI=ON against a CUDA LibTorch whose nccl.h is found";
+
+int number(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text ? std::atoi(text) : 0;
+}
+
+// A launcher that speaks MPI's start-up protocols leaves its traces; a plain run shall not pay for MPI_Init.
+bool started_by_launcher() {
+  for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE", "PMIX_RANK", "PMI_ID", "MPI_LOCALNRANKS"}) {
+    if (std::getenv(variable)) return true;
+  }
+  return false;
+}
+
+// How many processes the launcher says it has started, as far as it says so.
+int launched_ranks() {
+  for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    if (const int ranks = number(variable); ranks > 0) return ranks;
+  }
+  return 1;
+}
+
+// N processes that each believe to be alone would all do the whole job and write over each other.
+void refuse_lone_ranks(int world_size) {
+  const int ranks = launched_ranks();
+  // mpirun inside a Slurm job starts its own daemons as a Slurm step, whose size says nothing of the ranks.
+  if (world_size > 1 || ranks == 1 || (world_size == 1 && number("OMPI_COMM_WORLD_SIZE") == 1)) return;
+  throw CommError(fmt::format("{} processes were started, but each is alone: {}", ranks,
+                              kHasMpi ? "use mpirun, or srun --mpi=pmix (srun --mpi=list shows what Slurm offers)" : kNoMpi));
+}
+
+}  // namespace
+
+#ifndef FILIGREE_HAS_MPI
+std::shared_ptr<MpiRuntime> start_mpi(int*, char***) { throw CommError(kNoMpi); }
+#endif
+#ifndef FILIGREE_HAS_NCCL
+std::unique_ptr<Communicator> make_nccl(std::unique_ptr<Communicator>, int, RollCall&, int) {
+  throw CommError(kNoNccl);
+}
+#endif
+
+struct Environment::Impl {
+  std::shared_ptr<MpiRuntime> mpi;        // null for a process on its own
+  std::unique_ptr<Communicator> closing;  // all ranks meet in it before MPI is finalised
+
+  std::unique_ptr<Communicator> nccl_world(double deadline_s) const {
+    if (!kHasNccl) throw CommError(kNoNccl);
+    if (cuda_devices() == 0) throw CommError("nccl: this process sees no CUDA device");
+    if (!mpi) throw CommError("nccl: start the program with mpirun or srun, also for one rank");
+    return make_nccl(mpi->world("world", deadline_s), mpi->world_rank(), mpi->roll_call(),
+                     mpi->local_rank() % cuda_devices());
+  }
+
+  // NCCL takes one rank a device; all ranks must choose the same.
+  bool nccl_fits() const {
+    if (!kHasNccl) return false;
+    at::Tensor crowded = at::zeros({1}, at::kLong);
+    if (mpi->local_size() > cuda_devices()) crowded.fill_(1);
+    closing->all_reduce(crowded, ReduceOp::max);
+    return crowded.item<int64_t>() == 0;
+  }
+};
+
+Environment::Environment(int* argc, char*** argv) : impl_(std::make_unique<Impl>()) {
+  if (kHasMpi && started_by_launcher()) impl_->mpi = start_mpi(argc, argv);
+  refuse_lone_ranks(world_size());
+}
+
+Environment::~Environment() {
+  if (!impl_->closing || std::uncaught_exceptions() > 0) return;
+  try {
+    impl_->closing->barrier();  // MPI_Finalize keeps no deadline
+  } catch (const CommError& error) {
+    fail(error);
+  }
+}
+
+int Environment::world_size() const { return impl_->mpi ? impl_->mpi->world_size() : 1; }
+int Environment::world_rank() const { return impl_->mpi ? impl_->mpi->world_rank() : 0; }
+int Environment::local_rank() const { return impl_->mpi ? impl_->mpi->local_rank() : 0; }
+int Environment::local_size() const { return impl_->mpi ? impl_->mpi->local_size() : 1; }
+
+std::unique_ptr<Communicator> Environment::world(const std::string& backend, bool cuda, double deadline_s) const {
+  if (impl_->mpi) {
+    if (!impl_->closing) impl_->closing = impl_->mpi->world("closing", deadline_s);
+    impl_->closing->set_deadline(std::chrono::duration<double>(deadline_s));
+  }
+  std::string choice = backend;
+  if (backend == "auto") choice = world_size() == 1 ? "single" : cuda && impl_->nccl_fits() ? "nccl" : "mpi";
+  if (choice == "nccl") return impl_->nccl_world(deadline_s);
+  if (choice == "mpi") {
+    if (!kHasMpi) throw CommError(kNoMpi);
+    if (!impl_->mpi) throw CommError("mpi: start the program with mpirun or srun, also for one rank");
+    return impl_->mpi->world("world", deadline_s);
+  }
+  if (choice != "single") throw CommError(fmt::format("no backend is called {}: auto, single, mpi, nccl", choice));
+  if (world_size() > 1) throw CommError(fmt::format("backend single holds one rank, {} were started", world_size()));
+  std::unique_ptr<Communicator> single = make_single();
+  single->set_deadline(std::chrono::duration<double>(deadline_s));
+  return single;
+}
+
+void Environment::abort(int exit_code) const {
+  std::fflush(nullptr);
+  if (impl_->mpi && world_size() > 1) impl_->mpi->abort(exit_code);
+}
+
+void Environment::fail(const CommError& error) const {
+  if (error.reported_elsewhere()) {
+    std::this_thread::sleep_for(std::chrono::seconds(3));  // the rank that prints ends the job; should it die, this one does
+  } else {
+    fmt::print(stderr, "filigree: {}\n", error.what());
+  }
+  abort(4);
+  std::_Exit(4);
+}
+
+int cuda_devices() {
+  const at::CUDAHooksInterface& hooks = at::detail::getCUDAHooks();
+  return hooks.hasCUDA() ? static_cast<int>(hooks.deviceCount()) : 0;
+}
+
+std::vector<std::string> available_backends() {
+  std::vector<std::string> backends = {"single", "threads"};
+  if (kHasMpi) backends.emplace_back("mpi");
+  if (kHasNccl) backends.emplace_back("nccl");
+  return backends;
+}
+
+}  // namespace filigree::dist

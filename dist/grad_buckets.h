@@ -1,0 +1,46 @@
+#pragma once
+// One flat fp32 buffer that the trainable parameters' gradients are views of, cut into buckets of about bucket_bytes.
+// While backward goes on, a bucket whose gradients are all there is reduced (summed) at once, in the order of the buckets,
+// the last parameters first: their gradients are ready first. finish() waits for what is left.
+//
+//   GradBuckets buckets(parameters, dp, options);      // sets grad() of each leaf
+//   buckets.zero(); buckets.arm();                     // arm: the next backward is the last micro-batch
+//   loss.backward(); buckets.finish();                 // flat() now holds the sum over all ranks
+//
+// The sum is not averaged: the trainer divides by the global count of samples. On the wire fp32 or bf16.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dist/communicator.h"
+
+namespace filigree::dist {
+
+struct BucketOptions {
+  int64_t bucket_bytes = 1 << 22;
+  at::ScalarType wire = at::kFloat;  ///< fp32 or bf16
+};
+
+class GradBuckets {
+ public:
+  /// leaves: fp32 leaf tensors that require grad, in the model's order (the same on all ranks).
+  GradBuckets(const std::vector<at::Tensor>& leaves, Communicator& dp, BucketOptions options);
+  ~GradBuckets();
+
+  void zero();
+  /// The gradients of the next backward complete the step: reduce each bucket as soon as it is ready. A leaf that gets no
+  /// gradient, or a rank without samples, still takes part: finish() launches what was not launched.
+  void arm();
+  void finish();
+
+  const at::Tensor& flat() const;  ///< fp32 [total], all gradients in the order of the leaves
+  int64_t total() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace filigree::dist

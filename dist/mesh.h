@@ -1,0 +1,25 @@
+#pragma once
+// The mesh of ranks as one validated value: dp (data-parallel) x tp (tensor-parallel) = world; tp is the inner axis, so a
+// tp group lies inside a host first. Rank r has dp index r / tp and tp index r % tp.
+#include <memory>
+
+#include "dist/communicator.h"
+
+namespace filigree::dist {
+
+class Mesh {
+ public:
+  /// Throws CommError when tp does not divide the world; the message prints every factor.
+  Mesh(std::shared_ptr<Communicator> world, int tensor);
+
+  Communicator& world() const { return *world_; }
+  Communicator& dp() const { return *dp_; }  ///< ranks with the same slice of the model
+  Communicator& tp() const { return *tp_; }  ///< ranks that share one copy of the model
+  int data_parallel() const { return dp_->size(); }
+  int tensor_parallel() const { return tp_->size(); }
+
+ private:
+  std::shared_ptr<Communicator> world_, dp_, tp_;
+};
+
+}  // namespace filigree::dist

@@ -1,0 +1,48 @@
+#pragma once
+// The roll call: when a collective's deadline has passed, a rank asks the others where they are, so that the error names
+// who is missing. Ranks that wait in any collective answer within some ten milliseconds; the silent ones are stuck, stopped
+// or dead. Implemented over a communicator of its own, which the stuck collective cannot block.
+#include <memory>
+#include <vector>
+
+#include "dist/group.h"
+
+namespace filigree::dist {
+
+class RollCall {
+ public:
+  virtual ~RollCall() = default;
+
+  /// This process waits in `operation` from here on, until leave() with the same pointer. Safe from several threads.
+  virtual void enter(const Operation* operation) = 0;
+  virtual void leave(const Operation* operation) = 0;
+
+  /// Answers those who ask. True once any rank has asked: that rank's collective has failed, and the job ends soon.
+  virtual bool serve() = 0;
+
+  struct Answers {
+    RollCallAnswers where;
+    bool first = true;  ///< no rank before this one has called as well: this rank prints the error
+  };
+  /// Asks the world ranks `whom` and gathers their answers for up to `seconds`.
+  virtual Answers ask(const std::vector<int>& whom, const Operation& operation, double seconds) = 0;
+};
+
+/// How long to gather answers, for a collective of this deadline: a tenth of it, 0.5 to 2 s.
+double roll_call_seconds(double deadline);
+
+/// Waits in an operation for as long as it lives.
+class Waiting {
+ public:
+  Waiting(RollCall& roll_call, const Operation& operation) : roll_call_(roll_call), operation_(operation) {
+    roll_call_.enter(&operation_);
+  }
+  ~Waiting() { roll_call_.leave(&operation_); }
+  Waiting(const Waiting&) = delete;
+
+ private:
+  RollCall& roll_call_;
+  const Operation& operation_;
+};
+
+}  // namespace filigree::dist

@@ -1,0 +1,42 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "core/data/input_lines.h"
+#include "core/train/open_model.h"
+#include "launch/command.h"
+#include "launch/plugins.h"
+
+namespace filigree::launch {
+namespace {
+
+/// From the model's folder where the files lie there; a run or checkpoint has to be opened to know its base.
+std::unique_ptr<data::Tokenizer> tokenizer_of(const std::string& model) {
+  const std::filesystem::path dir(model);
+  if (std::filesystem::exists(dir / "tokenizer.json") || std::filesystem::exists(dir / "vocab.txt"))
+    return data::load_tokenizer(model);
+  return train::open_model(model, make_plugins()).tokenizer;
+}
+
+}  // namespace
+
+int cmd_tokenize(const TokenizeOptions& options, dist::Environment& environment) {
+  if (environment.world_rank() != 0) return 0;
+  const auto tokenizer = tokenizer_of(options.model);
+  const data::InputLines lines(options.input);
+  constexpr size_t kChunk = 4096;
+  for (size_t begin = 0; begin < lines.texts().size(); begin += kChunk) {
+    const size_t end = std::min(begin + kChunk, lines.texts().size());
+    const std::vector<data::TextPair> texts(lines.texts().begin() + static_cast<std::ptrdiff_t>(begin),
+                                            lines.texts().begin() + static_cast<std::ptrdiff_t>(end));
+    for (const data::Encoding& encoding : tokenizer->encode_batch(texts))
+      std::cout << fmt::format("{{\"ids\":[{}],\"type_ids\":[{}]}}\n", fmt::join(encoding.ids, ","),
+                               fmt::join(encoding.type_ids, ","));
+  }
+  return 0;
+}
+
+}  // namespace filigree::launch

@@ -1,0 +1,21 @@
+#include "core/recipe/load.h"
+#include "core/train/open_session.h"
+#include "core/train/stages.h"
+#include "core/train/summary.h"
+#include "launch/command.h"
+#include "launch/plugins.h"
+
+namespace filigree::launch {
+
+int cmd_train(const TrainOptions& options, dist::Environment& environment) {
+  const auto plugins = make_plugins();
+  const auto recipe = recipe::load(options.recipe, options.sets, plugins.methods.catalog());
+  auto opened = train::open_session(recipe, plugins, environment, {options.out, options.resume});
+  auto& session = *opened.session;
+  train::describe_start(session, opened.resumed ? &*opened.resumed : nullptr);
+  const auto outcome = train::run_stages(session, opened.resumed ? &*opened.resumed : nullptr);
+  train::describe_end(session, outcome);
+  return outcome == train::Outcome::stopped ? 75 : 0;
+}
+
+}  // namespace filigree::launch

@@ -1,0 +1,208 @@
+#include "launch/options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+
+#include "core/error.h"
+#include "core/recipe/suggest.h"
+
+namespace filigree::launch {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kPositionals = "_words";  // the hidden option that collects what is no flag
+
+const auto kStyle = po::command_line_style::allow_long | po::command_line_style::long_allow_next |
+                    po::command_line_style::long_allow_adjacent;
+
+std::string usage(const CommandText& text, const CommandLine& line) {
+  std::string out = fmt::format("usage: filigree {}", text.name);
+  for (const Argument& argument : line.arguments()) {
+    if (argument.positional) {
+      out += " " + argument.name;
+    } else {
+      const std::string flag = fmt::format("--{} {}", argument.name, argument.metavar);
+      const bool many = std::holds_alternative<std::vector<std::string>*>(argument.target);
+      out += argument.needed ? " " + flag : fmt::format(" [{}]{}", flag, many ? "..." : "");
+    }
+  }
+  return out;
+}
+
+[[noreturn]] void refuse(const CommandText& text, const CommandLine& line, const std::string& what) {
+  throw UsageError(
+      fmt::format("filigree {}: {}\n{}\nTry 'filigree {} --help'.", text.name, what, usage(text, line), text.name));
+}
+
+po::options_description flags_of(const CommandLine& line) {
+  po::options_description flags;
+  for (const Argument& argument : line.arguments()) {
+    if (argument.positional) continue;
+    const bool many = std::holds_alternative<std::vector<std::string>*>(argument.target);
+    const po::value_semantic* value = many ? static_cast<const po::value_semantic*>(po::value<std::vector<std::string>>())
+                                           : static_cast<const po::value_semantic*>(po::value<std::string>());
+    flags.add(boost::make_shared<po::option_description>(argument.name.c_str(), value, argument.help.c_str()));
+  }
+  flags.add_options()(kPositionals, po::value<std::vector<std::string>>());
+  return flags;
+}
+
+std::vector<std::string> flag_names(const CommandLine& line) {
+  std::vector<std::string> names{"--help"};
+  for (const Argument& argument : line.arguments()) {
+    if (!argument.positional) names.push_back("--" + argument.name);
+  }
+  return names;
+}
+
+std::string unknown_flag(const std::string& given, const CommandLine& line) {
+  const std::string flag = given.substr(0, given.find('='));
+  const std::vector<std::string> known = flag_names(line);
+  const std::string guess = recipe::nearest(flag, known);
+  return guess.empty() ? fmt::format("unknown flag {}; there are {}", flag, fmt::join(known, ", "))
+                       : fmt::format("unknown flag {}{}", flag, recipe::did_you_mean(guess));
+}
+
+po::variables_map read_words(const CommandText& text, const CommandLine& line, const std::vector<std::string>& words) {
+  po::variables_map values;
+  po::positional_options_description rest;
+  rest.add(kPositionals, -1);
+  const po::options_description flags = flags_of(line);
+  try {
+    po::store(po::command_line_parser(words).options(flags).positional(rest).style(kStyle).run(), values);
+  } catch (const po::unknown_option& error) {
+    refuse(text, line, unknown_flag(error.get_option_name(), line));
+  } catch (const po::multiple_occurrences& error) {
+    refuse(text, line, fmt::format("{} is given twice", error.get_option_name()));
+  } catch (const po::invalid_command_line_syntax& error) {
+    refuse(text, line, fmt::format("{} needs a value", error.get_option_name()));
+  } catch (const po::error& error) {
+    refuse(text, line, error.what());
+  }
+  return values;
+}
+
+std::string set_value(const Argument& argument, const std::string& value) {
+  if (!argument.choices.empty() && std::find(argument.choices.begin(), argument.choices.end(), value) == argument.choices.end()) {
+    return fmt::format("--{} is '{}', must be one of {}{}", argument.name, value, fmt::join(argument.choices, ", "),
+                       recipe::did_you_mean(recipe::nearest(value, argument.choices)));
+  }
+  if (auto* text = std::get_if<std::string*>(&argument.target)) {
+    **text = value;
+    return value.empty() ? fmt::format("{}{} is empty", argument.positional ? "" : "--", argument.name) : "";
+  }
+  const bool whole = !value.empty() && value.size() < 10 && value.find_first_not_of("0123456789") == std::string::npos;
+  if (!whole || std::stoll(value) < 1) return fmt::format("--{} is '{}', must be a whole number of at least 1", argument.name, value);
+  *std::get<int64_t*>(argument.target) = std::stoll(value);
+  return "";
+}
+
+}  // namespace
+
+Argument& CommandLine::positional(const std::string& name, std::string& target, const std::string& help) {
+  return arguments_.emplace_back(Argument{.name = name, .metavar = "", .help = help, .target = &target, .positional = true});
+}
+
+void CommandLine::sets(std::vector<std::string>& target) {
+  flag("set", "KEY=VALUE", target, "override a key of the recipe, e.g. stages.adapt.train.lr=1e-4; may be repeated");
+}
+
+bool wants_help(const std::vector<std::string>& words) {
+  return std::any_of(words.begin(), words.end(), [](const std::string& word) { return word == "--help" || word == "-h"; });
+}
+
+void parse(const CommandText& text, CommandLine& line, const std::vector<std::string>& words) {
+  const po::variables_map values = read_words(text, line, words);
+  const auto given = values.count(kPositionals) != 0 ? values[kPositionals].as<std::vector<std::string>>()
+                                                     : std::vector<std::string>{};
+  for (const std::string& word : given) {
+    if (word.size() > 1 && word[0] == '-') refuse(text, line, unknown_flag(word, line));
+  }
+  size_t next = 0;
+  for (const Argument& argument : line.arguments()) {
+    std::string problem;
+    if (argument.positional) {
+      if (next == given.size()) refuse(text, line, fmt::format("{} is missing", argument.name));
+      problem = set_value(argument, given[next++]);
+    } else if (values.count(argument.name) == 0) {
+      if (argument.needed) problem = fmt::format("--{} is missing", argument.name);
+    } else if (auto* many = std::get_if<std::vector<std::string>*>(&argument.target)) {
+      **many = values[argument.name].as<std::vector<std::string>>();
+    } else {
+      problem = set_value(argument, values[argument.name].as<std::string>());
+    }
+    if (!problem.empty()) refuse(text, line, problem);
+  }
+  if (next != given.size()) refuse(text, line, fmt::format("'{}' is one argument too many", given[next]));
+}
+
+std::string help(const CommandText& text, const CommandLine& line) {
+  std::string out = fmt::format("{}\n\nfiligree {}: {}.\n\n", usage(text, line), text.name, text.summary);
+  for (const Argument& argument : line.arguments()) {
+    const std::string left = argument.positional ? argument.name : fmt::format("--{} {}", argument.name, argument.metavar);
+    const std::string choices = argument.choices.empty() ? "" : fmt::format(": {}", fmt::join(argument.choices, ", "));
+    out += fmt::format("  {:<18} {}{}\n", left, argument.help, choices);
+  }
+  return out + fmt::format("  {:<18} this text\n\nexample: {}\n", "--help", text.example);
+}
+
+void TrainOptions::describe(CommandLine& line) {
+  line.positional("RECIPE", recipe, "the recipe's .yaml file");
+  line.sets(sets);
+  line.flag("out", "DIR", out, "run directory; default: runs/ and the recipe's name, seed and a hash of its contents");
+  line.flag("resume", "WHAT", resume, "auto: go on from the newest good checkpoint; never; or a checkpoint's path");
+}
+
+void EvalOptions::describe(CommandLine& line) {
+  line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export");
+  line.flag("data", "FILE", data, "a recipe, whose data section is used, or a data file").needed = true;
+  line.flag("split", "NAME", split, "split to measure on; default: dev");
+  line.sets(sets);
+}
+
+void PredictOptions::describe(CommandLine& line) {
+  line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export");
+  line.flag("input", "FILE", input, "text, one sample a line").needed = true;
+}
+
+void TokenizeOptions::describe(CommandLine& line) {
+  line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export");
+  line.flag("input", "FILE", input, "text, one sample a line").needed = true;
+}
+
+void ExportOptions::describe(CommandLine& line) {
+  line.positional("SOURCE", source, "run or checkpoint");
+  Argument& kind = line.flag("format", "FORMAT", format, "what to write");
+  kind.needed = true;
+  kind.choices = {"hf", "peft", "filigree"};
+  line.positional("DIR", dir, "directory to write to");
+}
+
+void InspectOptions::describe(CommandLine& line) {
+  line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export");
+}
+
+void CheckOptions::describe(CommandLine& line) {
+  line.positional("RECIPE", recipe, "the recipe's .yaml file");
+  line.sets(sets);
+}
+
+void PlanOptions::describe(CommandLine& line) {
+  line.positional("RECIPE", recipe, "the recipe's .yaml file");
+  line.flag("ranks", "N", ranks, "ranks in all").needed = true;
+  line.flag("tensor", "T", tensor, "ranks that share one copy of the model; default: the recipe's");
+  line.sets(sets);
+}
+
+void BenchOptions::describe(CommandLine& line) {
+  line.positional("RECIPE", recipe, "the recipe's .yaml file");
+  line.sets(sets);
+}
+
+void ReportOptions::describe(CommandLine& line) { line.positional("RUN", run, "run directory"); }
+
+}  // namespace filigree::launch

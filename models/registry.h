@@ -1,0 +1,42 @@
+#pragma once
+// Model families by the model_type of config.json. A new family is a folder beside bert/ and one line in registry.cpp.
+//
+// A model directory holds config.json and model.safetensors (or its sharded form), as Hugging Face lays it out; tokenizer
+// files are the data part's business. Faults of the files are DataErrors naming file and key or tensor.
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/checkpoint/safetensors.h"
+#include "core/nn/model.h"
+
+namespace filigree::models {
+
+struct ModelOptions {
+  nn::Task task = nn::Task::sequence_classification;
+  int64_t num_labels = 0;                ///< 0: what config.json says
+  std::vector<std::string> label_names;  ///< empty: what config.json says
+  std::optional<double> dropout;         ///< overrides hidden and attention dropout
+  bool pretrained = true;                ///< false: random weights, only config.json is read
+  uint64_t seed = 0;                     ///< of whatever is drawn at random
+};
+
+/// What loading found besides the tensors it wanted.
+struct LoadReport {
+  std::vector<std::string> fresh;   ///< drawn at random: absent from the file (a new task head)
+  std::vector<std::string> unused;  ///< in the file, not part of this model
+};
+
+std::unique_ptr<nn::Model> load_model(const std::string& dir, const ModelOptions& options, LoadReport* report = nullptr);
+
+/// The weights by their Hugging Face names, adapters and masks merged in fp32; other tensors in their own type. The shapes
+/// are those of the model as it is now.
+checkpoint::NamedTensors export_state(nn::Model& model);
+
+/// model.config() with "filigree" describing the structures that are left, when some were pruned.
+nlohmann::json small_shape_config(nn::Model& model);
+
+}  // namespace filigree::models

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Includes point one way, launch -> models -> core -> dist, and a few headers and preprocessor branches have one place each.
+#   tests/check_includes.sh [ROOT]      prints FILE:LINE: what is wrong; exit code 1 when there is anything
+set -euo pipefail
+root="${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
+cd "$root"
+
+folders=()
+for folder in dist core models launch tests; do [ ! -d "$folder" ] || folders+=("$folder"); done
+mapfile -t sources < <(find "${folders[@]}" -type f \( -name '*.h' -o -name '*.cpp' \) | sort)
+[ ${#sources[@]} -gt 0 ] || { echo "no sources under $root"; exit 1; }
+
+awk '
+  function wrong(message) { printf "%s:%d: %s\n", FILENAME, FNR, message; bad = 1 }
+  BEGIN { level["dist"] = 1; level["core"] = 2; level["models"] = 3; level["launch"] = 4; level["tests"] = 5 }
+  FNR == 1 {
+    part = FILENAME; sub("/.*", "", part)
+    backend = FILENAME ~ /^dist\/(comm_[^\/]*\.(cpp|h)|factory\.cpp)$/
+    model = FILENAME ~ /^models\/[^\/]+\/model\./
+  }
+  /^[ \t]*#[ \t]*(if|ifdef|ifndef|elif)([ \t(!]|$)/ && !backend {
+    wrong("a preprocessor branch outside dist/comm_* and dist/factory.cpp; choose at run time instead")
+  }
+  /^[ \t]*#[ \t]*include[ \t]*[<"]/ {
+    quoted = $0 ~ /include[ \t]*"/
+    header = $0
+    sub(/^[^<"]*[<"]/, "", header); sub(/[>"].*/, "", header)
+    if (header ~ /^(torch\/(torch|all|extension)\.h|ATen\/ATen\.h)$/)
+      wrong("<" header "> takes seconds to compile; include ATen/core/Tensor.h and ATen/ops/NAME.h")
+    if (header ~ /^(nccl|mpi)\.h$/ && !backend)
+      wrong("<" header "> outside dist/comm_* and dist/factory.cpp; use dist/communicator.h")
+    if (header ~ /^dist\/comm_[^\/]*\.h$/ && !backend)
+      wrong("\"" header "\" is private to its backend; use dist/communicator.h or dist/factory.h")
+    first = header; sub("/.*", "", first)
+    if (first in level && level[first] > level[part])
+      wrong("\"" header "\" points back: " part " may not include " first)
+    if (model && first == "dist")
+      wrong("\"" header "\": a model has no word of parallelism")
+    if (quoted && !(first in level))
+      wrong("\"" header "\" is not named from the root of the project")
+  }
+  END { exit bad }
+' "${sources[@]}"

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# What holds for every file of the project: no path of somebody's machine, no file above 1 MB, no source above 500 lines.
+#   tests/check_tree.sh [ROOT]          prints FILE[:LINE]: what is wrong; exit code 1 when there is anything
+set -euo pipefail
+root="${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
+cd "$root"
+
+# Files that git tracks or would track; all files where this is no git checkout.
+list_files() {
+  if [ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$(pwd -P)" ]; then
+    git ls-files --cached --others --exclude-standard
+  else
+    find . -type d \( -name .git -o -name 'build*' -o -name runs \) -prune -o -type f -print | sed 's|^\./||'
+  fi | sort -u
+}
+
+mapfile -t files < <(list_files | while IFS= read -r file; do [ ! -f "$file" ] || printf '%s\n' "$file"; done)
+[ ${#files[@]} -gt 0 ] || { echo "no files under $root"; exit 1; }
+
+bad=0
+wrong() { echo "$*"; bad=1; }
+
+# The pattern is in pieces so that this file does not match itself.
+homes='(^|[^A-Za-z0-9_.~$}/-])/('root'|'work'|home/[a-z][a-z0-9_-]*|Users/[A-Za-z]+)/'
+if found=$(grep -InE "$homes" -- "${files[@]}" | cut -c1-200); then
+  wrong "$(sed 's/$/   <- a path of one machine/' <<<"$found")"
+fi
+
+while IFS= read -r file; do
+  wrong "$file: larger than 1 MB"
+done < <(find "${files[@]}" -maxdepth 0 -size +1024k)
+
+for file in "${files[@]}"; do
+  case "$file" in *.h | *.cpp | *.sh | *.cmake | *.py | CMakeLists.txt) ;; *) continue ;; esac
+  [ "$(wc -l <"$file")" -le 500 ] || wrong "$file: more than 500 lines; split it"
+done
+exit "$bad"

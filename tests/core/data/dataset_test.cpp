@@ -1,0 +1,307 @@
+#include "core/data/dataset.h"
+
+#include <set>
+
+#include "core/data/wordnet.h"
+#include "support.h"
+
+namespace filigree::data {
+namespace {
+
+using testing::error_of;
+using testing::TempDir;
+
+class DatasetTest : public ::testing::Test {
+ protected:
+  Dataset load(const std::string& split = "train", Objective objective = Objective::classification) {
+    config_.dir = dir_.path();
+    return load_dataset(config_, split, *tokenizer_, objective, seed_);
+  }
+  std::string error(const std::string& split = "train", Objective objective = Objective::classification) {
+    return error_of([&] { load(split, objective); });
+  }
+  TempDir dir_;
+  recipe::DataConfig config_;
+  std::unique_ptr<Tokenizer> tokenizer_ = testing::tiny_tokenizer();
+  int64_t seed_ = 1;
+};
+
+TEST_F(DatasetTest, Sst2) {
+  config_.task = "sst2";
+  dir_.write("train.tsv", "sentence\tlabel\ngood film .\t1\nbad\t0\n");
+  dir_.write("test.tsv", "index\tsentence\n0\tbad film\n");
+  const Dataset data = load();
+  EXPECT_EQ(data.size(), 2);
+  EXPECT_EQ(data.ids, (std::vector<int32_t>{2, 17, 19, 20, 3, 2, 18, 3}));
+  EXPECT_EQ(data.offsets, (std::vector<int64_t>{0, 5, 8}));
+  EXPECT_EQ(data.segment, (std::vector<int32_t>{5, 3}));
+  EXPECT_EQ(data.classes, (std::vector<int64_t>{1, 0}));
+  EXPECT_EQ(data.label_names, (std::vector<std::string>{"negative", "positive"}));
+  EXPECT_EQ(data.metrics, std::vector<std::string>{"accuracy"});
+  EXPECT_EQ(data.where(1), dir_.path() + "/train.tsv:3");
+  const Dataset test = load("test");
+  EXPECT_FALSE(test.labelled());
+  EXPECT_EQ(test.ids, (std::vector<int32_t>{2, 18, 19, 3}));
+}
+
+TEST_F(DatasetTest, ColaHasNoHeader) {
+  config_.task = "cola";
+  dir_.write("train.tsv", "gj04\t1\t\ta b\nx\t0\t*\tc\n");
+  dir_.write("test.tsv", "index\tsentence\n0\td\n");
+  const Dataset data = load();
+  EXPECT_EQ(data.classes, (std::vector<int64_t>{1, 0}));
+  EXPECT_EQ(data.metrics, std::vector<std::string>{"mcc"});
+  EXPECT_EQ(load("test").ids, (std::vector<int32_t>{2, 8, 3}));
+}
+
+TEST_F(DatasetTest, PairsHaveASecondSegment) {
+  config_.task = "mrpc";
+  dir_.write("train.tsv", "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t7\t8\ta \"b\tc\n");
+  const Dataset data = load();
+  EXPECT_EQ(data.ids, (std::vector<int32_t>{2, 5, 22, 6, 3, 7, 3}));
+  EXPECT_EQ(data.segment, std::vector<int32_t>{5});
+  EXPECT_EQ(data.metrics, (std::vector<std::string>{"accuracy", "f1"}));
+}
+
+TEST_F(DatasetTest, LongPairsAreCutLongestFirst) {
+  config_.task = "rte";
+  config_.max_length = 8;
+  dir_.write("train.tsv", "index\tsentence1\tsentence2\tlabel\n0\ta b c d e f g\th a\tentailment\n");
+  const Dataset data = load();
+  EXPECT_EQ(data.ids, (std::vector<int32_t>{2, 5, 6, 7, 3, 12, 5, 3}));
+}
+
+TEST_F(DatasetTest, QqpQnliWnliAndStsb) {
+  config_.task = "qqp";
+  dir_.write("train.tsv", "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n1\t2\t3\ta\tb\t1\n");
+  EXPECT_EQ(load().classes, std::vector<int64_t>{1});
+  config_.task = "qnli";
+  dir_.write("train.tsv", "index\tquestion\tsentence\tlabel\n0\ta\tb\tnot_entailment\n");
+  EXPECT_EQ(load().classes, std::vector<int64_t>{1});
+  config_.task = "wnli";
+  dir_.write("train.tsv", "index\tsentence1\tsentence2\tlabel\n0\ta\tb\t1\n");
+  EXPECT_EQ(load().label_names[1], "entailment");
+  config_.task = "stsb";
+  dir_.write("train.tsv",
+             "index\tgenre\tfile\tyear\told\ts1\ts2\tsentence1\tsentence2\tscore\n0\tg\tf\ty\to\tx\tx\ta\tb\t3.800\n");
+  const Dataset data = load("train", Objective::regression);
+  EXPECT_EQ(data.scores, std::vector<float>{3.8f});
+  EXPECT_EQ(data.metrics, (std::vector<std::string>{"pearson", "spearman"}));
+  EXPECT_HAS(error(), "2 model.task: stsb has scores; set model.task: regression");
+}
+
+TEST_F(DatasetTest, MnliHasTwoDevSplits) {
+  config_.task = "mnli";
+  const std::string head = "index\tp\tpair\tg\tb1\tb2\tp1\tp2\tsentence1\tsentence2\tl1\tgold_label\n";
+  const std::string row = "0\t1\t1\tg\t.\t.\t.\t.\ta\tb\tneutral\t";
+  dir_.write("train.tsv", head + row + "contradiction\n");
+  dir_.write("dev_matched.tsv", head + row + "neutral\n");
+  dir_.write("dev_mismatched.tsv", head + row + "entailment\n");
+  const TaskSpec task = resolve_task(
+      [&] {
+        auto c = config_;
+        c.dir = dir_.path();
+        return c;
+      }(),
+      Objective::classification);
+  EXPECT_EQ(splits_of(task, "dev"), (std::vector<std::string>{"dev_matched", "dev_mismatched"}));
+  EXPECT_EQ(splits_of(task, "train"), std::vector<std::string>{"train"});
+  EXPECT_EQ(load_dataset(config_, task, "train", *tokenizer_, 0).classes, std::vector<int64_t>{2});
+  EXPECT_EQ(load_dataset(config_, task, "dev_mismatched", *tokenizer_, 0).classes, std::vector<int64_t>{0});
+  EXPECT_HAS(error_of([&] { splits_of(task, "valid"); }),
+             "2 split 'valid' is not known; the task mnli has dev_matched");
+}
+
+TEST_F(DatasetTest, LabelsByNameOrNumber) {
+  config_.format = "csv";
+  config_.text = {"t"};
+  config_.label = "y";
+  config_.labels = {"no", "yes"};
+  dir_.write("train.csv", "t,y\na,yes\nb,0\nc, no\n");
+  EXPECT_EQ(load().classes, (std::vector<int64_t>{1, 0, 0}));
+  dir_.write("train.csv", "t,y\na,yes\nb,2\n");
+  EXPECT_HAS(error(), "3 " + dir_.path() + "/train.csv:3: label 2 is out of range: there are 2 classes (no, yes)");
+  dir_.write("train.csv", "t,y\na,maybe\n");
+  EXPECT_HAS(error(), "train.csv:2: label 'maybe' is not known; the labels are no, yes");
+  config_.bad_rows = "skip";
+  dir_.write("train.csv", "t,y\na,maybe\nb,yes\n\"c\"d,no\n");
+  const Dataset data = load();
+  EXPECT_EQ(data.classes, std::vector<int64_t>{1});
+  EXPECT_EQ(data.skipped, 2);
+  dir_.write("train.csv", "t,y\na,maybe\n");
+  EXPECT_HAS(error(), "the split 'train' has no samples; 1 bad rows were left out");
+}
+
+TEST_F(DatasetTest, NumericNamesAreNames) {
+  config_.format = "tsv";
+  config_.text = {"0"};
+  config_.label = "1";
+  config_.header = false;
+  config_.labels = {"2", "1"};
+  dir_.write("train.tsv", "a\t1\nb\t2\n");
+  EXPECT_EQ(load().classes, (std::vector<int64_t>{1, 0}));
+  dir_.write("train.tsv", "a\t0\n");
+  EXPECT_HAS(error(), "label '0' is not known");
+}
+
+TEST_F(DatasetTest, LabelsAreCollectedFromTraining) {
+  config_.format = "jsonl";
+  config_.text = {"t"};
+  config_.label = "y";
+  dir_.write("train.jsonl", "{\"t\":\"a\",\"y\":10}\n{\"t\":\"b\",\"y\":9}\n");
+  dir_.write("dev.jsonl", "{\"t\":\"a\",\"y\":9}\n{\"t\":\"a\",\"y\":11}\n");
+  EXPECT_EQ(load().label_names, (std::vector<std::string>{"9", "10"}));
+  EXPECT_HAS(error("dev"), "dev.jsonl:2: label '11' is not known; the labels are 9, 10");
+}
+
+TEST_F(DatasetTest, Regression) {
+  config_.format = "tsv";
+  config_.text = {"t"};
+  config_.label = "y";
+  dir_.write("train.tsv", "t\ty\na\t1e-3\nb\tnan\n");
+  EXPECT_HAS(error("train", Objective::regression), "train.tsv:3: label 'nan' is not a finite number");
+  config_.task = "sst2";
+  EXPECT_HAS(error("train", Objective::regression), "2 model.task: regression does not fit data.task sst2");
+}
+
+TEST_F(DatasetTest, WrongRecipes) {
+  config_.format = "tsv";
+  EXPECT_HAS(error(), "2 data.text: is missing");
+  config_.text = {"a"};
+  EXPECT_HAS(error(), "2 data.label: is missing");
+  config_.format = "text";
+  EXPECT_HAS(error(), "data.format: text has no labels");
+  config_.task = "sst3";
+  EXPECT_HAS(error(), "2 data.task: 'sst3' is not known; cola, sst2");
+  config_.task = "sst2";
+  config_.text.clear();
+  config_.metric = "pearson";
+  EXPECT_HAS(error(), "2 data.metric: pearson is not for classes");
+  config_.metric.clear();
+  EXPECT_HAS(error(), "3 " + dir_.path() + "/train.tsv: there is no such file");
+  dir_.write("train.tsv", "sentence\tlabel\n");
+  EXPECT_HAS(error(), "3 " + dir_.path() + "/train.tsv: the split 'train' has no samples");
+  dir_.write("train.tsv", "sentence\tlabel\na\t1\n");
+  config_.max_length = 1;
+  EXPECT_HAS(error(), "2 max_length 1 is less than the 2 special tokens");
+}
+
+TEST_F(DatasetTest, LimitTakesASeededSubsetOfTrainingAlone) {
+  config_.format = "tsv";
+  config_.text = {"0"};
+  config_.label = "1";
+  config_.header = false;
+  config_.labels = {"0", "1"};
+  std::string rows;
+  for (int i = 0; i < 100; ++i) rows += "a\t" + std::to_string(i % 2) + "\n";
+  dir_.write("train.tsv", rows);
+  dir_.write("dev.tsv", rows);
+  const uint64_t whole = load().hash();
+  config_.limit = 10;
+  const Dataset first = load();
+  EXPECT_EQ(first.size(), 10);
+  EXPECT_EQ(load("dev").size(), 100);
+  EXPECT_TRUE(std::is_sorted(first.lines.begin(), first.lines.end()));
+  EXPECT_EQ(load().lines, first.lines);
+  config_.limit = 20;
+  const Dataset more = load();
+  const std::set<int64_t> lines(more.lines.begin(), more.lines.end());
+  for (const int64_t line : first.lines)
+    EXPECT_TRUE(lines.contains(line)) << "a greater limit keeps the samples of a smaller one";
+  seed_ = 2;
+  config_.limit = 10;
+  EXPECT_NE(load().lines, first.lines);
+  EXPECT_NE(load().hash(), whole);
+}
+
+TEST_F(DatasetTest, HashSeesIdsAndLabels) {
+  config_.task = "sst2";
+  dir_.write("train.tsv", "sentence\tlabel\na b\t1\nc\t0\n");
+  const uint64_t base = load().hash();
+  EXPECT_EQ(load().hash(), base);
+  dir_.write("train.tsv", "sentence\tlabel\na b\t1\nc\t1\n");
+  EXPECT_NE(load().hash(), base);
+  dir_.write("train.tsv", "sentence\tlabel\na\t1\nb c\t0\n");
+  EXPECT_NE(load().hash(), base);
+}
+
+TEST_F(DatasetTest, MaskedLmFromTextLinesAndFromColumns) {
+  config_.format = "text";
+  dir_.write("train.txt", "a b\n\nc\n");
+  const Dataset lines = load("train", Objective::masked_lm);
+  EXPECT_EQ(lines.size(), 2);
+  EXPECT_FALSE(lines.labelled());
+  EXPECT_TRUE(lines.metrics.empty());
+  EXPECT_EQ(lines.masking.mask_id, 4);
+  EXPECT_EQ(lines.masking.vocab_size, 23);
+  EXPECT_EQ(lines.masking.special_ids, (std::vector<int32_t>{0, 1, 2, 3, 4}));
+  config_.task = "sst2";
+  dir_.write("train.tsv", "sentence\tlabel\na b\t7\n");
+  EXPECT_EQ(load("train", Objective::masked_lm).ids, (std::vector<int32_t>{2, 5, 6, 3}));
+}
+
+// ---- WordNet
+
+constexpr const char* kLicence = "  1 This software and database\n";
+
+class WordNetTest : public DatasetTest {
+ protected:
+  void SetUp() override {
+    config_.format = "wordnet";
+    for (const std::string& name : wordnet::files())
+      dir_.write(name, kLicence + line("00001740", "03") + line("00001930", "44"));
+  }
+  static std::string line(const std::string& offset, const std::string& supersense) {
+    return offset + " " + supersense + " n 01 entity 0 000 | a b; \"c | d\"  \n";
+  }
+};
+
+TEST_F(WordNetTest, ReadsGlossesAndLexicographerFiles) {
+  int64_t count = 0;
+  for (const char* split : {"train", "dev", "test"})
+    for (const auto& synset : wordnet::read(dir_.path(), split)) {
+      ++count;
+      EXPECT_EQ(synset.gloss, "a b; \"c | d\"");
+      EXPECT_EQ(synset.supersense, synset.line == 2 ? 3 : 44);
+    }
+  EXPECT_EQ(count, 8);
+  EXPECT_EQ(wordnet::supersenses().size(), 45u);
+  EXPECT_EQ(wordnet::supersenses()[5], "noun.animal");
+  EXPECT_EQ(wordnet::supersenses()[44], "adj.ppl");
+}
+
+TEST_F(WordNetTest, Faults) {
+  dir_.write("data.verb", std::string(kLicence) + "00001740 03 n 01 entity\n");
+  EXPECT_HAS(error(), "3 " + dir_.path() + "/data.verb:2: is not a synset of WordNet 3.0");
+  dir_.write("data.verb", kLicence + line("00001740", "45"));
+  EXPECT_HAS(error(), "data.verb:2: lexicographer file 45 is not one of the 45");
+  dir_.write("data.verb", kLicence);
+  EXPECT_HAS(error(), "data.verb: has no synsets");
+  std::filesystem::remove(dir_.path() + "/data.verb");
+  EXPECT_HAS(error(), "data.verb: there is no such file");
+  config_.dir = "/nonexistent";
+  EXPECT_HAS(error_of([&] { load_dataset(config_, "dev", *tokenizer_, Objective::classification, 0); }),
+             "wordnet-base");
+}
+
+TEST(WordNet, SplitsOfTheRealFilesAreFixed) {
+  if (!std::filesystem::exists(std::string(wordnet::kDefaultDir) + "/data.noun"))
+    GTEST_SKIP() << "wordnet-base is not installed";
+  const auto tokenizer = testing::tiny_tokenizer();
+  recipe::DataConfig config;
+  config.format = "wordnet";
+  std::map<std::string, int64_t> sizes;
+  std::set<int64_t> classes;
+  for (const char* split : {"train", "dev", "test"}) {
+    const Dataset data = load_dataset(config, split, *tokenizer, Objective::classification, 0);
+    sizes[split] = data.size();
+    if (std::string(split) == "train") classes.insert(data.classes.begin(), data.classes.end());
+  }
+  EXPECT_EQ(sizes["train"] + sizes["dev"] + sizes["test"], 117659) << "synsets of WordNet 3.0";
+  EXPECT_EQ(classes.size(), 45u);
+  EXPECT_NEAR(static_cast<double>(sizes["train"]) / 117659, 0.90, 0.005);
+  EXPECT_NEAR(static_cast<double>(sizes["dev"]) / 117659, 0.05, 0.005);
+}
+
+}  // namespace
+}  // namespace filigree::data

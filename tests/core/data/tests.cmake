@@ -1,0 +1,13 @@
+# Reference tokens from the `tokenizers` package, made once a test run; without them the parity tests skip and say so.
+if(EXISTS "${FILIGREE_PYTHON}")
+  if(DEFINED ENV{FILIGREE_SHARED_DATA})
+    set(_shared_data "$ENV{FILIGREE_SHARED_DATA}")
+  else()
+    set(_shared_data "${CMAKE_SOURCE_DIR}/../shared/data")
+  endif()
+  add_test(NAME tokenizer_reference
+    COMMAND "${CMAKE_CURRENT_LIST_DIR}/tokenizer_reference.sh" "${FILIGREE_PYTHON}" "${CMAKE_BINARY_DIR}/tokenizer_reference" "${_shared_data}")
+  set_tests_properties(tokenizer_reference PROPERTIES LABELS "unit;parity" FIXTURES_SETUP tokenizer_reference TIMEOUT 600
+    SKIP_RETURN_CODE 77)
+  set_tests_properties(tokenizer_parity_test unicode_parity_test PROPERTIES FIXTURES_REQUIRED tokenizer_reference)
+endif()

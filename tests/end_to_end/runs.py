@@ -1,0 +1,102 @@
+"""Shared by the end-to-end tests: starts filigree alone or under mpirun and reads what a run wrote."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BINARY = os.environ["FILIGREE_BINARY"]
+SOURCE = os.environ["FILIGREE_SOURCE"]
+TIMINGS = {"tokens_per_s", "step_ms"}
+
+RECIPE = """
+name: e2e
+seed: 7
+model: {path: "${FILIGREE_MODELS}/minilm-l6", task: sequence_classification}
+data: {format: wordnet, limit: LIMIT, max_length: 64}
+parallel: {precision: PRECISION, device: cpu, timeout: 120}
+stages:
+  - name: adapt
+    method: {name: dsee, rank: 4, sparse: 16, targets: [query, value], support: magnitude}
+    train: {max_steps: STEPS, batch_size: 16, lr: 2e-3, warmup: 0.1}
+  - name: prune
+    prune: {structure: [heads, ffn], heads: 0.25, ffn: 0.4, score: magnitude+delta}
+  - name: recover
+    train: {max_steps: STEPS, batch_size: 16, lr: 1e-3}
+checkpoint: {every: EVERY, keep: 3}
+eval: {every: EVAL, batch_size: 64}
+log_every: 1
+"""
+
+
+def write_recipe(folder, steps=10, limit=800, precision="fp32", every=3, eval_every=1000, text=RECIPE):
+    path = os.path.join(folder, "recipe.yaml")
+    for key, value in (("STEPS", steps), ("LIMIT", limit), ("PRECISION", precision), ("EVERY", every), ("EVAL", eval_every)):
+        text = text.replace(key, str(value))
+    with open(path, "w") as out:
+        out.write(text)
+    return path
+
+
+def command(ranks, *args):
+    prefix = [os.path.join(SOURCE, "tests/support/mpirun.sh"), "-n", str(ranks)] if ranks > 1 else []
+    return prefix + [BINARY, *args]
+
+
+def environment():
+    return dict(os.environ, OMP_NUM_THREADS="1")
+
+
+def start(ranks, *args, **options):
+    return subprocess.Popen(command(ranks, *args), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, start_new_session=True, **options)
+
+
+def run(ranks, *args, expect=0, timeout=600):
+    process = start(ranks, *args)
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+        fail(f"{args} did not end within {timeout} s\n{err[-3000:]}")
+    if process.returncode != expect:
+        fail(f"{' '.join(args)} ended with {process.returncode}, not {expect}\n{out[-2000:]}\n{err[-4000:]}")
+    return out, err
+
+
+def metrics(run_dir, kinds=("train", "eval", "prune")):
+    with open(os.path.join(run_dir, "metrics.jsonl")) as lines:
+        records = [json.loads(line) for line in lines]
+    return [{k: v for k, v in r.items() if k not in TIMINGS} for r in records if r["kind"] in kinds]
+
+
+def losses(run_dir, stage):
+    return [r["loss"] for r in metrics(run_dir, ("train",)) if r["stage"] == stage]
+
+
+def fail(message):
+    print("FAILED:", message)
+    sys.exit(1)
+
+
+def expect(condition, message):
+    if not condition:
+        fail(message)
+
+
+class Folder:
+    """A temporary folder that is kept when the test fails, for a look."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix="filigree-e2e-")
+        return self.path
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            shutil.rmtree(self.path, ignore_errors=True)
+        else:
+            print("left for a look:", self.path)

@@ -1,0 +1,111 @@
+// The command line: what is accepted, what is refused and how. The list of commands and flags is pinned: a new flag is a
+// decision, since a recipe's keys are there for everything else.
+#include "launch/options.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "launch/command.h"
+
+namespace filigree::launch {
+namespace {
+
+template <class Options>
+std::string refusal(const std::vector<std::string>& words) {
+  try {
+    parse<Options>(words);
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.exit_code(), 2);
+    const std::string what = error.what();
+    return what.substr(0, what.find('\n'));
+  }
+  return "";
+}
+
+TEST(Options, ArgumentsOfEachCommandAreADecision) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(arguments<TrainOptions>(), (Words{"RECIPE", "--set", "--out", "--resume"}));
+  EXPECT_EQ(arguments<EvalOptions>(), (Words{"MODEL", "--data", "--split", "--set"}));
+  EXPECT_EQ(arguments<PredictOptions>(), (Words{"MODEL", "--input"}));
+  EXPECT_EQ(arguments<TokenizeOptions>(), (Words{"MODEL", "--input"}));
+  EXPECT_EQ(arguments<ExportOptions>(), (Words{"SOURCE", "--format", "DIR"}));
+  EXPECT_EQ(arguments<InspectOptions>(), (Words{"MODEL"}));
+  EXPECT_EQ(arguments<CheckOptions>(), (Words{"RECIPE", "--set"}));
+  EXPECT_EQ(arguments<PlanOptions>(), (Words{"RECIPE", "--ranks", "--tensor", "--set"}));
+  EXPECT_EQ(arguments<BenchOptions>(), (Words{"RECIPE", "--set"}));
+  EXPECT_EQ(arguments<ReportOptions>(), (Words{"RUN"}));
+}
+
+TEST(Options, CommandsAreADecision) {
+  const std::vector<std::string> decided{"train",   "eval",  "predict", "tokenize", "export",
+                                         "inspect", "check", "plan",    "bench",    "report"};
+  std::vector<std::string> found;
+  for (const Command& command : commands()) found.emplace_back(command.text.name);
+  EXPECT_EQ(found, decided);
+}
+
+TEST(Options, ReadsPositionalsAndFlagsInAnyOrder) {
+  const auto train = parse<TrainOptions>({"--set", "a.b=c", "r.yaml", "--out=run", "--set", "d=e", "--resume", "never"});
+  EXPECT_EQ(train.recipe, "r.yaml");
+  EXPECT_EQ(train.sets, (std::vector<std::string>{"a.b=c", "d=e"}));
+  EXPECT_EQ(train.out, "run");
+  EXPECT_EQ(train.resume, "never");
+
+  const auto exported = parse<ExportOptions>({"runs/a", "--format", "hf", "out"});
+  EXPECT_EQ(exported.source, "runs/a");
+  EXPECT_EQ(exported.dir, "out");
+
+  const auto plan = parse<PlanOptions>({"r.yaml", "--ranks", "8"});
+  EXPECT_EQ(plan.ranks, 8);
+  EXPECT_EQ(plan.tensor, 0);
+}
+
+TEST(Options, Defaults) {
+  EXPECT_EQ(parse<TrainOptions>({"r.yaml"}).resume, "auto");
+  EXPECT_EQ(parse<EvalOptions>({"m", "--data", "r.yaml"}).split, "dev");
+}
+
+TEST(Options, RefusalsSayWhatIsWrong) {
+  EXPECT_EQ(refusal<TrainOptions>({}), "filigree train: RECIPE is missing");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "b"}), "filigree train: 'b' is one argument too many");
+  EXPECT_EQ(refusal<TrainOptions>({""}), "filigree train: RECIPE is empty");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "--st", "x=1"}), "filigree train: unknown flag --st, did you mean '--set'?");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "--reusme=never"}), "filigree train: unknown flag --reusme, did you mean '--resume'?");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "--colour"}),
+            "filigree train: unknown flag --colour; there are --help, --set, --out, --resume");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "-o", "b"}), "filigree train: unknown flag -o; there are --help, --set, --out, --resume");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "--res", "never"}), "filigree train: unknown flag --res, did you mean '--resume'?");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "--out"}), "filigree train: --out needs a value");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "--out", "--set", "a=b"}), "filigree train: --out needs a value");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "--out", "b", "--out", "c"}), "filigree train: --out is given twice");
+  EXPECT_EQ(refusal<EvalOptions>({"m"}), "filigree eval: --data is missing");
+  EXPECT_EQ(refusal<ExportOptions>({"a", "b"}), "filigree export: --format is missing");
+  EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--format", "onnx"}),
+            "filigree export: --format is 'onnx', must be one of hf, peft, filigree");
+  EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--format", "filigre"}),
+            "filigree export: --format is 'filigre', must be one of hf, peft, filigree, did you mean 'filigree'?");
+  EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "two"}),
+            "filigree plan: --ranks is 'two', must be a whole number of at least 1");
+  EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "0"}), "filigree plan: --ranks is '0', must be a whole number of at least 1");
+}
+
+TEST(Options, HelpNamesEveryArgumentAndGivesAnExample) {
+  const std::string text = help<TrainOptions>();
+  for (const char* part : {"usage: filigree train RECIPE [--set KEY=VALUE]... [--out DIR] [--resume WHAT]\n", "--help", "example: mpirun"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
+  }
+  EXPECT_TRUE(wants_help({"a", "--help"}));
+  EXPECT_TRUE(wants_help({"-h"}));
+  EXPECT_FALSE(wants_help({"help"}));
+}
+
+TEST(Options, EveryCommandHelps) {
+  for (const Command& command : commands()) {
+    const std::string text = command.help();
+    EXPECT_EQ(text.rfind(std::string("usage: filigree ") + command.text.name, 0), 0u) << text;
+    for (const std::string& argument : command.arguments()) EXPECT_NE(text.find(argument), std::string::npos) << text;
+  }
+}
+
+}  // namespace
+}  // namespace filigree::launch

@@ -1,0 +1,79 @@
+// Every recipe that ships is good, and its resolved form reads back. The list of a recipe's keys is pinned, and the
+// reference page is that of the program; FILIGREE_UPDATE_DOCS=1 rewrites both files.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "core/adapt/method.h"
+#include "core/recipe/load.h"
+
+namespace filigree::recipe {
+namespace {
+
+const std::string kSource = FILIGREE_SOURCE_DIR;
+
+std::string read(const std::string& path) {
+  std::ifstream in(path);
+  std::stringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+std::vector<std::string> shipped() {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(kSource + "/recipes")) {
+    if (entry.path().extension() == ".yaml") paths.push_back(entry.path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+/// The committed file must hold `text`; with FILIGREE_UPDATE_DOCS=1 it is made to.
+void expect_file(const std::string& path, const std::string& text) {
+  if (::getenv("FILIGREE_UPDATE_DOCS") != nullptr) std::ofstream(path) << text;
+  EXPECT_EQ(read(path), text) << path << " is out of date; run this test once with FILIGREE_UPDATE_DOCS=1 and look at the diff";
+}
+
+TEST(ShippedRecipes, AllLoadAndReadBack) {
+  const auto methods = adapt::builtin_methods();
+  std::set<std::string> names;
+  const auto paths = shipped();
+  EXPECT_EQ(paths.size(), 10u) << "a recipe was added or lost: change this count with it";
+  for (const std::string& path : paths) {
+    SCOPED_TRACE(path);
+    const Recipe recipe = load(path, {}, methods.catalog());
+    EXPECT_TRUE(names.insert(recipe.name).second) << "two recipes are called " << recipe.name;
+
+    const std::string resolved = to_yaml(recipe);
+    const std::string copy = ::testing::TempDir() + "/filigree-resolved.yaml";
+    std::ofstream(copy) << resolved;
+    EXPECT_EQ(to_yaml(load(copy, {}, methods.catalog())), resolved);
+    std::filesystem::remove(copy);
+  }
+}
+
+TEST(ShippedRecipes, SayHowTheyAreLaunched) {
+  for (const std::string& path : shipped()) {
+    const std::string name = std::filesystem::relative(path, kSource).string();
+    const std::string text = read(path);
+    EXPECT_NE(text.find("# Launch: mpirun -n 2 filigree train " + name + "\n"), std::string::npos) << name;
+    EXPECT_EQ(text.rfind("# ", 0), 0u) << name << " does not open with what it does";
+  }
+}
+
+TEST(Reference, PageIsCurrent) {
+  expect_file(kSource + "/docs/recipe-reference.md", reference(adapt::builtin_methods().catalog()));
+}
+
+TEST(Reference, KeysAreADecision) {
+  std::string list;
+  for (const std::string& key : keys(adapt::builtin_methods().catalog())) list += key + "\n";
+  expect_file(kSource + "/tests/launch/recipe_keys.txt", list);
+}
+
+}  // namespace
+}  // namespace filigree::recipe

