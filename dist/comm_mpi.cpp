@@ -127,7 +127,8 @@ class MpiCommunicator : public Communicator {
     });
   }
 
-  void gather_ragged(const at::Tensor& in, const at::Tensor& out, const std::vector<int64_t>& rows, MpiPending& pending) {
+  void gather_ragged(const at::Tensor& in, const at::Tensor& out, const std::vector<int64_t>& rows,
+                     MpiPending& pending) {
     std::vector<int> counts, starts;
     int at = 0;
     for (int64_t n : rows) {
@@ -173,9 +174,9 @@ class MpiCommunicator : public Communicator {
   }
 
   void message(const char* name, const at::Tensor& tensor, int peer, const Piece& piece) {
-    begin({name, group_->name, ++messages_, bytes(tensor), {}}, {peer},
-          [&](MpiPending& pending) { each_piece(tensor, pending, piece); })
-        ->wait();
+    begin({name, group_->name, ++messages_, bytes(tensor), {}}, {peer}, [&](MpiPending& pending) {
+      each_piece(tensor, pending, piece);
+    })->wait();
   }
 
   WorkPtr begin(Operation operation, std::vector<int> awaited, const Launch& launch) {
@@ -243,7 +244,8 @@ Runtime::Runtime(int* argc, char*** argv) {
   int provided = 0;
   MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided));
   if (provided < MPI_THREAD_SERIALIZED) {
-    throw CommError("this MPI cannot be called from several threads (MPI_THREAD_SERIALIZED): use a build of it that can");
+    throw CommError(
+        "this MPI cannot be called from several threads (MPI_THREAD_SERIALIZED): use a build of it that can");
   }
   MPI_CHECK(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
   MPI_CHECK(MPI_Comm_rank(MPI_COMM_WORLD, &process_->rank));
@@ -294,8 +296,8 @@ MpiGroup::~MpiGroup() {
   MPI_Comm_free(&comm);
 }
 
-std::shared_ptr<MpiGroup> make_mpi_group(const std::shared_ptr<MpiProcess>& process, MPI_Comm comm, const std::string& name,
-                                         int64_t largest_count) {
+std::shared_ptr<MpiGroup> make_mpi_group(const std::shared_ptr<MpiProcess>& process, MPI_Comm comm,
+                                         const std::string& name, int64_t largest_count) {
   auto group = std::make_shared<MpiGroup>();
   group->process = process;
   MpiLock lock(process->mutex);

@@ -25,8 +25,8 @@ std::string mpi_error_text(int code);
 
 MPI_Datatype mpi_type(at::ScalarType type);
 
-/// MPI's own operations for integers and fp32/fp64 sums. bf16 is summed in fp32; the maximum of floats passes NaN on, so
-/// that all ranks get the same.
+/// MPI's own operations for integers and fp32/fp64 sums. bf16 is summed in fp32; the maximum of floats passes NaN on,
+/// so that all ranks get the same.
 class MpiOps {
  public:
   MpiOps();
@@ -69,8 +69,8 @@ struct MpiGroup : Group {
 };
 
 /// Ranks and hosts of `comm`'s members; takes comm over.
-std::shared_ptr<MpiGroup> make_mpi_group(const std::shared_ptr<MpiProcess>& process, MPI_Comm comm, const std::string& name,
-                                         int64_t largest_count);
+std::shared_ptr<MpiGroup> make_mpi_group(const std::shared_ptr<MpiProcess>& process, MPI_Comm comm,
+                                         const std::string& name, int64_t largest_count);
 
 /// Requests of one operation, with the tensors and arrays of counts that MPI reads and writes until they are done.
 struct MpiPending {
@@ -101,9 +101,10 @@ class MpiWork : public Work {
 };
 
 /// Waits ever more patiently: spins for 50 us, then yields, then sleeps for 20 to 100 us, so that ranks that share a core
-/// do not starve each other.
+/// do not starve each other. A large message is yielded for longer: MPI moves it on in each call only.
 class Backoff {
  public:
+  explicit Backoff(uint64_t bytes = 0);
   void pause();
   /// Seconds waited. A pause much longer than asked for (the process was stopped) counts as one second.
   double waited() const { return waited_; }
@@ -111,6 +112,7 @@ class Backoff {
  private:
   using Clock = std::chrono::steady_clock;
   Clock::time_point last_ = Clock::now();
+  double yield_seconds_;
   double waited_ = 0;
   double sleep_us_ = 20;
 };

@@ -52,13 +52,20 @@ void check_mpi(int code, const char* file, int line, const char* expression) {
 
 MPI_Datatype mpi_type(at::ScalarType type) {
   switch (type) {
-    case at::kFloat: return MPI_FLOAT;
-    case at::kDouble: return MPI_DOUBLE;
-    case at::kBFloat16: return MPI_UINT16_T;  // MPI knows no bf16; only our own operations look inside
-    case at::kLong: return MPI_INT64_T;
-    case at::kInt: return MPI_INT32_T;
-    case at::kByte: return MPI_UINT8_T;
-    default: throw std::invalid_argument(fmt::format("mpi: no type for {}", c10::toString(type)));
+    case at::kFloat:
+      return MPI_FLOAT;
+    case at::kDouble:
+      return MPI_DOUBLE;
+    case at::kBFloat16:
+      return MPI_UINT16_T;  // MPI knows no bf16; only our own operations look inside
+    case at::kLong:
+      return MPI_INT64_T;
+    case at::kInt:
+      return MPI_INT32_T;
+    case at::kByte:
+      return MPI_UINT8_T;
+    default:
+      throw std::invalid_argument(fmt::format("mpi: no type for {}", c10::toString(type)));
   }
 }
 
@@ -75,10 +82,14 @@ void MpiOps::free() {
 MPI_Op MpiOps::find(ReduceOp op, at::ScalarType type) const {
   if (op == ReduceOp::sum) return type == at::kBFloat16 ? bf16_sum_ : MPI_SUM;
   switch (type) {
-    case at::kFloat: return fp32_max_;
-    case at::kDouble: return fp64_max_;
-    case at::kBFloat16: return bf16_max_;
-    default: return MPI_MAX;
+    case at::kFloat:
+      return fp32_max_;
+    case at::kDouble:
+      return fp64_max_;
+    case at::kBFloat16:
+      return bf16_max_;
+    default:
+      return MPI_MAX;
   }
 }
 

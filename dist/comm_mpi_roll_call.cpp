@@ -17,7 +17,9 @@ struct Notice {
   char group[64] = {};
 };
 
-void put(char* to, size_t room, const std::string& text) { std::memcpy(to, text.data(), std::min(room - 1, text.size())); }
+void put(char* to, size_t room, const std::string& text) {
+  std::memcpy(to, text.data(), std::min(room - 1, text.size()));
+}
 
 Notice notice_of(const Operation* operation, bool asks) {
   Notice notice;
@@ -69,7 +71,8 @@ class MpiRollCall : public RollCall {
       backoff.pause();
     }
     MpiLock lock(process_.mutex);
-    const bool first = std::none_of(callers_.begin(), callers_.end(), [this](int rank) { return rank < process_.rank; });
+    const bool first =
+        std::none_of(callers_.begin(), callers_.end(), [this](int rank) { return rank < process_.rank; });
     return {where_, first};
   }
 

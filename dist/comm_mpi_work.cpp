@@ -14,6 +14,7 @@ namespace {
 
 constexpr double kSpinSeconds = 50e-6;
 constexpr double kYieldSeconds = 1e-3;
+constexpr double kYieldSecondsPerByte = 4e-9;  // as if the wire carried 250 MB/s
 constexpr double kLongestSleepUs = 100;
 constexpr double kServeSeconds = 0.02;  // how often a waiting rank looks for roll calls
 
@@ -25,10 +26,10 @@ std::vector<MpiPending>& abandoned() {
 
 }  // namespace
 
-double roll_call_seconds(double deadline) { return std::clamp(0.1 * deadline, 0.5, 2.0); }
+Backoff::Backoff(uint64_t bytes) : yield_seconds_(kYieldSeconds + kYieldSecondsPerByte * static_cast<double>(bytes)) {}
 
 void Backoff::pause() {
-  if (waited_ > kYieldSeconds) {
+  if (waited_ > yield_seconds_) {
     std::this_thread::sleep_for(std::chrono::duration<double, std::micro>(sleep_us_));
     sleep_us_ = std::min(sleep_us_ * 1.25, kLongestSleepUs);
   } else if (waited_ > kSpinSeconds) {
@@ -74,7 +75,7 @@ void MpiWork::wait() {
   if (done()) return;
   RollCall& roll_call = *group_->process->roll_call;
   Waiting waiting(roll_call, operation_);
-  Backoff backoff;
+  Backoff backoff(operation_.bytes);
   double limit = deadline_, next_serve = kServeSeconds;
   bool called = false;
   while (!done()) {
@@ -83,7 +84,8 @@ void MpiWork::wait() {
     if (backoff.waited() < next_serve) continue;
     next_serve = backoff.waited() + kServeSeconds;
     if (roll_call.serve() && !called) {
-      // Somebody's deadline has passed. The job is to end; should that rank fail to end it, this one does, a little later.
+      // Somebody's deadline has passed. The job is to end; should that rank fail to end it, this one does, a little
+      // later.
       called = true;
       limit = std::min(limit, backoff.waited() + 2 * roll_call_seconds(deadline_));
     }

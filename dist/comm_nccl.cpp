@@ -16,13 +16,20 @@ namespace {
 
 ncclDataType_t nccl_type(at::ScalarType type) {
   switch (type) {
-    case at::kFloat: return ncclFloat32;
-    case at::kDouble: return ncclFloat64;
-    case at::kBFloat16: return ncclBfloat16;
-    case at::kLong: return ncclInt64;
-    case at::kInt: return ncclInt32;
-    case at::kByte: return ncclUint8;
-    default: throw std::invalid_argument(std::string("nccl: no type for ") + c10::toString(type));
+    case at::kFloat:
+      return ncclFloat32;
+    case at::kDouble:
+      return ncclFloat64;
+    case at::kBFloat16:
+      return ncclBfloat16;
+    case at::kLong:
+      return ncclInt64;
+    case at::kInt:
+      return ncclInt32;
+    case at::kByte:
+      return ncclUint8;
+    default:
+      throw std::invalid_argument(std::string("nccl: no type for ") + c10::toString(type));
   }
 }
 
@@ -176,12 +183,14 @@ class NcclCommunicator : public Communicator {
   }
 
   void message(const char* name, const at::Tensor& tensor, int peer, const NcclGroup::Launch& launch) {
-    begin({name, this->name(), ++messages_, static_cast<uint64_t>(tensor.nbytes()), {}}, {tensor}, {peer}, launch)->wait();
+    begin({name, this->name(), ++messages_, static_cast<uint64_t>(tensor.nbytes()), {}}, {tensor}, {peer}, launch)
+        ->wait();
   }
 
   WorkPtr begin(Operation operation, std::vector<at::Tensor> tensors, std::vector<int> awaited,
                 const NcclGroup::Launch& launch) {
-    auto flight = group_->start(std::move(operation), std::move(tensors), std::move(awaited), deadline().count(), launch);
+    auto flight =
+        group_->start(std::move(operation), std::move(tensors), std::move(awaited), deadline().count(), launch);
     return std::make_shared<NcclWork>(group_, std::move(flight));
   }
 

@@ -95,8 +95,8 @@ std::shared_ptr<NcclFlight> NcclGroup::start(Operation operation, std::vector<at
   flight->awaited = std::move(awaited);
   flight->deadline = deadline;
   std::lock_guard lock(mutex_);
-  // 1. The compute stream has produced the tensors: mark that. 2. Our stream waits for the mark. 3. The end is marked in
-  // turn, for Work::wait(). At no point does the host wait.
+  // 1. The compute stream has produced the tensors: mark that. 2. Our stream waits for the mark. 3. The end is marked
+  // in turn, for Work::wait(). At no point does the host wait.
   flight->ready.record(c10::cuda::getCurrentCUDAStream(static_cast<c10::DeviceIndex>(device_)).stream());
   flight->ready.block(stream_.stream());
   settle(launch(comm_, stream_.stream()), deadline, flight->operation.name.c_str());
@@ -117,7 +117,8 @@ void NcclGroup::settle(ncclResult_t code, double deadline, const char* what) {
     if (seconds_since(start) > deadline) {
       const Operation operation{what, group_.name, 0, 0, {}};
       const auto answers = roll_call_.ask(group_.ranks, operation, roll_call_seconds(deadline));
-      fail(deadline_message(group_, me_, operation, seconds_since(start), others(group_, me_), answers.where), !answers.first);
+      fail(deadline_message(group_, me_, operation, seconds_since(start), others(group_, me_), answers.where),
+           !answers.first);
       throw CommError(failure_, reported_elsewhere_);
     }
     std::this_thread::sleep_for(std::chrono::microseconds(20));

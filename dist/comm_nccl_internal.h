@@ -57,9 +57,9 @@ struct NcclFlight {
 /// One NCCL communicator with its stream and the thread that watches over it.
 ///
 /// The host never waits for the device here: collectives run on a stream of their own, which waits for an event of the
-/// compute stream, and Work::wait() makes the compute stream wait for the collective's end. So a deadline can only be kept
-/// by another thread: the watchdog looks for asynchronous errors and for collectives that are overdue, calls the roll, and
-/// aborts the communicator, which frees every stream that waits for it. The next call then throws.
+/// compute stream, and Work::wait() makes the compute stream wait for the collective's end. So a deadline can only be
+/// kept by another thread: the watchdog looks for asynchronous errors and for collectives that are overdue, calls the
+/// roll, and aborts the communicator, which frees every stream that waits for it. The next call then throws.
 class NcclGroup {
  public:
   NcclGroup(Group group, int me, int device, const ncclUniqueId& id, double deadline, RollCall& roll_call);

@@ -1,5 +1,5 @@
-// N ranks as threads of one process. A collective is a slot that each member puts its tensors into; the last one to come
-// carries it out for all, summing in order of rank, so a result depends on nothing but the inputs.
+// N ranks as threads of one process. A collective is a slot that each member puts its tensors into; the last one to
+// come carries it out for all, summing in order of rank, so a result depends on nothing but the inputs.
 #include <ATen/ops/empty.h>
 #include <ATen/ops/maximum.h>
 
@@ -90,7 +90,8 @@ class ThreadWork : public Work {
     std::unique_lock lock(job.mutex);
     const int world_rank = member_.group->ranks[static_cast<size_t>(member_.rank)];
     job.waiting[world_rank] = operation_;
-    const bool in_time = job.changed.wait_for(lock, std::chrono::duration<double>(deadline_), [&] { return settled(); });
+    const bool in_time =
+        job.changed.wait_for(lock, std::chrono::duration<double>(deadline_), [&] { return settled(); });
     // A rank that gave up still counts as waiting: the others' messages shall not call it missing.
     if (!slot_->done && !in_time) expire();
     if (!slot_->done) give_up();
@@ -289,9 +290,9 @@ void ThreadCommunicator::check_agreement(const Slot& slot, const Operation& oper
   const bool pair = slot.operation.name == "send" || slot.operation.name == "recv";
   if ((pair || slot.operation.name == operation.name) && slot.operation.detail == operation.detail) return;
   const std::string message =
-      fmt::format("ranks are out of step in call #{} of group {}: {} calls {} ({}), {} calls {} ({})", operation.sequence,
-                  operation.group, member_.group->who(slot.first), slot.operation.name, slot.operation.detail,
-                  member_.group->who(rank()), operation.name, operation.detail);
+      fmt::format("ranks are out of step in call #{} of group {}: {} calls {} ({}), {} calls {} ({})",
+                  operation.sequence, operation.group, member_.group->who(slot.first), slot.operation.name,
+                  slot.operation.detail, member_.group->who(rank()), operation.name, operation.detail);
   member_.job->fail(message);
   throw CommError(message);
 }
@@ -335,8 +336,8 @@ struct FirstFailure {
   bool followed = false;
 };
 
-// Runs one rank's body and tells the others how it ended. Keeps the first failure of all ranks in `first`; one that only
-// followed from another rank's gives way to that one.
+// Runs one rank's body and tells the others how it ended. Keeps the first failure of all ranks in `first`; one that
+// only followed from another rank's gives way to that one.
 void run_rank(const Member& member, const std::function<void(Communicator&)>& body, double deadline_s,
               FirstFailure& first) {
   std::string why;

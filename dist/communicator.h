@@ -1,17 +1,20 @@
 #pragma once
-// What ranks say to each other. A Communicator is one group of ranks (one axis of the mesh); each backend honours all of
-// it: single (one rank), threads (N ranks as threads of one process, for tests), mpi (CPU tensors), nccl (CUDA tensors).
+// What ranks say to each other. A Communicator is one group of ranks (one axis of the mesh); each backend honours all
+// of it: single (one rank), threads (N ranks as threads of one process, for tests), mpi (CPU tensors), nccl (CUDA
+// tensors).
 //
 // Contract, held by tests/dist/contract_test.cpp over every backend:
 //  - Tensors are contiguous, of the same type and (but for the ragged gather) shape on all ranks; in-place where noted.
-//  - Every rank calls the same collectives in the same order. An async call returns a Work; the tensor may neither be read
+//  - Every rank calls the same collectives in the same order. An async call returns a Work; the tensor may neither be
+//  read
 //    nor written until wait() has returned. Works may be waited for in any order.
 //  - A collective that is not done within deadline() throws CommError, naming the missing ranks, their hosts, the
 //    operation, its sequence number and the seconds waited. A collective that a build lacks is an error, never a no-op.
 //  - traffic() counts the bytes of the tensors handed in, by operation, in this group. A group of one rank counts its
 //    calls with 0 bytes: nothing goes on a wire. A recv counts 0 bytes: its sender has counted them.
 //  - A send may wait until its tensor is received: order sends and receives so that they cannot wait for each other.
-//  - Results of a sum are the same on all ranks bit for bit, and the same from run to run with the same number of ranks.
+//  - Results of a sum are the same on all ranks bit for bit, and the same from run to run with the same number of
+//  ranks.
 #include <ATen/core/Tensor.h>
 
 #include <chrono>
@@ -38,8 +41,8 @@ class CommError : public std::runtime_error {
   bool reported_elsewhere_;
 };
 
-/// A pending collective. The destructor of an unfinished Work waits for it, but for the one that an exception unwinds: that
-/// lets go of it and keeps its tensor alive.
+/// A pending collective. The destructor of an unfinished Work waits for it, but for the one that an exception unwinds:
+/// that lets go of it and keeps its tensor alive.
 class Work {
  public:
   virtual ~Work() = default;
@@ -59,8 +62,8 @@ class Communicator {
 
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  virtual std::string backend() const = 0;            ///< "single", "threads", "mpi", "nccl"
-  virtual std::string name() const = 0;               ///< "world", "dp", ... for messages
+  virtual std::string backend() const = 0;                    ///< "single", "threads", "mpi", "nccl"
+  virtual std::string name() const = 0;                       ///< "world", "dp", ... for messages
   virtual const std::vector<std::string>& hosts() const = 0;  ///< host of each rank
 
   /// In place, fp32/fp64/bf16/int64/int32/uint8.

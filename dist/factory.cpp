@@ -26,9 +26,11 @@ constexpr bool kHasNccl = true;
 constexpr bool kHasNccl = false;
 #endif
 
-const char* const kNoMpi = "this build has no MPI backend: install MPI's headers (libopenmpi-dev) and build with -DFILIGREE_MPI=ON";
+const char* const kNoMpi =
+    "this build has no MPI backend: install MPI's headers (libopenmpi-dev) and build with -DFILIGREE_MPI=ON";
 const char* const kNoNccl =
-    "this build has no NCCL backend: build with -DFILIGREE_NCCL=ON and -DFILIGREE_MPI=ON against a CUDA LibTorch whose nccl.h is found";
+    "this build has no NCCL backend: build with -DFILIGREE_NCCL=ON and -DFILIGREE_MPI=ON against a CUDA LibTorch whose "
+    "nccl.h is found";
 
 int number(const char* variable) {
   const char* text = std::getenv(variable);
@@ -37,7 +39,8 @@ int number(const char* variable) {
 
 // A launcher that speaks MPI's start-up protocols leaves its traces; a plain run shall not pay for MPI_Init.
 bool started_by_launcher() {
-  for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE", "PMIX_RANK", "PMI_ID", "MPI_LOCALNRANKS"}) {
+  for (const char* variable :
+       {"OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE", "PMIX_RANK", "PMI_ID", "MPI_LOCALNRANKS"}) {
     if (std::getenv(variable)) return true;
   }
   return false;
@@ -56,8 +59,9 @@ void refuse_lone_ranks(int world_size) {
   const int ranks = launched_ranks();
   // mpirun inside a Slurm job starts its own daemons as a Slurm step, whose size says nothing of the ranks.
   if (world_size > 1 || ranks == 1 || (world_size == 1 && number("OMPI_COMM_WORLD_SIZE") == 1)) return;
-  throw CommError(fmt::format("{} processes were started, but each is alone: {}", ranks,
-                              kHasMpi ? "use mpirun, or srun --mpi=pmix (srun --mpi=list shows what Slurm offers)" : kNoMpi));
+  throw CommError(
+      fmt::format("{} processes were started, but each is alone: {}", ranks,
+                  kHasMpi ? "use mpirun, or srun --mpi=pmix (srun --mpi=list shows what Slurm offers)" : kNoMpi));
 }
 
 }  // namespace
@@ -139,7 +143,8 @@ void Environment::abort(int exit_code) const {
 
 void Environment::fail(const CommError& error) const {
   if (error.reported_elsewhere()) {
-    std::this_thread::sleep_for(std::chrono::seconds(3));  // the rank that prints ends the job; should it die, this one does
+    std::this_thread::sleep_for(
+        std::chrono::seconds(3));  // the rank that prints ends the job; should it die, this one does
   } else {
     fmt::print(stderr, "filigree: {}\n", error.what());
   }

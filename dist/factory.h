@@ -9,8 +9,8 @@
 namespace filigree::dist {
 
 /// The program's environment: MPI is initialised here (when started under mpirun or srun) and finalised with it.
-/// One per process, made in main() and passed down; outlives the try block whose errors end the job. Its end waits for all
-/// ranks, up to the deadline.
+/// One per process, made in main() and passed down; outlives the try block whose errors end the job. Its end waits for
+/// all ranks, up to the deadline.
 class Environment {
  public:
   Environment(int* argc, char*** argv);
@@ -23,14 +23,16 @@ class Environment {
   int local_size() const;  ///< ranks on this host
 
   /// backend: "auto" (single for one rank; nccl on a CUDA device; else mpi), "single", "mpi", "nccl".
-  /// Throws CommError when this build lacks it, saying how to build it in. "auto" takes mpi for CUDA tensors (copied through
-  /// the CPU) when a host has more ranks than devices, or the build lacks nccl. With nccl, CPU tensors go over mpi.
+  /// Throws CommError when this build lacks it, saying how to build it in. "auto" takes mpi for CUDA tensors (copied
+  /// through the CPU) when a host has more ranks than devices, or the build lacks nccl. With nccl, CPU tensors go over
+  /// mpi.
   std::unique_ptr<Communicator> world(const std::string& backend, bool cuda, double deadline_s) const;
 
   /// A failed rank ends all ranks: prints nothing, does not return when there are other processes.
   void abort(int exit_code) const;
 
-  /// What main() does with a CommError: prints it on stderr, unless another rank does so, and ends all ranks with exit code
+  /// What main() does with a CommError: prints it on stderr, unless another rank does so, and ends all ranks with exit
+  /// code
   /// 4. Must be called before the Environment is destroyed.
   [[noreturn]] void fail(const CommError& error) const;
 
@@ -41,8 +43,8 @@ class Environment {
 
 std::unique_ptr<Communicator> make_single();
 
-/// Runs body(communicator) on `ranks` threads. The first exception is rethrown after all threads have ended; the others are
-/// woken from their collectives with a CommError that names the failed rank.
+/// Runs body(communicator) on `ranks` threads. The first exception is rethrown after all threads have ended; the others
+/// are woken from their collectives with a CommError that names the failed rank.
 void run_threads(int ranks, const std::function<void(Communicator&)>& body, double deadline_s = 60);
 
 /// CUDA devices that this process sees; 0 without a GPU, its driver or a CUDA LibTorch.

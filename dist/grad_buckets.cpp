@@ -31,8 +31,8 @@ class ReadyHook : public autograd::FunctionPostHook {
 
 struct Leaf {
   at::Tensor tensor;
-  at::Tensor grad;                            // view of the flat buffer
-  std::shared_ptr<autograd::Node> accumulate; // autograd itself holds it weakly
+  at::Tensor grad;                             // view of the flat buffer
+  std::shared_ptr<autograd::Node> accumulate;  // autograd itself holds it weakly
   uintptr_t hook = 0;
   size_t bucket = 0;
   bool ready = false;
@@ -54,7 +54,8 @@ at::Tensor check_leaf(const at::Tensor& leaf) {
 }  // namespace
 
 // The order of launches is fixed (bucket 0, 1, ...: the last leaves first), so that all ranks call the same collectives
-// whatever order their own gradients come in. A hook runs in a thread of autograd: `mutex` guards all but flat's elements.
+// whatever order their own gradients come in. A hook runs in a thread of autograd: `mutex` guards all but flat's
+// elements.
 struct GradBuckets::Impl {
   Impl(const std::vector<at::Tensor>& tensors, Communicator& communicator, const BucketOptions& bucket_options);
   ~Impl();
@@ -78,7 +79,8 @@ struct GradBuckets::Impl {
   std::mutex mutex;
 };
 
-GradBuckets::Impl::Impl(const std::vector<at::Tensor>& tensors, Communicator& communicator, const BucketOptions& bucket_options)
+GradBuckets::Impl::Impl(const std::vector<at::Tensor>& tensors, Communicator& communicator,
+                        const BucketOptions& bucket_options)
     : dp(communicator), options(bucket_options) {
   if (options.wire != at::kFloat && options.wire != at::kBFloat16) {
     throw std::invalid_argument("gradient buckets: the wire is float32 or bfloat16");
@@ -133,7 +135,8 @@ void GradBuckets::Impl::on_ready(size_t index) {
   std::lock_guard lock(mutex);
   Leaf& leaf = leaves[index];
   if (!armed) return;
-  if (leaf.ready) throw std::logic_error("gradient buckets: a second backward after arm(): arm only the last micro-batch");
+  if (leaf.ready)
+    throw std::logic_error("gradient buckets: a second backward after arm(): arm only the last micro-batch");
   leaf.ready = true;
   --buckets[leaf.bucket].waiting_for;
   // MPI moves data only inside its own calls: give what is under way a push.

@@ -1,7 +1,7 @@
 #pragma once
 // One flat fp32 buffer that the trainable parameters' gradients are views of, cut into buckets of about bucket_bytes.
-// While backward goes on, a bucket whose gradients are all there is reduced (summed) at once, in the order of the buckets,
-// the last parameters first: their gradients are ready first. finish() waits for what is left.
+// While backward goes on, a bucket whose gradients are all there is reduced (summed) at once, in the order of the
+// buckets, the last parameters first: their gradients are ready first. finish() waits for what is left.
 //
 //   GradBuckets buckets(parameters, dp, options);      // sets grad() of each leaf
 //   buckets.zero(); buckets.arm();                     // arm: the next backward is the last micro-batch
@@ -30,8 +30,8 @@ class GradBuckets {
   ~GradBuckets();
 
   void zero();
-  /// The gradients of the next backward complete the step: reduce each bucket as soon as it is ready. A leaf that gets no
-  /// gradient, or a rank without samples, still takes part: finish() launches what was not launched.
+  /// The gradients of the next backward complete the step: reduce each bucket as soon as it is ready. A leaf that gets
+  /// no gradient, or a rank without samples, still takes part: finish() launches what was not launched.
   void arm();
   void finish();
 

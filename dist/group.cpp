@@ -11,13 +11,20 @@ namespace {
 
 const char* type_name(at::ScalarType type) {
   switch (type) {
-    case at::kFloat: return "float32";
-    case at::kDouble: return "float64";
-    case at::kBFloat16: return "bfloat16";
-    case at::kLong: return "int64";
-    case at::kInt: return "int32";
-    case at::kByte: return "uint8";
-    default: return c10::toString(type);
+    case at::kFloat:
+      return "float32";
+    case at::kDouble:
+      return "float64";
+    case at::kBFloat16:
+      return "bfloat16";
+    case at::kLong:
+      return "int64";
+    case at::kInt:
+      return "int32";
+    case at::kByte:
+      return "uint8";
+    default:
+      return c10::toString(type);
   }
 }
 
@@ -53,7 +60,8 @@ std::string deadline_message(const Group& group, int me, const Operation& operat
     } else if (!answer->second.same_call(operation)) {
       elsewhere.push_back(fmt::format("{} in {}", group.who(member), answer->second.text()));
     } else if (answer->second.name != operation.name || answer->second.bytes != operation.bytes) {
-      differ.push_back(fmt::format("{} calls {} with {} bytes", group.who(member), answer->second.name, answer->second.bytes));
+      differ.push_back(
+          fmt::format("{} calls {} with {} bytes", group.who(member), answer->second.name, answer->second.bytes));
     }
   }
   std::string text = fmt::format("{}: {} did not complete in {:.1f} s", group.who(me), operation.text(), seconds);

@@ -27,7 +27,7 @@ struct Operation {
   std::string group;      ///< the group's name
   uint64_t sequence = 0;  ///< 1 for the first collective of the group; sends and receives are numbered apart
   uint64_t bytes = 0;
-  std::string detail;     ///< type, shape and root where ranks must agree on them
+  std::string detail;  ///< type, shape and root where ranks must agree on them
 
   std::string text() const;  ///< "all_reduce #57 of group dp (4096 bytes)"
   bool same_call(const Operation& other) const { return group == other.group && sequence == other.sequence; }

@@ -1,6 +1,6 @@
 #pragma once
-// The mesh of ranks as one validated value: dp (data-parallel) x tp (tensor-parallel) = world; tp is the inner axis, so a
-// tp group lies inside a host first. Rank r has dp index r / tp and tp index r % tp.
+// The mesh of ranks as one validated value: dp (data-parallel) x tp (tensor-parallel) = world; tp is the inner axis, so
+// a tp group lies inside a host first. Rank r has dp index r / tp and tp index r % tp.
 #include <memory>
 
 #include "dist/communicator.h"

@@ -1,7 +1,8 @@
 #pragma once
-// The roll call: when a collective's deadline has passed, a rank asks the others where they are, so that the error names
-// who is missing. Ranks that wait in any collective answer within some ten milliseconds; the silent ones are stuck, stopped
-// or dead. Implemented over a communicator of its own, which the stuck collective cannot block.
+// The roll call: when a collective's deadline has passed, a rank asks the others where they are, so that the error
+// names who is missing. Ranks that wait in any collective answer within some ten milliseconds; the silent ones are
+// stuck, stopped or dead. Implemented over a communicator of its own, which the stuck collective cannot block.
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -29,7 +30,7 @@ class RollCall {
 };
 
 /// How long to gather answers, for a collective of this deadline: a tenth of it, 0.5 to 2 s.
-double roll_call_seconds(double deadline);
+inline double roll_call_seconds(double deadline) { return std::clamp(0.1 * deadline, 0.5, 2.0); }
 
 /// Waits in an operation for as long as it lives.
 class Waiting {

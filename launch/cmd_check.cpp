@@ -22,7 +22,8 @@ std::string summary(const recipe::StageConfig& stage) {
 
 /// A recipe may be checked where its files are not; that they are absent here is worth a word, no more.
 void note_absent(const std::string& key, const std::string& path) {
-  if (!path.empty() && !std::filesystem::exists(path)) std::cerr << fmt::format("note: {}: {} does not exist here\n", key, path);
+  if (!path.empty() && !std::filesystem::exists(path))
+    std::cerr << fmt::format("note: {}: {} does not exist here\n", key, path);
 }
 
 }  // namespace

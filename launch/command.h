@@ -1,7 +1,7 @@
 #pragma once
-// The commands of DESIGN.md, one file launch/cmd_<name>.cpp each. A command returns the exit code (0, or 75 when a signal
-// stopped it with a checkpoint written) and throws otherwise; main() turns what is thrown into a message and a code.
-// Results go to stdout, text for people to stderr, both from rank 0 alone.
+// The commands of DESIGN.md, one file launch/cmd_<name>.cpp each. A command returns the exit code (0, or 75 when a
+// signal stopped it with a checkpoint written) and throws otherwise; main() turns what is thrown into a message and a
+// code. Results go to stdout, text for people to stderr, both from rank 0 alone.
 //
 // A new command: its options in options.h, its function here, its file, and one line in commands.cpp.
 #include <string>

@@ -20,9 +20,12 @@ Command row() {
 }
 
 std::string overview() {
-  std::string out = "usage: filigree COMMAND [ARGUMENTS]\n\nfiligree fine-tunes and slims pretrained transformers on a cluster.\n\n";
-  for (const Command& command : commands()) out += fmt::format("  {:<10} {}\n", command.text.name, command.text.summary);
-  return out + "\n'filigree COMMAND --help' tells a command's arguments, 'filigree --version' what this build can do.\n";
+  std::string out =
+      "usage: filigree COMMAND [ARGUMENTS]\n\nfiligree fine-tunes and slims pretrained transformers on a cluster.\n\n";
+  for (const Command& command : commands())
+    out += fmt::format("  {:<10} {}\n", command.text.name, command.text.summary);
+  return out +
+         "\n'filigree COMMAND --help' tells a command's arguments, 'filigree --version' what this build can do.\n";
 }
 
 [[noreturn]] void unknown(const std::string& word) {
@@ -35,9 +38,18 @@ std::string overview() {
 }  // namespace
 
 const std::vector<Command>& commands() {
+  // clang-format off
   static const std::vector<Command> table = {
+      row<TrainOptions, cmd_train>(),
+      row<EvalOptions, cmd_eval>(),
+      row<PredictOptions, cmd_predict>(),
+      row<TokenizeOptions, cmd_tokenize>(),
       row<CheckOptions, cmd_check>(),
+      row<PlanOptions, cmd_plan>(),
+      row<BenchOptions, cmd_bench>(),
+      row<ReportOptions, cmd_report>(),
   };
+  // clang-format on
   return table;
 }
 

@@ -26,14 +26,17 @@ std::string host_name() {
 }
 
 std::string own_fault(const std::string& what) {
-  return fmt::format("filigree: internal error: {}\nThis is a fault of filigree; please report it with the recipe.", what);
+  return fmt::format("filigree: internal error: {}\nThis is a fault of filigree; please report it with the recipe.",
+                     what);
 }
 
 /// PyTorch's message without its stack. Its errors are about tensors and devices: a lack of memory, or our own fault.
 std::string torch_fault(const c10::Error& error) {
   const std::string what = error.what_without_backtrace();
-  const bool memory = what.find("out of memory") != std::string::npos || what.find("can't allocate") != std::string::npos;
-  return memory ? fmt::format("out of memory: {}\nTry a smaller batch_size, more accumulate, or more ranks.", what) : own_fault(what);
+  const bool memory =
+      what.find("out of memory") != std::string::npos || what.find("can't allocate") != std::string::npos;
+  return memory ? fmt::format("out of memory: {}\nTry a smaller batch_size, more accumulate, or more ranks.", what)
+                : own_fault(what);
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ using namespace filigree;
 /// Results went to stdout: a disk that could not take them is an error like any other.
 void require_written() {
   std::cout.flush();
-  if (!std::cout || std::fflush(stdout) != 0) throw DataError("standard output: could not be written (is the disk full?)");
+  if (!std::cout || std::fflush(stdout) != 0)
+    throw DataError("standard output: could not be written (is the disk full?)");
 }
 
 int run(const std::vector<std::string>& words, dist::Environment& environment) {

@@ -43,9 +43,11 @@ po::options_description flags_of(const CommandLine& line) {
   for (const Argument& argument : line.arguments()) {
     if (argument.positional) continue;
     const bool many = std::holds_alternative<std::vector<std::string>*>(argument.target);
-    const po::value_semantic* value = many ? static_cast<const po::value_semantic*>(po::value<std::vector<std::string>>())
-                                           : static_cast<const po::value_semantic*>(po::value<std::string>());
-    flags.add(boost::make_shared<po::option_description>(argument.name.c_str(), value, argument.help.c_str()));
+    if (many) {
+      flags.add_options()(argument.name.c_str(), po::value<std::vector<std::string>>());
+    } else {
+      flags.add_options()(argument.name.c_str(), po::value<std::string>());
+    }
   }
   flags.add_options()(kPositionals, po::value<std::vector<std::string>>());
   return flags;
@@ -86,8 +88,13 @@ po::variables_map read_words(const CommandText& text, const CommandLine& line, c
   return values;
 }
 
+/// The parser would take the next flag for the value of one that lacks its own.
+bool is_flag(const std::string& value) { return value.starts_with("--"); }
+
 std::string set_value(const Argument& argument, const std::string& value) {
-  if (!argument.choices.empty() && std::find(argument.choices.begin(), argument.choices.end(), value) == argument.choices.end()) {
+  if (is_flag(value)) return fmt::format("--{} needs a value", argument.name);
+  if (!argument.choices.empty() &&
+      std::find(argument.choices.begin(), argument.choices.end(), value) == argument.choices.end()) {
     return fmt::format("--{} is '{}', must be one of {}{}", argument.name, value, fmt::join(argument.choices, ", "),
                        recipe::did_you_mean(recipe::nearest(value, argument.choices)));
   }
@@ -96,7 +103,8 @@ std::string set_value(const Argument& argument, const std::string& value) {
     return value.empty() ? fmt::format("{}{} is empty", argument.positional ? "" : "--", argument.name) : "";
   }
   const bool whole = !value.empty() && value.size() < 10 && value.find_first_not_of("0123456789") == std::string::npos;
-  if (!whole || std::stoll(value) < 1) return fmt::format("--{} is '{}', must be a whole number of at least 1", argument.name, value);
+  if (!whole || std::stoll(value) < 1)
+    return fmt::format("--{} is '{}', must be a whole number of at least 1", argument.name, value);
   *std::get<int64_t*>(argument.target) = std::stoll(value);
   return "";
 }
@@ -104,7 +112,8 @@ std::string set_value(const Argument& argument, const std::string& value) {
 }  // namespace
 
 Argument& CommandLine::positional(const std::string& name, std::string& target, const std::string& help) {
-  return arguments_.emplace_back(Argument{.name = name, .metavar = "", .help = help, .target = &target, .positional = true});
+  return arguments_.emplace_back(
+      Argument{.name = name, .metavar = "", .help = help, .target = &target, .positional = true});
 }
 
 void CommandLine::sets(std::vector<std::string>& target) {
@@ -112,7 +121,8 @@ void CommandLine::sets(std::vector<std::string>& target) {
 }
 
 bool wants_help(const std::vector<std::string>& words) {
-  return std::any_of(words.begin(), words.end(), [](const std::string& word) { return word == "--help" || word == "-h"; });
+  return std::any_of(words.begin(), words.end(),
+                     [](const std::string& word) { return word == "--help" || word == "-h"; });
 }
 
 void parse(const CommandText& text, CommandLine& line, const std::vector<std::string>& words) {
@@ -132,6 +142,8 @@ void parse(const CommandText& text, CommandLine& line, const std::vector<std::st
       if (argument.needed) problem = fmt::format("--{} is missing", argument.name);
     } else if (auto* many = std::get_if<std::vector<std::string>*>(&argument.target)) {
       **many = values[argument.name].as<std::vector<std::string>>();
+      if (std::any_of((*many)->begin(), (*many)->end(), is_flag))
+        problem = fmt::format("--{} needs a value", argument.name);
     } else {
       problem = set_value(argument, values[argument.name].as<std::string>());
     }
@@ -143,7 +155,8 @@ void parse(const CommandText& text, CommandLine& line, const std::vector<std::st
 std::string help(const CommandText& text, const CommandLine& line) {
   std::string out = fmt::format("{}\n\nfiligree {}: {}.\n\n", usage(text, line), text.name, text.summary);
   for (const Argument& argument : line.arguments()) {
-    const std::string left = argument.positional ? argument.name : fmt::format("--{} {}", argument.name, argument.metavar);
+    const std::string left =
+        argument.positional ? argument.name : fmt::format("--{} {}", argument.name, argument.metavar);
     const std::string choices = argument.choices.empty() ? "" : fmt::format(": {}", fmt::join(argument.choices, ", "));
     out += fmt::format("  {:<18} {}{}\n", left, argument.help, choices);
   }

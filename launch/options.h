@@ -1,6 +1,6 @@
 #pragma once
-// The command line: one struct per command, and one list of its arguments from which parsing, --help and the test that pins
-// them are made. --set takes the keys of a recipe; anything that a recipe says needs no flag of its own.
+// The command line: one struct per command, and one list of its arguments from which parsing, --help and the test that
+// pins them are made. --set takes the keys of a recipe; anything that a recipe says needs no flag of its own.
 //
 //   TrainOptions options = parse<TrainOptions>({"recipes/a.yaml", "--set", "seed=3"});
 //
@@ -15,12 +15,12 @@ namespace filigree::launch {
 
 /// A positional argument ("RECIPE", required) or a flag ("--out DIR").
 struct Argument {
-  std::string name;      ///< "RECIPE", or "out" for --out
-  std::string metavar;   ///< of a flag's value: "DIR"
+  std::string name;     ///< "RECIPE", or "out" for --out
+  std::string metavar;  ///< of a flag's value: "DIR"
   std::string help;
   std::variant<std::string*, int64_t*, std::vector<std::string>*> target;
   bool positional = false;
-  bool needed = false;                ///< a flag that must be given
+  bool needed = false;  ///< a flag that must be given
   std::vector<std::string> choices = {};
 };
 
@@ -58,8 +58,9 @@ struct TrainOptions {
 };
 
 struct EvalOptions {
-  static constexpr CommandText kText{"eval", "measure a model on a split; prints one JSON object",
-                                     "filigree eval runs/demo/final --data recipes/supersense_minilm_dsee.yaml --split test"};
+  static constexpr CommandText kText{
+      "eval", "measure a model on a split; prints one JSON object",
+      "filigree eval runs/demo/final --data recipes/supersense_minilm_dsee.yaml --split test"};
   std::string model;
   std::string data;  ///< recipe or data file
   std::string split = "dev";
@@ -68,7 +69,8 @@ struct EvalOptions {
 };
 
 struct PredictOptions {
-  static constexpr CommandText kText{"predict", "label each line of a file (pairs split by a tab); prints a JSON object a line",
+  static constexpr CommandText kText{"predict",
+                                     "label each line of a file (pairs split by a tab); prints a JSON object a line",
                                      "filigree predict runs/demo/final --input sentences.txt"};
   std::string model;
   std::string input;
@@ -76,7 +78,8 @@ struct PredictOptions {
 };
 
 struct TokenizeOptions {
-  static constexpr CommandText kText{"tokenize", "show the token ids of each line of a file; prints a JSON object a line",
+  static constexpr CommandText kText{"tokenize",
+                                     "show the token ids of each line of a file; prints a JSON object a line",
                                      "filigree tokenize ~/.cache/filigree/models/minilm-l6 --input sentences.txt"};
   std::string model;
   std::string input;

@@ -1,7 +1,5 @@
 #include "launch/plugins.h"
 
-#include <fmt/ranges.h>
-
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -37,7 +35,7 @@ std::unique_ptr<nn::Model> load_model(const std::string& dir, const train::Model
 }  // namespace
 
 train::Plugins make_plugins() {
-  return {adapt::builtin_methods(), load_model, models::export_state, models::small_shape_config};
+  return {adapt::builtin_methods(), load_model};
 }
 
 }  // namespace filigree::launch

@@ -100,13 +100,6 @@ Samples read_rows(const recipe::DataConfig& config, const TaskSpec& task, const 
   return samples;
 }
 
-/// Position from which the tokens are of segment 1.
-int32_t segment_of(const std::vector<int32_t>& types) {
-  const auto first = std::find(types.begin(), types.end(), 1);
-  FG_CHECK(std::all_of(first, types.end(), [](int32_t type) { return type == 1; }), "segments go back from 1 to 0");
-  return static_cast<int32_t>(first - types.begin());
-}
-
 void tokenize_all(const Samples& samples, const Tokenizer& tokenizer, int64_t max_length, Dataset& out) {
   constexpr size_t kChunk = 16384;  // bounds the memory of the loose encodings
   for (size_t begin = 0; begin < samples.texts.size(); begin += kChunk) {
@@ -115,24 +108,27 @@ void tokenize_all(const Samples& samples, const Tokenizer& tokenizer, int64_t ma
       const auto& fields = samples.texts[i];
       texts.push_back({fields[0], fields.size() > 1 ? std::optional<std::string_view>(fields[1]) : std::nullopt});
     }
-    for (const Encoding& encoding : tokenizer.encode_batch(texts, max_length)) {
-      out.ids.insert(out.ids.end(), encoding.ids.begin(), encoding.ids.end());
-      out.offsets.push_back(static_cast<int64_t>(out.ids.size()));
-      out.segment.push_back(segment_of(encoding.type_ids));
-    }
+    for (const Encoding& encoding : tokenizer.encode_batch(texts, max_length)) out.add(encoding);
   }
 }
 
 Masking masking_for(const recipe::DataConfig& config, const Tokenizer& tokenizer, int64_t seed) {
-  Masking masking{
-      config.mask_probability, static_cast<uint64_t>(seed), tokenizer.special().mask, tokenizer.vocab_size(), {}};
+  const Masking masking{config.mask_probability, static_cast<uint64_t>(seed), tokenizer.special().mask,
+                        tokenizer.vocab_size(), tokenizer.special_ids()};
   if (masking.mask_id < 0) throw DataError("the tokenizer has no [MASK] token, which model.task: masked_lm needs");
-  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
-    if (tokenizer.is_special(id)) masking.special_ids.push_back(id);
   return masking;
 }
 
 }  // namespace
+
+void Dataset::add(const Encoding& encoding) {
+  const auto& types = encoding.type_ids;
+  const auto second = std::find(types.begin(), types.end(), 1);
+  FG_CHECK(std::all_of(second, types.end(), [](int32_t type) { return type == 1; }), "segments go back from 1 to 0");
+  ids.insert(ids.end(), encoding.ids.begin(), encoding.ids.end());
+  offsets.push_back(static_cast<int64_t>(ids.size()));
+  segment.push_back(static_cast<int32_t>(second - types.begin()));
+}
 
 std::vector<int64_t> Dataset::lengths() const {
   std::vector<int64_t> out(offsets.size() - 1);

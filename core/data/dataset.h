@@ -43,6 +43,8 @@ struct Dataset {
   int64_t skipped = 0;        ///< rows left out by bad_rows: skip
   std::string first_skipped;  ///< what was wrong with the first of them
 
+  /// Appends the tokens of one sample.
+  void add(const Encoding& encoding);
   int64_t size() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t tokens() const { return offsets.back(); }
   int64_t length(int64_t sample) const {

@@ -21,6 +21,7 @@ int64_t added_by(const std::vector<TemplatePiece>& pieces) {
 Tokenizer::Tokenizer(Template around, const SpecialIds& special, std::vector<int32_t> special_ids, int64_t vocab_size)
     : template_(std::move(around)), special_(special), special_ids_(std::move(special_ids)), vocab_size_(vocab_size) {
   std::sort(special_ids_.begin(), special_ids_.end());
+  special_ids_.erase(std::unique(special_ids_.begin(), special_ids_.end()), special_ids_.end());
 }
 
 bool Tokenizer::is_special(int32_t id) const {

@@ -68,6 +68,7 @@ class Tokenizer {
   int64_t vocab_size() const { return vocab_size_; }  ///< largest id + 1
   const SpecialIds& special() const { return special_; }
   bool is_special(int32_t id) const;
+  const std::vector<int32_t>& special_ids() const { return special_ids_; }  ///< all of them, sorted
 
  protected:
   Tokenizer(Template around, const SpecialIds& special, std::vector<int32_t> special_ids, int64_t vocab_size);
@@ -75,7 +76,7 @@ class Tokenizer {
  private:
   Template template_;
   SpecialIds special_;
-  std::vector<int32_t> special_ids_;  ///< all of them, sorted
+  std::vector<int32_t> special_ids_;
   int64_t vocab_size_;
 };
 

@@ -15,6 +15,7 @@ namespace filigree::data::unicode {
 namespace {
 
 constexpr int kCategories = 8, kNormalization = 9, kWord = 16, kCase = 17;
+constexpr char32_t kFirstMark = 0x300;  ///< no combining mark stands before it
 
 /// Major version of Unicode that brought the character; 0 when this ICU does not know it.
 int age(char32_t c) {
@@ -95,6 +96,7 @@ const icu::Normalizer2& nfd() {
 }
 
 int combining_class(char32_t c) {
+  if (c < kFirstMark) return 0;
   const int value = u_getCombiningClass(static_cast<UChar32>(c));
   return value == 0 || age(c) > kNormalization ? 0 : value;
 }
@@ -165,13 +167,16 @@ void append_utf8(char32_t c, std::string& out) {
 }
 
 bool is_dropped(char32_t c) {
-  if (c == '\t' || c == '\n' || c == '\r') return false;
+  if (c < 0x80) return (c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
   if (c == kReplacement) return true;
   const int type = category(c);
   return type == U_CONTROL_CHAR || type == U_FORMAT_CHAR || type == U_PRIVATE_USE_CHAR;
 }
 
-bool is_whitespace(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
+bool is_whitespace(char32_t c) {
+  if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r');
+  return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0;
+}
 
 bool is_punctuation(char32_t c) {
   if (c < 0x80) return (c > ' ' && c < '0') || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') || (c > 'z' && c < 0x7f);
@@ -191,7 +196,7 @@ bool is_chinese(char32_t c) {
   return c >= kBlocks[0].first && contains(kBlocks, c);
 }
 
-bool is_nonspacing(char32_t c) { return category(c) == U_NON_SPACING_MARK; }
+bool is_nonspacing(char32_t c) { return c >= kFirstMark && category(c) == U_NON_SPACING_MARK; }
 
 bool is_word(char32_t c) {
   const auto u = static_cast<UChar32>(c);
@@ -221,6 +226,10 @@ void decompose(std::u32string& text) {
 }
 
 void append_lower(char32_t c, std::u32string& out) {
+  if (c < 0x80) {
+    out.push_back(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+    return;
+  }
   if (c == 0x130) {  // the one character whose lower case is two
     out += U"i\u0307";
     return;

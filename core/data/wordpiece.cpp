@@ -21,7 +21,7 @@ int64_t ids_needed(const WordPieceOptions& options) {
   return int64_t{largest} + 1;
 }
 
-std::vector<int32_t> special_ids(const WordPieceOptions& options) {
+std::vector<int32_t> all_special_ids(const WordPieceOptions& options) {
   std::vector<int32_t> ids;
   for (const AddedToken& token : options.added)
     if (token.special) ids.push_back(token.id);
@@ -85,7 +85,7 @@ std::pair<int32_t, size_t> PieceTree::longest(Root root, std::string_view text) 
 }
 
 WordPieceTokenizer::WordPieceTokenizer(const WordPieceOptions& options)
-    : Tokenizer(options.around, options.special, special_ids(options), ids_needed(options)),
+    : Tokenizer(options.around, options.special, all_special_ids(options), ids_needed(options)),
       normalizer_(options.normalizer),
       raw_(select(options.added, false, normalizer_)),
       normalized_(select(options.added, true, normalizer_)),

@@ -46,7 +46,7 @@ struct ScoreRequest {
   bool ffn = true;      ///< score the FFN neurons
   bool global = false;  ///< make layers comparable
   uint64_t seed = 0;    ///< of the random scores
-  DataPass data;
+  DataPass data = {};   ///< of l1 and taylor
 };
 
 /// Scores of every unit left, for make_plan; an empty list for groups that were not asked for. Throws UsageError when

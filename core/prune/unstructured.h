@@ -21,9 +21,9 @@ namespace filigree::prune {
 std::vector<nn::Linear*> select_linears(nn::Model& model, const std::vector<std::string>& targets);
 
 struct WeightRequest {
-  double share = 0.5;   ///< of each pool's entries to be zero after this
-  bool global = false;  ///< one pool of all the linears; else each matrix is its own
-  ScoreRequest scores;  ///< kind, seed and data; the rest is not read
+  double share = 0.5;        ///< of each pool's entries to be zero after this
+  bool global = false;       ///< one pool of all the linears; else each matrix is its own
+  ScoreRequest scores = {};  ///< kind, seed and data; the rest is not read
 };
 
 struct Sparsity {

@@ -95,7 +95,8 @@ void Binder::section(const Tree& tree, Schema& schema, const std::string& path, 
 void Binder::entry(const Entry& item, const Field& field, const std::string& path) {
   source_.where[path] = item.value.origin;
   const size_t before = problems_.size();
-  const bool good = std::visit([&](const auto& target) { return read(item.value, field.key(), target, path); }, field.target());
+  const bool good =
+      std::visit([&](const auto& target) { return read(item.value, field.key(), target, path); }, field.target());
   if (!good || problems_.size() != before) return;
   const std::string problem = field.problem(item.value.text);
   if (!problem.empty()) fail(item.value.origin, path, problem);
@@ -157,7 +158,8 @@ bool Binder::read(const Tree& tree, const std::string& key, const Section& targe
 bool Binder::read(const Tree& tree, const std::string& /*key*/, const SectionList& target, const std::string& path) {
   if (!tree.is(Tree::Kind::list) || tree.items.empty()) {
     fail(tree.origin, path,
-         tree.is(Tree::Kind::list) ? "is empty" : fmt::format("must be a list ('- name: ...'), not {}", describe_kind(tree)));
+         tree.is(Tree::Kind::list) ? "is empty"
+                                   : fmt::format("must be a list ('- name: ...'), not {}", describe_kind(tree)));
     return false;
   }
   const std::vector<std::string> names = names_of(tree);
@@ -177,7 +179,8 @@ bool Binder::read(const Tree& tree, const std::string& /*key*/, const SectionLis
   return true;
 }
 
-bool Binder::read(const Tree& tree, const std::string& /*key*/, std::vector<std::string>* target, const std::string& path) {
+bool Binder::read(const Tree& tree, const std::string& /*key*/, std::vector<std::string>* target,
+                  const std::string& path) {
   if (!tree.is(Tree::Kind::list)) {
     const std::string example = tree.is(Tree::Kind::scalar) ? fmt::format("; write [{}]", tree.text) : "";
     fail(tree.origin, path, fmt::format("must be a list, not {}{}", describe_kind(tree), example));
@@ -211,7 +214,9 @@ template <class T>
 bool Binder::read(const Tree& tree, const std::string& /*key*/, T* target, const std::string& path) {
   std::string problem;
   if (!tree.is(Tree::Kind::scalar)) {
-    const char* wanted = std::is_same_v<T, std::string> ? "text" : std::is_same_v<T, bool> ? "true or false" : "a number";
+    const char* wanted = std::is_same_v<T, std::string> ? "text"
+                         : std::is_same_v<T, bool>      ? "true or false"
+                                                        : "a number";
     problem = fmt::format("must be {}, not {}", wanted, describe_kind(tree));
   } else if (const auto text = substitute(tree.text, variable, problem)) {
     problem = parse_scalar(*text, tree.quoted, *target);
@@ -220,7 +225,8 @@ bool Binder::read(const Tree& tree, const std::string& /*key*/, T* target, const
   return problem.empty();
 }
 
-bool Binder::read(const Tree& tree, const std::string& /*key*/, std::optional<MethodConfig>* target, const std::string& path) {
+bool Binder::read(const Tree& tree, const std::string& /*key*/, std::optional<MethodConfig>* target,
+                  const std::string& path) {
   if (tree.is(Tree::Kind::null)) {
     target->reset();
     return false;
@@ -233,7 +239,8 @@ bool Binder::read(const Tree& tree, const std::string& /*key*/, std::optional<Me
 void Binder::method(const Tree& tree, MethodConfig& config, const std::string& path) {
   const Tree* name = tree.is(Tree::Kind::map) ? tree.find("name") : &tree;
   if (name == nullptr || !name->is(Tree::Kind::scalar)) {
-    fail(name == nullptr ? tree.origin : name->origin, path, "must name a method: write 'method: full' or {name: dsee, rank: 16}");
+    fail(name == nullptr ? tree.origin : name->origin, path,
+         "must name a method: write 'method: full' or {name: dsee, rank: 16}");
     return;
   }
   std::vector<std::string> known;

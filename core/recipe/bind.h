@@ -19,8 +19,8 @@ struct Source {
   std::set<std::string> doubtful;       ///< paths whose value is not what the user meant: misread or probably misspelt
 
   bool given(const std::string& path) const { return where.count(path) != 0; }
-  bool sound(const std::string& path) const;      ///< neither it nor a section above it is doubtful
-  Origin origin(const std::string& path) const;   ///< of the path, or of the nearest section above it that was given
+  bool sound(const std::string& path) const;     ///< neither it nor a section above it is doubtful
+  Origin origin(const std::string& path) const;  ///< of the path, or of the nearest section above it that was given
 };
 
 /// Path of a stage: by its name where that is one of a kind, else by its number.

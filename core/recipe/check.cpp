@@ -16,8 +16,8 @@ class Rules {
   Rules(const Source& source, std::vector<Problem>& problems) : source_(source), problems_(problems) {}
 
   void broken(const std::string& path, const std::string& message, std::initializer_list<std::string> rests_on = {}) {
-    const bool sound = source_.sound(path) &&
-                       std::all_of(rests_on.begin(), rests_on.end(), [&](const auto& other) { return source_.sound(other); });
+    const bool sound = source_.sound(path) && std::all_of(rests_on.begin(), rests_on.end(),
+                                                          [&](const auto& other) { return source_.sound(other); });
     if (!sound) return;
     const Origin origin = source_.origin(path);
     problems_.push_back({origin.file, origin.line, path, message});
@@ -41,7 +41,8 @@ void check_files(const DataConfig& data, Rules& rules) {
                  {"data.format", "data.task"});
   }
   if (!data.task.empty() && data.task != "wordnet" && in(data.format, {"wordnet", "text"})) {
-    rules.broken("data.task", fmt::format("is '{}', a preset of files with columns; format {} has none", data.task, data.format),
+    rules.broken("data.task",
+                 fmt::format("is '{}', a preset of files with columns; format {} has none", data.task, data.format),
                  {"data.format"});
   }
 }
@@ -49,7 +50,8 @@ void check_files(const DataConfig& data, Rules& rules) {
 void check_columns(const ModelConfig& model, const DataConfig& data, Rules& rules) {
   const bool columns = in(data.format, {"tsv", "csv", "jsonl"}) && data.task.empty();
   if (columns && data.text.empty()) {
-    rules.broken("data.text", "is missing: name the text column, or choose a preset with task", {"data.task", "data.format"});
+    rules.broken("data.text", "is missing: name the text column, or choose a preset with task",
+                 {"data.task", "data.format"});
   }
   if (columns && data.label.empty() && model.task != "masked_lm") {
     rules.broken("data.label", "is missing: name the label column, or choose a preset with task",
@@ -70,14 +72,17 @@ void check_columns(const ModelConfig& model, const DataConfig& data, Rules& rule
 void check_labels(const ModelConfig& model, const DataConfig& data, Rules& rules) {
   const bool regression = model.task == "regression";
   if (data.task == "stsb" && model.task == "sequence_classification") {
-    rules.broken("model.task", "is sequence_classification, but stsb has scores, not classes; set it to regression", {"data.task"});
+    rules.broken("model.task", "is sequence_classification, but stsb has scores, not classes; set it to regression",
+                 {"data.task"});
   }
   if (!data.task.empty() && data.task != "stsb" && regression) {
-    rules.broken("model.task", fmt::format("is regression, but {} has classes; set it to sequence_classification", data.task),
+    rules.broken("model.task",
+                 fmt::format("is regression, but {} has classes; set it to sequence_classification", data.task),
                  {"data.task"});
   }
   if (data.format == "wordnet" && data.task.empty() && regression) {
-    rules.broken("model.task", "is regression, but wordnet has classes; set it to sequence_classification", {"data.format"});
+    rules.broken("model.task", "is regression, but wordnet has classes; set it to sequence_classification",
+                 {"data.format"});
   }
   if (!data.labels.empty() && regression) {
     rules.broken("data.labels", "names classes, but model.task is regression", {"model.task"});
@@ -96,15 +101,16 @@ void check_parallel(const ParallelConfig& parallel, Rules& rules) {
     rules.broken("parallel.backend", "is nccl, which carries CUDA tensors only; device is cpu", {"parallel.device"});
   }
   if (parallel.backend == "mpi" && parallel.device == "cuda") {
-    rules.broken("parallel.backend", "is mpi, which carries CPU tensors; with device cuda use nccl", {"parallel.device"});
+    rules.broken("parallel.backend", "is mpi, which carries CPU tensors; with device cuda use nccl",
+                 {"parallel.device"});
   }
 }
 
 // What a stage can rest on: what the stages before it have done.
 struct History {
-  bool known = true;           ///< all sections of those stages could be read; else nothing is concluded from an absence
-  bool method = false;         ///< a method has been named
-  bool trained = false;        ///< something has been trained
+  bool known = true;     ///< all sections of those stages could be read; else nothing is concluded from an absence
+  bool method = false;   ///< a method has been named
+  bool trained = false;  ///< something has been trained
   bool pruned_trained = false;  ///< something trained has been pruned: distillation has a teacher
 };
 
@@ -120,25 +126,31 @@ void check_work(const StageConfig& stage, const std::string& path, const History
     rules.broken(path + ".method", "has nothing to train; give the stage a train section", {train});
   }
   if (before.known && stage.train && !stage.method && !before.method) {
-    rules.broken(path, "trains, but no method says what; add e.g. 'method: {name: dsee}' to the first stage that trains", {method});
+    rules.broken(path,
+                 "trains, but no method says what; add e.g. 'method: {name: dsee}' to the first stage that trains",
+                 {method});
   }
 }
 
 void check_train(const TrainConfig& train, const std::string& path, const ModelConfig& model, const History& before,
                  const StageConfig& stage, Rules& rules) {
   const std::string epochs = path + ".epochs", steps = path + ".max_steps";
-  if (train.epochs > 0 && train.max_steps > 0) rules.broken(steps, "is given together with epochs; keep one of them", {epochs});
+  if (train.epochs > 0 && train.max_steps > 0)
+    rules.broken(steps, "is given together with epochs; keep one of them", {epochs});
   if (train.epochs == 0 && train.max_steps == 0) rules.broken(path, "needs epochs or max_steps", {epochs, steps});
   if (train.accumulate > train.batch_size) {
-    rules.broken(path + ".accumulate", fmt::format("is {}, more than the {} samples of batch_size", train.accumulate, train.batch_size),
+    rules.broken(path + ".accumulate",
+                 fmt::format("is {}, more than the {} samples of batch_size", train.accumulate, train.batch_size),
                  {path + ".batch_size"});
   }
   if (!train.distill) return;
   if (before.known && !before.pruned_trained && !(before.trained && stage.prune)) {
-    rules.broken(path + ".distill", "has no teacher: it learns from the trained model as it was before a prune, so a stage that "
-                                    "trains and then one that prunes must come first");
+    rules.broken(path + ".distill",
+                 "has no teacher: it learns from the trained model as it was before a prune, so a stage that "
+                 "trains and then one that prunes must come first");
   }
-  if (model.task == "masked_lm") rules.broken(path + ".distill", "works for classification and regression, not for masked_lm", {"model.task"});
+  if (model.task == "masked_lm")
+    rules.broken(path + ".distill", "works for classification and regression, not for masked_lm", {"model.task"});
 }
 
 void check_prune(const PruneConfig& prune, const std::string& path, bool may_have_method, Rules& rules) {
@@ -148,13 +160,17 @@ void check_prune(const PruneConfig& prune, const std::string& path, bool may_hav
     rules.broken(path, "needs structure ([heads, ffn]) or sparsity (0.5)", {structure, path + ".sparsity"});
   }
   if (structured && prune.scope == "matrix") {
-    rules.broken(scope, "is matrix, which is for single weights; structured pruning goes by layer or global", {structure});
+    rules.broken(scope, "is matrix, which is for single weights; structured pruning goes by layer or global",
+                 {structure});
   }
   if (!structured && prune.scope == "layer") {
-    rules.broken(scope, "is layer, which is for structures; unstructured pruning goes by matrix or global", {structure});
+    rules.broken(scope, "is layer, which is for structures; unstructured pruning goes by matrix or global",
+                 {structure});
   }
   if (!structured && prune.score == "l1") {
-    rules.broken(score, "is l1, which has coefficients for heads and ffn only; unstructured pruning needs another score", {structure});
+    rules.broken(score,
+                 "is l1, which has coefficients for heads and ffn only; unstructured pruning needs another score",
+                 {structure});
   }
   if (prune.score == "delta" && !may_have_method) {
     rules.broken(score, "is delta, but nothing has been trained before this stage; use magnitude");
@@ -171,7 +187,8 @@ void check_names(const std::vector<std::string>& names, Rules& rules) {
   std::set<std::string> seen;
   for (size_t i = 0; i < names.size(); ++i) {
     if (names[i].empty() || seen.insert(names[i]).second) continue;
-    rules.broken(stage_path(names, i) + ".name", fmt::format("is '{}' like an earlier stage; names must differ", names[i]));
+    rules.broken(stage_path(names, i) + ".name",
+                 fmt::format("is '{}' like an earlier stage; names must differ", names[i]));
   }
 }
 
@@ -180,7 +197,8 @@ void check_export_dirs(const Recipe& recipe, const std::vector<std::string>& nam
   for (size_t i = 0; i < names.size(); ++i) {
     const auto& out = recipe.stages[i].export_;
     if (!out || dirs.insert(out->dir).second) continue;
-    rules.broken(stage_path(names, i) + ".export.dir", fmt::format("is '{}' like that of an earlier export; it would be overwritten", out->dir));
+    rules.broken(stage_path(names, i) + ".export.dir",
+                 fmt::format("is '{}' like that of an earlier export; it would be overwritten", out->dir));
   }
 }
 
@@ -194,7 +212,8 @@ void check_stages(const Recipe& recipe, Rules& rules) {
     const std::string path = stage_path(names, i);
     check_work(stage, path, history, rules);
     if (stage.train) check_train(*stage.train, path + ".train", recipe.model, history, stage, rules);
-    if (stage.prune) check_prune(*stage.prune, path + ".prune", !history.known || history.method || stage.method, rules);
+    if (stage.prune)
+      check_prune(*stage.prune, path + ".prune", !history.known || history.method || stage.method, rules);
     for (const char* key : {".method", ".prune", ".train"}) history.known = history.known && rules.sound(path + key);
     history.pruned_trained = history.pruned_trained || (stage.prune && history.trained);
     history.method = history.method || stage.method || stage.train;  // a lack is told once

@@ -24,7 +24,8 @@ std::string all_lines(std::vector<Problem> problems) {
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
-Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog) {
+Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::string>& sets,
+                 const MethodCatalog& catalog) {
   std::vector<Problem> problems;
   for (const std::string& item : sets) apply_set(tree, item, problems);
   Recipe recipe;

@@ -71,8 +71,9 @@ std::string cell(const std::string& text) {
 
 std::string default_of(const Field& field) {
   const std::string value = field.value_text();
-  const bool scalar = !std::holds_alternative<Section>(field.target()) && !std::holds_alternative<SectionList>(field.target());
-  if (!value.empty()) return "`" + value + "`";
+  const bool scalar =
+      !std::holds_alternative<Section>(field.target()) && !std::holds_alternative<SectionList>(field.target());
+  if (!value.empty() && !field.is_left_out()) return "`" + value + "`";
   return field.is_required() ? "**required**" : scalar ? "none" : "";
 }
 
@@ -88,7 +89,7 @@ constexpr const char* kTableHead = "\n| key | type | default | meaning |\n| --- 
 constexpr const char* kIntroduction = R"(# Recipe reference
 
 Every key of a recipe. This page is made from the program's own list of keys; do not edit it. After a change of a key run the
-test `reference_test` once with `FILIGREE_UPDATE_DOCS=1`.
+test `recipes_test` once with `FILIGREE_UPDATE_DOCS=1`.
 
 - An unknown or repeated key, a wrong type and a value out of range are errors, all reported at once with their lines.
 - `${NAME}` in a value is the environment variable of that name. `FILIGREE_HOME` defaults to `~/.cache/filigree`,

@@ -53,10 +53,14 @@ std::string parse_scalar(const std::string& text, bool /*quoted*/, std::string& 
 
 std::string describe_kind(const Tree& tree) {
   switch (tree.kind) {
-    case Tree::Kind::null: return "nothing";
-    case Tree::Kind::list: return "a list";
-    case Tree::Kind::map: return "a section";
-    case Tree::Kind::scalar: break;
+    case Tree::Kind::null:
+      return "nothing";
+    case Tree::Kind::list:
+      return "a list";
+    case Tree::Kind::map:
+      return "a section";
+    case Tree::Kind::scalar:
+      break;
   }
   return "'" + tree.text + "'";
 }

@@ -110,8 +110,8 @@ Field& Field::written(std::function<bool()> written) {
 }
 
 std::string Field::number_problem(double value, const std::string& given) const {
-  const bool good = (!at_least_ || value >= *at_least_) && (!above_ || value > *above_) && (!below_ || value < *below_) &&
-                    (!at_most_ || value <= *at_most_);
+  const bool good = (!at_least_ || value >= *at_least_) && (!above_ || value > *above_) &&
+                    (!below_ || value < *below_) && (!at_most_ || value <= *at_most_);
   return good ? "" : fmt::format("is {}, must be {}", given, allowed());
 }
 
@@ -177,7 +177,8 @@ std::string Field::allowed() const {
 }
 
 const Field* Schema::find(const std::string& key) const {
-  const auto found = std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.key() == key; });
+  const auto found =
+      std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.key() == key; });
   return found == fields_.end() ? nullptr : &*found;
 }
 

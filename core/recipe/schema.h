@@ -1,7 +1,7 @@
 #pragma once
-// The one list of a struct's keys. A struct of recipe.h, or the options of a method, says in describe() once per field: key,
-// where the value lies, one line of documentation, and what is allowed. The strict loader, --set, the writer of the
-// resolved recipe and docs/recipe-reference.md are loops over that list.
+// The one list of a struct's keys. A struct of recipe.h, or the options of a method, says in describe() once per field:
+// key, where the value lies, one line of documentation, and what is allowed. The strict loader, --set, the writer of
+// the resolved recipe and docs/recipe-reference.md are loops over that list.
 //
 //   void DseeOptions::describe(Schema& schema) {
 //     schema.field("rank", rank, "rank r of the low-rank update").at_least(1);
@@ -10,7 +10,8 @@
 //   }
 //
 // A field keeps the value that the struct has when described: that is its default. Fields point into the struct, which
-// must stay where it is while its Schema lives. A nested struct T needs a free function describe(T&, Schema&) beside it.
+// must stay where it is while its Schema lives. A nested struct T needs a free function describe(T&, Schema&) beside
+// it.
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -40,9 +41,9 @@ struct SectionList {
   std::function<void(size_t, Schema&)> describe;
 };
 
-using Target = std::variant<std::string*, int64_t*, double*, bool*, std::optional<std::string>*, std::optional<int64_t>*,
-                            std::optional<double>*, std::optional<bool>*, std::vector<std::string>*,
-                            std::optional<MethodConfig>*, Section, SectionList>;
+using Target = std::variant<std::string*, int64_t*, double*, bool*, std::optional<std::string>*,
+                            std::optional<int64_t>*, std::optional<double>*, std::optional<bool>*,
+                            std::vector<std::string>*, std::optional<MethodConfig>*, Section, SectionList>;
 
 /// One key. The setters return the field, so that they chain.
 class Field {
@@ -50,7 +51,7 @@ class Field {
   Field(std::string key, Target target, std::string doc)
       : key_(std::move(key)), target_(std::move(target)), doc_(std::move(doc)) {}
 
-  Field& required();             ///< must be given (a list: with at least one item, a text: not empty)
+  Field& required();              ///< must be given (a list: with at least one item, a text: not empty)
   Field& at_least(double bound);  ///< numbers: value >= bound
   Field& above(double bound);     ///< numbers: value > bound
   Field& below(double bound);     ///< numbers: value < bound
@@ -61,8 +62,9 @@ class Field {
   /// Any other rule: `problem` looks at the value just read and returns what is wrong ("" when all is well);
   /// `text` is the rule for the reference.
   Field& rule(std::string text, std::function<std::string()> problem);
-  /// The key means something only while `applies`, which looks at another key of the section after all is read; `state` says
-  /// it in words: only("structure", "is empty", ...). Given otherwise it is an error; the resolved recipe leaves it out.
+  /// The key means something only while `applies`, which looks at another key of the section after all is read; `state`
+  /// says it in words: only("structure", "is empty", ...). Given otherwise it is an error; the resolved recipe leaves
+  /// it out.
   Field& only(std::string other_key, std::string state, std::function<bool()> applies);
   /// The resolved recipe leaves the key out unless `written`: for one of two keys that exclude each other.
   Field& written(std::function<bool()> written);
@@ -72,16 +74,17 @@ class Field {
   const Target& target() const { return target_; }
   bool is_required() const { return required_; }
   bool applies() const { return !applies_ || applies_(); }
-  bool is_written() const { return applies() && (!written_ || written_()); }
+  bool is_left_out() const { return written_ && !written_(); }
+  bool is_written() const { return applies() && !is_left_out(); }
   const std::string& depends_on() const { return depends_on_; }
   std::string when() const { return depends_on_.empty() ? "" : depends_on_ + " " + state_; }
   const std::vector<std::string>& choices() const { return choices_; }
 
   /// What is wrong with the value just read; "" when it is allowed. `given` is the value as it was written.
   std::string problem(const std::string& given) const;
-  std::string type_name() const;  ///< "number", "list of texts", ...
-  std::string allowed() const;    ///< "at least 1", "one of a, b"; "" when anything goes
-  std::string value_text() const; ///< present value for the reference; "" for none and for sections
+  std::string type_name() const;   ///< "number", "list of texts", ...
+  std::string allowed() const;     ///< "at least 1", "one of a, b"; "" when anything goes
+  std::string value_text() const;  ///< present value for the reference; "" for none and for sections
 
  private:
   std::string number_problem(double value, const std::string& given) const;
@@ -112,8 +115,8 @@ class Schema {
 
   template <class T>
   Field& section(const std::string& key, T& value, const std::string& doc) {
-    return fields_.emplace_back(key, Section{[&value](Schema& s) { describe(value, s); }, [] { return true; }, [] {}, [] {}, false},
-                                doc);
+    return fields_.emplace_back(
+        key, Section{[&value](Schema& s) { describe(value, s); }, [] { return true; }, [] {}, [] {}, false}, doc);
   }
 
   template <class T>

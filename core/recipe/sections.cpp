@@ -25,7 +25,8 @@ std::string name_problem(const std::string& name) {
 }
 
 std::string stage_name_problem(const std::string& name) {
-  const bool good = !name.empty() && only_letters_of(name, "-_") && std::isalpha(static_cast<unsigned char>(name[0])) != 0;
+  const bool good =
+      !name.empty() && only_letters_of(name, "-_") && std::isalpha(static_cast<unsigned char>(name[0])) != 0;
   return good ? "" : "is '" + name + "', may hold letters, digits, '-' and '_' and starts with a letter";
 }
 
@@ -41,9 +42,13 @@ void describe(ModelConfig& model, Schema& schema) {
   schema.field("path", model.path, "Hugging Face directory, run, checkpoint or export").required();
   schema.field("task", model.task, "what the model is for: chooses head and loss")
       .one_of({"sequence_classification", "regression", "masked_lm"});
-  schema.field("init", model.init, "where the weights come from: the directory, or drawn at random (needs config.json only)")
+  schema
+      .field("init", model.init,
+             "where the weights come from: the directory, or drawn at random (needs config.json only)")
       .one_of({"pretrained", "random"});
-  schema.field("dropout", model.dropout, "replaces the hidden and attention dropout of config.json").at_least(0).below(1);
+  schema.field("dropout", model.dropout, "replaces the hidden and attention dropout of config.json")
+      .at_least(0)
+      .below(1);
 }
 
 void describe(DataConfig& data, Schema& schema) {
@@ -57,29 +62,34 @@ void describe(DataConfig& data, Schema& schema) {
   schema.field("test", data.test, "test file in dir, likewise");
   schema.field("text", data.text, "one or two text columns, by name or 0-based number").items_at_most(2).unique();
   schema.field("label", data.label, "label column, by name or number (negative: from the end)");
-  schema.field("labels", data.labels, "label names in the order of their class numbers; empty: the preset's, or as found")
+  schema
+      .field("labels", data.labels, "label names in the order of their class numbers; empty: the preset's, or as found")
       .unique();
   schema.field("header", data.header, "whether the first line names the columns");
   schema.field("metric", data.metric, "metric of the task; empty: the preset's, else accuracy")
       .one_of({"", "accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman"});
-  schema.field("max_length", data.max_length, "tokens per sample, special tokens included; the rest is cut").at_least(3);
+  schema.field("max_length", data.max_length, "tokens per sample, special tokens included; the rest is cut")
+      .at_least(3);
   schema.field("bad_rows", data.bad_rows, "a row that cannot be read: stop, or count, report and leave out")
       .one_of({"error", "skip"});
-  schema.field("limit", data.limit, "at most so many training samples, the first of a seeded order; 0: all").at_least(0);
+  schema.field("limit", data.limit, "at most so many training samples, the first of a seeded order; 0: all")
+      .at_least(0);
   schema.field("mask_probability", data.mask_probability, "masked_lm: share of the tokens that are predicted")
       .above(0)
       .below(1);
 }
 
 void describe(ParallelConfig& parallel, Schema& schema) {
-  schema.field("tensor", parallel.tensor, "ranks that share one copy of the model; data-parallel size is ranks / tensor")
+  schema
+      .field("tensor", parallel.tensor, "ranks that share one copy of the model; data-parallel size is ranks / tensor")
       .at_least(1);
   schema.field("device", parallel.device, "auto: CUDA when there is a device").one_of({"auto", "cpu", "cuda"});
   schema.field("backend", parallel.backend, "auto: single for one rank, nccl on CUDA, else mpi")
       .one_of({"auto", "single", "mpi", "nccl"});
   schema.field("precision", parallel.precision, "of the frozen weights and the computation; what is trained stays fp32")
       .one_of({"fp32", "bf16"});
-  schema.field("timeout", parallel.timeout, "seconds after which a collective counts as hung and ends the job").above(0);
+  schema.field("timeout", parallel.timeout, "seconds after which a collective counts as hung and ends the job")
+      .above(0);
   schema.field("wire", parallel.wire, "type of the gradients on the wire").one_of({"fp32", "bf16"});
   schema.field("bucket_mb", parallel.bucket_mb, "MiB of a gradient bucket").above(0);
 }
@@ -93,9 +103,9 @@ void describe(TrainConfig& train, Schema& schema) {
   schema.field("epochs", train.epochs, "passes over the training data; either this or max_steps")
       .above(0)
       .written([&train] { return train.epochs > 0; });
-  schema.field("max_steps", train.max_steps, "optimizer steps; either this or epochs")
-      .at_least(1)
-      .written([&train] { return train.max_steps > 0; });
+  schema.field("max_steps", train.max_steps, "optimizer steps; either this or epochs").at_least(1).written([&train] {
+    return train.max_steps > 0;
+  });
   schema.field("batch_size", train.batch_size, "samples a step, over all ranks and micro-batches").at_least(1);
   schema.field("accumulate", train.accumulate, "micro-batches a step").at_least(1);
   schema.field("optimizer", train.optimizer, "optimizer").one_of({"adamw"});
@@ -104,10 +114,13 @@ void describe(TrainConfig& train, Schema& schema) {
   schema.field("beta2", train.beta2, "decay of the second moment").at_least(0).below(1);
   schema.field("eps", train.eps, "added to the root of the second moment").above(0);
   schema.field("weight_decay", train.weight_decay, "decoupled weight decay").at_least(0);
-  schema.field("schedule", train.schedule, "learning rate after the warm-up: to 0 by a line or a half cosine, or constant")
+  schema
+      .field("schedule", train.schedule,
+             "learning rate after the warm-up: to 0 by a line or a half cosine, or constant")
       .one_of({"linear", "cosine", "constant"});
-  schema.field("warmup", train.warmup, "warm-up from 0").at_least(0).rule(
-      "a share of the steps below 1 or a whole number of steps", [&train]() -> std::string {
+  schema.field("warmup", train.warmup, "warm-up from 0")
+      .at_least(0)
+      .rule("a share of the steps below 1 or a whole number of steps", [&train]() -> std::string {
         if (train.warmup < 1 || train.warmup == std::floor(train.warmup)) return "";
         return "is neither a share of the steps (below 1) nor a whole number of steps";
       });
@@ -117,16 +130,25 @@ void describe(TrainConfig& train, Schema& schema) {
 
 void describe(PruneConfig& prune, Schema& schema) {
   const auto unstructured = [&prune] { return prune.structure.empty(); };
-  schema.field("structure", prune.structure, "what is removed as a whole; empty: single weights are zeroed (unstructured)")
+  schema
+      .field("structure", prune.structure,
+             "what is removed as a whole; empty: single weights are zeroed (unstructured)")
       .one_of({"heads", "ffn"})
       .unique();
-  schema.field("heads", prune.heads, "share of the attention heads to remove").at_least(0).below(1).only(
-      "structure", "holds heads", [&prune] { return has(prune.structure, "heads"); });
-  schema.field("ffn", prune.ffn, "share of the FFN neurons to remove").at_least(0).below(1).only(
-      "structure", "holds ffn", [&prune] { return has(prune.structure, "ffn"); });
-  schema.field("sparsity", prune.sparsity, "share of the weights to zero").at_least(0).below(1).only("structure", "is empty",
-                                                                                                    unstructured);
-  schema.field("targets", prune.targets, "linears to prune, by the last words of their names; empty: all of the encoder")
+  schema.field("heads", prune.heads, "share of the attention heads to remove")
+      .at_least(0)
+      .below(1)
+      .only("structure", "holds heads", [&prune] { return has(prune.structure, "heads"); });
+  schema.field("ffn", prune.ffn, "share of the FFN neurons to remove")
+      .at_least(0)
+      .below(1)
+      .only("structure", "holds ffn", [&prune] { return has(prune.structure, "ffn"); });
+  schema.field("sparsity", prune.sparsity, "share of the weights to zero")
+      .at_least(0)
+      .below(1)
+      .only("structure", "is empty", unstructured);
+  schema
+      .field("targets", prune.targets, "linears to prune, by the last words of their names; empty: all of the encoder")
       .unique()
       .only("structure", "is empty", unstructured);
   schema.field("score", prune.score, "what counts as important; D is the adapter's effective update")
@@ -141,15 +163,17 @@ void describe(PruneConfig& prune, Schema& schema) {
 void describe(ExportConfig& export_config, Schema& schema) {
   schema.field("format", export_config.format, "hf: for transformers, shapes as before; filigree: the small shapes")
       .one_of({"hf", "filigree"});
-  schema.field("dir", export_config.dir, "folder inside the run's").required().rule("inside the run's folder", [&export_config] {
-    return inside_problem(export_config.dir);
-  });
+  schema.field("dir", export_config.dir, "folder inside the run's")
+      .required()
+      .rule("inside the run's folder", [&export_config] { return inside_problem(export_config.dir); });
 }
 
 void describe(StageConfig& stage, Schema& schema) {
-  schema.field("name", stage.name, "name of the stage, in metrics and --set").required().rule(
-      "letters, digits, - and _", [&stage] { return stage_name_problem(stage.name); });
-  schema.method("method", stage.method, "what is trained; without one the stage goes on with the method of an earlier stage");
+  schema.field("name", stage.name, "name of the stage, in metrics and --set")
+      .required()
+      .rule("letters, digits, - and _", [&stage] { return stage_name_problem(stage.name); });
+  schema.method("method", stage.method,
+                "what is trained; without one the stage goes on with the method of an earlier stage");
   schema.section("prune", stage.prune, "remove heads, neurons or weights");
   schema.section("train", stage.train, "train; with prune in the same stage the pruning is spread over the steps");
   schema.section("export", stage.export_, "write the merged model; a stage of its own");
@@ -170,8 +194,9 @@ void describe(EvalConfig& eval, Schema& schema) {
 }
 
 void describe(Recipe& recipe, Schema& schema) {
-  schema.field("name", recipe.name, "name of the run; part of its folder's name").required().rule(
-      "letters, digits, -, _ and .", [&recipe] { return name_problem(recipe.name); });
+  schema.field("name", recipe.name, "name of the run; part of its folder's name")
+      .required()
+      .rule("letters, digits, -, _ and .", [&recipe] { return name_problem(recipe.name); });
   schema.field("seed", recipe.seed, "of everything random: order, dropout, initial values, masks").at_least(0);
   schema.section("model", recipe.model, "the backbone").required();
   schema.section("data", recipe.data, "the task's files").required();

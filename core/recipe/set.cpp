@@ -29,7 +29,8 @@ std::vector<std::string> split(const std::string& path) {
 std::optional<size_t> number(const std::string& text) {
   size_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? std::optional(value) : std::nullopt;
+  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? std::optional(value)
+                                                                                   : std::nullopt;
 }
 
 std::vector<std::string> item_names(const Tree& list) {

@@ -1,6 +1,6 @@
 #pragma once
-// --set a.b=c on the tree of a recipe, before it is read. List items are named by number or by their `name`; keys that the
-// file lacks are added, and the loader then judges them like any other.
+// --set a.b=c on the tree of a recipe, before it is read. List items are named by number or by their `name`; keys that
+// the file lacks are added, and the loader then judges them like any other.
 #include <string>
 #include <vector>
 

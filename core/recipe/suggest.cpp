@@ -11,6 +11,17 @@ std::string lower(std::string text) {
   return text;
 }
 
+/// The one known name that begins with `name`: "temp" stands for "temperature".
+std::string completion(const std::string& name, const std::vector<std::string>& known) {
+  std::string found;
+  for (const std::string& candidate : known) {
+    if (name.size() < 3 || !lower(candidate).starts_with(lower(name))) continue;
+    if (!found.empty()) return "";
+    found = candidate;
+  }
+  return found;
+}
+
 }  // namespace
 
 size_t edit_distance(const std::string& a, const std::string& b) {
@@ -31,6 +42,7 @@ size_t edit_distance(const std::string& a, const std::string& b) {
 
 std::string nearest(const std::string& name, const std::vector<std::string>& known) {
   if (name.empty() || name.size() > 64) return "";
+  if (const std::string whole = completion(name, known); !whole.empty()) return whole;
   std::string best;
   size_t best_distance = std::max<size_t>(1, (name.size() + 1) / 3) + 1;
   for (const std::string& candidate : known) {
@@ -41,12 +53,11 @@ std::string nearest(const std::string& name, const std::vector<std::string>& kno
     }
   }
   if (!best.empty()) return best;
-  // A cut-off or drawn-out name: "temp" for "temperature", "learning_rate" is not near "lr" and stays without a guess.
-  for (const std::string& candidate : known) {
-    const size_t shorter = std::min(name.size(), candidate.size());
-    if (shorter >= 3 && lower(name).substr(0, shorter) == lower(candidate).substr(0, shorter)) return candidate;
-  }
-  return "";
+  // A drawn-out name: "directory" for "dir".
+  const auto stem = std::find_if(known.begin(), known.end(), [&](const std::string& candidate) {
+    return candidate.size() >= 3 && lower(name).starts_with(lower(candidate));
+  });
+  return stem == known.end() ? "" : *stem;
 }
 
 std::string did_you_mean(const std::string& suggestion) {

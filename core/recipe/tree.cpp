@@ -86,7 +86,9 @@ std::string read_bytes(const std::string& path) {
 /// Length of the well-formed UTF-8 sequence at `i`; 0 when there is none.
 size_t utf8_length(const std::string& text, size_t i) {
   const auto byte = [&](size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
-  const auto tail = [&](size_t k, unsigned low = 0x80, unsigned high = 0xBF) { return byte(k) >= low && byte(k) <= high; };
+  const auto tail = [&](size_t k, unsigned low = 0x80, unsigned high = 0xBF) {
+    return byte(k) >= low && byte(k) <= high;
+  };
   const unsigned lead = byte(i);
   if (lead < 0x80) return 1;
   if (lead >= 0xC2 && lead <= 0xDF) return tail(i + 1) ? 2 : 0;
@@ -127,8 +129,8 @@ std::vector<YAML::Node> parse(const std::string& path, const std::string& text) 
   try {
     return YAML::LoadAll(text);
   } catch (const YAML::Exception& error) {
-    throw UsageError(
-        fmt::format("{}:{}: is not valid YAML: {}{}", path, std::max(error.mark.line, 0) + 1, error.msg, tab_hint(text)));
+    throw UsageError(fmt::format("{}:{}: is not valid YAML: {}{}", path, std::max(error.mark.line, 0) + 1, error.msg,
+                                 tab_hint(text)));
   }
 }
 

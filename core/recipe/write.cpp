@@ -15,7 +15,9 @@ namespace {
 /// Text that YAML reads back as the same text without quotes.
 bool is_plain(const std::string& text) {
   static const std::string safe = "/._-+";
-  const auto good = [](unsigned char c) { return std::isalnum(c) != 0 || safe.find(static_cast<char>(c)) != std::string::npos; };
+  const auto good = [](unsigned char c) {
+    return std::isalnum(c) != 0 || safe.find(static_cast<char>(c)) != std::string::npos;
+  };
   std::string folded = text;
   for (char& c : folded) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return !text.empty() && text[0] != '-' && std::all_of(text.begin(), text.end(), good) && folded != "null";
@@ -50,7 +52,8 @@ class Writer {
  public:
   void section(Schema& schema, int indent) {
     for (const Field& field : schema.fields()) {
-      if (field.is_written()) std::visit([&](const auto& target) { write(field.key(), target, indent); }, field.target());
+      if (field.is_written())
+        std::visit([&](const auto& target) { write(field.key(), target, indent); }, field.target());
     }
   }
 

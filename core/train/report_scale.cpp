@@ -30,12 +30,14 @@ std::vector<Point> thin_out(const std::vector<Point>& points, size_t limit) {
   return thin;
 }
 
-std::vector<Point> smooth(const std::vector<Point>& points, double span) {
+std::vector<Point> smooth(const std::vector<Point>& points, size_t span) {
+  std::vector<double> sums{0};
+  for (const auto& point : points) sums.push_back(sums.back() + point.y);
   std::vector<Point> smoothed;
-  double mean = 0;
   for (size_t i = 0; i < points.size(); ++i) {
-    mean += std::max(1 / std::max(1.0, span), 1 / static_cast<double>(i + 1)) * (points[i].y - mean);
-    smoothed.push_back({points[i].x, mean});
+    const size_t reach = std::min({span / 2, i, points.size() - 1 - i});
+    const double sum = sums[i + reach + 1] - sums[i - reach];
+    smoothed.push_back({points[i].x, sum / static_cast<double>(2 * reach + 1)});
   }
   return smoothed;
 }

@@ -47,7 +47,7 @@ std::string escape_html(const std::string& text) {
 std::string draw_heads(const Shapes& heads, int width) {
   int64_t most = 1;
   for (const auto& [layer, shape] : heads) most = std::max(most, shape.total);
-  const double cell = std::min(24.0, static_cast<double>(width - kLabelWidth - kCountWidth) / static_cast<double>(most));
+  const double cell = std::min(28.0, static_cast<double>(width - kLabelWidth - kCountWidth) / static_cast<double>(most));
   const double row = std::max(cell, 15.0);
   const double top = cell >= 15 ? 16 : 0;
   std::string out = open_svg(width, top + row * static_cast<double>(heads.size()) + 2, "attention heads kept and removed in each layer");
@@ -69,8 +69,8 @@ std::string draw_heads(const Shapes& heads, int width) {
 }
 
 std::string draw_neurons(const Shapes& neurons, int width) {
-  constexpr double kRow = 24, kBar = 12;
-  constexpr int kTextWidth = 118;
+  constexpr double kRow = 28, kBar = 13;
+  constexpr int kTextWidth = 128;
   int64_t most = 1;
   for (const auto& [layer, shape] : neurons) most = std::max(most, shape.total);
   const double room = width - kLabelWidth - kTextWidth;
@@ -81,9 +81,9 @@ std::string draw_neurons(const Shapes& neurons, int width) {
     const double left = static_cast<double>(shape.kept.size());
     const double share = shape.total > 0 ? left / static_cast<double>(shape.total) : 0;
     out += layer_label(layer, y + kRow / 2 - 1);
-    out += fmt::format(R"(<rect class="rest" x="{}" y="{:.1f}" width="{:.1f}" height="{}" rx="2"/>)", kLabelWidth, y + 5, full, kBar);
-    out += fmt::format(R"(<rect class="kept" x="{}" y="{:.1f}" width="{:.1f}" height="{}" rx="2"/>)", kLabelWidth, y + 5, full * share, kBar);
-    out += fmt::format(R"(<text class="count" x="{:.1f}" y="{:.1f}">{:.0f} of {} ({:.0f}%)</text>)", kLabelWidth + room + 8, y + 15, left,
+    out += fmt::format(R"(<rect class="rest" x="{}" y="{:.1f}" width="{:.1f}" height="{}" rx="2"/>)", kLabelWidth, y + 6, full, kBar);
+    out += fmt::format(R"(<rect class="kept" x="{}" y="{:.1f}" width="{:.1f}" height="{}" rx="2"/>)", kLabelWidth, y + 6, full * share, kBar);
+    out += fmt::format(R"(<text class="count" x="{:.1f}" y="{:.1f}">{:.0f} of {} ({:.0f}%)</text>)", kLabelWidth + room + 8, y + 17, left,
                        shape.total, 100 * share);
     y += kRow;
   }

@@ -41,7 +41,7 @@ struct LineChart {
   std::vector<Series> series;
   std::vector<Band> bands;
   std::vector<Note> notes;
-  int width = 560, height = 260;
+  int width = 560, height = 240;  ///< height: without the rows of stage names
   bool zero_based = false;
   bool scientific = false;  ///< y labels such as 1e-3
 };
@@ -64,8 +64,8 @@ std::string draw_bars(const std::vector<Bar>& bars, const std::string& title, in
 /// At most `limit` points: means over neighbours.
 std::vector<Point> thin_out(const std::vector<Point>& points, size_t limit);
 
-/// A moving average that starts anew nowhere; `span` points wide.
-std::vector<Point> smooth(const std::vector<Point>& points, double span);
+/// A centred moving average, `span` points wide, narrower towards the ends.
+std::vector<Point> smooth(const std::vector<Point>& points, size_t span);
 
 /// Round numbers that cut [low, high] into about `count` parts.
 std::vector<double> ticks(double low, double high, int count);

@@ -34,8 +34,6 @@ using ModelLoader = std::function<std::unique_ptr<nn::Model>(const std::string& 
 struct Plugins {
   adapt::Registry methods;
   ModelLoader load_model;
-  std::function<checkpoint::NamedTensors(nn::Model&)> export_state;    ///< merged weights by their Hugging Face names
-  std::function<nlohmann::json(nn::Model&)> small_shape_config;        ///< config.json that tells which structures are left
 };
 
 struct Session {

@@ -2,10 +2,10 @@
 
 #include <filesystem>
 
-#include "core/checkpoint/export.h"
 #include "core/error.h"
 #include "core/train/distill.h"
 #include "core/train/evaluate_and_log.h"
+#include "core/train/exporting.h"
 #include "core/train/pruning.h"
 #include "core/train/snapshot.h"
 
@@ -16,14 +16,6 @@ bool attached(const RunState& state, int64_t stage) {
   for (const auto& event : state.events)
     if (event.kind == Event::Kind::attach && event.stage == stage) return true;
   return false;
-}
-
-void attach_method(Session& session, const recipe::StageConfig& stage) {
-  if (!stage.method || attached(session.state, session.state.stage)) return;
-  session.method = session.plugins->methods.make(*stage.method);
-  session.log->info("stage {}: attaching {}", stage.name, stage.method->name);
-  session.method->attach(*session.model, {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(), false});
-  session.state.events.push_back({Event::Kind::attach, session.state.stage, {}});
 }
 
 bool later_stage_distills(const Session& session) {
@@ -61,6 +53,14 @@ Outcome run_stage(Session& session, const recipe::StageConfig& stage, const chec
 }
 
 }  // namespace
+
+void attach_method(Session& session, const recipe::StageConfig& stage) {
+  if (!stage.method || attached(session.state, session.state.stage)) return;
+  session.method = session.plugins->methods.make(*stage.method);
+  session.log->info("stage {}: attaching {}", stage.name, stage.method->name);
+  session.method->attach(*session.model, {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(), false});
+  session.state.events.push_back({Event::Kind::attach, session.state.stage, {}});
+}
 
 Outcome run_stages(Session& session, const checkpoint::Loaded* resumed) {
   auto& state = session.state;

@@ -63,6 +63,7 @@ Outcome Trainer::train() {
     ++state.global_step;
     const double seconds = seconds_since(start);
     log_step(report, seconds);
+    if (on_step) on_step(report, seconds);
     const bool improved = evaluate_if_due();
     const bool due = session_.recipe.checkpoint.every > 0 && state.global_step % session_.recipe.checkpoint.every == 0;
     if (improved || due || report.save || report.stop) save(improved);

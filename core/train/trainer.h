@@ -5,6 +5,7 @@
 // A step's loss is the mean over the samples of the global batch (over the predicted tokens for masked LM), whatever the
 // number of ranks: gradients are summed over micro-batches and ranks, and divided once by the global count.
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "core/data/sampler.h"
@@ -42,6 +43,9 @@ class Trainer {
   /// Moments of the optimizer for a checkpoint, and back.
   optim::FlatAdamW& optimizer() { return *optimizer_; }
 
+  /// Called after each step with its wall time; for measurements.
+  std::function<void(const StepReport&, double seconds)> on_step;
+
  private:
   /// This rank's sums over the step's samples; added up over the ranks by reduce_counts().
   struct Counts {
@@ -73,6 +77,9 @@ class Trainer {
   Counts counts_;
   std::chrono::steady_clock::time_point last_save_;
 };
+
+/// Bytes of the step's six counters (loss, losses, samples, tokens, stop, save), fp64, that the ranks add up.
+inline constexpr uint64_t kCounterBytes = 6 * 8;
 
 /// Optimizer steps of a train section on a data set of `samples`.
 int64_t stage_steps(const recipe::TrainConfig& config, int64_t samples);

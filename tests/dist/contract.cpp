@@ -31,7 +31,8 @@ at::Tensor noise(int rank, int64_t numel, at::Device device) {
   auto* data = values.mutable_data_ptr<float>();
   for (int64_t i = 0; i < numel; ++i) {
     const double exponent = 20 * random::uniform(random::stream(7, "exponent", rank), static_cast<uint64_t>(i)) - 10;
-    data[i] = static_cast<float>(std::exp2(exponent) * (random::uniform(random::stream(7, "noise", rank), static_cast<uint64_t>(i)) - 0.5));
+    data[i] = static_cast<float>(std::exp2(exponent) *
+                                 (random::uniform(random::stream(7, "noise", rank), static_cast<uint64_t>(i)) - 0.5));
   }
   return values.to(device);
 }
@@ -130,10 +131,12 @@ void ragged_gather(Communicator& comm, at::Device device) {
   for (at::ScalarType type : kTypes) {
     // Rank r has (r * 2) % 3 rows: none on ranks 0 and 3.
     const auto rows_of = [](int r) { return int64_t{(r * 2) % 3}; };
-    at::Tensor mine = at::full({rows_of(comm.rank()), 2}, comm.rank() + 1, at::TensorOptions().dtype(type).device(device));
+    at::Tensor mine =
+        at::full({rows_of(comm.rank()), 2}, comm.rank() + 1, at::TensorOptions().dtype(type).device(device));
     const std::vector<at::Tensor> parts = comm.all_gather_ragged(mine);
     ASSERT_EQ(parts.size(), static_cast<size_t>(comm.size()));
-    for (int r = 0; r < comm.size(); ++r) expect_equal(parts[static_cast<size_t>(r)], at::full({rows_of(r), 2}, r + 1, mine.options()));
+    for (int r = 0; r < comm.size(); ++r)
+      expect_equal(parts[static_cast<size_t>(r)], at::full({rows_of(r), 2}, r + 1, mine.options()));
   }
 }
 
@@ -196,7 +199,8 @@ void works_wait_in_any_order(Communicator& comm, at::Device device) {
   for (int i = 0; i < 8; ++i) {
     const auto k = static_cast<size_t>((i * 3 + comm.rank() * 5) % 8);
     works[k]->wait();
-    expect_equal(tensors[k], at::full({1000 + static_cast<int64_t>(k)}, n * (n - 1) / 2 + n * static_cast<int>(k), tensors[k].options()));
+    expect_equal(tensors[k], at::full({1000 + static_cast<int64_t>(k)}, n * (n - 1) / 2 + n * static_cast<int>(k),
+                                      tensors[k].options()));
     EXPECT_TRUE(works[k]->done());
     if (i == 3) comm.barrier();
   }
@@ -281,7 +285,8 @@ void traffic_is_counted(Communicator& comm, at::Device device) {
 }
 
 void leaves_keep_their_place(Communicator& comm, at::Device device) {
-  at::Tensor leaf = at::full({4}, comm.rank(), at::TensorOptions().dtype(at::kFloat).device(device)).set_requires_grad(true);
+  at::Tensor leaf =
+      at::full({4}, comm.rank(), at::TensorOptions().dtype(at::kFloat).device(device)).set_requires_grad(true);
   comm.broadcast(leaf);  // in place, though autograd forbids it to others
   EXPECT_TRUE(leaf.is_leaf() && leaf.requires_grad());
   EXPECT_EQ(leaf.max().item<float>(), 0);

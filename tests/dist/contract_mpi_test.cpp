@@ -27,6 +27,7 @@ bool has_backend(const std::string& name) {
 class Mpi : public testing::TestWithParam<contract::Check> {};
 
 TEST_P(Mpi, Holds) {
+  if (!has_backend("mpi")) GTEST_SKIP() << "this build has no MPI";
   const auto world = environment().world("mpi", false, kDeadline);
   GetParam().body(*world, at::kCPU);
 }
@@ -38,8 +39,10 @@ class MpiWithCudaTensors : public testing::TestWithParam<contract::Check> {};
 TEST_P(MpiWithCudaTensors, Holds) {
   if (!contract::no_cuda_reason().empty()) GTEST_SKIP() << contract::no_cuda_reason();
   if (std::string(GetParam().name) == "nan_spreads") GTEST_SKIP() << "the same as on the CPU";
+  if (!has_backend("mpi")) GTEST_SKIP() << "this build has no MPI";
   const auto world = environment().world("mpi", true, kDeadline);
-  GetParam().body(*world, at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(environment().local_rank() % cuda_devices())));
+  GetParam().body(*world,
+                  at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(environment().local_rank() % cuda_devices())));
 }
 
 INSTANTIATE_TEST_SUITE_P(Contract, MpiWithCudaTensors, testing::ValuesIn(contract::checks()), contract::name_of);

@@ -42,7 +42,9 @@ TEST(Deadline, NamesTheMissingRank) {
     if (comm.rank() == 1) sleep_for(0.8);
     comm.all_reduce(at::zeros({1024}));
   });
-  EXPECT_THAT(text, HasSubstr("all_reduce #2 of group world (4096 bytes) did not complete in 0.3 s; missing: rank 1 (host " + host_name() + ")"));
+  EXPECT_THAT(text,
+              HasSubstr("all_reduce #2 of group world (4096 bytes) did not complete in 0.3 s; missing: rank 1 (host " +
+                        host_name() + ")"));
   EXPECT_THAT(text, Not(HasSubstr("rank 2 (host " + host_name() + "),")));
   EXPECT_LT(seconds_since(start), 2.0);
 }
@@ -140,7 +142,8 @@ TEST(Failure, ARankThatEndedIsNotWaitedFor) {
 }
 
 TEST(OutOfStep, DifferentSizes) {
-  const std::string text = failure(2, 60, [](Communicator& comm) { comm.all_reduce(at::zeros({comm.rank() == 0 ? 10 : 20})); });
+  const std::string text =
+      failure(2, 60, [](Communicator& comm) { comm.all_reduce(at::zeros({comm.rank() == 0 ? 10 : 20})); });
   EXPECT_THAT(text, HasSubstr("out of step in call #1 of group world"));
   EXPECT_THAT(text, HasSubstr("float32 [10]"));
   EXPECT_THAT(text, HasSubstr("float32 [20]"));
@@ -156,15 +159,17 @@ TEST(OutOfStep, DifferentOperations) {
 }
 
 TEST(OutOfStep, DifferentReductionsTypesAndRoots) {
-  EXPECT_THAT(failure(2, 60, [](Communicator& comm) {
-                comm.all_reduce(at::zeros({3}), comm.rank() == 0 ? ReduceOp::sum : ReduceOp::max);
-              }),
+  EXPECT_THAT(failure(2, 60,
+                      [](Communicator& comm) {
+                        comm.all_reduce(at::zeros({3}), comm.rank() == 0 ? ReduceOp::sum : ReduceOp::max);
+                      }),
               HasSubstr("max of float32 [3]"));
-  EXPECT_THAT(failure(2, 60, [](Communicator& comm) {
-                comm.all_gather(at::zeros({3}, comm.rank() == 0 ? at::kInt : at::kFloat));
-              }),
-              HasSubstr("int32 [3]"));
-  EXPECT_THAT(failure(2, 60, [](Communicator& comm) { comm.broadcast(at::zeros({3}), comm.rank()); }), HasSubstr("from rank 1"));
+  EXPECT_THAT(
+      failure(2, 60,
+              [](Communicator& comm) { comm.all_gather(at::zeros({3}, comm.rank() == 0 ? at::kInt : at::kFloat)); }),
+      HasSubstr("int32 [3]"));
+  EXPECT_THAT(failure(2, 60, [](Communicator& comm) { comm.broadcast(at::zeros({3}), comm.rank()); }),
+              HasSubstr("from rank 1"));
 }
 
 TEST(Message, TellsMissingOutOfStepAndElsewhereApart) {
@@ -174,13 +179,15 @@ TEST(Message, TellsMissingOutOfStepAndElsewhereApart) {
   answers[4] = {"broadcast", "dp", 57, 8, {}};
   answers[6] = {"barrier", "world", 3, 0, {}};
   answers[8] = mine;
-  EXPECT_EQ(deadline_message(group, 0, mine, 20, {1, 2, 3, 4}, answers),
-            "rank 0 (host a): all_reduce #57 of group dp (4096 bytes) did not complete in 20.0 s; missing: rank 2 (host b); "
-            "out of step: rank 4 (host c) calls broadcast with 8 bytes; "
-            "elsewhere: rank 6 (host d) in barrier #3 of group world (0 bytes)");
+  EXPECT_EQ(
+      deadline_message(group, 0, mine, 20, {1, 2, 3, 4}, answers),
+      "rank 0 (host a): all_reduce #57 of group dp (4096 bytes) did not complete in 20.0 s; missing: rank 2 (host b); "
+      "out of step: rank 4 (host c) calls broadcast with 8 bytes; "
+      "elsewhere: rank 6 (host d) in barrier #3 of group world (0 bytes)");
   EXPECT_THAT(deadline_message(group, 0, mine, 20, {4}, answers), HasSubstr("all its ranks are waiting in it"));
   answers[2] = {};
-  EXPECT_THAT(deadline_message(group, 0, mine, 20, {1}, answers), HasSubstr("missing: rank 2 (host b), alive but in no collective"));
+  EXPECT_THAT(deadline_message(group, 0, mine, 20, {1}, answers),
+              HasSubstr("missing: rank 2 (host b), alive but in no collective"));
 }
 
 }  // namespace

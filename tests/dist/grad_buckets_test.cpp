@@ -64,7 +64,9 @@ struct Chain {
   }
 };
 
-at::Tensor batch_of(int rank, int number) { return random_tensor(random::stream(2, "x", rank, number), {rank + 2, kWidth}); }
+at::Tensor batch_of(int rank, int number) {
+  return random_tensor(random::stream(2, "x", rank, number), {rank + 2, kWidth});
+}
 
 // What all ranks' gradients sum to, computed without any communication.
 at::Tensor expected_sum(const Communicator& comm, const std::vector<int>& batches) {
@@ -164,7 +166,8 @@ void idle_ranks_take_part(Communicator& comm) {
     buckets.finish();
     at::Tensor expected = at::zeros({buckets.total()}, at::kFloat);
     const int64_t of_chain = buckets.total() - unused.numel();
-    for (int rank = 0; rank < busy; ++rank) expected.narrow(0, 0, of_chain).add_(Chain().gradient(batch_of(rank, step)));
+    for (int rank = 0; rank < busy; ++rank)
+      expected.narrow(0, 0, of_chain).add_(Chain().gradient(batch_of(rank, step)));
     expected.narrow(0, of_chain, unused.numel()).fill_(busy - 1);
     expect_close(buckets.flat(), expected);
   }
@@ -186,7 +189,8 @@ void bf16_halves_the_bytes(Communicator& comm) {
   }
   at::Tensor expected = Chain().gradient(batch_of(0, 0));
   if (!alone) {
-    expected = expected.to(at::kBFloat16).to(at::kFloat) + Chain().gradient(batch_of(1, 0)).to(at::kBFloat16).to(at::kFloat);
+    expected =
+        expected.to(at::kBFloat16).to(at::kFloat) + Chain().gradient(batch_of(1, 0)).to(at::kBFloat16).to(at::kFloat);
     expected = expected.to(at::kBFloat16).to(at::kFloat);
   }
   EXPECT_TRUE(at::equal(buckets.flat(), expected));

@@ -1,5 +1,5 @@
-// The command line: what is accepted, what is refused and how. The list of commands and flags is pinned: a new flag is a
-// decision, since a recipe's keys are there for everything else.
+// The command line: what is accepted, what is refused and how. The list of commands and flags is pinned: a new flag is
+// a decision, since a recipe's keys are there for everything else.
 #include "launch/options.h"
 
 #include <gtest/gtest.h>
@@ -45,7 +45,8 @@ TEST(Options, CommandsAreADecision) {
 }
 
 TEST(Options, ReadsPositionalsAndFlagsInAnyOrder) {
-  const auto train = parse<TrainOptions>({"--set", "a.b=c", "r.yaml", "--out=run", "--set", "d=e", "--resume", "never"});
+  const auto train =
+      parse<TrainOptions>({"--set", "a.b=c", "r.yaml", "--out=run", "--set", "d=e", "--resume", "never"});
   EXPECT_EQ(train.recipe, "r.yaml");
   EXPECT_EQ(train.sets, (std::vector<std::string>{"a.b=c", "d=e"}));
   EXPECT_EQ(train.out, "run");
@@ -70,13 +71,17 @@ TEST(Options, RefusalsSayWhatIsWrong) {
   EXPECT_EQ(refusal<TrainOptions>({"a", "b"}), "filigree train: 'b' is one argument too many");
   EXPECT_EQ(refusal<TrainOptions>({""}), "filigree train: RECIPE is empty");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--st", "x=1"}), "filigree train: unknown flag --st, did you mean '--set'?");
-  EXPECT_EQ(refusal<TrainOptions>({"a", "--reusme=never"}), "filigree train: unknown flag --reusme, did you mean '--resume'?");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "--reusme=never"}),
+            "filigree train: unknown flag --reusme, did you mean '--resume'?");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--colour"}),
             "filigree train: unknown flag --colour; there are --help, --set, --out, --resume");
-  EXPECT_EQ(refusal<TrainOptions>({"a", "-o", "b"}), "filigree train: unknown flag -o; there are --help, --set, --out, --resume");
-  EXPECT_EQ(refusal<TrainOptions>({"a", "--res", "never"}), "filigree train: unknown flag --res, did you mean '--resume'?");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "-o", "b"}),
+            "filigree train: unknown flag -o; there are --help, --set, --out, --resume");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "--res", "never"}),
+            "filigree train: unknown flag --res, did you mean '--resume'?");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--out"}), "filigree train: --out needs a value");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--out", "--set", "a=b"}), "filigree train: --out needs a value");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "--set", "--out", "b"}), "filigree train: --set needs a value");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--out", "b", "--out", "c"}), "filigree train: --out is given twice");
   EXPECT_EQ(refusal<EvalOptions>({"m"}), "filigree eval: --data is missing");
   EXPECT_EQ(refusal<ExportOptions>({"a", "b"}), "filigree export: --format is missing");
@@ -86,12 +91,14 @@ TEST(Options, RefusalsSayWhatIsWrong) {
             "filigree export: --format is 'filigre', must be one of hf, peft, filigree, did you mean 'filigree'?");
   EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "two"}),
             "filigree plan: --ranks is 'two', must be a whole number of at least 1");
-  EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "0"}), "filigree plan: --ranks is '0', must be a whole number of at least 1");
+  EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "0"}),
+            "filigree plan: --ranks is '0', must be a whole number of at least 1");
 }
 
 TEST(Options, HelpNamesEveryArgumentAndGivesAnExample) {
   const std::string text = help<TrainOptions>();
-  for (const char* part : {"usage: filigree train RECIPE [--set KEY=VALUE]... [--out DIR] [--resume WHAT]\n", "--help", "example: mpirun"}) {
+  for (const char* part : {"usage: filigree train RECIPE [--set KEY=VALUE]... [--out DIR] [--resume WHAT]\n", "--help",
+                           "example: mpirun"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
   }
   EXPECT_TRUE(wants_help({"a", "--help"}));

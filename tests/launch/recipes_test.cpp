@@ -35,7 +35,8 @@ std::vector<std::string> shipped() {
 /// The committed file must hold `text`; with FILIGREE_UPDATE_DOCS=1 it is made to.
 void expect_file(const std::string& path, const std::string& text) {
   if (::getenv("FILIGREE_UPDATE_DOCS") != nullptr) std::ofstream(path) << text;
-  EXPECT_EQ(read(path), text) << path << " is out of date; run this test once with FILIGREE_UPDATE_DOCS=1 and look at the diff";
+  EXPECT_EQ(read(path), text) << path
+                              << " is out of date; run this test once with FILIGREE_UPDATE_DOCS=1 and look at the diff";
 }
 
 TEST(ShippedRecipes, AllLoadAndReadBack) {

@@ -66,7 +66,7 @@ fault check_includes.sh core/nn/model.h '#include <ATen/ATen.h>' 'takes seconds 
 fault check_includes.sh core/nn/model.h '#include "linear.h"' 'not named from the root'
 fault check_tree.sh core/nn/model.h "// see /root""/notes" 'a path of one machine'
 fault check_tree.sh launch/main.cpp "const char* p = \"/work""/main\";" 'a path of one machine'
-fault check_tree.sh launch/main.cpp "// /home""/someone/x" 'a path of one machine'
+HOME=/home/someone fault check_tree.sh launch/main.cpp "// /home""/someone/x" 'a path of one machine'
 fault check_tree.sh core/nn/long.cpp "$(printf '//\n%.0s' {1..501})" 'more than 500 lines'
 clean_tree
 head -c 1100000 /dev/zero >core/big.bin

@@ -1,6 +1,6 @@
 #pragma once
-// main() for tests that run under mpirun: the program's Environment, and rank 0 alone prints the usual report. Failures of
-// the other ranks are printed with the rank, and make the run fail as well.
+// main() for tests that run under mpirun: the program's Environment, and rank 0 alone prints the usual report. Failures
+// of the other ranks are printed with the rank, and make the run fail as well.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -18,8 +18,8 @@ class FailurePrinter : public testing::EmptyTestEventListener {
   }
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
-    std::fprintf(stderr, "[rank %d] %s: %s:%d: %s\n", rank_, test_.c_str(), result.file_name() ? result.file_name() : "",
-                 result.line_number(), result.summary());
+    std::fprintf(stderr, "[rank %d] %s: %s:%d: %s\n", rank_, test_.c_str(),
+                 result.file_name() ? result.file_name() : "", result.line_number(), result.summary());
   }
 
  private:

@@ -40,7 +40,7 @@ struct FusedGelu : torch::autograd::Function<FusedGelu> {
   }
 };
 
-at::Tensor gelu(const at::Tensor& x) {
+at::Tensor exact_gelu(const at::Tensor& x) {
   if (!has_kernel(x)) return at::gelu(x);
   if (x.requires_grad() && at::GradMode::is_enabled()) return FusedGelu::apply(x);
   const at::Tensor input = x.contiguous();
@@ -64,7 +64,7 @@ std::vector<std::string> activation_names() {
 
 at::Tensor activate(const at::Tensor& x, Activation activation) {
   switch (activation) {
-    case Activation::gelu: return gelu(x);
+    case Activation::gelu: return exact_gelu(x);
     case Activation::gelu_tanh: return at::gelu(x, "tanh");
     case Activation::relu: return at::relu(x);
     case Activation::silu: return at::silu(x);

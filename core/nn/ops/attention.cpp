@@ -1,9 +1,8 @@
 #include "core/nn/ops/attention.h"
 
-#include <torch/csrc/autograd/custom_function.h>
-
 #include "core/error.h"
 #include "core/nn/ops/kernels.h"
+#include "core/nn/ops/saved_dropout.h"
 
 namespace filigree::nn::ops {
 namespace {
@@ -14,22 +13,19 @@ using torch::autograd::variable_list;
 /// Saves q, k and v only: the probabilities are computed again, they would be most of a layer's memory.
 struct FusedAttention : torch::autograd::Function<FusedAttention> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const std::vector<int64_t>& offsets, const std::vector<int64_t>& heads, const at::Tensor& keys,
-                            int64_t site, double p) {
-    ctx->save_for_backward({q, k, v, keys});
+                            const std::vector<int64_t>& offsets, const std::vector<int64_t>& heads, const Dropout& dropout) {
+    ctx->save_for_backward({q, k, v});
     ctx->saved_data["offsets"] = offsets;
     ctx->saved_data["heads"] = heads;
-    ctx->saved_data["site"] = site;
-    ctx->saved_data["p"] = p;
-    return attention_kernel(q, k, v, offsets, heads, {keys, static_cast<uint64_t>(site), p});
+    save(ctx, dropout);
+    return attention_kernel(q, k, v, offsets, heads, dropout);
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const variable_list saved = ctx->get_saved_variables();
-    const Dropout dropout{saved[3], static_cast<uint64_t>(ctx->saved_data["site"].toInt()), ctx->saved_data["p"].toDouble()};
     AttentionGradients gradients =
         attention_backward_kernel(grads[0], saved[0], saved[1], saved[2], ctx->saved_data["offsets"].toIntVector(),
-                                  ctx->saved_data["heads"].toIntVector(), dropout);
-    return {gradients.q, gradients.k, gradients.v, {}, {}, {}, {}, {}};
+                                  ctx->saved_data["heads"].toIntVector(), saved_dropout(ctx));
+    return {gradients.q, gradients.k, gradients.v, {}, {}, {}};
   }
 };
 
@@ -41,9 +37,7 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
            offsets.empty() ? 0 : offsets.back());
   if (heads.empty() || q.size(0) == 0) return v;
   FG_CHECK(q.size(1) % static_cast<int64_t>(heads.size()) == 0, "{} channels for {} heads", q.size(1), heads.size());
-  if (has_kernel(q)) {
-    return FusedAttention::apply(q, k, v, offsets, heads, dropout.keys, static_cast<int64_t>(dropout.site), dropout.p);
-  }
+  if (has_kernel(q)) return FusedAttention::apply(q, k, v, offsets, heads, dropout);
   return padded_attention(q, k, v, offsets, heads, dropout);
 }
 

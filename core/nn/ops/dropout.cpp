@@ -10,10 +10,10 @@
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/where.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include "core/nn/ops/dropout_bits.h"
 #include "core/nn/ops/kernels.h"
+#include "core/nn/ops/saved_dropout.h"
 
 namespace filigree::nn::ops {
 namespace {
@@ -39,18 +39,13 @@ at::Tensor mix(const at::Tensor& x) {
 
 /// Backward is the same op on the gradient, with the mask computed again.
 struct FusedDropout : torch::autograd::Function<FusedDropout> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& keys,
-                            int64_t site, double p) {
-    ctx->save_for_backward({keys});
-    ctx->saved_data["site"] = site;
-    ctx->saved_data["p"] = p;
-    return dropout_kernel(x, {keys, static_cast<uint64_t>(site), p});
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const Dropout& site) {
+    save(ctx, site);
+    return dropout_kernel(x, site);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  const torch::autograd::variable_list& grads) {
-    const Dropout site{ctx->get_saved_variables()[0], static_cast<uint64_t>(ctx->saved_data["site"].toInt()),
-                       ctx->saved_data["p"].toDouble()};
-    return {dropout_kernel(grads[0], site), {}, {}, {}};
+    return {dropout_kernel(grads[0], saved_dropout(ctx)), {}};
   }
 };
 
@@ -93,7 +88,7 @@ at::Tensor keep_mask(const at::Tensor& row_keys, int64_t n, uint32_t threshold) 
 
 at::Tensor dropout(const at::Tensor& x, const Dropout& site) {
   if (!site.active()) return x;
-  if (has_kernel(x)) return FusedDropout::apply(x, site.keys, as_signed(site.site), site.p);
+  if (has_kernel(x)) return FusedDropout::apply(x, site);
   return dropout_by_aten(x, site);
 }
 

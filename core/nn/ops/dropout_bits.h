@@ -18,17 +18,16 @@ constexpr uint64_t head_key(uint64_t row_key, int64_t head) {
   return random::mix(row_key + (static_cast<uint64_t>(head) + 1) * kHeadStride);
 }
 
-/// Uint is uint32_t or a vector of them: the same text serves one element and sixteen.
+/// Turns a channel's number into its 32 bits. Uint is uint32_t or a vector of them: the same text serves one and sixteen.
 template <class Uint>
-[[gnu::always_inline]] constexpr Uint element_bits(uint32_t key_low, uint32_t key_high, Uint channel) {
-  Uint x = channel * kChannelStride + key_low;
+[[gnu::always_inline]] constexpr void scramble(Uint& x, uint32_t key_low, uint32_t key_high) {
+  x = x * kChannelStride + key_low;
   x ^= x >> 16;
   x *= kMultiplier1;
   x ^= x >> 15;
   x += key_high;
   x *= kMultiplier2;
   x ^= x >> 16;
-  return x;
 }
 
 }  // namespace filigree::nn::ops

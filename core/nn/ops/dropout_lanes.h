@@ -19,8 +19,8 @@ struct Mask {
 
 /// x * scale where kept, 0 elsewhere, for the channels from .. from+15 of a row.
 FILIGREE_INLINE Lanes drop(Lanes x, const Mask& mask, uint64_t row_key, int64_t from) {
-  const Words channel = lane_numbers() + static_cast<uint32_t>(from);
-  const Words bits = element_bits(static_cast<uint32_t>(row_key), static_cast<uint32_t>(row_key >> 32), channel);
+  Words bits = lane_numbers() + static_cast<uint32_t>(from);
+  scramble(bits, static_cast<uint32_t>(row_key), static_cast<uint32_t>(row_key >> 32));
   return select(reinterpret_cast<Ints>(bits >= mask.threshold), x * mask.scale, Lanes{});
 }
 

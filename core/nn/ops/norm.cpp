@@ -4,9 +4,9 @@
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/sum.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include "core/nn/ops/kernels.h"
+#include "core/nn/ops/saved_dropout.h"
 
 namespace filigree::nn::ops {
 namespace {
@@ -16,25 +16,24 @@ using torch::autograd::variable_list;
 
 struct FusedResidualNorm : torch::autograd::Function<FusedResidualNorm> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& residual, const at::Tensor& gain,
-                            const at::Tensor& bias, double eps, const at::Tensor& keys, int64_t site, double p) {
-    NormResult result = residual_norm_kernel(x, residual, gain, bias, eps, {keys, static_cast<uint64_t>(site), p});
-    ctx->save_for_backward({result.normalised, result.rstd, gain, keys});
-    ctx->saved_data["site"] = site;
-    ctx->saved_data["p"] = p;
+                            const at::Tensor& bias, double eps, const Dropout& dropout) {
+    NormResult result = residual_norm_kernel(x, residual, gain, bias, eps, dropout);
+    ctx->save_for_backward({result.normalised, result.rstd, gain});
+    save(ctx, dropout);
     return result.y;
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const variable_list saved = ctx->get_saved_variables();
     const at::Tensor &normalised = saved[0], &gain = saved[2];
-    const Dropout site{saved[3], static_cast<uint64_t>(ctx->saved_data["site"].toInt()), ctx->saved_data["p"].toDouble()};
-    const NormGradients gradients = residual_norm_backward_kernel(grads[0], normalised, saved[1], gain, site);
+    const NormGradients gradients =
+        residual_norm_backward_kernel(grads[0], normalised, saved[1], gain, saved_dropout(ctx));
     at::Tensor gain_grad, bias_grad;
     if (ctx->needs_input_grad(2)) {
       const at::Tensor grad = grads[0].to(at::kFloat);
       gain_grad = at::sum(at::mul(grad, normalised.to(at::kFloat)), 0);
     }
     if (ctx->needs_input_grad(3)) bias_grad = at::sum(grads[0].to(at::kFloat), 0);
-    return {gradients.x, gradients.residual, gain_grad, bias_grad, {}, {}, {}, {}};
+    return {gradients.x, gradients.residual, gain_grad, bias_grad, {}, {}};
   }
 };
 
@@ -48,7 +47,7 @@ at::Tensor residual_layer_norm(const at::Tensor& x, const at::Tensor& residual, 
                                const at::Tensor& bias, double eps, const Dropout& site) {
   if (has_kernel(x)) {
     return FusedResidualNorm::apply(x, residual, gain.to(at::kFloat).contiguous(), bias.to(at::kFloat).contiguous(), eps,
-                                    site.keys, static_cast<int64_t>(site.site), site.p);
+                                    site);
   }
   return layer_norm(at::add(dropout(x, site), residual), gain, bias, eps);
 }

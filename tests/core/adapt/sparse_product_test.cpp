@@ -107,8 +107,9 @@ TEST(SparseProductRoutes, NothingToDoIsFine) {
 }
 
 TEST(SparseProductRoutes, TheNumberOfThreadsChangesNoBit) {
-  const SparseMatrix matrix = random_matrix(64, 24, 40, at::kFloat);
-  const at::Tensor x = randn("x", {1000, 40}), g = randn("g", {1000, 24});
+  const SparseMatrix matrix = random_matrix(64, 96, 128, at::kFloat);
+  ASSERT_EQ(choose_route(matrix, at::kCPU), SparseRoute::entrywise);
+  const at::Tensor x = randn("x", {1000, 128}), g = randn("g", {1000, 96});
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
   const at::Tensor one = value_gradients(g, x, matrix, 2.0);

@@ -54,8 +54,8 @@ const BadCase kCases[] = {
     {"SectionForNumber", "seed: 7", "seed: {a: 1}", "2: seed: must be a number, not a section"},
     {"NumberForSection", "checkpoint: {every: 500, keep: 2}", "checkpoint: 500",
      "27: checkpoint: must be a section of 'key: value' lines, not '500'"},
-    {"NothingForSection", "checkpoint: {every: 500, keep: 2}", "checkpoint:",
-     "27: checkpoint: must be a section of 'key: value' lines, not nothing"},
+    {"NothingForSection", "checkpoint: {every: 500, keep: 2}",
+     "checkpoint:", "27: checkpoint: must be a section of 'key: value' lines, not nothing"},
     {"NothingForNumber", "seed: 7", "seed:", "2: seed: must be a number, not nothing"},
     {"ItemOfListIsList", "structure: [heads, ffn]", "structure: [heads, [ffn]]",
      "17: stages.prune.prune.structure.1: must be text, not a list"},
@@ -138,7 +138,8 @@ const BadCase kCases[] = {
     {"MatrixScopeOfStructures", "ffn: 0.4", "ffn: 0.4\n      scope: matrix",
      "20: stages.prune.prune.scope: is matrix, which is for single weights; structured pruning goes by "
      "layer or global"},
-    {"LayerScopeOfWeights", "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4", "sparsity: 0.5\n      scope: layer",
+    {"LayerScopeOfWeights", "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4",
+     "sparsity: 0.5\n      scope: layer",
      "18: stages.prune.prune.scope: is layer, which is for structures; unstructured pruning goes by "
      "matrix or global"},
     {"L1ScoreOfWeights", "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4", "sparsity: 0.5\n      score: l1",
@@ -187,7 +188,10 @@ const BadCase kCases[] = {
     {"ListAsKey", "seed: 7", "[a, b]: 7", "2: has a key that is not a plain word"},
     {"UnknownAlias", "seed: 7", "seed: *none", "2: is not valid YAML: the referenced anchor is not defined"},
     {"SelfReference", "seed: 7", "seed: &a [*a]", "2: is nested too deeply or refers to itself"},
-    {"NotUtf8", "name: demo", "name: d\xE9""mo", "1: is not UTF-8; save the recipe as UTF-8 text"},
+    {"NotUtf8", "name: demo",
+     "name: d\xE9"
+     "mo",
+     "1: is not UTF-8; save the recipe as UTF-8 text"},
     {"ZeroByte", "name: demo", std::string("name: d\0mo", 10), "1: holds a zero byte; this is not a text file"},
 };
 
@@ -198,7 +202,8 @@ TEST_P(BadRecipe, IsRefusedWithItsOwnMessage) {
   EXPECT_EQ(complaint(replace(kGood, GetParam().from, GetParam().to)), std::string("r.yaml:") + GetParam().says);
 }
 
-INSTANTIATE_TEST_SUITE_P(OneFault, BadRecipe, ::testing::ValuesIn(kCases), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(OneFault, BadRecipe, ::testing::ValuesIn(kCases),
+                         [](const auto& row) { return row.param.name; });
 
 // --- many faults at once ---------------------------------------------------------------------------------------------
 
@@ -214,7 +219,8 @@ TEST_F(BadFile, AllFaultsAreReportedTogetherInOrderOfTheirLines) {
             "r.yaml:13: stages.adapt.method.rank: must be a whole number, not 'x'\n"
             "r.yaml:24: stages.recover.train.distill.weight: is 3, must be at least 0 and at most 1\n"
             "r.yaml:29: log_every: is 0, must be at least 1\n"
-            "r.yaml:30: colour: is not a key of a recipe; it has name, seed, model, data, parallel, stages, checkpoint, eval, "
+            "r.yaml:30: colour: is not a key of a recipe; it has name, seed, model, data, parallel, stages, "
+            "checkpoint, eval, "
             "log_every\n"
             "--set stages.adpat.train.lr: there is no item 'adpat', did you mean 'adapt'?\n"
             "--set eval.every: is -1, must be at least 0");
@@ -233,7 +239,8 @@ TEST_F(BadFile, OneFaultIsReportedOnce) {
 TEST_F(BadFile, MaskedLmHasRulesOfItsOwn) {
   const std::string masked = replace(kGood, "task: sequence_classification\ndata:\n  format: tsv\n  task: sst2",
                                      "task: masked_lm\ndata:\n  format: text");
-  EXPECT_EQ(complaint(masked), "r.yaml:23: stages.recover.train.distill: works for classification and regression, not for masked_lm");
+  EXPECT_EQ(complaint(masked),
+            "r.yaml:23: stages.recover.train.distill: works for classification and regression, not for masked_lm");
   const std::string good = replace(masked, "      distill: {weight: 0.5}\n", "");
   EXPECT_EQ(complaint(good), "");
   EXPECT_EQ(complaint(replace(good, "format: text", "format: text\n  text: [a]")),
@@ -257,10 +264,14 @@ const BadSet kSets[] = {
     {"NoKey", "=3", "--set : needs the form key=value or section.key=value"},
     {"EmptyPart", "model..path=x", "--set model..path: needs the form key=value or section.key=value"},
     {"UnknownKey", "sed=3", "--set sed: is not a key of a recipe, did you mean 'seed'?"},
-    {"UnknownKeyInStage", "stages.adapt.train.lrr=3", "--set stages.adapt.train.lrr: is not a key of train, did you mean 'lr'?"},
-    {"UnknownStage", "stages.adpat.train.lr=3", "--set stages.adpat.train.lr: there is no item 'adpat', did you mean 'adapt'?"},
-    {"StrangeStage", "stages.x.train.lr=3", "--set stages.x.train.lr: there is no item 'x'; there are adapt, prune, recover, export"},
-    {"StageNumber", "stages.4.train.lr=3", "--set stages.4.train.lr: there is no item 4; the list has 4, counted from 0"},
+    {"UnknownKeyInStage", "stages.adapt.train.lrr=3",
+     "--set stages.adapt.train.lrr: is not a key of train, did you mean 'lr'?"},
+    {"UnknownStage", "stages.adpat.train.lr=3",
+     "--set stages.adpat.train.lr: there is no item 'adpat', did you mean 'adapt'?"},
+    {"StrangeStage", "stages.x.train.lr=3",
+     "--set stages.x.train.lr: there is no item 'x'; there are adapt, prune, recover, export"},
+    {"StageNumber", "stages.4.train.lr=3",
+     "--set stages.4.train.lr: there is no item 4; the list has 4, counted from 0"},
     {"WrongType", "seed=x", "--set seed: must be a whole number, not 'x'"},
     {"OutOfRange", "stages.0.train.lr=0", "--set stages.adapt.train.lr: is 0, must be above 0"},
     {"UnderAValue", "seed.x=0", "--set seed.x: seed is a value ('7'), it has no keys"},
@@ -279,7 +290,8 @@ class BadSetTest : public RecipeTest, public ::testing::WithParamInterface<BadSe
 
 TEST_P(BadSetTest, IsRefusedByName) { EXPECT_EQ(complaint(kGood, {GetParam().argument}), GetParam().says); }
 
-INSTANTIATE_TEST_SUITE_P(OneFault, BadSetTest, ::testing::ValuesIn(kSets), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(OneFault, BadSetTest, ::testing::ValuesIn(kSets),
+                         [](const auto& row) { return row.param.name; });
 
 // --- files -----------------------------------------------------------------------------------------------------------
 
@@ -296,7 +308,9 @@ TEST_F(BadFile, Empty) {
   EXPECT_EQ(complaint("# only a comment\n"), "r.yaml: is empty; a recipe has at least name, model, data and stages");
 }
 
-TEST_F(BadFile, NotASection) { EXPECT_EQ(complaint("- a\n- b\n"), "r.yaml:1: is not a recipe; write 'key: value' lines"); }
+TEST_F(BadFile, NotASection) {
+  EXPECT_EQ(complaint("- a\n- b\n"), "r.yaml:1: is not a recipe; write 'key: value' lines");
+}
 
 TEST_F(BadFile, TwoDocuments) {
   EXPECT_EQ(complaint(std::string(kGood) + "---\n" + kGood), "r.yaml: holds 2 YAML documents; a recipe is one");

@@ -47,15 +47,17 @@ TEST_F(LoadTest, AbsoluteAndSharedWarmup) {
 }
 
 TEST_F(LoadTest, UnstructuredPruneGoesByMatrixUnlessTold) {
-  const std::string text = replace(kGood, "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4", "sparsity: 0.5");
+  const std::string text =
+      replace(kGood, "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4", "sparsity: 0.5");
   EXPECT_EQ(load_text(text).stages[1].prune->scope, "matrix");
-  EXPECT_EQ(load_text(replace(text, "sparsity: 0.5", "sparsity: 0.5\n      scope: global")).stages[1].prune->scope, "global");
+  EXPECT_EQ(load_text(replace(text, "sparsity: 0.5", "sparsity: 0.5\n      scope: global")).stages[1].prune->scope,
+            "global");
   EXPECT_EQ(load_text(kGood).stages[1].prune->scope, "layer");
 }
 
 TEST_F(LoadTest, ColumnNumbersAreTexts) {
-  const std::string text =
-      replace(kGood, "task: sst2", "train: a.tsv\n  text: [0, 1]\n  label: -1\n  header: false\n  labels: [\"no\", yes]");
+  const std::string text = replace(
+      kGood, "task: sst2", "train: a.tsv\n  text: [0, 1]\n  label: -1\n  header: false\n  labels: [\"no\", yes]");
   const Recipe recipe = load_text(text);
   EXPECT_EQ(recipe.data.text, (std::vector<std::string>{"0", "1"}));
   EXPECT_EQ(recipe.data.label, "-1");
@@ -75,15 +77,17 @@ TEST_F(LoadTest, ByteOrderMarkAndWindowsLinesAreFine) {
 }
 
 TEST_F(LoadTest, AnchorsAreExpanded) {
-  const std::string text = replace(replace(kGood, "train: {epochs: 3, batch_size: 16, lr: 1e-3}", "train: &t {epochs: 3, lr: 1e-3}"),
-                                   "train:\n      epochs: 1\n      lr: 5e-4\n      distill: {weight: 0.5}", "train: *t");
+  const std::string text =
+      replace(replace(kGood, "train: {epochs: 3, batch_size: 16, lr: 1e-3}", "train: &t {epochs: 3, lr: 1e-3}"),
+              "train:\n      epochs: 1\n      lr: 5e-4\n      distill: {weight: 0.5}", "train: *t");
   EXPECT_DOUBLE_EQ(load_text(text).stages[2].train->epochs, 3);
 }
 
 // --- --set ---------------------------------------------------------------------------------------------------------
 
 TEST_F(LoadTest, SetNamesAStageByNameOrNumber) {
-  const Recipe recipe = load_text(kGood, {"stages.adapt.train.lr=1e-4", "stages.2.train.lr=2e-4", "seed=9", "name=other"});
+  const Recipe recipe =
+      load_text(kGood, {"stages.adapt.train.lr=1e-4", "stages.2.train.lr=2e-4", "seed=9", "name=other"});
   EXPECT_DOUBLE_EQ(recipe.stages[0].train->lr, 1e-4);
   EXPECT_DOUBLE_EQ(recipe.stages[2].train->lr, 2e-4);
   EXPECT_EQ(recipe.seed, 9);
@@ -121,7 +125,9 @@ TEST_F(LoadTest, TheLastOfTwoSetsHolds) { EXPECT_EQ(load_text(kGood, {"seed=1", 
 
 TEST_F(LoadTest, AnEmptyValueIsEmptyText) { EXPECT_EQ(load_text(kGood, {"eval.best="}).eval.best, ""); }
 
-TEST_F(LoadTest, AValueMayHoldAnEqualsSign) { EXPECT_EQ(load_text(kGood, {"data.dir=/data/a=b"}).data.dir, "/data/a=b"); }
+TEST_F(LoadTest, AValueMayHoldAnEqualsSign) {
+  EXPECT_EQ(load_text(kGood, {"data.dir=/data/a=b"}).data.dir, "/data/a=b");
+}
 
 // --- environment -----------------------------------------------------------------------------------------------------
 
@@ -165,8 +171,11 @@ TEST_F(EnvironmentTest, DoubledDollarIsPlain) { EXPECT_EQ(path_of("/a/$${B}/$c")
 // --- the resolved recipe ---------------------------------------------------------------------------------------------
 
 TEST_F(LoadTest, ResolvedRecipeReadsBackTheSame) {
-  const std::vector<std::string> sets{"data.label='- odd: #text\"\\'", "data.dir=/with $${x} and space", "model.dropout=0.1",
-                                      "data.labels=['null', '', '1e3', 'true', '~', é]", "stages.adapt.train.lr=0.1",
+  const std::vector<std::string> sets{"data.label='- odd: #text\"\\'",
+                                      "data.dir=/with $${x} and space",
+                                      "model.dropout=0.1",
+                                      "data.labels=['null', '', '1e3', 'true', '~', é]",
+                                      "stages.adapt.train.lr=0.1",
                                       "stages.adapt.train.eps=1.0000000000000002e-8"};
   const std::string first = to_yaml(load_text(kGood, sets));
   const Recipe again = load_text(first);
@@ -180,8 +189,9 @@ TEST_F(LoadTest, ResolvedRecipeReadsBackTheSame) {
 
 TEST_F(LoadTest, ResolvedRecipeHoldsEveryKeyThatMeansSomething) {
   const std::string text = to_yaml(load_text(kGood));
-  for (const char* line : {"name: demo\n", "  init: pretrained\n", "      beta2: 0.999\n", "      support: grebsmo\n",
-                           "  - name: prune\n", "      targets: [query, value]\n", "      scope: layer\n", "  bucket_mb: 4\n"}) {
+  for (const char* line :
+       {"name: demo\n", "  init: pretrained\n", "      beta2: 0.999\n", "      support: grebsmo\n", "  - name: prune\n",
+        "      targets: [query, value]\n", "      scope: layer\n", "  bucket_mb: 4\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "is not in\n" << text;
   }
   EXPECT_EQ(text.find("sparsity"), std::string::npos) << "a structured prune has no sparsity";
@@ -189,7 +199,8 @@ TEST_F(LoadTest, ResolvedRecipeHoldsEveryKeyThatMeansSomething) {
 }
 
 TEST_F(LoadTest, UnstructuredResolvedRecipeReadsBack) {
-  const std::string text = replace(kGood, "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4", "sparsity: 0.5");
+  const std::string text =
+      replace(kGood, "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4", "sparsity: 0.5");
   const std::string resolved = to_yaml(load_text(text, {"stages.adapt.train.max_steps=3"}));
   EXPECT_EQ(to_yaml(load_text(resolved)), resolved);
 }

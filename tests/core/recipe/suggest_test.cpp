@@ -21,6 +21,8 @@ TEST(Nearest, FindsSlipsAndLeavesStrangersAlone) {
   EXPECT_EQ(nearest("lrr", keys), "lr");
   EXPECT_EQ(nearest("batch-size", keys), "batch_size");
   EXPECT_EQ(nearest("temp", keys), "temperature");
+  EXPECT_EQ(nearest("--res", {"--set", "--resume"}), "--resume");
+  EXPECT_EQ(nearest("directory", {"format", "dir"}), "dir");
   EXPECT_EQ(nearest("colour", keys), "");
   EXPECT_EQ(nearest("x", keys), "");
   EXPECT_EQ(nearest("", keys), "");

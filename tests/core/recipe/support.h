@@ -1,6 +1,6 @@
 #pragma once
-// A folder of its own for each test, a small good recipe, and a catalog with methods of every kind of option, so that these
-// tests depend on no method of core/adapt.
+// A folder of its own for each test, a small good recipe, and a catalog with methods of every kind of option, so that
+// these tests depend on no method of core/adapt.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 

@@ -1,0 +1,23 @@
+#pragma once
+// A model opened for eval, predict or bench on this run's ranks: device, precision and communicators in place.
+#include <memory>
+#include <string>
+
+#include "core/train/evaluate.h"
+#include "core/train/open_model.h"
+#include "dist/factory.h"
+#include "dist/mesh.h"
+
+namespace filigree::train {
+
+struct ServedModel {
+  OpenedModel opened;
+  std::shared_ptr<dist::Mesh> mesh;
+  EvalOptions options;
+};
+
+/// task: "" keeps the model's. Precision and device are those of the run that made it, else fp32 on CUDA when there is one.
+ServedModel serve(const std::string& path, const Plugins& plugins, const dist::Environment& environment,
+                  const std::string& task = "");
+
+}  // namespace filigree::train

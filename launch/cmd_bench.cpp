@@ -1,0 +1,92 @@
+#include <sys/resource.h>
+
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/recipe/load.h"
+#include "core/train/open_session.h"
+#include "core/train/stages.h"
+#include "launch/command.h"
+#include "launch/plugins.h"
+
+namespace filigree::launch {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kWarmup = 5;
+constexpr int64_t kMeasured = 30;
+
+/// The recipe's first training stage alone, for some steps, without evaluation or checkpoints in between.
+recipe::Recipe bench_recipe(recipe::Recipe recipe) {
+  for (const auto& stage : recipe.stages) {
+    if (!stage.train) continue;
+    auto only = stage;
+    only.train->max_steps = kWarmup + kMeasured;
+    only.train->epochs = 0;
+    only.train->distill.reset();
+    only.prune.reset();
+    recipe.stages = {only};
+    recipe.checkpoint = {};
+    recipe.eval.every = 0;
+    return recipe;
+  }
+  throw UsageError(fmt::format("{}: has no stage with a train section to measure", recipe.file));
+}
+
+uint64_t peak_rss_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+struct Sums {
+  double seconds = 0, tokens = 0, samples = 0;
+  uint64_t bytes = 0;
+  int64_t steps = 0;
+};
+
+nlohmann::ordered_json result(const Sums& sums, const train::Session& session) {
+  const auto steps = static_cast<double>(sums.steps);
+  return {{"tokens_per_s", sums.tokens / sums.seconds},
+          {"samples_per_s", sums.samples / sums.seconds},
+          {"step_ms", sums.seconds * 1e3 / steps},
+          {"comm_bytes_per_step", static_cast<double>(sums.bytes) / steps},
+          {"peak_rss_bytes", peak_rss_bytes()},
+          {"precision", session.recipe.parallel.precision},
+          {"ranks", session.mesh->world().size()}};
+}
+
+}  // namespace
+
+int cmd_bench(const BenchOptions& options, dist::Environment& environment) {
+  const auto plugins = make_plugins();
+  const auto recipe = bench_recipe(recipe::load(options.recipe, options.sets, plugins.methods.catalog()));
+  const std::string out = fs::temp_directory_path() / fmt::format("filigree-bench-{}", recipe.name);
+  {
+    auto opened = train::open_session(recipe, plugins, environment, {out, "never"});
+    auto& session = *opened.session;
+    const auto& stage = session.recipe.stages.front();
+    session.eval_data.clear();
+    train::attach_method(session, stage);
+    train::Trainer trainer(session, stage);
+    Sums sums;
+    trainer.on_step = [&](const train::StepReport& report, double seconds) {
+      if (session.state.stage_step <= kWarmup) return;
+      sums.seconds += seconds;
+      sums.tokens += static_cast<double>(report.tokens);
+      sums.samples += static_cast<double>(report.samples);
+      sums.bytes += report.comm_bytes;
+      ++sums.steps;
+    };
+    trainer.train();
+    if (session.first_rank()) std::cout << result(sums, session).dump() << '\n';
+    session.mesh->world().barrier();
+  }
+  if (environment.world_rank() == 0) fs::remove_all(out);
+  return 0;
+}
+
+}  // namespace filigree::launch

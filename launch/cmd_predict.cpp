@@ -1,0 +1,47 @@
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/data/input_lines.h"
+#include "core/data/unlabelled.h"
+#include "core/error.h"
+#include "core/train/serve.h"
+#include "launch/command.h"
+#include "launch/plugins.h"
+
+namespace filigree::launch {
+namespace {
+
+/// {"label":…,"logits":[…]}; a regression's label is its score.
+nlohmann::ordered_json prediction(const at::Tensor& logits, const std::vector<std::string>& labels, nn::Task task) {
+  const auto* values = logits.const_data_ptr<float>();
+  const std::vector<float> row(values, values + logits.numel());
+  nlohmann::ordered_json json;
+  if (task == nn::Task::regression) {
+    json["label"] = row.front();
+  } else {
+    const auto best = static_cast<size_t>(std::max_element(row.begin(), row.end()) - row.begin());
+    json["label"] = best < labels.size() ? labels[best] : std::to_string(best);
+  }
+  json["logits"] = row;
+  return json;
+}
+
+}  // namespace
+
+int cmd_predict(const PredictOptions& options, dist::Environment& environment) {
+  const auto plugins = make_plugins();
+  const data::InputLines lines(options.input);
+  auto served = train::serve(options.model, plugins, environment);
+  auto& model = *served.opened.model;
+  if (model.task() == nn::Task::masked_lm)
+    throw UsageError(fmt::format("{}: is a masked language model; predict labels texts with a classification model", options.model));
+  const int64_t max_length = served.opened.recipe ? served.opened.recipe->data.max_length : model.max_positions();
+  const auto dataset = data::unlabelled(lines.texts(), *served.opened.tokenizer, max_length);
+  const auto logits = train::all_logits(model, dataset, served.options, served.mesh->dp());
+  if (environment.world_rank() != 0) return 0;
+  for (int64_t i = 0; i < logits.size(0); ++i)
+    std::cout << prediction(logits[i].contiguous(), served.opened.labels, model.task()).dump() << '\n';
+  return 0;
+}
+
+}  // namespace filigree::launch

@@ -1,0 +1,220 @@
+#include "core/optim/flat_adamw.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/checkpoint/safetensors.h"
+#include "core/error.h"
+#include "tests/core/adapt/compare.h"
+
+namespace filigree::optim {
+namespace {
+
+using nn::ParameterTable;
+using nn::Role;
+using test::max_difference;
+using test::randn;
+
+// As in optim_reference.py.
+constexpr int kSteps = 50;
+constexpr double kLr = 3e-3, kScale = 1.0 / 32, kClip = 1.0, kDecay = 0.05;
+const std::vector<std::string> kNames = {"matrix", "bias", "large", "values"};
+
+class Reference {
+ public:
+  static bool present() { return std::filesystem::exists(path()); }
+  static std::string path() { return FILIGREE_BINARY_DIR "/optim_reference/adamw.safetensors"; }
+  Reference() : reader_(checkpoint::SafetensorsReader::open(path())) {}
+
+  at::Tensor read(const std::string& name) const { return reader_.read(name); }
+  at::Tensor gradient(int step) const {
+    std::vector<at::Tensor> parts;
+    for (const std::string& name : kNames) parts.push_back(read(fmt::format("grad.{}.{}", step, name)).view({-1}));
+    return at::cat(parts);
+  }
+
+ private:
+  checkpoint::SafetensorsReader reader_;
+};
+
+ParameterTable table_at_start(const Reference& reference, at::Device device) {
+  ParameterTable table;
+  for (const std::string& name : kNames) table.add(name, reference.read("start." + name).to(device), Role::trainable);
+  return table;
+}
+
+void train_and_compare(at::Device device) {
+  const Reference reference;
+  ParameterTable table = table_at_start(reference, device);
+  FlatAdamW optimizer(table, {0.9, 0.999, 1e-8, kDecay});
+  for (int step = 0; step < kSteps; ++step) {
+    const at::Tensor gradient = reference.gradient(step).to(device);
+    const double norm = optimizer.grad_norm(gradient, kScale);
+    EXPECT_NEAR(norm, reference.read(fmt::format("norm.{}", step)).item<double>(), 1e-6 * norm) << step;
+    optimizer.step(gradient, kScale, std::min(1.0, kClip / (norm + 1e-6)), kLr);
+    if (step != 0 && step != 1 && step != kSteps - 1) continue;
+    for (const std::string& name : kNames)
+      EXPECT_LE(max_difference(table.at(name).value, reference.read(fmt::format("value.{}.{}", step, name))), 1e-6)
+          << name << " after step " << step;
+  }
+  for (const auto& moment : optimizer.moments()) {
+    EXPECT_LE(max_difference(moment.m, reference.read("m." + moment.name)), 1e-7) << moment.name;
+    EXPECT_LE(max_difference(moment.v, reference.read("v." + moment.name)), 1e-7) << moment.name;
+  }
+  EXPECT_EQ(optimizer.steps(), kSteps);
+}
+
+TEST(FlatAdamW, AgreesWithTorchOverFiftySteps) {
+  if (!Reference::present()) GTEST_SKIP() << Reference::path() << " is missing: the fixture optim_reference makes it";
+  train_and_compare(at::kCPU);
+}
+
+TEST(FlatAdamW, AgreesWithTorchOnTheGpu) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "no CUDA device here";
+  if (!Reference::present()) GTEST_SKIP() << Reference::path() << " is missing: the fixture optim_reference makes it";
+  train_and_compare(at::kCUDA);
+}
+
+FlatBuffers random_buffers(int64_t total) {
+  return {randn("value", {total}), randn("gradient", {total}), randn("m", {total}).mul_(0.1), randn("v", {total}).square_()};
+}
+
+/// The two forms of the arithmetic agree, decay by ranges included.
+TEST(AdamWUpdate, FusedAndAtenAgree) {
+  const int64_t total = 100003;
+  const StepFactors factors{0.5, 0.9, 0.999, 1e-8, 2e-3, 0.3, 0.99};
+  const std::vector<DecayRange> ranges = {{0, 10, true}, {10, 33333, false}, {33333, total, true}};
+  const FlatBuffers a = random_buffers(total), b = random_buffers(total);
+  update_fused(a, factors, ranges);
+  update_aten(b, factors, ranges);
+  EXPECT_LE(max_difference(a.value, b.value), 1e-6);
+  EXPECT_LE(max_difference(a.m, b.m), 1e-7);
+  EXPECT_LE(max_difference(a.v, b.v), 1e-6);
+  EXPECT_GT(max_difference(a.value, random_buffers(total).value), 1e-3);
+}
+
+TEST(AdamWUpdate, TheNumberOfThreadsChangesNoBit) {
+  const int64_t total = 300007;
+  const std::vector<DecayRange> ranges = {{0, 100000, true}, {100000, total, false}};
+  const int threads = at::get_num_threads();
+  std::vector<FlatBuffers> results;
+  std::vector<double> norms;
+  for (int count : {1, 2, 3, 7}) {
+    at::set_num_threads(count);
+    results.push_back(random_buffers(total));
+    norms.push_back(flat_norm(results.back().gradient));
+    update_fused(results.back(), {0.5, 0.9, 0.999, 1e-8, 2e-3, 0.3, 0.99}, ranges);
+  }
+  at::set_num_threads(threads);
+  for (size_t i = 1; i < results.size(); ++i) {
+    EXPECT_TRUE(results[i].value.equal(results[0].value));
+    EXPECT_EQ(norms[i], norms[0]);
+  }
+  const double expected = randn("gradient", {total}).to(at::kDouble).norm().item<double>();
+  EXPECT_NEAR(norms[0], expected, 1e-9 * expected);
+}
+
+struct Small {
+  ParameterTable table;
+  Small() {
+    table.add("frozen", randn("f", {3}));
+    table.add("a", randn("a", {4, 3}), Role::trainable);
+    table.add("b", randn("b", {5}), Role::trainable);
+  }
+};
+
+TEST(FlatAdamW, ParametersBecomeLeafViewsOfOneBuffer) {
+  Small small;
+  FlatAdamW optimizer(small.table, {});
+  const auto leaves = optimizer.leaves();
+  ASSERT_EQ(leaves.size(), 2U);
+  for (const at::Tensor& leaf : leaves) EXPECT_TRUE(leaf.is_leaf() && leaf.requires_grad());
+  EXPECT_TRUE(leaves[0].is_same(small.table.at("a").value));
+  EXPECT_EQ(leaves[1].const_data_ptr<float>(), leaves[0].const_data_ptr<float>() + 12);
+  EXPECT_EQ(max_difference(leaves[0], randn("a", {4, 3})), 0.0);
+  leaves[0].mul(2.0).sum().backward();
+  EXPECT_EQ(leaves[0].grad().sum().item<float>(), 24.0F);
+  optimizer.step(at::tensor(std::vector<float>(17, 1.0F)), 1.0, 1.0, 0.1);
+  EXPECT_NEAR(max_difference(small.table.at("a").value, randn("a", {4, 3})), 0.1, 1e-5);
+  EXPECT_EQ(max_difference(small.table.at("frozen").value, randn("f", {3})), 0.0);
+}
+
+TEST(FlatAdamW, StateIsLoadedByName) {
+  Small one, two;
+  FlatAdamW first(one.table, {}), second(two.table, {});
+  for (int step = 0; step < 3; ++step) first.step(randn(fmt::format("g{}", step), {17}), 1.0, 1.0, 0.1);
+  for (const auto& name : {"a", "b"}) two.table.at(name).value.detach().copy_(one.table.at(name).value.detach());
+  auto moments = first.moments();
+  std::reverse(moments.begin(), moments.end());
+  second.load(moments, first.steps());
+  first.step(randn("last", {17}), 1.0, 1.0, 0.1);
+  second.step(randn("last", {17}), 1.0, 1.0, 0.1);
+  EXPECT_EQ(max_difference(one.table.at("a").value, two.table.at("a").value), 0.0);
+  EXPECT_EQ(max_difference(one.table.at("b").value, two.table.at("b").value), 0.0);
+
+  EXPECT_THROW(second.load({moments[0]}, 3), DataError);
+  moments[0].m = at::zeros({2}, at::kFloat);
+  EXPECT_THROW(second.load(moments, 3), DataError);
+}
+
+/// After a prune the moments are those of the kept rows, and what follows is what it would have been without the others.
+TEST(FlatAdamW, RebuildSlicesTheMoments) {
+  Small whole, pruned;
+  FlatAdamW full(whole.table, {}), shrunk(pruned.table, {});
+  const at::Tensor g1 = randn("g1", {17}), g2 = randn("g2", {17});
+  full.step(g1, 1.0, 1.0, 0.1);
+  shrunk.step(g1, 1.0, 1.0, 0.1);
+  const at::Tensor rows = at::tensor({1, 3}, at::kLong), entries = at::tensor({0, 2, 4}, at::kLong);
+  const auto a = pruned.table.find("a");
+  std::vector<nn::Reindex> records = {nn::reindex(a, 0, rows), nn::reindex(pruned.table.find("b"), 0, entries)};
+  records.push_back(nn::reindex(a, 1, at::tensor({0, 2}, at::kLong)));
+  shrunk.rebuild(pruned.table, records);
+  EXPECT_EQ(shrunk.leaves()[0].sizes().vec(), (std::vector<int64_t>{2, 2}));
+  const auto keep = [&](const at::Tensor& flat) {
+    const at::Tensor of_a = flat.narrow(0, 0, 12).view({4, 3}).index_select(0, rows).index_select(1, at::tensor({0, 2}, at::kLong));
+    return at::cat({of_a.reshape({-1}), flat.narrow(0, 12, 5).index_select(0, entries)});
+  };
+  full.step(g2, 1.0, 1.0, 0.1);
+  shrunk.step(keep(g2), 1.0, 1.0, 0.1);
+  const at::Tensor expected = keep(at::cat({whole.table.at("a").value.detach().view({-1}), whole.table.at("b").value.detach()}));
+  const at::Tensor found =
+      at::cat({pruned.table.at("a").value.detach().reshape({-1}), pruned.table.at("b").value.detach().view({-1})});
+  EXPECT_EQ(max_difference(found, expected), 0.0);
+  EXPECT_EQ(shrunk.steps(), 2);
+}
+
+TEST(FlatAdamW, RebuildFollowsAChangeOfRoles) {
+  Small small;
+  FlatAdamW optimizer(small.table, {});
+  optimizer.step(randn("g", {17}), 1.0, 1.0, 0.1);
+  const at::Tensor m_of_b = optimizer.moments()[1].m.clone();
+  small.table.set_role(small.table.at("a"), Role::frozen);
+  small.table.set_role(small.table.at("frozen"), Role::trainable);
+  optimizer.rebuild(small.table, {});
+  const auto moments = optimizer.moments();
+  ASSERT_EQ(moments.size(), 2U);
+  EXPECT_EQ(moments[0].name, "frozen");
+  EXPECT_EQ(test::largest_entry(moments[0].m), 0.0);
+  EXPECT_EQ(max_difference(moments[1].m, m_of_b), 0.0);
+  EXPECT_FALSE(small.table.at("a").value.requires_grad());
+}
+
+TEST(FlatAdamW, NothingToTrainIsTheUsersMistake) {
+  ParameterTable table;
+  table.add("frozen", randn("f", {3}));
+  EXPECT_THROW(FlatAdamW(table, {}), UsageError);
+}
+
+}  // namespace
+}  // namespace filigree::optim

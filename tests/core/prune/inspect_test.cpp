@@ -1,0 +1,59 @@
+#include "core/prune/inspect.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/prune/plan.h"
+#include "core/prune/score.h"
+#include "tests/core/prune/toy_model.h"
+
+namespace filigree::prune {
+namespace {
+
+using testing::DenseAdapter;
+using testing::ToyModel;
+
+void prune_some(ToyModel& model) {
+  apply(model, make_plan(model.structures(), score_structures(model, {}), {0.25, 0.4, true, "magnitude+delta"}));
+}
+
+TEST(InspectTest, UnprunedFlopsAreThoseOfAFreshModel) {
+  ToyModel fresh, model;
+  prune_some(model);
+  for (const int64_t n : {1, 7, 128}) {
+    EXPECT_DOUBLE_EQ(unpruned_flops(model, n), fresh.flops(n));
+    EXPECT_DOUBLE_EQ(unpruned_flops(fresh, n), fresh.flops(n));
+    EXPECT_LT(model.flops(n), fresh.flops(n));
+  }
+}
+
+TEST(InspectTest, CountsParametersByRole) {
+  ToyModel model;
+  const ModelSummary before = summarize(model);
+  EXPECT_EQ(before.trainable, 0);
+  // embedding 20x12; per layer 4 (144+12), 120+10, 120+12; classifier 36+3
+  EXPECT_EQ(before.parameters, 240 + 2 * (4 * 156 + 130 + 132) + 39);
+  nn::Linear& query = model.linear(0, ToyModel::query);
+  query.set_adapter(std::make_shared<DenseAdapter>(model, query, 3));
+  const ModelSummary after = summarize(model);
+  EXPECT_EQ(after.trainable, 144);
+  EXPECT_EQ(after.parameters, before.parameters + 144);
+}
+
+TEST(InspectTest, JsonSaysWhatIsLeft) {
+  ToyModel model;
+  prune_some(model);
+  const ModelSummary summary = summarize(model, 16);
+  const nlohmann::json json = to_json(summary);
+  EXPECT_EQ(json["heads_left"][0].get<int64_t>() + json["heads_left"][1].get<int64_t>(), 6);
+  EXPECT_EQ(json["ffn_left"][0].get<int64_t>() + json["ffn_left"][1].get<int64_t>(), 12);
+  EXPECT_EQ(json["heads_total"], (std::vector<int64_t>{4, 4}));
+  EXPECT_DOUBLE_EQ(json["flops_ratio"].get<double>(), model.flops(16) / ToyModel().flops(16));
+  EXPECT_DOUBLE_EQ(json["flops_per_token"].get<double>(), model.flops(16) / 16);
+  EXPECT_EQ(json["sparsity"], 0.0);
+  EXPECT_NE(to_text(summary).find("6 of 8"), std::string::npos) << to_text(summary);
+}
+
+}  // namespace
+}  // namespace filigree::prune

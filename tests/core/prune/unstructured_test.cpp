@@ -1,0 +1,192 @@
+// Radix selection against a sort; masks with exact counts.
+#include "core/prune/unstructured.h"
+
+#include <ATen/ops/ones.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "core/error.h"
+#include "core/prune/inspect.h"
+#include "core/prune/select.h"
+#include "tests/core/prune/toy_model.h"
+
+namespace filigree::prune {
+namespace {
+
+using testing::DenseAdapter;
+using testing::drawn;
+using testing::ToyModel;
+
+std::vector<float> sorted(const std::vector<at::Tensor>& tensors) {
+  std::vector<float> all;
+  for (const at::Tensor& tensor : tensors) {
+    const at::Tensor flat = tensor.contiguous();
+    all.insert(all.end(), flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+int32_t key_of_value(float value) { return key_of(at::tensor({value}, at::kFloat)).item<int32_t>(); }
+
+TEST(SelectTest, AgreesWithASort) {
+  // A wide range of exponents, many equal values, an empty tensor.
+  const std::vector<at::Tensor> values{drawn(1, {300, 7}, 1.0).abs(), drawn(2, {501}, 1e-20).abs(),
+                                       at::empty({0, 4}, at::kFloat), drawn(3, {64, 3}, 1.0).abs().mul(4).floor()};
+  std::vector<at::Tensor> keys;
+  for (const at::Tensor& value : values) keys.push_back(key_of(value));
+  const std::vector<float> all = sorted(values);
+  for (const size_t k :
+       {size_t{1}, size_t{2}, size_t{77}, size_t{502}, size_t{1000}, all.size() / 2, all.size() - 1, all.size()}) {
+    const Selection selection = kth_smallest(keys, static_cast<int64_t>(k));
+    const float kth = all[k - 1];
+    EXPECT_EQ(selection.threshold, key_of_value(kth)) << k;
+    EXPECT_EQ(selection.below, std::lower_bound(all.begin(), all.end(), kth) - all.begin());
+    EXPECT_EQ(selection.equal, std::count(all.begin(), all.end(), kth));
+  }
+  EXPECT_THROW(kth_smallest(keys, static_cast<int64_t>(all.size()) + 1), InternalError);
+  EXPECT_THROW(kth_smallest(keys, 0), InternalError);
+}
+
+TEST(SelectTest, CountsMayComeFromSeveralHolders) {
+  // Two holders of the same keys: everything counts twice.
+  const std::vector<at::Tensor> keys{key_of(drawn(1, {97}, 1.0).abs())};
+  const Selection one = kth_smallest(keys, 31);
+  const Selection two = kth_smallest(keys, 62, [](at::Tensor counts) { counts.mul_(2); });
+  EXPECT_EQ(two.threshold, one.threshold);
+  EXPECT_EQ(two.below, 2 * one.below);
+  EXPECT_EQ(two.equal, 2 * one.equal);
+}
+
+TEST(SelectTest, KeysKeepTheOrderAndRefuseWhatHasNone) {
+  EXPECT_GT(key_of_value(0.0F), 0);
+  EXPECT_EQ(key_of_value(-0.0F), key_of_value(0.0F));
+  EXPECT_LT(key_of_value(0.0F), key_of_value(1e-45F));
+  EXPECT_LT(key_of_value(1.0F), key_of_value(1.0000001F));
+  EXPECT_LT(key_of_value(3e38F), key_of_value(std::numeric_limits<float>::infinity()));
+  EXPECT_THROW(key_of_value(-1.0F), InternalError);
+  EXPECT_THROW(key_of_value(std::numeric_limits<float>::quiet_NaN()), InternalError);
+}
+
+WeightRequest request_for(double share, bool global, ScoreKind kind = ScoreKind::magnitude) {
+  WeightRequest request;
+  request.share = share;
+  request.global = global;
+  request.scores.kind = kind;
+  return request;
+}
+
+int64_t zeros(const nn::Linear& linear) { return linear.mask()->value.eq(0).sum().item<int64_t>(); }
+
+TEST(UnstructuredTest, EveryMatrixHasItsExactShare) {
+  ToyModel model;
+  const auto linears = select_linears(model, {});
+  ASSERT_EQ(linears.size(), 12U);
+  const Sparsity result = prune_weights(model, linears, request_for(0.37, false));
+  int64_t sum = 0;
+  for (const nn::Linear* linear : linears) {
+    const auto expected = static_cast<int64_t>(0.37 * static_cast<double>(linear->weight()->value.numel()) + 0.5);
+    EXPECT_EQ(zeros(*linear), expected) << linear->name();
+    const at::Tensor weight = linear->weight()->value;
+    EXPECT_EQ(weight.eq(0).sum().item<int64_t>(), expected) << "the frozen weight is multiplied by its mask";
+    sum += expected;
+  }
+  EXPECT_EQ(result.zeros, sum);
+  EXPECT_NEAR(sparsity(model), static_cast<double>(sum) / static_cast<double>(result.entries), 1e-12);
+}
+
+TEST(UnstructuredTest, AGlobalPoolKeepsTheLargest) {
+  ToyModel model, whole;
+  const auto linears = select_linears(model, {});
+  std::vector<at::Tensor> magnitudes;
+  for (const nn::Linear* linear : select_linears(whole, {})) magnitudes.push_back(linear->weight()->value.abs());
+  const std::vector<float> all = sorted(magnitudes);
+  const Sparsity result = prune_weights(model, linears, request_for(0.5, true));
+  EXPECT_EQ(result.entries, static_cast<int64_t>(all.size()));
+  EXPECT_EQ(result.zeros, static_cast<int64_t>(all.size() + 1) / 2);
+  const float threshold = all[static_cast<size_t>(result.zeros) - 1];
+  for (size_t i = 0; i < linears.size(); ++i) {
+    EXPECT_TRUE(linears[i]->mask()->value.to(at::kBool).equal(magnitudes[i].gt(threshold))) << linears[i]->name();
+  }
+}
+
+TEST(UnstructuredTest, OfEqualScoresTheHigherIndexGoes) {
+  ToyModel model;
+  std::vector<nn::Linear*> linears{&model.linear(0, ToyModel::query), &model.linear(0, ToyModel::key)};
+  for (nn::Linear* linear : linears) linear->weight()->value.fill_(-0.5);
+  linears[0]->weight()->value[11][11] = 0.25;
+  linears[1]->weight()->value[0][0] = 1.0;
+  prune_weights(model, linears, request_for(100.0 / 288, true));
+  at::Tensor first = at::ones({144}, at::kByte), second = at::ones({144}, at::kByte);
+  first[143] = 0;                     // the one that is smaller
+  second.narrow(0, 45, 99).fill_(0);  // of 286 equal ones the last 99
+  EXPECT_TRUE(linears[0]->mask()->value.flatten().equal(first));
+  EXPECT_TRUE(linears[1]->mask()->value.flatten().equal(second));
+}
+
+TEST(UnstructuredTest, ASecondRoundKeepsTheFirstsZeros) {
+  ToyModel model;
+  const auto linears = select_linears(model, {"query", "ffn.in"});
+  ASSERT_EQ(linears.size(), 4U);
+  prune_weights(model, linears, request_for(0.3, true, ScoreKind::random));
+  std::vector<at::Tensor> first;
+  for (const nn::Linear* linear : linears) first.push_back(linear->mask()->value.clone());
+  const auto parameters = model.parameters().size();
+  const Sparsity result = prune_weights(model, linears, request_for(0.5, true));
+  EXPECT_EQ(result.zeros, (result.entries + 1) / 2);
+  EXPECT_EQ(model.parameters().size(), parameters) << "the masks are in the table once";
+  for (size_t i = 0; i < linears.size(); ++i) {
+    EXPECT_TRUE(linears[i]->mask()->value.le(first[i]).all().item<bool>()) << "an entry came back";
+    EXPECT_TRUE(linears[i]->weight()->value.ne(0).equal(linears[i]->mask()->value.to(at::kBool)));
+  }
+}
+
+TEST(UnstructuredTest, TheMaskLeavesTheUpdateAlone) {
+  ToyModel model;
+  nn::Linear& query = model.linear(0, ToyModel::query);
+  const auto adapter = std::make_shared<DenseAdapter>(model, query, 3);
+  query.set_adapter(adapter);
+  const at::Tensor base = query.weight()->value.clone();
+  prune_weights(model, {&query}, request_for(0.5, false, ScoreKind::magnitude_delta));
+  const at::Tensor expected = base.mul(query.mask()->value.to(at::kFloat)).add(adapter->delta());
+  EXPECT_TRUE(query.merged_weight().equal(expected));
+}
+
+TEST(UnstructuredTest, NothingAndEverything) {
+  ToyModel model;
+  const auto linears = select_linears(model, {});
+  const at::Tensor before = testing::logits(model, testing::toy_batch({1}));
+  EXPECT_EQ(prune_weights(model, linears, request_for(0, true)).zeros, 0);
+  EXPECT_TRUE(testing::logits(model, testing::toy_batch({1})).equal(before));
+  const Sparsity all = prune_weights(model, linears, request_for(1, false));
+  EXPECT_EQ(all.zeros, all.entries);
+}
+
+TEST(UnstructuredTest, TargetsAreWholeWords) {
+  ToyModel model;
+  EXPECT_EQ(select_linears(model, {"attention.out"}).size(), 2U);
+  EXPECT_EQ(select_linears(model, {"out"}).size(), 4U);
+  EXPECT_EQ(select_linears(model, {"classifier"}).size(), 1U);
+  try {
+    select_linears(model, {"query", "ery"});
+    FAIL() << "'ery' is no word";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("'ery'"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("classifier"), std::string::npos) << error.what();
+  }
+}
+
+TEST(UnstructuredTest, MasksBecomeParameters) {
+  ToyModel model;
+  prune_weights(model, select_linears(model, {"key"}), request_for(0.5, false));
+  const auto masks = model.parameters().with_role(nn::Role::mask);
+  ASSERT_EQ(masks.size(), 2U);
+  EXPECT_EQ(masks[0]->name, "layer.0.key.mask");
+  EXPECT_EQ(masks[0]->value.scalar_type(), at::kByte);
+  EXPECT_EQ(masks[0]->logical_shape, (std::vector<int64_t>{12, 12}));
+}
+
+}  // namespace
+}  // namespace filigree::prune
