@@ -100,8 +100,8 @@ class MpiWork : public Work {
   bool done_ = false;
 };
 
-/// Waits ever more patiently: spins for 50 us, then yields, then sleeps for 20 to 100 us, so that ranks that share a core
-/// do not starve each other. A large message is yielded for longer: MPI moves it on in each call only.
+/// Waits ever more patiently: spins for 50 us, then yields, then sleeps for 20 to 100 us, so that ranks that share a
+/// core do not starve each other. A large message is yielded for longer: MPI moves it on in each call only.
 class Backoff {
  public:
   explicit Backoff(uint64_t bytes = 0);

@@ -57,8 +57,11 @@ class MpiRollCall : public RollCall {
   Answers ask(const std::vector<int>& whom, const Operation& operation, double seconds) override {
     process_.broken = true;
     Backoff backoff;
+    bool first = true;
     {
       MpiLock lock(process_.mutex);
+      receive();
+      first = callers_.empty();
       for (int rank : whom) send(rank, notice_of(&operation, true));
     }
     for (;;) {
@@ -71,8 +74,8 @@ class MpiRollCall : public RollCall {
       backoff.pause();
     }
     MpiLock lock(process_.mutex);
-    const bool first =
-        std::none_of(callers_.begin(), callers_.end(), [this](int rank) { return rank < process_.rank; });
+    // Of ranks that have called at the same time, the lowest prints.
+    first = first && std::none_of(callers_.begin(), callers_.end(), [this](int rank) { return rank < process_.rank; });
     return {where_, first};
   }
 

@@ -79,7 +79,7 @@ void MpiWork::wait() {
   double limit = deadline_, next_serve = kServeSeconds;
   bool called = false;
   while (!done()) {
-    if (backoff.waited() > limit) expire(backoff.waited());
+    if (backoff.waited() > limit) expire(limit);
     backoff.pause();
     if (backoff.waited() < next_serve) continue;
     next_serve = backoff.waited() + kServeSeconds;

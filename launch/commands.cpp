@@ -44,6 +44,8 @@ const std::vector<Command>& commands() {
       row<EvalOptions, cmd_eval>(),
       row<PredictOptions, cmd_predict>(),
       row<TokenizeOptions, cmd_tokenize>(),
+      row<ExportOptions, cmd_export>(),
+      row<InspectOptions, cmd_inspect>(),
       row<CheckOptions, cmd_check>(),
       row<PlanOptions, cmd_plan>(),
       row<BenchOptions, cmd_bench>(),

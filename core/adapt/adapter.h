@@ -4,6 +4,7 @@
 // The forward pass adds D, every pruning score reads D, export merges D. No other place knows the formula.
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,12 +22,17 @@ class Adapter {
   /// D, fp32 [out, in], detached, local to this rank.
   virtual at::Tensor delta() const = 0;
 
-  /// The adapter's parameters, also in the model's table. Names: "<linear>.lora_U", "<linear>.lora_V", "<linear>.sparse_values"...
+  /// The adapter's parameters, also in the model's table. Names: "<linear>.lora_U", "<linear>.lora_V",
+  /// "<linear>.sparse_values"...
   virtual std::vector<nn::ParameterPtr> parameters() const = 0;
 
   /// Keep the given rows (dim 0: outputs) or columns (dim 1: inputs) of D. index: int64, ascending.
   /// Returns what was done to each trainable parameter, for the optimizer's state.
   virtual std::vector<nn::Reindex> shrink(int64_t dim, const at::Tensor& index) = 0;
+
+  /// Called before a checkpoint's values are copied into parameters(): takes the shapes that saved(name) has. On resume
+  /// attach makes a stand-in for a searched support, and a replayed prune leaves other numbers of its entries.
+  virtual void take_shapes(const std::function<at::Tensor(const std::string&)>& /*saved*/) {}
 
   /// "low_rank", "sparse_delta", "low_rank_sparse", ...
   virtual std::string kind() const = 0;

@@ -34,7 +34,8 @@ Split alternate(const at::Tensor& weight, const at::Tensor& base, const at::Tens
   return split;
 }
 
-/// First rows of R of qr(e). Householder's reflections go column by column, so those of the first columns make these rows.
+/// First rows of R of qr(e). Householder's reflections go column by column, so those of the first columns make these
+/// rows.
 at::Tensor first_rows_of_r(const at::Tensor& e) {
   const at::Tensor q = std::get<0>(at::linalg_qr(e.narrow(1, 0, std::min(kRankStep, e.size(1)))));
   return at::mm(q.t(), e);
@@ -43,7 +44,15 @@ at::Tensor first_rows_of_r(const at::Tensor& e) {
 }  // namespace
 
 int64_t grebsmo_passes(int64_t out, int64_t in) {
-  return std::max<int64_t>(1, std::llround(0.65 * static_cast<double>(std::min(out, in)) / static_cast<double>(kRankStep)));
+  return std::max<int64_t>(
+      1, std::llround(0.65 * static_cast<double>(std::min(out, in)) / static_cast<double>(kRankStep)));
+}
+
+GreBsmoPass grebsmo_pass(const at::Tensor& weight, const at::Tensor& v) {
+  const Split first = alternate(weight, weight, v);
+  const Split second = alternate(weight, at::sub(weight, first.s), first.v);
+  const at::Tensor e = at::sub(second.residual, second.s);
+  return {second.residual, second.s, at::cat({second.v, first_rows_of_r(e)})};
 }
 
 GreBsmoResult grebsmo(const at::Tensor& weight, const at::Tensor& first_v, int64_t entries, int64_t passes) {
@@ -55,15 +64,14 @@ GreBsmoResult grebsmo(const at::Tensor& weight, const at::Tensor& first_v, int64
   result.asked = std::min(passes > 0 ? passes : grebsmo_passes(w.size(0), w.size(1)), 1 + (full - 1) / kRankStep);
   at::Tensor v = first_v.to(at::kCPU, at::kFloat);
   for (int64_t pass = 0; pass < result.asked; ++pass) {
-    const Split first = alternate(w, w, v);
-    const Split second = alternate(w, at::sub(w, first.s), first.v);
-    const int64_t nonzeros = at::count_nonzero(second.s).item<int64_t>();
+    const GreBsmoPass done = grebsmo_pass(w, v);
+    const int64_t nonzeros = at::count_nonzero(done.s).item<int64_t>();
     if (pass > 0 && nonzeros < entries) break;
-    result.residual = second.residual;
+    result.residual = done.residual;
     result.nonzeros = nonzeros;
     if (nonzeros < entries) break;  // the first pass already: its residual is all there is
     result.passes = pass + 1;
-    v = at::cat({second.v, first_rows_of_r(at::sub(second.residual, second.s))});
+    v = done.next_v;
   }
   return result;
 }

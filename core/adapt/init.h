@@ -1,6 +1,6 @@
 #pragma once
-// First values of adapters. Element i of the logical tensor `name` is a function of (seed, name, i) alone, so it depends on
-// no rank and on no other tensor. fp32, on the CPU.
+// First values of adapters. Element i of the logical tensor `name` is a function of (seed, name, i) alone, so it
+// depends on no rank and on no other tensor. fp32, on the CPU.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -12,7 +12,8 @@ namespace filigree::adapt {
 /// N(0, deviation).
 at::Tensor normal_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape, double deviation);
 
-/// Uniform in +-sqrt(6 / ((1 + a^2) fan_in)) with a = sqrt(5), fan_in = shape[1]: torch's kaiming_uniform_, loralib's A.
+/// Uniform in +-sqrt(6 / ((1 + a^2) fan_in)) with a = sqrt(5), fan_in = shape[1]: torch's kaiming_uniform_, loralib's
+/// A.
 at::Tensor kaiming_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape);
 
 }  // namespace filigree::adapt

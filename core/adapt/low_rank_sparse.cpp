@@ -1,7 +1,7 @@
 #include "core/adapt/low_rank_sparse.h"
 
-#include <ATen/ops/full.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 
 #include <utility>
@@ -56,6 +56,15 @@ std::vector<Reindex> SparseEntries::shrink(int64_t dim, const at::Tensor& index)
   return done;
 }
 
+void SparseEntries::take_shapes(const std::function<at::Tensor(const std::string&)>& saved) const {
+  for (const nn::ParameterPtr& parameter : {rows, cols, values}) {
+    const int64_t n = saved(parameter->name).numel();
+    if (n == parameter->value.numel()) continue;
+    parameter->value = at::zeros({n}, parameter->value.options()).set_requires_grad(parameter->trainable());
+    parameter->logical_shape = {n};
+  }
+}
+
 Factors add_factors(nn::ParameterTable& table, const std::string& linear, int64_t out, const at::Tensor& v) {
   Factors factors;
   factors.u = table.add(linear + ".lora_U", at::zeros({out, v.size(0)}, v.options()), Role::trainable);
@@ -69,8 +78,8 @@ SparseEntries add_entries(nn::ParameterTable& table, const std::string& linear, 
   SparseEntries entries;
   entries.rows = table.add(linear + ".sparse_rows", rows, Role::buffer);
   entries.cols = table.add(linear + ".sparse_cols", cols, Role::buffer);
-  entries.values =
-      table.add(linear + ".sparse_values", at::zeros({rows.numel()}, rows.options().dtype(at::kFloat)), Role::trainable);
+  entries.values = table.add(linear + ".sparse_values", at::zeros({rows.numel()}, rows.options().dtype(at::kFloat)),
+                             Role::trainable);
   entries.out = out;
   entries.in = in;
   return entries;
@@ -100,7 +109,9 @@ Update LowRankSparse::update() const {
 
 at::Tensor LowRank::forward(const at::Tensor& x, const at::Tensor& y) const { return apply_update(x, y, update()); }
 at::Tensor SparseDelta::forward(const at::Tensor& x, const at::Tensor& y) const { return apply_update(x, y, update()); }
-at::Tensor LowRankSparse::forward(const at::Tensor& x, const at::Tensor& y) const { return apply_update(x, y, update()); }
+at::Tensor LowRankSparse::forward(const at::Tensor& x, const at::Tensor& y) const {
+  return apply_update(x, y, update());
+}
 
 at::Tensor LowRank::delta() const { return delta_of(update()); }
 at::Tensor SparseDelta::delta() const { return delta_of(update()); }

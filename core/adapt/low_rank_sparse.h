@@ -2,13 +2,15 @@
 // The three adapters of one formula, D = s (U V + S2) with s = alpha / r:
 //
 //   LowRank          s U V           "<linear>.lora_U" [out, r], "<linear>.lora_V" [r, in]
-//   SparseDelta      s S2            "<linear>.sparse_values" [N]; "<linear>.sparse_rows", "<linear>.sparse_cols" int64 [N]
-//   LowRankSparse    s (U V + S2)    all five
+//   SparseDelta      s S2            "<linear>.sparse_values" [N]; "<linear>.sparse_rows", "<linear>.sparse_cols" int64
+//   [N] LowRankSparse    s (U V + S2)    all five
 //
-// The places of S2 are buffers of the parameter table, so that checkpoints hold them; they are kept in ascending order of
-// (row, col) and never change but by shrink(), which renumbers them. Whoever restores a checkpoint assigns all five values
-// together: N may differ from what attach made, after a prune. Nothing is cached, so an assignment is seen at once.
+// The places of S2 are buffers of the parameter table, so that checkpoints hold them; they are kept in ascending order
+// of (row, col) and never change but by shrink(), which renumbers them. Whoever restores a checkpoint assigns all five
+// values together: N may differ from what attach made, after a prune. Nothing is cached, so an assignment is seen at
+// once.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +37,7 @@ struct SparseEntries {
 
   void fill(Update& update) const;
   std::vector<nn::Reindex> shrink(int64_t dim, const at::Tensor& index);
+  void take_shapes(const std::function<at::Tensor(const std::string&)>& saved) const;
 };
 
 /// Registers U = 0 and V = `v` ([r, in]) for `linear` in the table.
@@ -67,6 +70,7 @@ class SparseDelta : public Adapter {
   at::Tensor delta() const override;
   std::vector<nn::ParameterPtr> parameters() const override { return {entries_.values, entries_.rows, entries_.cols}; }
   std::vector<nn::Reindex> shrink(int64_t dim, const at::Tensor& index) override { return entries_.shrink(dim, index); }
+  void take_shapes(const std::function<at::Tensor(const std::string&)>& saved) override { entries_.take_shapes(saved); }
   std::string kind() const override { return "sparse_delta"; }
   double scale() const { return scale_; }
 
@@ -84,6 +88,7 @@ class LowRankSparse : public Adapter {
   at::Tensor delta() const override;
   std::vector<nn::ParameterPtr> parameters() const override;
   std::vector<nn::Reindex> shrink(int64_t dim, const at::Tensor& index) override;
+  void take_shapes(const std::function<at::Tensor(const std::string&)>& saved) override { entries_.take_shapes(saved); }
   std::string kind() const override { return "low_rank_sparse"; }
   double scale() const { return scale_; }
 

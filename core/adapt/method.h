@@ -1,13 +1,13 @@
 #pragma once
 // A method decides what is trained. One class, four hooks; a recipe's stage names it. The trainer calls:
 //
-//   attach        once, when the stage starts (not on resume's replay of weights, see below): adds parameters, sets roles
-//   before_step   before each forward pass of a step
-//   after_backward  when the gradients of a step are summed over all ranks, before clipping and the optimizer
-//   finish        when the stage's last step is done
+//   attach        once, when the stage starts (not on resume's replay of weights, see below): adds parameters, sets
+//   roles before_step   before each forward pass of a step after_backward  when the gradients of a step are summed over
+//   all ranks, before clipping and the optimizer finish        when the stage's last step is done
 //
-// attach must be reproducible: given the same base weights, seed and options it makes the same parameters in the same order
-// on any number of ranks. On resume it is called again and the checkpoint then overwrites the values, supports included.
+// attach must be reproducible: given the same base weights, seed and options it makes the same parameters in the same
+// order on any number of ranks. On resume it is called again and the checkpoint then overwrites the values, supports
+// included.
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -45,8 +45,11 @@ class Registry {
   /// A method M that is made from its Options.
   template <class Options, class M>
   void add(const std::string& name, const std::string& help) {
-    add(name, help, [] { return std::make_shared<Options>(); },
-        [](const recipe::MethodOptions& options) { return std::make_unique<M>(dynamic_cast<const Options&>(options)); });
+    add(
+        name, help, [] { return std::make_shared<Options>(); },
+        [](const recipe::MethodOptions& options) {
+          return std::make_unique<M>(dynamic_cast<const Options&>(options));
+        });
   }
   std::unique_ptr<Method> make(const recipe::MethodConfig& config) const;  ///< throws UsageError for an unknown name
   const recipe::MethodCatalog& catalog() const { return catalog_; }

@@ -1,13 +1,14 @@
 #pragma once
-// Products with a sparse matrix S of N entries (rows[k], cols[k], values[k]) of shape [out, in], for packed activations:
+// Products with a sparse matrix S of N entries (rows[k], cols[k], values[k]) of shape [out, in], for packed
+// activations:
 //
 //   add_product          y += scale * x S^T                      x: [T, in], y: [T, out]
 //   value_gradients      g_k = scale * sum_t y[t, rows[k]] x[t, cols[k]]    (y: the gradient of the product)
 //
-// With few entries each entry is visited (own kernel on the CPU; two skinny products on other devices, so that no atomic
-// addition makes the result depend on the run); with many, S is written out densely and a GEMM does the work. The sums run
-// in an order that does not depend on the number of threads. x and y are contiguous, of one floating type; values may be of
-// another. rows, cols: int64 [N] on the tensors' device.
+// With few entries each entry is visited (own kernel on the CPU; two skinny products on other devices, so that no
+// atomic addition makes the result depend on the run); with many, S is written out densely and a GEMM does the work.
+// The sums run in an order that does not depend on the number of threads. x and y are contiguous, of one floating type;
+// values may be of another. rows, cols: int64 [N] on the tensors' device.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>

@@ -63,8 +63,8 @@ Found search(const Matrix& matrix, const SupportOptions& options) {
   return found;
 }
 
-/// Runs body(i) for i = first, first + stride, ... < count on as many threads as this rank has, each with one thread of its
-/// own for the linear algebra: its results then do not depend on how many threads there are.
+/// Runs body(i) for i = first, first + stride, ... < count on as many threads as this rank has, each with one thread of
+/// its own for the linear algebra: its results then do not depend on how many threads there are.
 template <class Body>
 void for_each_matrix(size_t first, size_t stride, size_t count, const Body& body) {
   const int threads = at::get_num_threads();
@@ -72,6 +72,7 @@ void for_each_matrix(size_t first, size_t stride, size_t count, const Body& body
   std::exception_ptr failure;
   std::mutex failure_mutex;
   const auto work = [&] {
+    at::get_num_threads();  // a thread's first question sets its number to the process's: ask before setting it
     at::set_num_threads(1);
     for (size_t i = next.fetch_add(stride); i < count; i = next.fetch_add(stride)) {
       try {
@@ -99,8 +100,8 @@ void check_sizes(const std::vector<Matrix>& matrices, int64_t entries) {
 
 void warn(const Matrix& matrix, int64_t entries, int64_t passes, int64_t asked) {
   if (passes == asked) return;
-  spdlog::warn("{}: GreBsmo stopped after {} of {} passes, as one more would leave fewer than {} entries in S", matrix.name,
-               passes, asked, entries);
+  spdlog::warn("{}: GreBsmo stopped after {} of {} passes, as one more would leave fewer than {} entries in S",
+               matrix.name, passes, asked, entries);
 }
 
 /// A row a matrix: the places, the passes done and asked. Every rank fills its own rows; the sum has all of them.
@@ -110,13 +111,14 @@ at::Tensor search_all(const std::vector<Matrix>& matrices, const SupportOptions&
   auto* cell = table.mutable_data_ptr<int64_t>();
   std::string problem;
   try {
-    for_each_matrix(static_cast<size_t>(ranks.rank()), static_cast<size_t>(ranks.size()), matrices.size(), [&](size_t i) {
-      const Found found = search(matrices[i], options);
-      int64_t* row = cell + static_cast<int64_t>(i) * (options.entries + 3);
-      std::copy(found.places.begin(), found.places.end(), row);
-      row[options.entries] = found.passes;
-      row[options.entries + 1] = found.asked;
-    });
+    for_each_matrix(static_cast<size_t>(ranks.rank()), static_cast<size_t>(ranks.size()), matrices.size(),
+                    [&](size_t i) {
+                      const Found found = search(matrices[i], options);
+                      int64_t* row = cell + static_cast<int64_t>(i) * (options.entries + 3);
+                      std::copy(found.places.begin(), found.places.end(), row);
+                      row[options.entries] = found.passes;
+                      row[options.entries + 1] = found.asked;
+                    });
   } catch (const DataError& error) {
     problem = error.what();
     cell[options.entries + 2] = 1;  // said to all, so that no rank waits for this one

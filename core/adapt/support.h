@@ -2,10 +2,12 @@
 // Where S2 may be other than zero: exactly N places of a matrix W0, chosen once, before training.
 //
 //   grebsmo     largest entries of GreBsmo's sparse part (grebsmo.h)     random      largest of |randn|
-//   magnitude   largest of |W0|                                          svd         largest of |W0 - its rank-r truncation|
+//   magnitude   largest of |W0|                                          svd         largest of |W0 - its rank-r
+//   truncation|
 //
-// Ties go to the lower index (row-major). The matrices are shared out over the ranks, round robin, and every rank gets all
-// results; they are the same for any number of ranks and threads. Random numbers come from streams named by the matrix.
+// Ties go to the lower index (row-major). The matrices are shared out over the ranks, round robin, and every rank gets
+// all results; they are the same for any number of ranks and threads. Random numbers come from streams named by the
+// matrix.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>

@@ -79,7 +79,8 @@ struct UpdateFunction : torch::autograd::Function<UpdateFunction> {
     }
     if (low_rank && ctx->needs_input_grad(kFactors)) du = at::mm(g.t(), saved.xv).to(master).mul_(update.scale);
     if (low_rank && ctx->needs_input_grad(kFactors + 1)) dv = at::mm(gu.t(), saved.x).to(master);
-    if (has_sparse && ctx->needs_input_grad(values_place)) dvalues = value_gradients(g, saved.x, update.sparse, update.scale);
+    if (has_sparse && ctx->needs_input_grad(values_place))
+      dvalues = value_gradients(g, saved.x, update.sparse, update.scale);
     return {dx, g, du, dv, dvalues, at::Tensor()};
   }
 };

@@ -43,7 +43,9 @@ uint64_t read_through(const std::string& path, const Consume& consume) {
 
 }  // namespace
 
-std::string hash_text(std::string_view bytes) { return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size())); }
+std::string hash_text(std::string_view bytes) {
+  return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size()));
+}
 
 FileHash hash_file(const std::string& path) {
   const HashState state(XXH3_createState());

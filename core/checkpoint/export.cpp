@@ -10,7 +10,7 @@
 
 #include "core/checkpoint/disk.h"
 #include "core/checkpoint/export_state.h"
-#include "core/checkpoint/paths.h"
+#include "core/checkpoint/staged_directory.h"
 #include "core/error.h"
 #include "core/random.h"
 
@@ -23,42 +23,12 @@ constexpr const char* kTokenizerFiles[] = {"vocab.txt",  "tokenizer.json",      
                                            "vocab.json", "special_tokens_map.json", "added_tokens.json",
                                            "merges.txt"};
 
-void refuse_occupied(const ExportRequest& request) {
-  std::error_code error;
-  if (request.replace || !fs::exists(request.dir, error)) return;
-  if (!fs::is_directory(request.dir, error))
-    throw UsageError(fmt::format("{}: is a file, not a directory", request.dir));
-  if (fs::is_empty(request.dir, error) && !error) return;
-  throw UsageError(
-      fmt::format("{}: is not empty, and an export overwrites nothing; name a new directory", request.dir));
-}
-
-/// The folder beside the target in which the export is written first, empty.
-fs::path make_temporary(const fs::path& target) {
-  const fs::path temporary =
-      target.parent_path() / fmt::format("{}export-{}", kTemporaryPrefix, target.filename().string());
-  std::error_code error;
-  fs::remove_all(temporary, error);
-  fs::create_directories(temporary, error);
-  if (error) throw DataError(fmt::format("{}: cannot be made: {}", temporary.string(), error.message()));
-  return temporary;
-}
-
 void copy_tokenizer(const std::string& from, const fs::path& to) {
   if (from.empty()) return;
   for (const char* name : kTokenizerFiles) {
     const fs::path file = fs::path(from) / name;
     if (fs::is_regular_file(file)) write_file((to / name).string(), read_file(file.string()));
   }
-}
-
-/// Puts `temporary` in the place of `target`, which is absent, empty or to be replaced.
-void move_into_place(const fs::path& temporary, const fs::path& target) {
-  std::error_code error;
-  fs::remove_all(target, error);
-  if (!error) fs::rename(temporary, target, error);
-  if (error) throw DataError(fmt::format("{}: cannot be written: {}", target.string(), error.message()));
-  sync_directory(target.parent_path().string());
 }
 
 bool write_files(nn::Model& model, const ExportRequest& request, const fs::path& dir) {
@@ -68,7 +38,6 @@ bool write_files(nn::Model& model, const ExportRequest& request, const fs::path&
   write_safetensors((dir / "model.safetensors").string(), state);
   write_file((dir / "config.json").string(), export_config(model, request.format).dump(2) + "\n");
   copy_tokenizer(request.tokenizer_dir, dir);
-  sync_directory(dir.string());
   return filled;
 }
 
@@ -111,26 +80,17 @@ double largest_difference(nn::Model& a, nn::Model& b, const data::Batch& probe) 
 }
 
 ExportResult export_model(nn::Model& model, const ExportRequest& request) {
-  refuse_occupied(request);
-  const fs::path target = fs::absolute(request.dir).lexically_normal();
-  const fs::path named = target.has_filename() ? target : target.parent_path();  // "dir/" names dir
-  const fs::path temporary = make_temporary(named);
+  StagedDirectory staged(request.dir, request.replace);
   ExportResult result;
-  try {
-    result.zero_filled = write_files(model, request, temporary);
-    if (request.reload) {
-      const std::unique_ptr<nn::Model> reread = request.reload(temporary.string());
-      reread->to(model.device());
-      result.largest_difference = largest_difference(model, *reread, probe_batch(model));
-      FG_CHECK(result.largest_difference <= kExportTolerance,  // false for NaN, too
-               "the export's logits differ from the model's by {}", result.largest_difference);
-    }
-    move_into_place(temporary, named);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
-    throw;
+  result.zero_filled = write_files(model, request, staged.path());
+  if (request.reload) {
+    const std::unique_ptr<nn::Model> reread = request.reload(staged.path().string());
+    reread->to(model.device());
+    result.largest_difference = largest_difference(model, *reread, probe_batch(model));
+    FG_CHECK(result.largest_difference <= kExportTolerance,  // false for NaN, too
+             "the export's logits differ from the model's by {}", result.largest_difference);
   }
+  staged.commit();
   return result;
 }
 

@@ -35,23 +35,24 @@ RunLock::RunLock(const std::string& run_dir) {
   const std::string path = run_dir + "/.lock";
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (fd_ < 0)
-    throw DataError(fmt::format("{}: cannot be opened for writing: {}; choose another --out", path, std::strerror(errno)));
+    throw DataError(
+        fmt::format("{}: cannot be opened for writing: {}; choose another --out", path, std::strerror(errno)));
   if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
     const int code = errno;
     const std::string holder = read_text(fd_);
     ::close(fd_);
     if (code != EWOULDBLOCK)
-      throw DataError(fmt::format("{}: cannot be locked: {}; choose an --out on a file system with locks", path, std::strerror(code)));
-    throw UsageError(fmt::format("{}: another run is writing here ({}); wait for it, stop it, or choose another --out", run_dir,
-                                 holder.empty() ? "unknown process" : holder));
+      throw DataError(fmt::format("{}: cannot be locked: {}; choose an --out on a file system with locks", path,
+                                  std::strerror(code)));
+    throw UsageError(fmt::format("{}: another run is writing here ({}); wait for it, stop it, or choose another --out",
+                                 run_dir, holder.empty() ? "unknown process" : holder));
   }
   // Only for the message that a second run gets: the lock holds without it.
   const std::string text = this_process();
-  if (::ftruncate(fd_, 0) == 0) [[maybe_unused]] const ssize_t written = ::pwrite(fd_, text.data(), text.size(), 0);
+  if (::ftruncate(fd_, 0) == 0) [[maybe_unused]]
+    const ssize_t written = ::pwrite(fd_, text.data(), text.size(), 0);
 }
 
-RunLock::~RunLock() {
-  ::close(fd_);
-}
+RunLock::~RunLock() { ::close(fd_); }
 
 }  // namespace filigree::checkpoint

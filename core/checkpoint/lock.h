@@ -1,6 +1,6 @@
 #pragma once
-// One writer for a run directory: an advisory lock (flock) on its .lock file, which the kernel drops when the process ends,
-// however it ends. The file names the holder for the message that a second run gets.
+// One writer for a run directory: an advisory lock (flock) on its .lock file, which the kernel drops when the process
+// ends, however it ends. The file names the holder for the message that a second run gets.
 #include <string>
 
 namespace filigree::checkpoint {

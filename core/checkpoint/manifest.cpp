@@ -24,14 +24,16 @@ Manifest parse(const std::string& path, const std::string& text) {
   if (json.at("format") != kFormat) throw DataError(fmt::format("{}: is not a manifest of filigree", path));
   const int version = json.at("version").get<int>();
   if (version != kVersion)
-    throw DataError(fmt::format("{}: has format version {}, this program reads version {}; use the release that wrote it", path,
-                                version, kVersion));
+    throw DataError(
+        fmt::format("{}: has format version {}, this program reads version {}; use the release that wrote it", path,
+                    version, kVersion));
   Manifest manifest;
   manifest.step = json.at("step").get<int64_t>();
   manifest.state = json.at("state");
   for (const auto& entry : json.at("files")) {
     ManifestFile file{entry.at("name"), {entry.at("bytes").get<uint64_t>(), entry.at("xxh3")}};
-    if (!plain_name(file.name)) throw DataError(fmt::format("{}: lists a file '{}' outside its directory", path, file.name));
+    if (!plain_name(file.name))
+      throw DataError(fmt::format("{}: lists a file '{}' outside its directory", path, file.name));
     manifest.files.push_back(std::move(file));
   }
   return manifest;
@@ -51,10 +53,12 @@ std::string to_text(const Manifest& manifest) {
 
 Manifest read_manifest(const std::string& dir) {
   const std::string path = dir + "/" + kManifestName;
-  if (!std::filesystem::exists(path)) throw DataError(fmt::format("{}: is missing, so the checkpoint was never finished", path));
+  if (!std::filesystem::exists(path))
+    throw DataError(fmt::format("{}: is missing, so the checkpoint was never finished", path));
   const std::string text = read_file(path);
   const size_t head = kLead.size() + kDigits;
-  if (text.size() <= head || !text.starts_with(kLead) || text.substr(kLead.size(), kDigits) != hash_text(text.substr(head)))
+  if (text.size() <= head || !text.starts_with(kLead) ||
+      text.substr(kLead.size(), kDigits) != hash_text(text.substr(head)))
     throw DataError(fmt::format("{}: does not match its own checksum: damaged or cut short", path));
   try {
     return parse(path, text);
@@ -69,7 +73,8 @@ std::optional<std::string> find_fault(const std::string& dir, const Manifest& ma
     std::error_code problem;
     const auto size = std::filesystem::file_size(path, problem);
     if (problem) return fmt::format("{}: {}", path, problem.message());
-    if (size != file.hash.bytes) return fmt::format("{}: has {} bytes, the manifest says {}", path, size, file.hash.bytes);
+    if (size != file.hash.bytes)
+      return fmt::format("{}: has {} bytes, the manifest says {}", path, size, file.hash.bytes);
     if (hash_file(path).xxh3 != file.hash.xxh3) return fmt::format("{}: does not match its checksum", path);
   }
   return std::nullopt;

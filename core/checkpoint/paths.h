@@ -12,7 +12,7 @@ inline constexpr std::string_view kTemporaryPrefix = ".tmp-";  ///< anything tha
 inline constexpr std::string_view kTensorSuffix = ".safetensors";
 inline constexpr const char* kBestName = "best.json";
 
-std::string directory_name(int64_t step);                    ///< "step-00000123"
+std::string directory_name(int64_t step);                 ///< "step-00000123"
 std::optional<int64_t> step_of(const std::string& name);  ///< of "step-00000123"
 
 }  // namespace filigree::checkpoint

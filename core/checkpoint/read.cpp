@@ -34,8 +34,8 @@ bool Loaded::contains(const std::string& file, const std::string& name) const {
 
 const at::Tensor& Loaded::tensor(const std::string& file, const std::string& name) const {
   if (!contains(file, name))
-    throw DataError(fmt::format("{}: has no tensor '{}' in {}{}; it was written by another recipe or version", info.path, name, file,
-                                kTensorSuffix));
+    throw DataError(fmt::format("{}: has no tensor '{}' in {}{}; it was written by another recipe or version",
+                                info.path, name, file, kTensorSuffix));
   return files.at(file).at(name);
 }
 

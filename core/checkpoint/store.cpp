@@ -155,9 +155,10 @@ void CheckpointStore::check_space(uint64_t bytes) const {
   const uint64_t needed = bytes * (wanted - std::min(wanted - 1, present));
   const uint64_t available = free_bytes(dir_);
   if (available < needed)
-    throw DataError(fmt::format("{}: checkpoints of {} each need {} (checkpoint.keep: {}, the best, and one being written), and "
-                                "only {} are free; free some space, lower checkpoint.keep, or choose another --out",
-                                dir_, format_bytes(bytes), format_bytes(needed), keep_, format_bytes(available)));
+    throw DataError(
+        fmt::format("{}: checkpoints of {} each need {} (checkpoint.keep: {}, the best, and one being written), and "
+                    "only {} are free; free some space, lower checkpoint.keep, or choose another --out",
+                    dir_, format_bytes(bytes), format_bytes(needed), keep_, format_bytes(available)));
 }
 
 void CheckpointStore::explain(const CheckpointData& data, const std::string& message) const {
@@ -166,8 +167,9 @@ void CheckpointStore::explain(const CheckpointData& data, const std::string& mes
   const bool full = available < needed + needed / 8 + 65536;
   const auto last = newest_whole();
   throw DataError(fmt::format(
-      "{}\nThe checkpoint of step {} needs {}; {} can be written there. {} {}, then start the run again{}", message, data.step,
-      format_bytes(needed), format_bytes(available), last ? fmt::format("The last whole one is {}.", last->path) : "There is no older one.",
+      "{}\nThe checkpoint of step {} needs {}; {} can be written there. {} {}, then start the run again{}", message,
+      data.step, format_bytes(needed), format_bytes(available),
+      last ? fmt::format("The last whole one is {}.", last->path) : "There is no older one.",
       full ? "Free some space, lower checkpoint.keep, raise the file size limit (ulimit -f), or choose another --out"
            : "Make the folder writable or choose another --out",
       last ? ": it goes on from there" : ""));

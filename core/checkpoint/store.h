@@ -1,13 +1,13 @@
 #pragma once
-// Checkpoints of a run: whole or absent. A folder of checkpoints holds step-00000123/ directories, each with its tensor files
-// and a manifest.json, written last, with every file's size and XXH3 checksum and the caller's state (JSON).
+// Checkpoints of a run: whole or absent. A folder of checkpoints holds step-00000123/ directories, each with its tensor
+// files and a manifest.json, written last, with every file's size and XXH3 checksum and the caller's state (JSON).
 //
 //   write:  .tmp-step-…/ → files, each synced → manifest.json, synced → directory synced → rename → parent synced
 //   read:   a checkpoint counts only when its manifest and all sizes and checksums are right; else the next older one
 //
-// kill -9 at any byte leaves the last good one in use. Older ones are deleted only when the new one is in place; the newest
-// `keep`, the last and the best stay. A disk that refuses is a DataError with path, bytes needed and advice, and leaves the
-// older ones as they were. Reading needs no lock and changes nothing.
+// kill -9 at any byte leaves the last good one in use. Older ones are deleted only when the new one is in place; the
+// newest `keep`, the last and the best stay. A disk that refuses is a DataError with path, bytes needed and advice, and
+// leaves the older ones as they were. Reading needs no lock and changes nothing.
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -73,8 +73,8 @@ Loaded load(const CheckpointInfo& info);
 /// The state alone, without the tensors. DataError when it is not whole.
 nlohmann::json load_state(const CheckpointInfo& info);
 
-/// The writer of a run's checkpoints: one process, which holds the run directory's lock for its lifetime. Ignores SIGXFSZ
-/// from then on, so that a file size limit is an error of the write and not the end of the process.
+/// The writer of a run's checkpoints: one process, which holds the run directory's lock for its lifetime. Ignores
+/// SIGXFSZ from then on, so that a file size limit is an error of the write and not the end of the process.
 class CheckpointStore {
  public:
   /// `run_dir`/checkpoints is made; leftovers of killed runs are removed. UsageError when another run holds the lock.

@@ -13,7 +13,8 @@ struct FlatBuffers {
   at::Tensor value, gradient, m, v;
 };
 
-/// What the step multiplies with, worked out in fp64: p = p (1 - lr wd) - step_size m / (sqrt(v) / root_correction + eps).
+/// What the step multiplies with, worked out in fp64: p = p (1 - lr wd) - step_size m / (sqrt(v) / root_correction +
+/// eps).
 struct StepFactors {
   double gradient_scale = 1, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double step_size = 0;        ///< lr / (1 - beta1^t)

@@ -109,7 +109,8 @@ void FlatAdamW::load(const std::vector<Moments>& moments, int64_t steps) {
   for (const Moments& one : moments) by_name[one.name] = &one;
   for (const Extent& extent : extents_) {
     const auto it = by_name.find(extent.parameter->name);
-    if (it == by_name.end()) throw DataError(fmt::format("the optimizer state of {} is missing", extent.parameter->name));
+    if (it == by_name.end())
+      throw DataError(fmt::format("the optimizer state of {} is missing", extent.parameter->name));
     load_one(view_of(m_, extent), it->second->m, extent.parameter->name, "first moment");
     load_one(view_of(v_, extent), it->second->v, extent.parameter->name, "second moment");
   }
@@ -130,8 +131,8 @@ void FlatAdamW::rebuild(nn::ParameterTable& table, const std::vector<nn::Reindex
   for (const Extent& extent : extents_) {
     const auto it = old.find(extent.parameter.get());
     if (it == old.end()) continue;
-    FG_CHECK(it->second.first.sizes() == extent.parameter->value.sizes(), "the records do not explain the shape of '{}'",
-             extent.parameter->name);
+    FG_CHECK(it->second.first.sizes() == extent.parameter->value.sizes(),
+             "the records do not explain the shape of '{}'", extent.parameter->name);
     view_of(m_, extent).copy_(it->second.first);
     view_of(v_, extent).copy_(it->second.second);
   }

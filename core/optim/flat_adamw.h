@@ -1,7 +1,8 @@
 #pragma once
-// AdamW over one flat fp32 buffer: the trainable parameters, their gradients (dist::GradBuckets::flat()) and the two moments
-// lie in buffers of the same layout, and a step is one fused pass. Decoupled weight decay (Loshchilov, Hutter 2019), bias
-// correction as torch.optim.AdamW. Weight decay is not applied to 1-d parameters (biases, LayerNorm) nor sparse values.
+// AdamW over one flat fp32 buffer: the trainable parameters, their gradients (dist::GradBuckets::flat()) and the two
+// moments lie in buffers of the same layout, and a step is one fused pass. Decoupled weight decay (Loshchilov, Hutter
+// 2019), bias correction as torch.optim.AdamW. Weight decay is not applied to 1-d parameters (biases, LayerNorm) nor
+// sparse values.
 #include <ATen/core/Tensor.h>
 
 #include <string>
@@ -27,8 +28,8 @@ struct Extent {
 
 class FlatAdamW {
  public:
-  /// Moves the values of all trainable parameters of the table (in its order) into one buffer; their Parameter::value become
-  /// leaf views of it. Moments start at 0.
+  /// Moves the values of all trainable parameters of the table (in its order) into one buffer; their Parameter::value
+  /// become leaf views of it. Moments start at 0.
   FlatAdamW(nn::ParameterTable& table, AdamWOptions options);
 
   std::vector<at::Tensor> leaves() const;  ///< the views, for dist::GradBuckets
@@ -47,10 +48,11 @@ class FlatAdamW {
     at::Tensor m, v;
   };
   std::vector<Moments> moments() const;  ///< views
-  void load(const std::vector<Moments>& moments, int64_t steps);  ///< by name; DataError when one is missing or misshapen
+  void load(const std::vector<Moments>& moments,
+            int64_t steps);  ///< by name; DataError when one is missing or misshapen
 
-  /// After a structured prune (nn::Reindex records) or a change of roles: rebuilds the buffers from the table, keeping the moments
-  /// of the parameters that remain, sliced as the records say.
+  /// After a structured prune (nn::Reindex records) or a change of roles: rebuilds the buffers from the table, keeping
+  /// the moments of the parameters that remain, sliced as the records say.
   void rebuild(nn::ParameterTable& table, const std::vector<nn::Reindex>& records);
 
   const std::vector<Extent>& extents() const { return extents_; }

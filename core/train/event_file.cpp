@@ -19,7 +19,8 @@ constexpr std::array<uint32_t, 256> make_crc_table() {
   std::array<uint32_t, 256> table{};
   for (uint32_t i = 0; i < 256; ++i) {
     uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0x82f63b78u : 0u);  // Castagnoli, reflected
+    for (int bit = 0; bit < 8; ++bit)
+      value = (value >> 1) ^ ((value & 1) != 0 ? 0x82f63b78u : 0u);  // Castagnoli, reflected
     table[i] = value;
   }
   return table;
@@ -41,7 +42,9 @@ void append_varint(std::string& out, uint64_t value) {
   out.push_back(static_cast<char>(value));
 }
 
-void append_key(std::string& out, uint32_t field, Wire wire) { append_varint(out, field << 3 | static_cast<uint32_t>(wire)); }
+void append_key(std::string& out, uint32_t field, Wire wire) {
+  append_varint(out, field << 3 | static_cast<uint32_t>(wire));
+}
 
 void append_bytes(std::string& out, uint32_t field, const std::string& bytes) {
   append_key(out, field, Wire::bytes);
@@ -67,8 +70,8 @@ std::string file_name() {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return fmt::format("events.out.tfevents.{:010}.{}.{}.{}", std::chrono::duration_cast<std::chrono::seconds>(now).count(), host.data(),
-                     ::getpid(), number++);
+  return fmt::format("events.out.tfevents.{:010}.{}.{}.{}",
+                     std::chrono::duration_cast<std::chrono::seconds>(now).count(), host.data(), ::getpid(), number++);
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 #pragma once
 // TensorBoard event files with scalars: events.out.tfevents.<seconds>.<host>.<pid>.<n>. A file is a row of records
 //   u64 length | u32 masked CRC32C of the length | bytes | u32 masked CRC32C of the bytes        (all little-endian)
-// each an Event in protobuf encoding; the first says file_version "brain.Event:2". Each run of the program opens a new file.
+// each an Event in protobuf encoding; the first says file_version "brain.Event:2". Each run of the program opens a new
+// file.
 #include <cstdint>
 #include <fstream>
 #include <string>

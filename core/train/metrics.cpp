@@ -70,7 +70,9 @@ std::vector<double> to_doubles(const at::Tensor& tensor) {
 
 Confusion::Confusion(int64_t number) : classes(number), counts(index(number * number)) {}
 
-int64_t Confusion::at(int64_t label, int64_t prediction) const { return counts.at(index(label * classes + prediction)); }
+int64_t Confusion::at(int64_t label, int64_t prediction) const {
+  return counts.at(index(label * classes + prediction));
+}
 
 double accuracy(const Confusion& confusion) {
   const auto m = margins(confusion);
@@ -102,7 +104,8 @@ double mcc(const Confusion& confusion) {
     predictions_squared += m.predictions[c] * m.predictions[c];
   }
   const double covariance = m.agree * m.total - labels_by_predictions;
-  const double spread = std::sqrt(m.total * m.total - labels_squared) * std::sqrt(m.total * m.total - predictions_squared);
+  const double spread =
+      std::sqrt(m.total * m.total - labels_squared) * std::sqrt(m.total * m.total - predictions_squared);
   return ratio(covariance, spread);
 }
 
@@ -110,7 +113,8 @@ double pearson(std::span<const double> a, std::span<const double> b) {
   FG_CHECK(a.size() == b.size(), "{} and {} values", a.size(), b.size());
   const auto n = static_cast<double>(a.size());
   if (a.size() < 2) return 0;
-  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n, mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
+  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n,
+               mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
   double aa = 0, bb = 0, ab = 0;
   for (size_t i = 0; i < a.size(); ++i) {
     aa += (a[i] - mean_a) * (a[i] - mean_a);
@@ -118,7 +122,9 @@ double pearson(std::span<const double> a, std::span<const double> b) {
     ab += (a[i] - mean_a) * (b[i] - mean_b);
   }
   // A constant's mean may be off by a rounding, which must not pass for a spread.
-  const auto constant = [](std::span<const double> v) { return std::all_of(v.begin(), v.end(), [&](double x) { return x == v[0]; }); };
+  const auto constant = [](std::span<const double> v) {
+    return std::all_of(v.begin(), v.end(), [&](double x) { return x == v[0]; });
+  };
   if (constant(a) || constant(b)) return 0;
   return std::clamp(ratio(ab, std::sqrt(aa) * std::sqrt(bb)), -1.0, 1.0);
 }
@@ -141,10 +147,12 @@ MetricSet::MetricSet(std::vector<std::string> names, bool regression, int64_t cl
     if (std::find(known.begin(), known.end(), name) == known.end())
       throw UsageError(fmt::format("data.metric: '{}' is not a metric; there are {}", name, fmt::join(known, ", ")));
     if (needs_classes(name) == regression_)
-      throw UsageError(fmt::format("data.metric: {} is for {}, this task is {}", name, needs_classes(name) ? "classification" : "regression",
+      throw UsageError(fmt::format("data.metric: {} is for {}, this task is {}", name,
+                                   needs_classes(name) ? "classification" : "regression",
                                    regression_ ? "regression" : "classification"));
     if (name == "f1" && classes != 2)
-      throw UsageError(fmt::format("data.metric: f1 is for two classes, this task has {}; macro_f1 takes any number", classes));
+      throw UsageError(
+          fmt::format("data.metric: f1 is for two classes, this task has {}; macro_f1 takes any number", classes));
   }
 }
 
@@ -158,13 +166,15 @@ void MetricSet::add(const at::Tensor& logits, const at::Tensor& labels) {
     labels_.insert(labels_.end(), l.begin(), l.end());
     return;
   }
-  FG_CHECK(logits.dim() == 2 && logits.size(1) == confusion_.classes, "{} logits for {} classes", logits.size(-1), confusion_.classes);
+  FG_CHECK(logits.dim() == 2 && logits.size(1) == confusion_.classes, "{} logits for {} classes", logits.size(-1),
+           confusion_.classes);
   const auto cells = labels.to(at::kLong).mul(confusion_.classes).add(logits.argmax(1)).cpu();
   const int64_t* cell = cells.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < cells.numel(); ++i) ++confusion_.counts.at(index(cell[i]));
 }
 
-void MetricSet::gather(dist::Communicator& ranks, Confusion& confusion, std::vector<std::pair<double, double>>& pairs) const {
+void MetricSet::gather(dist::Communicator& ranks, Confusion& confusion,
+                       std::vector<std::pair<double, double>>& pairs) const {
   // NCCL takes tensors of its device only; MPI takes those of the CPU.
   const auto device = ranks.backend() == "nccl" ? at::Device(at::kCUDA) : at::Device(at::kCPU);
   if (!regression_) {
@@ -176,7 +186,8 @@ void MetricSet::gather(dist::Communicator& ranks, Confusion& confusion, std::vec
   }
   std::vector<double> own(predictions_.size() * 2);
   for (size_t i = 0; i < predictions_.size(); ++i) own[2 * i] = labels_[i], own[2 * i + 1] = predictions_[i];
-  const auto rows = at::from_blob(own.data(), {static_cast<int64_t>(predictions_.size()), 2}, at::kDouble).clone().to(device);
+  const auto rows =
+      at::from_blob(own.data(), {static_cast<int64_t>(predictions_.size()), 2}, at::kDouble).clone().to(device);
   for (const auto& part : ranks.all_gather_ragged(rows)) {
     const auto values = to_doubles(part);
     for (size_t i = 0; i + 1 < values.size(); i += 2) pairs.emplace_back(values[i], values[i + 1]);

@@ -7,7 +7,8 @@
 //   mcc        Matthews' correlation, from the confusion matrix (Gorodkin 2004 for more than two classes)
 //   pearson, spearman   correlation of predictions and labels; ties get their average rank
 //
-// Where a metric is undefined (nothing predicted, one class only, constant predictions) it is 0, also where SciPy says nan.
+// Where a metric is undefined (nothing predicted, one class only, constant predictions) it is 0, also where SciPy says
+// nan.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -40,8 +41,8 @@ double spearman(std::span<const double> a, std::span<const double> b);
 /// Names that a recipe may ask for.
 const std::vector<std::string>& metric_names();
 
-/// Collects a rank's predictions; compute() puts those of all ranks together. The result depends neither on the number of
-/// ranks nor on the order of the samples.
+/// Collects a rank's predictions; compute() puts those of all ranks together. The result depends neither on the number
+/// of ranks nor on the order of the samples.
 class MetricSet {
  public:
   /// classes: number of labels of a classification task. UsageError for a metric that does not fit the task.

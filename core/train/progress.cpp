@@ -15,7 +15,9 @@ namespace {
 
 constexpr int kMaxBar = 40, kMinBar = 8;
 
-double steady_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 bool says_utf8() {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
@@ -109,15 +111,17 @@ void Progress::end() {
 }
 
 std::string Progress::bar_line(int width) const {
-  const double share = last_.total > 0 ? std::clamp(static_cast<double>(last_.step) / static_cast<double>(last_.total), 0.0, 1.0) : 0;
+  const double share =
+      last_.total > 0 ? std::clamp(static_cast<double>(last_.step) / static_cast<double>(last_.total), 0.0, 1.0) : 0;
   const double left = seconds_per_step_ * static_cast<double>(std::max<int64_t>(0, last_.total - last_.step));
   // From the most to the least important; what does not fit is left out.
-  const std::array<std::string, 5> parts{
-      fmt::format("{} {:3.0f}%", stage_, std::floor(share * 100)), fmt::format("{}/{}", last_.step, last_.total), "ETA " + format_duration(left),
-      fmt::format("loss {:.4g}", loss_), format_count(tokens_per_s_) + " tok/s"};
+  const std::array<std::string, 5> parts{fmt::format("{} {:3.0f}%", stage_, std::floor(share * 100)),
+                                         fmt::format("{}/{}", last_.step, last_.total), "ETA " + format_duration(left),
+                                         fmt::format("loss {:.4g}", loss_), format_count(tokens_per_s_) + " tok/s"};
   std::string text = parts[0];
   if (static_cast<int>(text.size()) > width) return std::string();
-  for (size_t i = 1; i < parts.size() && static_cast<int>(text.size() + 2 + parts[i].size()) <= width; ++i) text += "  " + parts[i];
+  for (size_t i = 1; i < parts.size() && static_cast<int>(text.size() + 2 + parts[i].size()) <= width; ++i)
+    text += "  " + parts[i];
   const int room = std::min(kMaxBar, width - static_cast<int>(text.size()) - 4);
   if (room >= kMinBar) {
     const std::string bar = options_.unicode ? unicode_bar(share, room) : ascii_bar(share, room);
@@ -129,8 +133,8 @@ std::string Progress::bar_line(int width) const {
 
 std::string Progress::plain_line() const {
   const double left = seconds_per_step_ * static_cast<double>(std::max<int64_t>(0, last_.total - last_.step));
-  return fmt::format("{}: step {}/{}, loss {:.4g}, {} tokens/s, {} left", stage_, last_.step, last_.total, loss_, format_count(tokens_per_s_),
-                     format_duration(left));
+  return fmt::format("{}: step {}/{}, loss {:.4g}, {} tokens/s, {} left", stage_, last_.step, last_.total, loss_,
+                     format_count(tokens_per_s_), format_duration(left));
 }
 
 std::string format_duration(double seconds) {

@@ -1,6 +1,6 @@
 #pragma once
-// Progress of a stage: on a terminal a bar that is redrawn in place, else a plain line now and then, so that a batch log
-// stays short.
+// Progress of a stage: on a terminal a bar that is redrawn in place, else a plain line now and then, so that a batch
+// log stays short.
 //
 //   adapt  [=========>           ]  42%  264/625  loss 1.234  12.3k tok/s  ETA 1:23
 //

@@ -11,12 +11,15 @@ namespace filigree::train {
 namespace {
 
 std::string page(const RunData& run) {
-  return fmt::format("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{} – filigree</title><style>{}</style></head>\n"
-                     "<body><main>\n{}{}<div class=\"grid\">\n{}</div>\n<footer>Made by filigree report from {}.</footer></main></body></html>\n",
-                     escape_html(run.name), kReportStyle, report_heading(run), report_headline(run),
-                     report_curves(run) + report_structure(run) + report_communication(run) + report_rates(run) + report_details(run),
-                     escape_html(run.dir + "/metrics.jsonl"));
+  return fmt::format(
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{} – "
+      "filigree</title><style>{}</style></head>\n"
+      "<body><main>\n{}{}<div class=\"grid\">\n{}</div>\n<footer>Made by filigree report from "
+      "{}.</footer></main></body></html>\n",
+      escape_html(run.name), kReportStyle, report_heading(run), report_headline(run),
+      report_curves(run) + report_structure(run) + report_communication(run) + report_rates(run) + report_details(run),
+      escape_html(run.dir + "/metrics.jsonl"));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
-// `filigree report`: one self-contained HTML page about a run, made from its metrics.jsonl and recipe.yaml. No script, no
-// font and no picture is fetched; curves and the pruned structure are inline SVG. Works on runs that are unfinished.
+// `filigree report`: one self-contained HTML page about a run, made from its metrics.jsonl and recipe.yaml. No script,
+// no font and no picture is fetched; curves and the pruned structure are inline SVG. Works on runs that are unfinished.
 #include <string>
 
 namespace filigree::train {

@@ -45,7 +45,9 @@ struct Frame {
 
 struct BandLabel {
   std::string text;
-  double x = 0;
+  double x = 0;  ///< left edge
+  double width = 0;
+  bool left = false;  ///< of its stage's line: aligned to its right end
   size_t row = 0;
 };
 
@@ -57,7 +59,7 @@ std::vector<BandLabel> place_labels(const LineChart& chart, const Frame& frame) 
     const double line = frame.px(std::clamp(band.from, frame.x.low, frame.x.high)), width = text_width(band.name);
     // To the right of the stage's first line, or to its left at the right edge.
     const bool fits = line + 5 + width <= frame.right + 4;
-    BandLabel label{band.name, fits ? line + 5 : std::max(frame.left, line - 5 - width)};
+    BandLabel label{band.name, fits ? line + 5 : std::max(frame.left, line - 5 - width), width, !fits};
     while (label.row < row_ends.size() && row_ends[label.row] + 8 > label.x) ++label.row;
     if (label.row == row_ends.size()) row_ends.push_back(0);
     row_ends[label.row] = label.x + width;
@@ -103,7 +105,8 @@ std::string axes(const LineChart& chart, const Frame& frame) {
   std::string out;
   for (double value : ticks(frame.y.low, frame.y.high, static_cast<int>((frame.bottom - frame.top) / 38))) {
     const double y = frame.py(value);
-    out += fmt::format(R"(<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>)", frame.left, frame.right, y, y);
+    out += fmt::format(R"(<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>)", frame.left,
+                       frame.right, y, y);
     out += fmt::format(R"(<text class="tick" text-anchor="end" x="{:.1f}" y="{:.1f}">{}</text>)", frame.left - 7, y + 4,
                        y_label(value, chart.scientific));
   }
@@ -111,12 +114,13 @@ std::string axes(const LineChart& chart, const Frame& frame) {
     const std::string label = short_number(value);
     const bool hits_name = frame.px(value) + text_width(label) / 2 > frame.right - text_width("step") - 8;
     if (std::abs(value - std::round(value)) > 1e-6 || hits_name) continue;
-    out += fmt::format(R"(<text class="tick" text-anchor="middle" x="{:.1f}" y="{:.1f}">{}</text>)", frame.px(value), frame.bottom + 16,
-                       label);
+    out += fmt::format(R"(<text class="tick" text-anchor="middle" x="{:.1f}" y="{:.1f}">{}</text>)", frame.px(value),
+                       frame.bottom + 16, label);
   }
-  out += fmt::format(R"(<text class="tick" text-anchor="end" x="{:.1f}" y="{:.1f}">step</text>)", frame.right, frame.bottom + 16);
-  return out + fmt::format(R"(<line class="axis" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>)", frame.left, frame.right,
-                           frame.bottom, frame.bottom);
+  out += fmt::format(R"(<text class="tick" text-anchor="end" x="{:.1f}" y="{:.1f}">step</text>)", frame.right,
+                     frame.bottom + 16);
+  return out + fmt::format(R"(<line class="axis" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>)", frame.left,
+                           frame.right, frame.bottom, frame.bottom);
 }
 
 std::string bands(const LineChart& chart, const Frame& frame, const std::vector<BandLabel>& labels) {
@@ -129,11 +133,14 @@ std::string bands(const LineChart& chart, const Frame& frame, const std::vector<
     const double label_y = frame.top - 6 - kRowHeight * (rows - 1 - static_cast<double>(labels[i].row));
     if (to > from) shaded = !shaded;
     if (shaded && to > from)
-      out += fmt::format(R"(<rect class="band" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>)", from, frame.top, to - from,
-                         frame.bottom - frame.top);
+      out += fmt::format(R"(<rect class="band" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>)", from,
+                         frame.top, to - from, frame.bottom - frame.top);
     if (i > 0)
-      out += fmt::format(R"(<line class="border" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>)", from, from, label_y - 9, frame.bottom);
-    out += fmt::format(R"(<text class="stage" x="{:.1f}" y="{:.1f}">{}</text>)", labels[i].x, label_y, escape_html(labels[i].text));
+      out += fmt::format(R"(<line class="border" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>)", from, from,
+                         label_y - 9, frame.bottom);
+    out += fmt::format(R"(<text class="stage" text-anchor="{}" x="{:.1f}" y="{:.1f}">{}</text>)",
+                       labels[i].left ? "end" : "start", labels[i].x + (labels[i].left ? labels[i].width : 0), label_y,
+                       escape_html(labels[i].text));
   }
   return out;
 }
@@ -147,8 +154,9 @@ std::string lines(const LineChart& chart, const Frame& frame) {
     if (series.points.size() > 1) out += fmt::format(R"(<path class="line {}" d="{}"/>)", series.style, path);
     if (!series.dots && series.points.size() > 1) continue;
     for (const auto& point : series.points)
-      out += fmt::format(R"(<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="3"><title>{} {:.5g} at step {:.0f}</title></circle>)",
-                         series.style, frame.px(point.x), frame.py(point.y), escape_html(series.label), point.y, point.x);
+      out += fmt::format(
+          R"(<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="3"><title>{} {:.5g} at step {:.0f}</title></circle>)",
+          series.style, frame.px(point.x), frame.py(point.y), escape_html(series.label), point.y, point.x);
   }
   return out;
 }
@@ -186,15 +194,23 @@ std::string notes(const LineChart& chart, const Frame& frame) {
   }
   for (const auto& note : chart.notes) {
     const double x = frame.px(note.at.x), y = frame.py(note.at.y), width = text_width(note.text);
-    const std::array<Point, 8> places{{{x - width / 2, y - 9}, {x - width - 4, y - 9}, {x + 4, y - 9}, {x + 9, y + 4}, {x - width - 9, y + 4},
-                                       {x - width / 2, y + 19}, {x - width - 4, y + 19}, {x + 4, y + 19}}};
+    const std::array<Point, 8> places{{{x - width / 2, y - 9},
+                                       {x - width - 4, y - 9},
+                                       {x + 4, y - 9},
+                                       {x + 9, y + 4},
+                                       {x - width - 9, y + 4},
+                                       {x - width / 2, y + 19},
+                                       {x - width - 4, y + 19},
+                                       {x + 4, y + 19}}};
     for (const auto& place : places) {
       const Box box{place.x, place.y - 10, place.x + width, place.y + 3};
-      const bool inside = box.left >= frame.left && box.right <= frame.right + 8 && box.top >= frame.top && box.bottom <= frame.bottom;
+      const bool inside =
+          box.left >= frame.left && box.right <= frame.right + 8 && box.top >= frame.top && box.bottom <= frame.bottom;
       if (!inside || crosses_a_line(chart, frame, box)) continue;
       if (std::any_of(taken.begin(), taken.end(), [&](const Box& other) { return other.meets(box); })) continue;
       taken.push_back(box);
-      out += fmt::format(R"(<text class="note" x="{:.1f}" y="{:.1f}">{}</text>)", place.x, place.y, escape_html(note.text));
+      out += fmt::format(R"(<text class="note" x="{:.1f}" y="{:.1f}">{}</text>)", place.x, place.y,
+                         escape_html(note.text));
       break;
     }
   }
@@ -212,8 +228,8 @@ std::string draw(const LineChart& chart) {
   frame.top = 12 + kRowHeight * static_cast<double>(rows_of(labels));
   const double height = frame.top - 12 + chart.height;
   frame.bottom = height - 24;
-  return fmt::format(R"(<svg viewBox="0 0 {} {:.0f}" width="{}" height="{:.0f}" role="img" aria-label="{}">)", chart.width, height,
-                     chart.width, height, escape_html(chart.title)) +
+  return fmt::format(R"(<svg viewBox="0 0 {} {:.0f}" width="{}" height="{:.0f}" role="img" aria-label="{}">)",
+                     chart.width, height, chart.width, height, escape_html(chart.title)) +
          axes(chart, frame) + bands(chart, frame, labels) + lines(chart, frame) + notes(chart, frame) + "</svg>";
 }
 

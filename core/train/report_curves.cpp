@@ -11,7 +11,8 @@ namespace filigree::train {
 namespace {
 
 std::string line_key(const char* color, const std::string& text) {
-  return fmt::format("<span class=\"key\"><i class=\"l\" style=\"background:var(--{})\"></i>{}</span>", color, escape_html(text));
+  return fmt::format("<span class=\"key\"><i class=\"l\" style=\"background:var(--{})\"></i>{}</span>", color,
+                     escape_html(text));
 }
 
 std::vector<Band> stage_bands(const RunData& run) {
@@ -39,26 +40,36 @@ std::string loss_card(const RunData& run) {
       if (record.stage == stage.name && record.loss) own.push_back({static_cast<double>(record.step), *record.loss});
     if (!own.empty()) series.push_back({"a", thin_out(smooth(own, std::max<size_t>(5, points.size() / 20)), 300)});
   }
-  const std::string legend = "<div class=\"legend\">" + line_key("faint", "logged steps") + line_key("a", "moving average") + "</div>";
-  return report_card("Training loss", legend + at_both_widths([&](int width) {
-    return draw({"training loss by step", series, stage_bands(run), {}, width, 230});
-  }));
+  const std::string legend =
+      "<div class=\"legend\">" + line_key("faint", "logged steps") + line_key("a", "moving average") + "</div>";
+  return report_card("Training loss",
+                     legend + at_both_widths([&](int width) {
+                       return draw({"training loss by step", series, stage_bands(run), {}, width, 230});
+                     }));
 }
 
 std::string rate_card(const RunData& run) {
   const auto points = curve(run, &TrainRecord::lr);
   if (points.empty()) return "";
-  return report_card("Learning rate", at_both_widths([&](int width) {
-    return draw({"learning rate by step", {{"c", thin_out(points, 400)}}, stage_bands(run), {}, width, 160, true, true});
-  }));
+  return report_card(
+      "Learning rate", at_both_widths([&](int width) {
+        return draw(
+            {"learning rate by step", {{"c", thin_out(points, 400)}}, stage_bands(run), {}, width, 160, true, true});
+      }));
 }
 
 std::string speed_card(const RunData& run) {
   const auto points = curve(run, &TrainRecord::tokens_per_s);
   if (points.empty()) return "";
   return report_card("Tokens per second", at_both_widths([&](int width) {
-    return draw({"tokens per second by step", {{"b", thin_out(smooth(points, 5), 400)}}, stage_bands(run), {}, width, 160, true});
-  }));
+                       return draw({"tokens per second by step",
+                                    {{"b", thin_out(smooth(points, 5), 400)}},
+                                    stage_bands(run),
+                                    {},
+                                    width,
+                                    160,
+                                    true});
+                     }));
 }
 
 std::vector<std::string> splits_of(const RunData& run) {
@@ -77,17 +88,20 @@ std::string eval_card(const RunData& run) {
     const char* color = colors[series.size() % colors.size()];
     Series one{color, {}, true, split + " " + run.metric};
     for (const auto& eval : run.evals)
-      if (eval.split == split && eval.value(run.metric)) one.points.push_back({static_cast<double>(eval.step), *eval.value(run.metric)});
+      if (eval.split == split && eval.value(run.metric))
+        one.points.push_back({static_cast<double>(eval.step), *eval.value(run.metric)});
     legend += line_key(color, split);
     series.push_back(std::move(one));
   }
   std::vector<Note> notes;
   for (const auto* eval : {run.adapted(), run.just_pruned(), run.recovered()})
     if (eval && eval->value(run.metric))
-      notes.push_back({{static_cast<double>(eval->step), *eval->value(run.metric)}, fmt::format("{:.3f}", *eval->value(run.metric))});
-  return report_card("Evaluation: " + run.metric, "<div class=\"legend\">" + legend + "</div>" + at_both_widths([&](int width) {
-    return draw({run.metric + " by step", series, stage_bands(run), notes, width, 230});
-  }));
+      notes.push_back({{static_cast<double>(eval->step), *eval->value(run.metric)},
+                       fmt::format("{:.3f}", *eval->value(run.metric))});
+  return report_card("Evaluation: " + run.metric,
+                     "<div class=\"legend\">" + legend + "</div>" + at_both_widths([&](int width) {
+                       return draw({run.metric + " by step", series, stage_bands(run), notes, width, 230});
+                     }));
 }
 
 }  // namespace

@@ -55,8 +55,8 @@ StageRecord& stage_named(RunData& run, const std::string& name) {
 
 void add_train(RunData& run, const Json& line) {
   const int64_t step = integer(line, "step").value_or(run.last_step);
-  run.train.push_back({text(line, "stage"), step, number(line, "loss"), number(line, "lr"), number(line, "tokens_per_s"),
-                       number(line, "step_ms")});
+  run.train.push_back({text(line, "stage"), step, number(line, "loss"), number(line, "lr"),
+                       number(line, "tokens_per_s"), number(line, "step_ms")});
 }
 
 void add_eval(RunData& run, const Json& line) {
@@ -71,8 +71,9 @@ void add_eval(RunData& run, const Json& line) {
 }
 
 void add_prune(RunData& run, const Json& line) {
-  run.prunes.push_back({text(line, "stage"), integer(line, "step").value_or(run.last_step), run.evals.size(), integers(line, "heads_left"),
-                        integers(line, "ffn_left"), number(line, "sparsity"), number(line, "flops_ratio")});
+  run.prunes.push_back({text(line, "stage"), integer(line, "step").value_or(run.last_step), run.evals.size(),
+                        integers(line, "heads_left"), integers(line, "ffn_left"), number(line, "sparsity"),
+                        number(line, "flops_ratio")});
 }
 
 void add_line(RunData& run, const Json& line) {
@@ -98,13 +99,15 @@ void add_line(RunData& run, const Json& line) {
 void add_metrics(RunData& run) {
   const std::string path = run.dir + "/metrics.jsonl";
   if (!fs::exists(path))
-    throw DataError(fmt::format("{}: has no metrics.jsonl; give the directory of a run that `filigree train` made", run.dir));
+    throw DataError(
+        fmt::format("{}: has no metrics.jsonl; give the directory of a run that `filigree train` made", run.dir));
   std::istringstream in(checkpoint::read_file(path));
   for (std::string line; std::getline(in, line);) {
     const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (json.is_object()) add_line(run, json);
   }
-  if (run.stages.empty()) throw DataError(fmt::format("{}: holds no line yet; the run has not come to its first step", path));
+  if (run.stages.empty())
+    throw DataError(fmt::format("{}: holds no line yet; the run has not come to its first step", path));
 }
 
 void add_recipe(RunData& run) {
@@ -173,7 +176,9 @@ std::optional<double> EvalRecord::value(const std::string& name) const {
   return found == values.end() ? std::nullopt : std::optional(found->second);
 }
 
-const EvalRecord* RunData::adapted() const { return last_of(*this, 0, prunes.empty() ? evals.size() : prunes.front().evals_before); }
+const EvalRecord* RunData::adapted() const {
+  return last_of(*this, 0, prunes.empty() ? evals.size() : prunes.front().evals_before);
+}
 
 const EvalRecord* RunData::just_pruned() const {
   if (prunes.empty()) return nullptr;

@@ -1,6 +1,6 @@
 #pragma once
-// What a run's files say, for its report: metrics.jsonl, recipe.yaml, plans/*.json and the newest checkpoint's state. Lines and
-// values that cannot be read are passed over, so that the report of a killed or running run can be made.
+// What a run's files say, for its report: metrics.jsonl, recipe.yaml, plans/*.json and the newest checkpoint's state.
+// Lines and values that cannot be read are passed over, so that the report of a killed or running run can be made.
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -56,7 +56,8 @@ struct RunData {
   Shapes heads, neurons;            ///< after the last plan; empty when nothing was pruned structurally
   int64_t last_step = 0;
 
-  /// The last evaluation before the first prune (the last of all without one), right after the last prune, and the last.
+  /// The last evaluation before the first prune (the last of all without one), right after the last prune, and the
+  /// last.
   const EvalRecord* adapted() const;
   const EvalRecord* just_pruned() const;
   const EvalRecord* recovered() const;

@@ -51,27 +51,35 @@ std::string stage_row(const RunData& run, const StageRecord& stage) {
   const int64_t done = stage.last_step - stage.first_step;
   std::string row = "<tr><td>" + escape_html(stage.name) + "</td>";
   const auto steps = stage.steps ? stage.steps : done > 0 ? std::optional(done) : std::nullopt;
-  row += cell(steps, [&](int64_t all) { return done < all ? fmt::format("{} of {}", done, all) : fmt::format("{}", all); });
+  row += cell(steps,
+              [&](int64_t all) { return done < all ? fmt::format("{} of {}", done, all) : fmt::format("{}", all); });
   row += cell(stage.trainable, [&](int64_t number) { return format_count(static_cast<double>(number)); });
   row += cell(stage.comm_bytes, [](int64_t bytes) { return format_bytes(static_cast<uint64_t>(bytes)); });
   row += cell(median(run, stage.name, &TrainRecord::step_ms), [](double ms) { return fmt::format("{:.0f} ms", ms); });
   row += cell(median(run, stage.name, &TrainRecord::tokens_per_s), count);
   row += cell(last_loss, [](double value) { return fmt::format("{:.3f}", value); });
-  return row + cell(last_metric(run, stage.name), [](double value) { return fmt::format("{:.4f}", value); }) + "</tr>\n";
+  return row + cell(last_metric(run, stage.name), [](double value) { return fmt::format("{:.4f}", value); }) +
+         "</tr>\n";
 }
 
 std::string stages_card(const RunData& run) {
   std::string rows;
   for (const auto& stage : run.stages) rows += stage_row(run, stage);
-  return report_card("Stages", fmt::format("<div class=\"scroll\"><table><tr><th>stage</th><th>steps</th><th>trained</th><th>bytes a step</th><th>step</th>"
-                                    "<th>tokens/s</th><th>last loss</th><th>{}</th></tr>\n{}</table></div>",
-                                    escape_html(run.metric.empty() ? "metric" : run.metric), rows), "all");
+  return report_card(
+      "Stages",
+      fmt::format("<div class=\"scroll\"><table><tr><th>stage</th><th>steps</th><th>trained</th><th>bytes a "
+                  "step</th><th>step</th>"
+                  "<th>tokens/s</th><th>last loss</th><th>{}</th></tr>\n{}</table></div>",
+                  escape_html(run.metric.empty() ? "metric" : run.metric), rows),
+      "all");
 }
 
 std::string recipe_card(const RunData& run) {
   if (run.recipe.empty()) return "";
-  return fmt::format("<section class=\"card all\"><details><summary>Recipe, as it was resolved</summary><pre>{}</pre></details></section>\n",
-                     escape_html(run.recipe));
+  return fmt::format(
+      "<section class=\"card all\"><details><summary>Recipe, as it was "
+      "resolved</summary><pre>{}</pre></details></section>\n",
+      escape_html(run.recipe));
 }
 
 }  // namespace
@@ -80,13 +88,16 @@ std::string report_structure(const RunData& run) {
   std::string out;
   if (!run.heads.empty()) {
     const auto [kept, total] = units(run.heads);
-    const std::string legend = "<div class=\"legend\"><span class=\"key\"><i style=\"background:var(--kept)\"></i>kept</span>"
-                               "<span class=\"key\"><i style=\"border:1px dashed var(--gone)\"></i>removed</span></div>";
-    out += report_card(fmt::format("Attention heads: {} of {} left", kept, total), legend + at_both_widths([&](int width) { return draw_heads(run.heads, width); }));
+    const std::string legend =
+        "<div class=\"legend\"><span class=\"key\"><i style=\"background:var(--kept)\"></i>kept</span>"
+        "<span class=\"key\"><i style=\"border:1px dashed var(--gone)\"></i>removed</span></div>";
+    out += report_card(fmt::format("Attention heads: {} of {} left", kept, total),
+                       legend + at_both_widths([&](int width) { return draw_heads(run.heads, width); }));
   }
   if (!run.neurons.empty()) {
     const auto [kept, total] = units(run.neurons);
-    out += report_card(fmt::format("FFN neurons: {} of {} left", kept, total), at_both_widths([&](int width) { return draw_neurons(run.neurons, width); }));
+    out += report_card(fmt::format("FFN neurons: {} of {} left", kept, total),
+                       at_both_widths([&](int width) { return draw_neurons(run.neurons, width); }));
   }
   return out;
 }
@@ -100,12 +111,15 @@ std::string report_communication(const RunData& run) {
   for (const auto& stage : run.stages) {
     if (!stage.comm_bytes || !stage.full_comm_bytes) continue;
     const auto value = static_cast<double>(*stage.comm_bytes);
-    bars.push_back({stage.name, fmt::format("{} ({})", format_bytes(static_cast<uint64_t>(*stage.comm_bytes)), percent(value / whole)), value, whole});
+    bars.push_back(
+        {stage.name,
+         fmt::format("{} ({})", format_bytes(static_cast<uint64_t>(*stage.comm_bytes)), percent(value / whole)), value,
+         whole});
   }
   bars.push_back({"full fine-tuning", format_bytes(static_cast<uint64_t>(full)), whole, whole, true});
-  return report_card("Bytes each rank hands to the network in a step", at_both_widths([&](int width) {
-    return draw_bars(bars, "bytes per step, by stage", width);
-  }, kWholeCard), "all");
+  return report_card(
+      "Bytes each rank hands to the network in a step",
+      at_both_widths([&](int width) { return draw_bars(bars, "bytes per step, by stage", width); }, kWholeCard), "all");
 }
 
 std::string report_details(const RunData& run) { return stages_card(run) + recipe_card(run); }

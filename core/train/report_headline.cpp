@@ -26,12 +26,15 @@ std::string hero(const RunData& run) {
   add(run.just_pruned(), "just pruned");
   add(last, last && run.finished ? "recovered" : "recovered so far");
   if (figures.empty()) return "<section class=\"card\"><p class=\"soft\">No evaluation yet.</p></section>\n";
-  return fmt::format("<section class=\"card\"><p class=\"soft\" style=\"margin-bottom:6px\">{} on {}</p><div class=\"hero\">{}</div></section>\n",
-                     escape_html(run.metric), escape_html(run.split), figures);
+  return fmt::format(
+      "<section class=\"card\"><p class=\"soft\" style=\"margin-bottom:6px\">{} on {}</p><div "
+      "class=\"hero\">{}</div></section>\n",
+      escape_html(run.metric), escape_html(run.split), figures);
 }
 
 std::string tile(const std::string& figure, const std::string& caption) {
-  return fmt::format("<div class=\"card tile\"><div class=\"figure\">{}</div><p>{}</p></div>\n", escape_html(figure), escape_html(caption));
+  return fmt::format("<div class=\"card tile\"><div class=\"figure\">{}</div><p>{}</p></div>\n", escape_html(figure),
+                     escape_html(caption));
 }
 
 const StageRecord* first_trained(const RunData& run) {
@@ -44,7 +47,8 @@ std::string communication_tile(const StageRecord& stage) {
   const auto own = stage.comm_bytes.value_or(0), full = stage.full_comm_bytes.value_or(0);
   if (own <= 0 || full <= 0) return tile("none", "bytes exchanged: the run has one rank");
   return tile(format_bytes(static_cast<uint64_t>(own)),
-              fmt::format("exchanged a step, {} of full fine-tuning's {}", percent(static_cast<double>(own) / static_cast<double>(full)),
+              fmt::format("exchanged a step, {} of full fine-tuning's {}",
+                          percent(static_cast<double>(own) / static_cast<double>(full)),
                           format_bytes(static_cast<uint64_t>(full))));
 }
 
@@ -75,7 +79,8 @@ std::string tiles(const RunData& run) {
   if (const auto* stage = first_trained(run)) {
     out += communication_tile(*stage);
     const double share = stage->total ? static_cast<double>(*stage->trainable) / static_cast<double>(*stage->total) : 0;
-    out += tile(format_count(static_cast<double>(*stage->trainable)), fmt::format("parameters trained in {}, {} of all", stage->name, percent(share)));
+    out += tile(format_count(static_cast<double>(*stage->trainable)),
+                fmt::format("parameters trained in {}, {} of all", stage->name, percent(share)));
   }
   return "<div class=\"tiles\">" + out + cost_tile(run) + size_tile(run) + "</div>\n";
 }
@@ -84,7 +89,8 @@ std::string tiles(const RunData& run) {
 
 std::string report_heading(const RunData& run) {
   const std::string state = run.finished ? "finished" : fmt::format("unfinished: step {}", run.last_step);
-  return fmt::format("<header><h1>{}</h1><span class=\"state{}\">{}</span></header>\n", escape_html(run.name), run.finished ? " done" : "", state);
+  return fmt::format("<header><h1>{}</h1><span class=\"state{}\">{}</span></header>\n", escape_html(run.name),
+                     run.finished ? " done" : "", state);
 }
 
 std::string report_headline(const RunData& run) { return hero(run) + tiles(run); }

@@ -1,6 +1,7 @@
 #pragma once
-// Drawings of the report as inline SVG. Sizes are CSS pixels: a drawing is shown at its own width, or scaled down a little, so
-// each is made once for wide and once for narrow screens. Colours are CSS variables of the page (light and dark).
+// Drawings of the report as inline SVG. Sizes are CSS pixels: a drawing is shown at its own width, or scaled down a
+// little, so each is made once for wide and once for narrow screens. Colours are CSS variables of the page (light and
+// dark).
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -78,7 +78,8 @@ std::vector<std::pair<std::string, double>> scalars_of(const nlohmann::ordered_j
   std::vector<std::pair<std::string, double>> values;
   const std::string prefix = tag_prefix(line) + "/";
   for (const auto& [key, value] : line.items())
-    if (value.is_number() && key != "step" && key != "stage_step") values.emplace_back(prefix + key, value.get<double>());
+    if (value.is_number() && key != "step" && key != "stage_step")
+      values.emplace_back(prefix + key, value.get<double>());
   return values;
 }
 
@@ -87,7 +88,9 @@ bool beyond(const std::string& text, int64_t step) {
   return !line.is_object() || line.value("step", int64_t{0}) > step;
 }
 
-double wall_seconds() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 }  // namespace
 
@@ -127,8 +130,10 @@ void RunLog::record(const nlohmann::ordered_json& record) {
   metrics_ << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   metrics_.flush();
   if (!metrics_)
-    throw DataError(fmt::format("{}: cannot be written; is the disk full? Free some space and start the run again: it goes on "
-                                "from its last checkpoint", metrics_path_));
+    throw DataError(
+        fmt::format("{}: cannot be written; is the disk full? Free some space and start the run again: it goes on "
+                    "from its last checkpoint",
+                    metrics_path_));
   ++lines_;
   if (line.contains("step")) events_->scalars(scalars_of(line), line["step"].get<int64_t>(), wall_seconds());
 }

@@ -1,12 +1,12 @@
 #pragma once
-// What a run says: text to stderr and log.txt, records to metrics.jsonl and TensorBoard, progress to the terminal. Rank 0
-// alone writes; on the other ranks every call does nothing.
+// What a run says: text to stderr and log.txt, records to metrics.jsonl and TensorBoard, progress to the terminal. Rank
+// 0 alone writes; on the other ranks every call does nothing.
 //
-// metrics.jsonl has one JSON object a line. A run that resumes cuts it back to where its checkpoint was taken, atomically,
-// so that the file ends up as an undisturbed run's; a half-written last line of a killed run is dropped.
+// metrics.jsonl has one JSON object a line. A run that resumes cuts it back to where its checkpoint was taken,
+// atomically, so that the file ends up as an undisturbed run's; a half-written last line of a killed run is dropped.
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <spdlog/logger.h>
+#include <nlohmann/json.hpp>
 
 #include <cstdint>
 #include <fstream>
@@ -19,8 +19,8 @@
 
 namespace filigree::train {
 
-/// Where in metrics.jsonl a resumed run goes on. `lines` is RunLog::lines() at the time of the checkpoint; without it the
-/// file is cut before its first train or eval line after `step`.
+/// Where in metrics.jsonl a resumed run goes on. `lines` is RunLog::lines() at the time of the checkpoint; without it
+/// the file is cut before its first train or eval line after `step`.
 struct LogPosition {
   int64_t step = 0;
   std::optional<int64_t> lines;
@@ -43,8 +43,8 @@ class RunLog {
     if (text_) say(spdlog::level::warn, fmt::format(format, std::forward<Args>(args)...));
   }
 
-  /// One line of metrics.jsonl, with a "kind"; its numbers are TensorBoard scalars as well when it has a "step". Not-a-number
-  /// and infinities are written as null.
+  /// One line of metrics.jsonl, with a "kind"; its numbers are TensorBoard scalars as well when it has a "step".
+  /// Not-a-number and infinities are written as null.
   void record(const nlohmann::ordered_json& line);
   int64_t lines() const { return lines_; }  ///< of metrics.jsonl, for a checkpoint's LogPosition
 
@@ -63,7 +63,8 @@ class RunLog {
   int64_t lines_ = 0;
 };
 
-/// Cuts metrics.jsonl to `position`, and a half-written last line; returns the lines left. Nothing to do without the file.
+/// Cuts metrics.jsonl to `position`, and a half-written last line; returns the lines left. Nothing to do without the
+/// file.
 int64_t cut_metrics(const std::string& path, const LogPosition& position);
 
 }  // namespace filigree::train

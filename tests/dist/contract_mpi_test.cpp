@@ -1,4 +1,5 @@
 // The contract under mpirun: mpi, and nccl where there is a GPU for each rank. A failure on any rank fails the run.
+//
 // ranks: 1 2 3 4
 // labels: dist
 #include "contract.h"

@@ -37,21 +37,21 @@ void sleep_for(double seconds) { std::this_thread::sleep_for(std::chrono::durati
 
 TEST(Deadline, NamesTheMissingRank) {
   const auto start = std::chrono::steady_clock::now();
-  const std::string text = failure(3, 0.3, [](Communicator& comm) {
+  const std::string text = failure(3, 1, [](Communicator& comm) {
     comm.barrier();
-    if (comm.rank() == 1) sleep_for(0.8);
+    if (comm.rank() == 1) sleep_for(2.5);
     comm.all_reduce(at::zeros({1024}));
   });
   EXPECT_THAT(text,
-              HasSubstr("all_reduce #2 of group world (4096 bytes) did not complete in 0.3 s; missing: rank 1 (host " +
+              HasSubstr("all_reduce #2 of group world (4096 bytes) did not complete in 1.0 s; missing: rank 1 (host " +
                         host_name() + ")"));
   EXPECT_THAT(text, Not(HasSubstr("rank 2 (host " + host_name() + "),")));
-  EXPECT_LT(seconds_since(start), 2.0);
+  EXPECT_LT(seconds_since(start), 10);
 }
 
 TEST(Deadline, NamesAllMissingRanks) {
-  const std::string text = failure(4, 0.3, [](Communicator& comm) {
-    if (comm.rank() % 2 == 1) sleep_for(0.8);
+  const std::string text = failure(4, 1, [](Communicator& comm) {
+    if (comm.rank() % 2 == 1) sleep_for(2.5);
     comm.barrier();
   });
   const std::string host = " (host " + host_name() + ")";
@@ -59,12 +59,12 @@ TEST(Deadline, NamesAllMissingRanks) {
 }
 
 TEST(Deadline, NamesARankThatIsElsewhere) {
-  const std::string text = failure(4, 0.3, [](Communicator& comm) {
+  const std::string text = failure(4, 1, [](Communicator& comm) {
     const auto pair = comm.split(comm.rank() / 2, 0, "pair");
     if (comm.rank() == 3) {
       pair->barrier();  // its partner, rank 2, never comes
     } else {
-      sleep_for(comm.rank() == 2 ? 0.9 : 0.1);
+      sleep_for(comm.rank() == 2 ? 2.5 : 0.5);
       comm.broadcast(at::zeros({2}));
     }
   });
@@ -72,9 +72,9 @@ TEST(Deadline, NamesARankThatIsElsewhere) {
 }
 
 TEST(Deadline, TellsWorldRanksInAGroup) {
-  const std::string text = failure(4, 0.3, [](Communicator& comm) {
+  const std::string text = failure(4, 1, [](Communicator& comm) {
     const auto odd = comm.split(comm.rank() % 2, 0, "odd");
-    if (comm.rank() == 3) sleep_for(0.8);
+    if (comm.rank() == 3) sleep_for(2.5);
     if (comm.rank() % 2 == 1) odd->barrier();
   });
   EXPECT_THAT(text, HasSubstr("rank 1 (host"));
@@ -83,21 +83,21 @@ TEST(Deadline, TellsWorldRanksInAGroup) {
 }
 
 TEST(Deadline, HoldsForSendAndRecv) {
-  const std::string text = failure(3, 0.3, [](Communicator& comm) {
+  const std::string text = failure(3, 1, [](Communicator& comm) {
     at::Tensor value = at::zeros({2});
     if (comm.rank() == 0) comm.recv(value, 2);
-    sleep_for(0.6);
+    sleep_for(2.5);
   });
   EXPECT_THAT(text, HasSubstr("rank 0"));
-  EXPECT_THAT(text, HasSubstr("recv #1 of group world (8 bytes) did not complete in 0.3 s; missing: rank 2"));
+  EXPECT_THAT(text, HasSubstr("recv #1 of group world (8 bytes) did not complete in 1.0 s; missing: rank 2"));
 }
 
 TEST(Deadline, RunsFromTheWaitNotFromTheLaunch) {
   run_threads(2, [](Communicator& comm) {
-    comm.set_deadline(std::chrono::duration<double>(0.5));
+    comm.set_deadline(std::chrono::duration<double>(1));
     at::Tensor value = at::zeros({4});
     WorkPtr work = comm.all_reduce_async(value);
-    sleep_for(0.7);  // busy with something else
+    sleep_for(1.2);  // busy with something else
     work->wait();
   });
 }

@@ -1,4 +1,5 @@
 // Gradient buckets against a plain backward pass: over threads, and over the ranks that mpirun starts (alone: single).
+//
 // ranks: 1 2 4
 // labels: dist
 #include "dist/grad_buckets.h"

@@ -1,5 +1,8 @@
 // Tensors with more elements than an MPI count can hold are sent in pieces. Here the limit is 7 elements instead of
-// 2^31-1, and every check of the contract must still hold. ranks: 2 3 labels: dist
+// 2^31-1, and every check of the contract must still hold.
+//
+// ranks: 2 3
+// labels: dist
 #include "contract.h"
 
 #include <algorithm>

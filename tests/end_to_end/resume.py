@@ -24,24 +24,42 @@ def kill_all(process):
     process.communicate()
 
 
+def lines(run_dir):
+    path = f"{run_dir}/metrics.jsonl"
+    return open(path).read().count("\n") if os.path.exists(path) else 0
+
+
+def random_moment(process, run_dir):
+    """Waits for a random moment of the run: at its start-up, or some steps after where it resumed. False when it ended."""
+    steps = random.choice([0, 1, 2, 4, 7, 9])
+    before = lines(run_dir)
+    grown = time.time() + (0 if steps == 0 else 120)
+    while steps and process.poll() is None and time.time() < grown:
+        now = lines(run_dir)
+        if now < before:  # cut back to the checkpoint that it resumed from
+            before = now
+        if now >= before + steps:
+            break
+        time.sleep(0.005)
+    time.sleep(random.uniform(0, 0.05 if steps else 2))
+    return process.poll() is None
+
+
 with Folder() as folder:
-    recipe = write_recipe(folder, steps=40, limit=400, every=3, eval_every=25)
-    began = time.time()
+    recipe = write_recipe(folder, steps=40, train=400, every=3, eval_every=25)
     run(RANKS, "train", recipe, "--out", f"{folder}/whole")
-    duration = time.time() - began
-    print(f"undisturbed: {duration:.1f} s")
 
     killed = 0
     while killed < 10:
         process = start(RANKS, "train", recipe, "--out", f"{folder}/broken")
-        try:
-            process.communicate(timeout=random.uniform(0.3, 0.7) * duration)
+        if not random_moment(process, f"{folder}/broken"):
+            _, err = process.communicate()
+            expect(process.returncode == 0, f"a resumed run ended with {process.returncode}\n{err[-3000:]}")
             break
-        except subprocess.TimeoutExpired:
-            kill_all(process)
-            killed += 1
-    print(f"killed {killed} times")
-    expect(killed >= 5, f"the run ended after {killed} kills: make it longer")
+        kill_all(process)
+        killed += 1
+        print(f"kill {killed} with {lines(folder + '/broken')} lines of metrics")
+    expect(killed == 10, f"the run ended after {killed} kills: make it longer")
     run(RANKS, "train", recipe, "--out", f"{folder}/broken")
     whole, broken = metrics(f"{folder}/whole"), metrics(f"{folder}/broken")
     for a, b in zip(whole, broken):

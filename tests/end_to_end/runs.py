@@ -16,7 +16,7 @@ RECIPE = """
 name: e2e
 seed: 7
 model: {path: "${FILIGREE_MODELS}/minilm-l6", task: sequence_classification}
-data: {format: wordnet, limit: LIMIT, max_length: 64}
+data: {format: tsv, dir: "DATA", text: [gloss], label: class, metric: accuracy, max_length: 64}
 parallel: {precision: PRECISION, device: cpu, timeout: 120}
 stages:
   - name: adapt
@@ -32,9 +32,25 @@ log_every: 1
 """
 
 
-def write_recipe(folder, steps=10, limit=800, precision="fp32", every=3, eval_every=1000, text=RECIPE):
+def write_data(folder, train=800, dev=160):
+    """A small task: noun glosses of WordNet and the first of their six most frequent lexicographer files."""
+    rows = []
+    with open("/usr/share/wordnet/data.noun", encoding="utf-8") as lines:
+        for line in lines:
+            if not line.startswith("  ") and int(line.split()[1]) in (5, 6, 10, 15, 18, 20):
+                rows.append((line.split("|", 1)[1].strip().replace("\t", " "), line.split()[1]))
+    rows = rows[:: len(rows) // (train + dev)][: train + dev]
+    every = (train + dev) // dev
+    parts = {"dev.tsv": rows[::every][:dev], "train.tsv": [row for i, row in enumerate(rows) if i % every][:train]}
+    for name, part in parts.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
+            out.write("gloss\tclass\n" + "".join(f"{gloss}\t{label}\n" for gloss, label in part))
+
+
+def write_recipe(folder, steps=10, train=800, precision="fp32", every=3, eval_every=1000, text=RECIPE):
+    write_data(folder, train=train)
     path = os.path.join(folder, "recipe.yaml")
-    for key, value in (("STEPS", steps), ("LIMIT", limit), ("PRECISION", precision), ("EVERY", every), ("EVAL", eval_every)):
+    for key, value in (("STEPS", steps), ("DATA", folder), ("PRECISION", precision), ("EVERY", every), ("EVAL", eval_every)):
         text = text.replace(key, str(value))
     with open(path, "w") as out:
         out.write(text)

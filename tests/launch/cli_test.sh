@@ -52,6 +52,8 @@ if command -v mpirun >/dev/null && "$filigree" --version | grep -q 'backends:.*m
   expect 0 stdout "good: adapt" "$mpirun" -n 3 "$filigree" check "$demo"
   count=$(grep -c "good: adapt" "$folder/stdout")
   if [ "$count" != 1 ]; then echo "FAILED: three ranks printed the result $count times"; failed=1; fi
+  # A fault of one rank alone is told with its number.
+  expect 2 stderr "rank 1 (" "$mpirun" -n 1 "$filigree" check "$demo" : -n 1 "$filigree" check "$folder/bad.yaml"
 else
   echo "skipped: the rows with many ranks, since this build or machine has no MPI"
 fi

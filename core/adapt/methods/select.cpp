@@ -56,7 +56,8 @@ bool names(const std::string& target, const std::string& name) {
                     [](std::string_view a, std::string_view b) { return a == "*" || a == b; });
 }
 
-std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets, const std::string& key) {
+std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets,
+                                          const std::string& key) {
   const std::vector<nn::Linear*> all = model.linears();
   const auto named_by = [](const std::string& target) {
     return [&target](const nn::Linear* linear) { return names(target, linear->name()); };

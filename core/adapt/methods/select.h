@@ -2,7 +2,8 @@
 // What the methods share: naming linears, and saying which parameters train.
 //
 // A target names linears by the last words of their names, words being parted by dots: "query" matches
-// "bert.encoder.layer.0.attention.self.query", "3.output.dense" one of layer 3, and '*' any one word: "layer.*.output.dense".
+// "bert.encoder.layer.0.attention.self.query", "3.output.dense" one of layer 3, and '*' any one word:
+// "layer.*.output.dense".
 #include <functional>
 #include <string>
 #include <vector>
@@ -15,7 +16,8 @@ bool names(const std::string& target, const std::string& name);
 
 /// The linears that some target names, in the model's order. A target that names none is a UsageError which lists what
 /// there is; `key` is the option's name, for the message.
-std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets, const std::string& key);
+std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets,
+                                          const std::string& key);
 
 /// Every parameter that is frozen or trainable becomes trainable where `trains` says so and frozen otherwise.
 /// Masks and buffers stay what they are.

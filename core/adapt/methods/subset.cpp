@@ -10,17 +10,20 @@
 namespace filigree::adapt {
 namespace {
 
-/// Whether the words of `part` stand one after another anywhere in `name`: "embeddings" in "bert.embeddings.LayerNorm.bias".
+/// Whether the words of `part` stand one after another anywhere in `name`: "embeddings" in
+/// "bert.embeddings.LayerNorm.bias".
 bool stands_in(const std::string& part, const std::string& name) {
   return ("." + name + ".").find("." + part + ".") != std::string::npos;
 }
 
 template <class Matches>
-void refuse_idle(nn::Model& model, const std::vector<std::string>& words, const std::string& key, const Matches& matches) {
+void refuse_idle(nn::Model& model, const std::vector<std::string>& words, const std::string& key,
+                 const Matches& matches) {
   for (const std::string& word : words) {
     const bool used = std::any_of(model.parameters().begin(), model.parameters().end(),
                                   [&](const nn::ParameterPtr& parameter) { return matches(word, parameter->name); });
-    if (!used) throw UsageError(fmt::format("{}: '{}' matches no parameter of this {} model", key, word, model.family()));
+    if (!used)
+      throw UsageError(fmt::format("{}: '{}' matches no parameter of this {} model", key, word, model.family()));
   }
 }
 
@@ -75,11 +78,15 @@ class Head : public Method {
 }  // namespace
 
 void FullOptions::describe(recipe::Schema& schema) {
-  schema.field("freeze", freeze, "parts of the model that stay as they are, by words of the parameters' names: embeddings").unique();
+  schema
+      .field("freeze", freeze,
+             "parts of the model that stay as they are, by words of the parameters' names: embeddings")
+      .unique();
 }
 
 void BitfitOptions::describe(recipe::Schema& schema) {
-  schema.field("modules", modules, "only the biases of these modules, by the last words of their names; empty: all").unique();
+  schema.field("modules", modules, "only the biases of these modules, by the last words of their names; empty: all")
+      .unique();
 }
 
 void HeadOptions::describe(recipe::Schema&) {}

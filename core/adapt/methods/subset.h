@@ -8,8 +8,8 @@
 
 namespace filigree::adapt {
 
-/// Everything trains, updates of earlier stages included, but for what `freeze` names. A linear with a mask keeps it: the
-/// forward pass uses mask * W, so that masked entries get no gradient.
+/// Everything trains, updates of earlier stages included, but for what `freeze` names. A linear with a mask keeps it:
+/// the forward pass uses mask * W, so that masked entries get no gradient.
 struct FullOptions : recipe::MethodOptions {
   std::vector<std::string> freeze;
   void describe(recipe::Schema& schema) override;

@@ -18,19 +18,21 @@ namespace {
 constexpr double kDseeDeviation = 0.02;
 
 /// The linears to adapt; an adapter of an earlier stage, or a linear that is trained as it is, is the recipe's mistake.
-std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets, const std::string& method,
-                                      bool train_head) {
+std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets,
+                                      const std::string& method, bool train_head) {
   const std::vector<nn::Linear*> linears = matching_linears(model, targets, method + ".targets");
   const auto head = in_head(model);
   for (const nn::Linear* linear : linears) {
     if (linear->adapter())
-      throw UsageError(fmt::format("{}.targets: {} has an update ({}) from an earlier stage already; leave 'method' out of this "
-                                   "stage to go on training it, or name other targets",
-                                   method, linear->name(), linear->adapter()->kind()));
+      throw UsageError(
+          fmt::format("{}.targets: {} has an update ({}) from an earlier stage already; leave 'method' out of this "
+                      "stage to go on training it, or name other targets",
+                      method, linear->name(), linear->adapter()->kind()));
     if (train_head && head(*linear->weight()))
-      throw UsageError(fmt::format("{}.targets: {} belongs to the task head, which is trained as it is; take it out of the "
-                                   "targets, or set train_head: false",
-                                   method, linear->name()));
+      throw UsageError(
+          fmt::format("{}.targets: {} belongs to the task head, which is trained as it is; take it out of the "
+                      "targets, or set train_head: false",
+                      method, linear->name()));
   }
   return linears;
 }
@@ -85,11 +87,12 @@ class Dsee : public Method {
 
   static SparseEntries entries(nn::Model& model, const nn::Linear& linear, const Support& support) {
     const at::Device device = linear.weight()->value.device();
-    return add_entries(model.parameters(), linear.name(), linear.out_features(), linear.in_features(), support.rows.to(device),
-                       support.cols.to(device));
+    return add_entries(model.parameters(), linear.name(), linear.out_features(), linear.in_features(),
+                       support.rows.to(device), support.cols.to(device));
   }
 
-  std::shared_ptr<Adapter> make(nn::Model& model, const nn::Linear& linear, const Support* support, uint64_t seed) const {
+  std::shared_ptr<Adapter> make(nn::Model& model, const nn::Linear& linear, const Support* support,
+                                uint64_t seed) const {
     if (options_.rank == 0) return std::make_shared<SparseDelta>(entries(model, linear, *support), 1.0);
     const double scale = options_.alpha / static_cast<double>(options_.rank);
     Factors low_rank = factors(model, linear, seed);
@@ -109,7 +112,8 @@ class Lora : public Method {
     const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, name(), options_.train_head);
     const double scale = options_.alpha / static_cast<double>(options_.rank);
     for (nn::Linear* linear : linears) {
-      const at::Tensor v = kaiming_values(context.seed, linear->name() + ".lora_V", {options_.rank, linear->in_features()});
+      const at::Tensor v =
+          kaiming_values(context.seed, linear->name() + ".lora_V", {options_.rank, linear->in_features()});
       Factors factors = add_factors(model.parameters(), linear->name(), linear->out_features(),
                                     v.to(linear->weight()->value.device()));
       linear->set_adapter(std::make_shared<LowRank>(std::move(factors), scale));
@@ -129,11 +133,14 @@ const char* kHeadHelp = "train the task head as well";
 void DseeOptions::describe(recipe::Schema& schema) {
   schema.field("rank", rank, "rank r of U V; 0: no low-rank part").at_least(0);
   schema.field("alpha", alpha, "the update is scaled by alpha / rank (by 1 when rank is 0)").above(0);
-  schema.field("sparse", sparse, "entries N of S2 in each target; 0: no sparse part").at_least(0).rule(
-      "rank and sparse are not both 0", [this] { return rank == 0 && sparse == 0 ? "is 0, and so is rank: nothing to train" : ""; });
+  schema.field("sparse", sparse, "entries N of S2 in each target; 0: no sparse part")
+      .at_least(0)
+      .rule("rank and sparse are not both 0",
+            [this] { return rank == 0 && sparse == 0 ? "is 0, and so is rank: nothing to train" : ""; });
   schema.field("targets", targets, kTargetsHelp).required().unique();
   schema.field("support", support, "how the places of S2 are chosen").one_of({"grebsmo", "random", "magnitude", "svd"});
-  schema.field("passes", passes, "passes of GreBsmo; 0: so many that its rank ends at 0.65 of the full one").at_least(0);
+  schema.field("passes", passes, "passes of GreBsmo; 0: so many that its rank ends at 0.65 of the full one")
+      .at_least(0);
   schema.field("train_head", train_head, kHeadHelp);
 }
 

@@ -9,8 +9,8 @@
 
 namespace filigree::adapt {
 
-/// DSEE: D = (alpha/rank) (U V + S2), V ~ N(0, 0.02), U = S2 = 0, S2 on a fixed support chosen from the pretrained weight.
-/// With rank 0 the scale is 1.
+/// DSEE: D = (alpha/rank) (U V + S2), V ~ N(0, 0.02), U = S2 = 0, S2 on a fixed support chosen from the pretrained
+/// weight. With rank 0 the scale is 1.
 struct DseeOptions : recipe::MethodOptions {
   int64_t rank = 16;
   double alpha = 32;

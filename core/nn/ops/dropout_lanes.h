@@ -17,11 +17,22 @@ struct Mask {
   }
 };
 
+FILIGREE_INLINE Lanes keep(Lanes x, const Mask& mask, Words bits) {
+  return select(reinterpret_cast<Ints>(bits >= mask.threshold), x * mask.scale, Lanes{});
+}
+
 /// x * scale where kept, 0 elsewhere, for the channels from .. from+15 of a row.
 FILIGREE_INLINE Lanes drop(Lanes x, const Mask& mask, uint64_t row_key, int64_t from) {
   Words bits = lane_numbers() + static_cast<uint32_t>(from);
   scramble(bits, static_cast<uint32_t>(row_key), static_cast<uint32_t>(row_key >> 32));
-  return select(reinterpret_cast<Ints>(bits >= mask.threshold), x * mask.scale, Lanes{});
+  return keep(x, mask, bits);
+}
+
+/// The same for one channel of sixteen rows, whose keys are given as their low and high halves.
+FILIGREE_INLINE Lanes drop(Lanes x, const Mask& mask, Words keys_low, Words keys_high, int64_t channel) {
+  Words bits = Words{} + static_cast<uint32_t>(channel);
+  scramble(bits, keys_low, keys_high);
+  return keep(x, mask, bits);
 }
 
 }  // namespace filigree::nn::ops::simd

@@ -1,12 +1,13 @@
 // Attention kernel: one task a (sample, head), everything of it in fp32 scratch that stays in the cache.
-// Scratch shapes: L tokens of the sample, D head size; rows are padded with zeros to a multiple of 16.
+// Scratch shapes: L tokens of the sample, D head size; rows are padded to a multiple of 16. Scores and probabilities are held
+// key by query, [L keys, L queries]: a query is a lane, so that the sums of its softmax run down a column and no lane has to
+// be added to another.
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "core/error.h"
@@ -97,53 +98,76 @@ void transpose(const float* from, int64_t rows, int64_t channels, float* to) {
   }
 }
 
-/// s := softmax of each row of scale * s over the first `length` columns, zeros behind; dropped := its dropped-out copy.
-FILIGREE_KERNEL void softmax(float* s, float* dropped, int64_t length, float scale, const Mask& mask, int64_t token,
-                             int64_t head) {
-  const int64_t width = round_up(length);
-  for (int64_t i = 0; i < length; ++i) {
-    float* row = s + i * width;
-    Lanes most = simd::splat(-std::numeric_limits<float>::infinity());
-    for (int64_t j = 0; j < width; j += kLanes) {
-      const auto inside = reinterpret_cast<simd::Ints>(simd::lane_numbers() < static_cast<uint32_t>(length - j));
-      const Lanes x = simd::load(row + j);
-      most = simd::select(reinterpret_cast<simd::Ints>(x > most) & inside, x, most);
+/// Dropout's row keys of a sample's queries for one head, halves apart; empty without dropout.
+struct QueryKeys {
+  std::vector<uint32_t> low, high;
+
+  QueryKeys(int64_t longest, const Mask& mask) {
+    if (mask.keys == nullptr) return;
+    low.resize(static_cast<size_t>(round_up(longest)));
+    high.resize(low.size());
+  }
+  void fill(const Mask& mask, int64_t token, int64_t length, int64_t head) {
+    if (mask.keys == nullptr) return;
+    for (int64_t i = 0; i < length; ++i) {
+      const uint64_t key = head_key(mask.row_key(token + i), head);
+      low[static_cast<size_t>(i)] = static_cast<uint32_t>(key);
+      high[static_cast<size_t>(i)] = static_cast<uint32_t>(key >> 32);
     }
-    const float top = simd::maximum(most);
+  }
+};
+
+/// s := softmax of scale * s down each column; dropped := its dropped-out copy, when there is dropout. What stands in the
+/// columns of the padding is finite and is not read.
+FILIGREE_KERNEL void softmax(float* s, float* dropped, int64_t length, float scale, const Mask& mask, const QueryKeys& keys) {
+  const int64_t width = round_up(length);
+  for (int64_t i = 0; i < width; i += kLanes) {
+    Lanes most = simd::load(s + i);
+    for (int64_t j = 1; j < length; ++j) {
+      const Lanes x = simd::load(s + j * width + i);
+      most = simd::select(x > most, x, most);
+    }
     Lanes total{};
-    for (int64_t j = 0; j < width; j += kLanes) {
-      const auto inside = reinterpret_cast<simd::Ints>(simd::lane_numbers() < static_cast<uint32_t>(length - j));
-      const Lanes e = simd::select(inside, simd::exp((simd::load(row + j) - top) * scale), Lanes{});
-      simd::store(row + j, e);
+    for (int64_t j = 0; j < length; ++j) {
+      const Lanes e = simd::exp((simd::load(s + j * width + i) - most) * scale);
+      simd::store(s + j * width + i, e);
       total += e;
     }
-    const float norm = 1.0f / simd::sum(total);
-    const uint64_t key = mask.keys == nullptr ? 0 : head_key(mask.row_key(token + i), head);
-    for (int64_t j = 0; j < width; j += kLanes) {
-      const Lanes p = simd::load(row + j) * norm;
-      simd::store(row + j, p);
-      if (mask.keys != nullptr) simd::store(dropped + i * width + j, simd::drop(p, mask, key, j));
+    const Lanes norm = 1.0f / total;
+    if (mask.keys == nullptr) {
+      for (int64_t j = 0; j < length; ++j) simd::store(s + j * width + i, simd::load(s + j * width + i) * norm);
+      continue;
+    }
+    const simd::Words low = simd::load_words(keys.low.data() + i), high = simd::load_words(keys.high.data() + i);
+    for (int64_t j = 0; j < length; ++j) {
+      const Lanes p = simd::load(s + j * width + i) * norm;
+      simd::store(s + j * width + i, p);
+      simd::store(dropped + j * width + i, simd::drop(p, mask, low, high, j));
     }
   }
 }
 
-/// ds := scale * p * (drop(dp) - sum(drop(dp) * p)), in place of dp.
-FILIGREE_KERNEL void softmax_backward(const float* p, float* dp, int64_t length, float scale, const Mask& mask, int64_t token,
-                                      int64_t head) {
+/// ds := scale * p * (drop(dp) - sum of drop(dp) * p down the column), in place of dp.
+FILIGREE_KERNEL void softmax_backward(const float* p, float* dp, int64_t length, float scale, const Mask& mask,
+                                      const QueryKeys& keys) {
   const int64_t width = round_up(length);
-  for (int64_t i = 0; i < length; ++i) {
-    const uint64_t key = mask.keys == nullptr ? 0 : head_key(mask.row_key(token + i), head);
-    Lanes total{};
-    for (int64_t j = 0; j < width; j += kLanes) {
-      Lanes g = simd::load(dp + i * width + j);
-      if (mask.keys != nullptr) g = simd::drop(g, mask, key, j);
-      simd::store(dp + i * width + j, g);
-      total += g * simd::load(p + i * width + j);
+  const bool drops = mask.keys != nullptr;
+  for (int64_t i = 0; i < width; i += kLanes) {
+    simd::Words low{}, high{};
+    if (drops) {
+      low = simd::load_words(keys.low.data() + i);
+      high = simd::load_words(keys.high.data() + i);
     }
-    const float mean = simd::sum(total);
-    for (int64_t j = 0; j < width; j += kLanes) {
-      const Lanes g = simd::load(dp + i * width + j) - mean;
-      simd::store(dp + i * width + j, g * simd::load(p + i * width + j) * scale);
+    Lanes total{};
+    for (int64_t j = 0; j < length; ++j) {
+      Lanes g = simd::load(dp + j * width + i);
+      if (drops) g = simd::drop(g, mask, low, high, j);
+      simd::store(dp + j * width + i, g);
+      total += g * simd::load(p + j * width + i);
+    }
+    for (int64_t j = 0; j < length; ++j) {
+      const Lanes g = simd::load(dp + j * width + i) - total;
+      simd::store(dp + j * width + i, g * simd::load(p + j * width + i) * scale);
     }
   }
 }
@@ -185,22 +209,34 @@ void for_tasks(const std::vector<int64_t>& offsets, int64_t heads, int64_t begin
   }
 }
 
-/// p and its dropped-out copy (p itself without dropout) for one task. Leaves q and k widened.
-struct Probabilities {
-  float *q, *k, *k_turned, *p, *dropped;
+/// Rows of one task's q, k and v in a packed tensor.
+template <class T>
+struct Rows {
+  const T* at;
+  int64_t stride;
+};
+template <class T>
+Rows<T> rows_at(const at::Tensor& x, int64_t token, int64_t column) {
+  return {x.const_data_ptr<T>() + token * x.stride(0) + column, x.stride(0)};
+}
 
+/// p [keys, queries] and its dropped-out copy for one task. Leaves q and k widened.
+struct Probabilities {
+  float *q, *k, *q_turned, *p, *dropped;
+
+  /// Returns what multiplies v: dropped, or p without dropout.
   template <class T>
-  const float* compute(const T* q_at, int64_t q_stride, const T* k_at, int64_t k_stride, int64_t length, int64_t channels,
-                       const Mask& mask, int64_t token, int64_t head) const {
-    widen(q_at, q_stride, length, channels, q);
-    widen(k_at, k_stride, length, channels, k);
-    transpose(k, length, channels, k_turned);
-    multiply({q, round_up(channels), 1}, k_turned, p, length, channels, round_up(length));
-    softmax(p, dropped, length, softmax_scale(channels), mask, token, head);
+  const float* compute(const Rows<T>& q_rows, const Rows<T>& k_rows, int64_t length, int64_t channels, const Mask& mask,
+                       const QueryKeys& keys) const {
+    widen(q_rows.at, q_rows.stride, length, channels, q);
+    widen(k_rows.at, k_rows.stride, length, channels, k);
+    transpose(q, length, channels, q_turned);
+    multiply({k, round_up(channels), 1}, q_turned, p, length, channels, round_up(length));
+    softmax(p, dropped, length, scale(channels), mask, keys);
     return mask.keys == nullptr ? p : dropped;
   }
 
-  static float softmax_scale(int64_t channels) { return 1.0f / std::sqrt(static_cast<float>(channels)); }
+  static float scale(int64_t channels) { return 1.0f / std::sqrt(static_cast<float>(channels)); }
 };
 
 /// The innermost dimension adjacent, rows at any stride.
@@ -218,19 +254,19 @@ at::Tensor attention_kernel(const at::Tensor& q_in, const at::Tensor& k_in, cons
   const Mask mask = mask_of(dropout);
   with_type(q, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    const T *q_at = q.const_data_ptr<T>(), *k_at = k.const_data_ptr<T>(), *v_at = v.const_data_ptr<T>();
     T* out_at = out.mutable_data_ptr<T>();
     at::parallel_for(0, samples * h, 1, [&](int64_t begin, int64_t end) {
       Scratch scratch(most, d, 4);
       const Probabilities step{scratch.rows(), scratch.rows(), scratch.turned(), scratch.square(), scratch.square()};
       float *values = scratch.rows(), *result = scratch.rows();
+      QueryKeys keys(most, mask);
       for_tasks(offsets, h, begin, end, [&](int64_t token, int64_t length, int64_t place) {
         const int64_t column = place * d;
-        const float* p = step.compute(q_at + token * q.stride(0) + column, q.stride(0),
-                                      k_at + token * k.stride(0) + column, k.stride(0), length, d, mask, token,
-                                      heads[static_cast<size_t>(place)]);
-        widen(v_at + token * v.stride(0) + column, v.stride(0), length, d, values);
-        multiply({p, round_up(length), 1}, values, result, length, length, round_up(d));
+        keys.fill(mask, token, length, heads[static_cast<size_t>(place)]);
+        const float* p = step.compute(rows_at<T>(q, token, column), rows_at<T>(k, token, column), length, d, mask, keys);
+        const Rows<T> v_rows = rows_at<T>(v, token, column);
+        widen(v_rows.at, v_rows.stride, length, d, values);
+        multiply({p, 1, round_up(length)}, values, result, length, length, round_up(d));
         narrow(result, length, d, out_at + token * h * d + column, h * d);
       });
     });
@@ -248,31 +284,30 @@ AttentionGradients attention_backward_kernel(const at::Tensor& grad_in, const at
   const Mask mask = mask_of(dropout);
   with_type(q, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    const T *q_at = q.const_data_ptr<T>(), *k_at = k.const_data_ptr<T>(), *v_at = v.const_data_ptr<T>();
-    const T* grad_at = grad.const_data_ptr<T>();
     T* dq_at = gradients.q.template mutable_data_ptr<T>();
     T* dk_at = gradients.k.template mutable_data_ptr<T>();
     T* dv_at = gradients.v.template mutable_data_ptr<T>();
     at::parallel_for(0, samples * h, 1, [&](int64_t begin, int64_t end) {
       Scratch scratch(most, d, 5);
       const Probabilities step{scratch.rows(), scratch.rows(), scratch.turned(), scratch.square(), scratch.square()};
-      float *values = scratch.rows(), *values_turned = scratch.turned(), *out = scratch.rows(), *result = scratch.rows();
+      float *values = scratch.rows(), *out = scratch.rows(), *out_turned = scratch.turned(), *result = scratch.rows();
       float* ds = scratch.square();
+      QueryKeys keys(most, mask);
       for_tasks(offsets, h, begin, end, [&](int64_t token, int64_t length, int64_t place) {
-        const int64_t column = place * d, l = round_up(length), width = round_up(d), head = heads[static_cast<size_t>(place)];
-        const int64_t to = token * h * d + column;
-        const float* p = step.compute(q_at + token * q.stride(0) + column, q.stride(0),
-                                      k_at + token * k.stride(0) + column, k.stride(0), length, d, mask, token, head);
-        widen(v_at + token * v.stride(0) + column, v.stride(0), length, d, values);
-        widen(grad_at + to, h * d, length, d, out);
-        multiply({p, 1, l}, out, result, length, length, width);  // dv = p^T dout
+        const int64_t column = place * d, l = round_up(length), width = round_up(d), to = token * h * d + column;
+        keys.fill(mask, token, length, heads[static_cast<size_t>(place)]);
+        const float* p = step.compute(rows_at<T>(q, token, column), rows_at<T>(k, token, column), length, d, mask, keys);
+        const Rows<T> v_rows = rows_at<T>(v, token, column), out_rows = rows_at<T>(grad, token, column);
+        widen(v_rows.at, v_rows.stride, length, d, values);
+        widen(out_rows.at, out_rows.stride, length, d, out);
+        multiply({p, l, 1}, out, result, length, length, width);  // dv = p^T dout
         narrow(result, length, d, dv_at + to, h * d);
-        transpose(values, length, d, values_turned);
-        multiply({out, width, 1}, values_turned, ds, length, d, l);  // dp = dout v^T
-        softmax_backward(step.p, ds, length, Probabilities::softmax_scale(d), mask, token, head);
-        multiply({ds, l, 1}, step.k, result, length, length, width);  // dq = ds k
+        transpose(out, length, d, out_turned);
+        multiply({values, width, 1}, out_turned, ds, length, d, l);  // dp = dout v^T, key by query
+        softmax_backward(step.p, ds, length, Probabilities::scale(d), mask, keys);
+        multiply({ds, 1, l}, step.k, result, length, length, width);  // dq = ds k
         narrow(result, length, d, dq_at + to, h * d);
-        multiply({ds, 1, l}, step.q, result, length, length, width);  // dk = ds^T q
+        multiply({ds, l, 1}, step.q, result, length, length, width);  // dk = ds^T q
         narrow(result, length, d, dk_at + to, h * d);
       });
     });

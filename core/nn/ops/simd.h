@@ -85,13 +85,10 @@ FILIGREE_INLINE float sum(Lanes x) {
   return lanes[0];
 }
 
-FILIGREE_INLINE float maximum(Lanes x) {
-  float lanes[kLanes];
-  std::memcpy(lanes, &x, sizeof x);
-  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
-    for (int64_t i = 0; i < width; ++i) lanes[i] = lanes[i] < lanes[i + width] ? lanes[i + width] : lanes[i];
-  }
-  return lanes[0];
+FILIGREE_INLINE Words load_words(const uint32_t* from) {
+  Words x;
+  std::memcpy(&x, from, sizeof x);
+  return x;
 }
 
 /// e^x within 2 units in the last place: x = n ln 2 + r, a polynomial in r, and n added to the exponent. Below -87 it gives

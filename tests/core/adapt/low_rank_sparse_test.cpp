@@ -50,7 +50,8 @@ struct Fixture {
     Factors factors;
     SparseEntries entries;
     if (kind != "sparse_delta") factors = add_factors(table, "layer", kOut, randn("v", {kRank, kIn}).to(device));
-    if (kind != "low_rank") entries = add_entries(table, "layer", kOut, kIn, support.rows.to(device), support.cols.to(device));
+    if (kind != "low_rank")
+      entries = add_entries(table, "layer", kOut, kIn, support.rows.to(device), support.cols.to(device));
     if (kind == "low_rank") linear->set_adapter(std::make_shared<LowRank>(factors, kScale));
     if (kind == "sparse_delta") linear->set_adapter(std::make_shared<SparseDelta>(entries, kScale));
     if (kind == "low_rank_sparse") linear->set_adapter(std::make_shared<LowRankSparse>(factors, entries, kScale));
@@ -66,7 +67,8 @@ struct Fixture {
   at::Tensor reference_delta() const {
     at::Tensor d = at::zeros({kOut, kIn}, at::kFloat).to(table.at("layer.weight").value.device());
     if (has("lora_U")) d = d.add(at::mm(value("lora_U"), value("lora_V")));
-    if (has("sparse_values")) d = d.index_put({value("sparse_rows"), value("sparse_cols")}, value("sparse_values"), true);
+    if (has("sparse_values"))
+      d = d.index_put({value("sparse_rows"), value("sparse_cols")}, value("sparse_values"), true);
     return d.mul(kScale);
   }
 };
@@ -75,7 +77,8 @@ using Case = std::tuple<std::string, int64_t>;
 class Adapters : public testing::TestWithParam<Case> {};
 
 /// Gradients of sum(weights * y) with respect to x and all trainable parameters, by name.
-std::vector<std::pair<std::string, at::Tensor>> gradients(const Fixture& fixture, const at::Tensor& x, const at::Tensor& y) {
+std::vector<std::pair<std::string, at::Tensor>> gradients(const Fixture& fixture, const at::Tensor& x,
+                                                          const at::Tensor& y) {
   at::Tensor leaf = x;
   for (const auto& parameter : fixture.table.with_role(Role::trainable)) parameter->value.mutable_grad() = at::Tensor();
   leaf.mutable_grad() = at::Tensor();
@@ -101,7 +104,8 @@ void compare(const Fixture& fixture, at::ScalarType compute, double tolerance) {
   EXPECT_LE(max_difference(y, expected), tolerance * largest_entry(expected));
   ASSERT_EQ(found.size(), wanted.size());
   for (size_t i = 0; i < found.size(); ++i) {
-    EXPECT_LE(max_difference(found[i].second, wanted[i].second), tolerance * largest_entry(wanted[i].second)) << found[i].first;
+    EXPECT_LE(max_difference(found[i].second, wanted[i].second), tolerance * largest_entry(wanted[i].second))
+        << found[i].first;
     if (i > 0) {
       EXPECT_EQ(found[i].second.scalar_type(), at::kFloat) << found[i].first;
     }
@@ -132,7 +136,8 @@ TEST_P(Adapters, ShrinksAlongRowsAndColumns) {
   const auto& [kind, n] = GetParam();
   for (int64_t dim : {0, 1}) {
     Fixture fixture(kind, n);
-    const at::Tensor index = dim == 0 ? at::tensor({0, 3, 4, 11, 20}, at::kLong) : at::tensor({1, 2, 17, 39}, at::kLong);
+    const at::Tensor index =
+        dim == 0 ? at::tensor({0, 3, 4, 11, 20}, at::kLong) : at::tensor({1, 2, 17, 39}, at::kLong);
     const at::Tensor before = fixture.linear->merged_weight();
     const auto records = fixture.linear->shrink(dim, index);
     const at::Tensor after = fixture.linear->merged_weight();
@@ -156,7 +161,8 @@ TEST_P(Adapters, ShrinksAlongRowsAndColumns) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Adapters,
                          testing::Values(Case{"low_rank", 0}, Case{"sparse_delta", 6}, Case{"sparse_delta", 400},
-                                         Case{"low_rank_sparse", 6}, Case{"low_rank_sparse", 64}, Case{"low_rank_sparse", 400}));
+                                         Case{"low_rank_sparse", 6}, Case{"low_rank_sparse", 64},
+                                         Case{"low_rank_sparse", 400}));
 
 TEST(Adapter, ShrinksToNoEntryAtAll) {
   Fixture fixture("low_rank_sparse", 2);  // both places lie in row 0
@@ -177,6 +183,24 @@ TEST(Adapter, AnAssignedSupportIsSeenAtOnce) {
   const at::Tensor delta = fixture.linear->adapter()->delta();
   EXPECT_EQ(delta[7][9].item<float>(), 6.0F);
   EXPECT_EQ(delta.abs().sum().item<float>(), 6.0F);
+}
+
+/// A run that is resumed after a prune: attach's stand-in support is shrunk, then the checkpoint's values are put in.
+TEST(Adapter, TakesTheShapesOfACheckpoint) {
+  Fixture saved("low_rank_sparse", 64), resumed("low_rank_sparse", 12);
+  const at::Tensor rows = at::tensor({2, 3, 4, 11, 20}, at::kLong);
+  saved.linear->shrink(0, rows);
+  resumed.linear->shrink(0, rows);
+  ASSERT_NE(saved.value("sparse_values").numel(), resumed.value("sparse_values").numel());
+  resumed.linear->adapter()->take_shapes([&](const std::string& name) { return saved.table.at(name).value; });
+  {
+    const at::NoGradGuard no_grad;
+    for (const auto& parameter : resumed.table) parameter->value.copy_(saved.table.at(parameter->name).value);
+  }
+  EXPECT_EQ(resumed.table.at("layer.sparse_rows").logical_shape, saved.table.at("layer.sparse_rows").logical_shape);
+  EXPECT_TRUE(resumed.value("sparse_values").requires_grad());
+  EXPECT_FALSE(resumed.value("sparse_rows").requires_grad());
+  EXPECT_EQ(max_difference(resumed.linear->merged_weight(), saved.linear->merged_weight()), 0.0);
 }
 
 TEST(Adapter, FrozenOnesStillAddTheirUpdate) {

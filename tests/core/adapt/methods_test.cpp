@@ -168,7 +168,8 @@ TEST(Full, TrainsAllButWhatIsNamed) {
   EXPECT_EQ(trainable(model).size(), model.parameters().size() - 3);
   EXPECT_FALSE(trainable(model).contains("bert.embeddings.LayerNorm.bias"));
   options.freeze = {"embedding"};
-  EXPECT_NE(usage_error([&] { attach(model, "full", options); }).find("'embedding' matches no parameter"), std::string::npos);
+  EXPECT_NE(usage_error([&] { attach(model, "full", options); }).find("'embedding' matches no parameter"),
+            std::string::npos);
 }
 
 TEST(Bitfit, TrainsBiasesAndTheHead) {

@@ -51,7 +51,8 @@ TEST_P(SparseProduct, AgreesWithTheDenseProduct) {
   const at::ScalarType master = dtype == at::kDouble ? at::kDouble : at::kFloat;
   const double tolerance = dtype == at::kDouble ? 1e-12 : dtype == at::kFloat ? 2e-6 : 1.2e-2;
   const SparseMatrix matrix = random_matrix(n, 24, 40, master);
-  const at::Tensor x = randn("x", {150, 40}, dtype), y0 = randn("y", {150, 24}, dtype), g = randn("g", {150, 24}, dtype);
+  const at::Tensor x = randn("x", {150, 40}, dtype), y0 = randn("y", {150, 24}, dtype),
+                   g = randn("g", {150, 24}, dtype);
 
   at::Tensor y = y0.clone();
   add_product(y, x, matrix, 1.5, route);
@@ -61,8 +62,7 @@ TEST_P(SparseProduct, AgreesWithTheDenseProduct) {
   const at::Tensor gradients = value_gradients(g, x, matrix, 1.5, route);
   const at::Tensor all = at::mm(g.to(at::kDouble).t(), x.to(at::kDouble)).mul_(1.5);
   at::Tensor of_places = at::empty({matrix.entries()}, at::kDouble);
-  for (int64_t k = 0; k < matrix.entries(); ++k)
-    of_places[k] = all.index({matrix.rows[k], matrix.cols[k]});
+  for (int64_t k = 0; k < matrix.entries(); ++k) of_places[k] = all.index({matrix.rows[k], matrix.cols[k]});
   EXPECT_EQ(gradients.scalar_type(), master);
   EXPECT_LE(max_difference(gradients, of_places), tolerance * largest_entry(of_places));
 }
@@ -80,7 +80,8 @@ TEST_P(SparseProduct, TransposesIntoTheInputsGradient) {
 
 INSTANTIATE_TEST_SUITE_P(Routes, SparseProduct,
                          testing::Combine(testing::Values(at::kDouble, at::kFloat, at::kBFloat16),
-                                          testing::Values(SparseRoute::entrywise, SparseRoute::skinny, SparseRoute::dense),
+                                          testing::Values(SparseRoute::entrywise, SparseRoute::skinny,
+                                                          SparseRoute::dense),
                                           testing::Values<int64_t>(5, 64, 300)));
 
 TEST(SparseProductRoutes, FewEntriesAreVisitedAndManyWrittenOut) {
@@ -103,7 +104,8 @@ TEST(SparseProductRoutes, NothingToDoIsFine) {
   EXPECT_EQ(max_difference(y, before), 0.0);
   EXPECT_EQ(value_gradients(y, randn("x", {10, 40}), none, 1.0).numel(), 0);
   const SparseMatrix some = random_matrix(6, 24, 40, at::kFloat);
-  EXPECT_EQ(largest_entry(value_gradients(at::empty({0, 24}, at::kFloat), at::empty({0, 40}, at::kFloat), some, 1.0)), 0.0);
+  EXPECT_EQ(largest_entry(value_gradients(at::empty({0, 24}, at::kFloat), at::empty({0, 40}, at::kFloat), some, 1.0)),
+            0.0);
 }
 
 TEST(SparseProductRoutes, TheNumberOfThreadsChangesNoBit) {

@@ -3,10 +3,13 @@
 
 usage: support_reference.py OUT      writes OUT/supports.safetensors
 
-For each matrix M (query and value of the demo backbone's first and last layer, when it is installed, and random ones of odd
-shapes): "M.weight" fp32, "M.first_v" fp32 [1, in], "M.grebsmo" and "M.svd" int64, the N_OF largest places of S and of the
-residual in ascending order, "M.cut" fp64 [2]: the N-th and the (N+1)-th largest |S|, "M.passes" int64 [1].
-Everything is done in fp32 and with one thread; the first V repeats core/random.h on its own.
+For each matrix M (two of the demo backbone, when it is installed, and random ones of odd shapes):
+  "M.weight" fp32, "M.first_v" fp32 [1, in]; the first V repeats core/random.h on its own
+  "M.v.<k>", "M.s.<k>", "M.gram.<k>" fp64: V before pass k of a run in fp64, S after it, and V^T V of the next V
+  "M.grebsmo" int64: the ENTRIES largest places of S after SHORT passes in fp32, ascending
+  "M.svd" int64: the same of the SVD's residual; "M.passes" int64 [1]: passes by the width rule
+More passes have no support to compare: the iteration is chaotic, a last bit changes most of the places. So every single
+pass is compared from its own V, and whole runs while they are short.
 """
 import importlib.util
 import os
@@ -16,7 +19,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-SEED, ENTRIES, RANK = 42, 64, 16
+SEED, ENTRIES, RANK, SHORT = 42, 64, 16, 5
 SHAPES = {"random.square": (96, 96), "random.tall": (130, 70), "random.wide": (48, 111)}
 MASK = (1 << 64) - 1
 
@@ -49,11 +52,10 @@ def first_row(name, width):
     return torch.from_numpy(np.sqrt(-2 * np.log(1 - u[:, 0])) * np.cos(2 * np.pi * u[:, 1])).float().reshape(1, -1)
 
 
-def grebsmo(w, v):
-    """S of the last pass and how many passes there were, as published but for the number of passes."""
-    passes = max(1, round(0.65 * min(w.shape) / 5))
+def grebsmo(w, v, passes):
+    """Yields V before, S after, and V after each pass, as published."""
     for _ in range(passes):
-        s = torch.zeros_like(w)
+        before, s = v, torch.zeros_like(w)
         for _ in range(2):
             u = torch.linalg.qr((w - s) @ v.T).Q
             v = u.T @ (w - s)
@@ -61,7 +63,7 @@ def grebsmo(w, v):
             s = torch.where(residual.abs() < 0.01, torch.zeros_like(w), residual)
         e = w - u @ v - s
         v = torch.cat([v, torch.linalg.qr(e).R[:5]])
-    return s, passes
+        yield before, s, v
 
 
 def largest(score):
@@ -83,11 +85,10 @@ def matrices():
     if spec is None:
         return
     backbone = load_file(os.path.join(spec.submodule_search_locations[0], "model", "model.safetensors"))
-    for layer in (0, 5):
-        for part in ("query", "value"):
-            tail = f"encoder.layer.{layer}.attention.self.{part}.weight"
-            name = next(key for key in backbone if key.endswith(tail))
-            yield f"minilm.{layer}.{part}", backbone[name].float()
+    for layer, part in ((0, "query"), (5, "value")):
+        tail = f"encoder.layer.{layer}.attention.self.{part}.weight"
+        name = next(key for key in backbone if key.endswith(tail))
+        yield f"minilm.{layer}.{part}", backbone[name].float()
 
 
 def main():
@@ -97,12 +98,13 @@ def main():
     tensors = {}
     for name, w in matrices():
         v = first_row(name, w.shape[1])
-        s, passes = grebsmo(w, v)
-        sizes = torch.sort(s.abs().flatten(), descending=True).values
-        assert sizes[ENTRIES] > 0, f"S of {name} has fewer than {ENTRIES} entries"
-        tensors.update({f"{name}.weight": w.contiguous(), f"{name}.first_v": v, f"{name}.grebsmo": largest(s),
-                        f"{name}.svd": largest(svd_residual(w)), f"{name}.cut": sizes[ENTRIES - 1:ENTRIES + 1].double(),
-                        f"{name}.passes": torch.tensor([passes])})
+        passes = max(1, round(0.65 * min(w.shape) / 5))
+        for k, (before, s, after) in enumerate(grebsmo(w.double(), v.double(), passes)):
+            if k in (0, 1, passes // 2, passes - 1):
+                tensors.update({f"{name}.v.{k}": before, f"{name}.s.{k}": s, f"{name}.gram.{k}": after.T @ after})
+        *_, (_, short, _) = grebsmo(w, v, SHORT)
+        tensors.update({f"{name}.weight": w.contiguous(), f"{name}.first_v": v, f"{name}.grebsmo": largest(short),
+                        f"{name}.svd": largest(svd_residual(w)), f"{name}.passes": torch.tensor([passes])})
     save_file(tensors, os.path.join(out, "supports.safetensors"))
 
 

@@ -1,6 +1,6 @@
 #pragma once
-// A model without a forward pass: named linears of an encoder, embeddings and a head, as a BERT names them. For tests of
-// what reads only names, shapes and roles.
+// A model without a forward pass: named linears of an encoder, embeddings and a head, as a BERT names them. For tests
+// of what reads only names, shapes and roles.
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
@@ -33,7 +33,9 @@ class ToyModel : public nn::Model {
     add_linear("classifier", 2, hidden);
   }
 
-  nn::Output forward(const data::Batch&, const nn::ForwardContext&) override { throw std::logic_error("no forward pass"); }
+  nn::Output forward(const data::Batch&, const nn::ForwardContext&) override {
+    throw std::logic_error("no forward pass");
+  }
   nn::ParameterTable& parameters() override { return table_; }
   std::vector<nn::Linear*> linears() override {
     std::vector<nn::Linear*> all;
@@ -61,7 +63,8 @@ class ToyModel : public nn::Model {
  private:
   void add_linear(const std::string& name, int64_t out, int64_t in) {
     auto weight = table_.add(name + ".weight", randn(name, {out, in}).mul_(0.05));
-    linears_.push_back(std::make_unique<nn::Linear>(name, weight, table_.add(name + ".bias", randn(name + "b", {out}))));
+    linears_.push_back(
+        std::make_unique<nn::Linear>(name, weight, table_.add(name + ".bias", randn(name + "b", {out}))));
   }
   void add_norm(const std::string& name) {
     table_.add(name + ".weight", at::zeros({hidden_}, at::kFloat));

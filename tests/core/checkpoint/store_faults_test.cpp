@@ -82,7 +82,8 @@ TEST(StoreFaults, KilledAtRandomMomentsEveryCheckpointIsWhole) {
     const auto best = best_checkpoint(dir);
     EXPECT_FALSE(best && find_fault(*best));
     const CheckpointStore reopened(run.path(), 2);
-    for (const auto& entry : fs::directory_iterator(dir)) EXPECT_FALSE(entry.path().filename().string().starts_with(".tmp-"));
+    for (const auto& entry : fs::directory_iterator(dir))
+      EXPECT_FALSE(entry.path().filename().string().starts_with(".tmp-"));
   }
   EXPECT_GT(newest, 10) << "the saver hardly got anywhere, so the test shows nothing";
   EXPECT_GT(leftovers, 5) << "no kill fell into a save, so the test shows nothing";
@@ -104,8 +105,10 @@ class FileSizeLimit {
 
 void expect_last_good_is_kept(CheckpointStore& store, const std::string& message, int64_t last) {
   expect_content(store.load(*store.newest_whole()), last);
-  for (const auto& entry : fs::directory_iterator(store.dir())) EXPECT_FALSE(entry.path().filename().string().starts_with(".tmp-"));
-  EXPECT_NE(message.find(fmt::format("The last whole one is {}/step-{:08}", store.dir(), last)), std::string::npos) << message;
+  for (const auto& entry : fs::directory_iterator(store.dir()))
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".tmp-"));
+  EXPECT_NE(message.find(fmt::format("The last whole one is {}/step-{:08}", store.dir(), last)), std::string::npos)
+      << message;
   EXPECT_NE(message.find("goes on from there"), std::string::npos) << message;
 }
 
@@ -146,7 +149,8 @@ class SmallDisk {
   bool mounted_ = false;
 };
 
-constexpr const char* kNoMount = "a tmpfs cannot be mounted by this user; the file size limit stands in for a full disk";
+constexpr const char* kNoMount =
+    "a tmpfs cannot be mounted by this user; the file size limit stands in for a full disk";
 
 TEST(StoreFaults, AFullDiskKeepsTheLastGoodOnes) {
   const TempDir parent;

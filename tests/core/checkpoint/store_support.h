@@ -16,7 +16,8 @@ inline checkpoint::CheckpointData make_checkpoint(int64_t step, int64_t numel = 
   checkpoint::CheckpointData data;
   data.step = step;
   data.state = {{"global_step", step}, {"note", "schön"}, {"loss", 0.1 * static_cast<double>(step)}};
-  data.files.push_back({"trained", {{"U", at::full({numel}, step, at::kFloat)}, {"support", at::full({7}, step + 1, at::kLong)}}});
+  data.files.push_back(
+      {"trained", {{"U", at::full({numel}, step, at::kFloat)}, {"support", at::full({7}, step + 1, at::kLong)}}});
   data.files.push_back({"optimizer", {{"m:U", at::full({numel}, -step, at::kFloat)}}});
   return data;
 }

@@ -33,7 +33,8 @@ TEST(CheckpointStore, ReadsBackWhatWasSaved) {
   EXPECT_EQ(load_state(*found), data.state);
   EXPECT_EQ(checkpoint_at(found->path + "/").step, 12);
   EXPECT_FALSE(loaded.contains("trained", "V"));
-  EXPECT_NE(message_of<DataError>([&] { loaded.tensor("trained", "V"); }).find("no tensor 'V' in trained"), std::string::npos);
+  EXPECT_NE(message_of<DataError>([&] { loaded.tensor("trained", "V"); }).find("no tensor 'V' in trained"),
+            std::string::npos);
 }
 
 TEST(CheckpointStore, EmptyFolderHasNone) {
@@ -42,7 +43,8 @@ TEST(CheckpointStore, EmptyFolderHasNone) {
   EXPECT_FALSE(best_checkpoint(run / "checkpoints"));
   const CheckpointStore store(run.path(), 3);
   EXPECT_FALSE(store.newest_whole());
-  EXPECT_NE(message_of<DataError>([&] { checkpoint_at(run / "nothing"); }).find("no such checkpoint"), std::string::npos);
+  EXPECT_NE(message_of<DataError>([&] { checkpoint_at(run / "nothing"); }).find("no such checkpoint"),
+            std::string::npos);
 }
 
 TEST(CheckpointStore, FallsBackToTheNewestWholeOneAndSaysWhy) {

@@ -240,6 +240,25 @@ TEST_F(DatasetTest, MaskedLmFromTextLinesAndFromColumns) {
   EXPECT_EQ(load("train", Objective::masked_lm).ids, (std::vector<int32_t>{2, 5, 6, 3}));
 }
 
+TEST(SharedData, PresetsReadEveryRow) {
+  const char* set = std::getenv("FILIGREE_SHARED_DATA");
+  const std::string root = set != nullptr ? set : FILIGREE_SOURCE_DIR "/../shared/data";
+  if (!std::filesystem::exists(root + "/SST-2"))
+    GTEST_SKIP() << "no shared data at " << root << " (FILIGREE_SHARED_DATA)";
+  const auto tokenizer = testing::tiny_tokenizer();
+  const std::tuple<const char*, const char*, int64_t, int64_t> tasks[] = {
+      {"sst2", "/SST-2", 6920, 872}, {"cola", "/CoLA", 8551, 527}, {"mrpc", "/MRPC", 3668, 408}};
+  for (const auto& [task, folder, train, dev] : tasks) {
+    recipe::DataConfig config;
+    config.task = task;
+    config.dir = root + folder;
+    EXPECT_EQ(load_dataset(config, "train", *tokenizer, Objective::classification, 0).size(), train) << task;
+    const Dataset data = load_dataset(config, "dev", *tokenizer, Objective::classification, 0);
+    EXPECT_EQ(data.size(), dev) << task;
+    EXPECT_EQ(std::set<int64_t>(data.classes.begin(), data.classes.end()), (std::set<int64_t>{0, 1})) << task;
+  }
+}
+
 // ---- WordNet
 
 constexpr const char* kLicence = "  1 This software and database\n";

@@ -11,3 +11,9 @@ if(EXISTS "${FILIGREE_PYTHON}")
     SKIP_RETURN_CODE 77)
   set_tests_properties(tokenizer_parity_test unicode_parity_test PROPERTIES FIXTURES_REQUIRED tokenizer_reference)
 endif()
+if(TARGET filigree AND EXISTS "${FILIGREE_PYTHON}")
+  add_test(NAME tokenize_command
+    COMMAND "${FILIGREE_PYTHON}" "${CMAKE_CURRENT_LIST_DIR}/tokenize_command.py" $<TARGET_FILE:filigree> "${CMAKE_BINARY_DIR}/tokenizer_reference")
+  set_tests_properties(tokenize_command PROPERTIES LABELS "unit;parity" FIXTURES_REQUIRED tokenizer_reference TIMEOUT 300
+    SKIP_RETURN_CODE 77)
+endif()

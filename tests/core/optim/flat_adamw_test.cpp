@@ -87,7 +87,8 @@ TEST(FlatAdamW, AgreesWithTorchOnTheGpu) {
 }
 
 FlatBuffers random_buffers(int64_t total) {
-  return {randn("value", {total}), randn("gradient", {total}), randn("m", {total}).mul_(0.1), randn("v", {total}).square_()};
+  return {randn("value", {total}), randn("gradient", {total}), randn("m", {total}).mul_(0.1),
+          randn("v", {total}).square_()};
 }
 
 /// The two forms of the arithmetic agree, decay by ranges included.
@@ -168,7 +169,8 @@ TEST(FlatAdamW, StateIsLoadedByName) {
   EXPECT_THROW(second.load(moments, 3), DataError);
 }
 
-/// After a prune the moments are those of the kept rows, and what follows is what it would have been without the others.
+/// After a prune the moments are those of the kept rows, and what follows is what it would have been without the
+/// others.
 TEST(FlatAdamW, RebuildSlicesTheMoments) {
   Small whole, pruned;
   FlatAdamW full(whole.table, {}), shrunk(pruned.table, {});
@@ -182,12 +184,14 @@ TEST(FlatAdamW, RebuildSlicesTheMoments) {
   shrunk.rebuild(pruned.table, records);
   EXPECT_EQ(shrunk.leaves()[0].sizes().vec(), (std::vector<int64_t>{2, 2}));
   const auto keep = [&](const at::Tensor& flat) {
-    const at::Tensor of_a = flat.narrow(0, 0, 12).view({4, 3}).index_select(0, rows).index_select(1, at::tensor({0, 2}, at::kLong));
+    const at::Tensor of_a =
+        flat.narrow(0, 0, 12).view({4, 3}).index_select(0, rows).index_select(1, at::tensor({0, 2}, at::kLong));
     return at::cat({of_a.reshape({-1}), flat.narrow(0, 12, 5).index_select(0, entries)});
   };
   full.step(g2, 1.0, 1.0, 0.1);
   shrunk.step(keep(g2), 1.0, 1.0, 0.1);
-  const at::Tensor expected = keep(at::cat({whole.table.at("a").value.detach().view({-1}), whole.table.at("b").value.detach()}));
+  const at::Tensor expected =
+      keep(at::cat({whole.table.at("a").value.detach().view({-1}), whole.table.at("b").value.detach()}));
   const at::Tensor found =
       at::cat({pruned.table.at("a").value.detach().reshape({-1}), pruned.table.at("b").value.detach().view({-1})});
   EXPECT_EQ(max_difference(found, expected), 0.0);

@@ -35,9 +35,7 @@ TEST(Schedule, EndsAtZeroAndPeaksAfterTheWarmUp) {
   EXPECT_EQ(schedule.at(100), 0.0);
 }
 
-TEST(Schedule, RefusesUnknownNames) {
-  EXPECT_THROW(schedule_from("lineer"), UsageError);
-}
+TEST(Schedule, RefusesUnknownNames) { EXPECT_THROW(schedule_from("lineer"), UsageError); }
 
 }  // namespace
 }  // namespace filigree::optim

@@ -55,6 +55,10 @@ TEST(TaylorTest, GradientsOfFrozenWeightsAreAutogradsOwn) {
     trained.parameters().set_role(*linear->weight(), nn::Role::trainable);
     trained.parameters().set_role(*linear->bias(), nn::Role::trainable);
   }
+  for (ToyModel* model : {&frozen, &trained}) {  // hooks of others, as tensor parallelism sets them
+    model->linear(1, ToyModel::key).input_hook = [](const at::Tensor& x) { return x.mul(1.5); };
+    model->linear(1, ToyModel::key).output_hook = [](const at::Tensor& y) { return y.mul(2); };
+  }
   const std::vector<nn::Linear*> linears = frozen.linears();
   WeightGradients gradients(linears);
   for (int64_t batch = 0; batch < 2; ++batch) {

@@ -35,7 +35,7 @@ std::string damage(std::string text, std::mt19937& random) {
 TEST_F(Mutation, EndsInARecipeOrAUsageError) {
   std::mt19937 random(1);
   int good = 0, bad = 0;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 1000; ++i) {
     const std::string text = damage(kGood, random);
     try {
       const std::string resolved = to_yaml(load_text(text));
@@ -48,13 +48,13 @@ TEST_F(Mutation, EndsInARecipeOrAUsageError) {
       ADD_FAILURE() << typeid(error).name() << ": " << error.what() << "\n" << text;
     }
   }
-  EXPECT_GT(good, 30);
-  EXPECT_GT(bad, 300);
+  EXPECT_GT(good, 10);
+  EXPECT_GT(bad, 100);
 }
 
 TEST_F(Mutation, SetArgumentsToo) {
   std::mt19937 random(2);
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 500; ++i) {
     const std::string argument = damage("stages.adapt.train.lr=[1e-4, {a: b}]", random);
     try {
       load_text(kGood, {argument});

@@ -46,7 +46,8 @@ TEST_F(MetricsReference, ClassificationAgrees) {
     MetricSet set(names, false, classes);
     set.add(as_logits(item["predictions"], classes), at::tensor(labels, at::kLong));
     for (const auto& [name, value] : set.compute(*single)) {
-      EXPECT_NEAR(value, item[name].get<double>(), kTolerance) << name << ", " << classes << " classes, " << labels.size() << " samples";
+      EXPECT_NEAR(value, item[name].get<double>(), kTolerance)
+          << name << ", " << classes << " classes, " << labels.size() << " samples";
       ++compared;
     }
   }
@@ -56,9 +57,11 @@ TEST_F(MetricsReference, ClassificationAgrees) {
 TEST_F(MetricsReference, RegressionAgrees) {
   int compared = 0;
   for (const auto& item : reference_["regression"]) {
-    const auto labels = item["labels"].get<std::vector<double>>(), predictions = item["predictions"].get<std::vector<double>>();
+    const auto labels = item["labels"].get<std::vector<double>>(),
+               predictions = item["predictions"].get<std::vector<double>>();
     EXPECT_NEAR(pearson(predictions, labels), item["pearson"].get<double>(), kTolerance) << item.dump().substr(0, 200);
-    EXPECT_NEAR(spearman(predictions, labels), item["spearman"].get<double>(), kTolerance) << item.dump().substr(0, 200);
+    EXPECT_NEAR(spearman(predictions, labels), item["spearman"].get<double>(), kTolerance)
+        << item.dump().substr(0, 200);
     ++compared;
   }
   EXPECT_GT(compared, 15);
@@ -75,7 +78,9 @@ std::vector<Type> own_part(const std::vector<Type>& all, int rank, int ranks) {
 /// The metrics as every one of `ranks` ranks computes them.
 std::vector<std::map<std::string, double>> on_ranks(int ranks, const std::function<MetricSet(int rank)>& make) {
   std::vector<std::map<std::string, double>> values(static_cast<size_t>(ranks));
-  dist::run_threads(ranks, [&](dist::Communicator& comm) { values[static_cast<size_t>(comm.rank())] = make(comm.rank()).compute(comm); });
+  dist::run_threads(ranks, [&](dist::Communicator& comm) {
+    values[static_cast<size_t>(comm.rank())] = make(comm.rank()).compute(comm);
+  });
   return values;
 }
 
@@ -113,8 +118,10 @@ TEST(Metrics, RegressionIsTheSameToTheBitOnAnyNumberOfRanks) {
 
 TEST(Metrics, NothingSeenIsZero) {
   auto single = dist::make_single();
-  for (const auto& [name, value] : MetricSet({"accuracy", "f1", "macro_f1", "mcc"}, false, 2).compute(*single)) EXPECT_EQ(value, 0) << name;
-  for (const auto& [name, value] : MetricSet({"pearson", "spearman"}, true, 1).compute(*single)) EXPECT_EQ(value, 0) << name;
+  for (const auto& [name, value] : MetricSet({"accuracy", "f1", "macro_f1", "mcc"}, false, 2).compute(*single))
+    EXPECT_EQ(value, 0) << name;
+  for (const auto& [name, value] : MetricSet({"pearson", "spearman"}, true, 1).compute(*single))
+    EXPECT_EQ(value, 0) << name;
 }
 
 TEST(Metrics, RefusesAMetricThatDoesNotFit) {

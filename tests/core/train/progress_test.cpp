@@ -58,7 +58,8 @@ TEST(Progress, BarShowsShareLossSpeedAndTimeLeft) {
   }
   const auto shown = frames(fixture.out.str());
   ASSERT_EQ(shown.size(), 42u);
-  EXPECT_EQ(shown.back(), "adapt [================>                       ]  42%  42/100  ETA 0:29  loss 1.25  1.0k tok/s");
+  EXPECT_EQ(shown.back(),
+            "adapt [================>                       ]  42%  42/100  ETA 0:29  loss 1.25  1.0k tok/s");
   progress.end();
   EXPECT_EQ(fixture.out.str().back(), '\n');
 }

@@ -28,8 +28,9 @@ class SampleWriter {
   SampleWriter(const std::string& dir, const SampleRun& run) : dir_(dir), run_(run) {
     std::filesystem::create_directories(dir + "/plans");
     metrics_.open(dir + "/metrics.jsonl");
-    std::ofstream(dir + "/recipe.yaml") << "name: " << run.name << "\nseed: 42\nmodel: {path: /models/minilm-l6, task: sequence_classification}\n"
-                                        << "stages:\n  - name: adapt\n    method: {name: dsee, rank: 16, sparse: 64}  # <not> & markup\n";
+    std::ofstream(dir + "/recipe.yaml")
+        << "name: " << run.name << "\nseed: 42\nmodel: {path: /models/minilm-l6, task: sequence_classification}\n"
+        << "stages:\n  - name: adapt\n    method: {name: dsee, rank: 16, sparse: 64}  # <not> & markup\n";
   }
 
   void write() {
@@ -45,24 +46,44 @@ class SampleWriter {
 
   void stage(const std::string& name, int64_t steps, int64_t total, double high, double accuracy, double lr) {
     const int64_t bytes = run_.ranks > 1 ? 1'650'000 : 0;
-    line({{"kind", "stage"}, {"stage", name}, {"steps", steps}, {"trainable", 412'717}, {"total", total},
-          {"comm_bytes_per_step", bytes}, {"full_comm_bytes_per_step", run_.ranks > 1 ? total * 4 : 0}});
+    line({{"kind", "stage"},
+          {"stage", name},
+          {"steps", steps},
+          {"trainable", 412'717},
+          {"total", total},
+          {"comm_bytes_per_step", bytes},
+          {"full_comm_bytes_per_step", run_.ranks > 1 ? total * 4 : 0}});
     for (int64_t i = 1; i <= steps && step_ < run_.stop_at; ++i) {
       ++step_;
       const double share = static_cast<double>(i) / static_cast<double>(steps);
       const double loss = run_.floor + (high - run_.floor) * std::exp(-4 * share);
       if (step_ % run_.log_every == 0 || i == steps)
-        line({{"kind", "train"}, {"stage", name}, {"step", step_}, {"stage_step", i}, {"epoch", 2 * share}, {"loss", loss * (1 + 0.25 * noise())},
-              {"lr", lr * std::min(1.0, share / 0.06) * (1 - share)}, {"grad_norm", 1.5 + noise()}, {"tokens_per_s", 12000 + 1500 * noise()},
-              {"comm_bytes", bytes}, {"step_ms", 84 + 10 * noise()}});
-      if (step_ % run_.eval_every == 0 || i == steps) eval(name, accuracy + (0.765 - accuracy) * (1 - std::exp(-3.5 * share)), loss);
+        line({{"kind", "train"},
+              {"stage", name},
+              {"step", step_},
+              {"stage_step", i},
+              {"epoch", 2 * share},
+              {"loss", loss * (1 + 0.25 * noise())},
+              {"lr", lr * std::min(1.0, share / 0.06) * (1 - share)},
+              {"grad_norm", 1.5 + noise()},
+              {"tokens_per_s", 12000 + 1500 * noise()},
+              {"comm_bytes", bytes},
+              {"step_ms", 84 + 10 * noise()}});
+      if (step_ % run_.eval_every == 0 || i == steps)
+        eval(name, accuracy + (0.765 - accuracy) * (1 - std::exp(-3.5 * share)), loss);
     }
   }
 
   void eval(const std::string& stage_name, double accuracy, double loss) {
     const double value = accuracy + 0.006 * noise();
-    line({{"kind", "eval"}, {"stage", stage_name}, {"step", step_}, {"split", "dev"}, {"accuracy", value}, {"loss", loss},
-          {"macro_f1", value * 0.93}, {"samples", 5000}});
+    line({{"kind", "eval"},
+          {"stage", stage_name},
+          {"step", step_},
+          {"split", "dev"},
+          {"accuracy", value},
+          {"loss", loss},
+          {"macro_f1", value * 0.93},
+          {"samples", 5000}});
   }
 
   void prune() {
@@ -70,14 +91,21 @@ class SampleWriter {
     std::vector<int64_t> heads_left, ffn_left;
     for (int64_t layer = 0; layer < run_.layers; ++layer) {
       const int64_t shift = run_.uneven ? layer % 4 - 1 : 0;
-      const auto heads = kept(run_.heads, run_.heads / 4 + shift), neurons = kept(run_.neurons, run_.neurons * (4 + shift) / 10);
+      const auto heads = kept(run_.heads, run_.heads / 4 + shift),
+                 neurons = kept(run_.neurons, run_.neurons * (4 + shift) / 10);
       heads_left.push_back(static_cast<int64_t>(heads.size()));
       ffn_left.push_back(static_cast<int64_t>(neurons.size()));
       groups.push_back({{"kind", "head"}, {"layer", layer}, {"total", run_.heads}, {"kept", heads}});
       groups.push_back({{"kind", "neuron"}, {"layer", layer}, {"total", run_.neurons}, {"kept", neurons}});
     }
-    std::ofstream(dir_ + "/plans/prune-1.json") << nlohmann::json{{"score", "taylor"}, {"scope", "layer"}, {"groups", groups}}.dump();
-    line({{"kind", "prune"}, {"stage", "prune"}, {"step", step_}, {"heads_left", heads_left}, {"ffn_left", ffn_left}, {"sparsity", 0.31},
+    std::ofstream(dir_ + "/plans/prune-1.json")
+        << nlohmann::json{{"score", "taylor"}, {"scope", "layer"}, {"groups", groups}}.dump();
+    line({{"kind", "prune"},
+          {"stage", "prune"},
+          {"step", step_},
+          {"heads_left", heads_left},
+          {"ffn_left", ffn_left},
+          {"sparsity", 0.31},
           {"flops_ratio", 0.652}});
     eval("prune", 0.512, 1.9);
   }

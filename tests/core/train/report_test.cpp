@@ -36,7 +36,8 @@ std::string tag_fault(const std::string& html) {
     if ((*it)[1].length() == 0) {
       open.push_back(name);
     } else {
-      if (open.empty() || open.back() != name) return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
+      if (open.empty() || open.back() != name)
+        return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
       open.pop_back();
     }
   }
@@ -64,13 +65,14 @@ TEST(Report, AFinishedRunShowsItsFigures) {
   EXPECT_EQ(run.metric, "accuracy");
   ASSERT_TRUE(run.adapted() && run.just_pruned() && run.recovered());
   for (const auto* eval : {run.adapted(), run.just_pruned(), run.recovered()})
-    EXPECT_NE(html.find(fmt::format("<div class=\"figure\">{:.3f}</div>", *eval->value("accuracy"))), std::string::npos);
+    EXPECT_NE(html.find(fmt::format("<div class=\"figure\">{:.3f}</div>", *eval->value("accuracy"))),
+              std::string::npos);
   EXPECT_EQ(run.adapted()->stage, "adapt");
   EXPECT_EQ(run.just_pruned()->stage, "prune");
   EXPECT_EQ(run.recovered()->stage, "recover");
   EXPECT_EQ(run.recovered()->step, 1875);
-  for (const char* said : {"1.6 MB", "1.8% of full fine-tuning&#39;s 91.6 MB", "413k", "65%", "17.8M", "finished", "54 of 72 left",
-                           "5532 of 9216 left", "922 of 1536 (60%)", "<td>recover</td><td>625</td>"})
+  for (const char* said : {"1.6 MB", "1.8% of full fine-tuning&#39;s 91.6 MB", "413k", "65%", "17.8M", "finished",
+                           "54 of 72 left", "5532 of 9216 left", "922 of 1536 (60%)", "<td>recover</td><td>625</td>"})
     EXPECT_NE(html.find(said), std::string::npos) << said;
   // Drawn twice, for wide and narrow screens: 6 layers of 12 heads of which 3 are gone.
   EXPECT_EQ(count(html, ": removed</title>"), 2u * 6 * 3);
@@ -104,7 +106,9 @@ TEST(Report, UnfinishedRunsAndRunsWithoutAPrune) {
     SampleRun sample;
     sample.stop_at = stop;
     const std::string html = make_report(run.path(), sample);
-    EXPECT_NE(html.find(stop < 10 ? "unfinished: step" : fmt::format("unfinished: step {}", stop / 10 * 10)), std::string::npos) << stop;
+    EXPECT_NE(html.find(stop < 10 ? "unfinished: step" : fmt::format("unfinished: step {}", stop / 10 * 10)),
+              std::string::npos)
+        << stop;
   }
   const TempDir run;
   SampleRun sample;
@@ -129,9 +133,11 @@ TEST(Report, BrokenLinesArePassedOver) {
   write_sample_run(run.path());
   const std::string junk =
       "\n[]\n{}\nnull\n{\"kind\":\"train\"}\n{\"kind\":\"train\",\"stage\":\"adapt\",\"step\":1e300,\"loss\":null}\n"
-      "{\"kind\":7,\"stage\":\"adapt\",\"step\":\"x\"}\n{\"kind\":\"prune\",\"stage\":\"prune\",\"heads_left\":{}}\n{\"kind\":\"tra";
+      "{\"kind\":7,\"stage\":\"adapt\",\"step\":\"x\"}\n{\"kind\":\"prune\",\"stage\":\"prune\",\"heads_left\":{}}\n{"
+      "\"kind\":\"tra";
   spit(run / "metrics.jsonl", slurp(run / "metrics.jsonl") + junk);
-  spit(run / "plans/other.json", "{\"groups\":[1,{\"kind\":\"head\",\"layer\":\"x\"},{\"kind\":\"head\",\"layer\":0}]}");
+  spit(run / "plans/other.json",
+       "{\"groups\":[1,{\"kind\":\"head\",\"layer\":\"x\"},{\"kind\":\"head\",\"layer\":0}]}");
   spit(run / "plans/half.json", "{\"groups\":[");
   EXPECT_EQ(tag_fault(slurp(write_report(run.path()))), "");
   EXPECT_EQ(read_run(run.path()).last_step, 1875);
@@ -146,7 +152,8 @@ TEST(Report, WhatIsNoRunIsADataError) {
 }
 
 TEST(ReportScale, TicksAreRoundAndWithinTheRange) {
-  for (const auto& [low, high] : std::vector<std::pair<double, double>>{{0, 1}, {0.483, 0.771}, {-3, 5e6}, {1e-5, 2e-3}, {7, 7.001}}) {
+  for (const auto& [low, high] :
+       std::vector<std::pair<double, double>>{{0, 1}, {0.483, 0.771}, {-3, 5e6}, {1e-5, 2e-3}, {7, 7.001}}) {
     const auto values = ticks(low, high, 5);
     EXPECT_GE(values.size(), 2u);
     EXPECT_LE(values.size(), 9u);

@@ -1,5 +1,5 @@
-// metrics.jsonl, log.txt and event files of a run, also of one that was killed and resumed. The test tensorboard_reads_*
-// reads the event files that are left here with the tensorboard package.
+// metrics.jsonl, log.txt and event files of a run, also of one that was killed and resumed. The test
+// tensorboard_reads_* reads the event files that are left here with the tensorboard package.
 #include "core/train/run_log.h"
 
 #include <gtest/gtest.h>
@@ -62,8 +62,9 @@ TEST(EventFile, EachObjectOpensANewFile) {
     paths.insert(events.path());
     for (int64_t i = 0; i < 5; ++i) {
       const int64_t step = (file * 5 + i) * 1000000007;
-      const std::vector<std::pair<std::string, double>> values{
-          {"train/loss", 1.5 / static_cast<double>(step + 1)}, {"größe", -1e30 * static_cast<double>(i)}, {std::string(300, 't'), 0.0}};
+      const std::vector<std::pair<std::string, double>> values{{"train/loss", 1.5 / static_cast<double>(step + 1)},
+                                                               {"größe", -1e30 * static_cast<double>(i)},
+                                                               {std::string(300, 't'), 0.0}};
       events.scalars(values, step, 1.7e9 + static_cast<double>(step) * 1e-9);
       for (const auto& [tag, value] : values) expected[tag].push_back({step, value});
     }
@@ -99,7 +100,8 @@ TEST(RunLog, KeysComeInOrderAndNotANumberIsNull) {
   RunLog log(run.path(), true);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   log.record(nlohmann::json{{"loss", nan}, {"step", 3}, {"list", {1.5, nan}}, {"kind", "train"}, {"stage", "a\xff"}});
-  EXPECT_EQ(slurp(run / "metrics.jsonl"), "{\"kind\":\"train\",\"stage\":\"a\xef\xbf\xbd\",\"step\":3,\"list\":[1.5,null],\"loss\":null}\n");
+  EXPECT_EQ(slurp(run / "metrics.jsonl"),
+            "{\"kind\":\"train\",\"stage\":\"a\xef\xbf\xbd\",\"step\":3,\"list\":[1.5,null],\"loss\":null}\n");
 }
 
 /// What an undisturbed run of 20 steps writes.

@@ -1,0 +1,167 @@
+#include "core/checkpoint/export_peft.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/zeros.h>
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/adapt/low_rank_sparse.h"
+#include "core/checkpoint/disk.h"
+#include "core/checkpoint/safetensors.h"
+#include "core/checkpoint/staged_directory.h"
+#include "core/error.h"
+
+namespace filigree::checkpoint {
+namespace {
+
+constexpr const char* kPrefix = "base_model.model.";
+
+/// D = b a.
+struct Factors {
+  at::Tensor a;  ///< [rank, in]
+  at::Tensor b;  ///< [out, rank]
+  int64_t rank() const { return a.size(0); }
+};
+
+double scale_of(const nn::Linear& linear) {
+  const adapt::Adapter* adapter = linear.adapter();
+  if (const auto* low_rank = dynamic_cast<const adapt::LowRank*>(adapter)) return low_rank->scale();
+  if (const auto* sparse = dynamic_cast<const adapt::SparseDelta*>(adapter)) return sparse->scale();
+  if (const auto* both = dynamic_cast<const adapt::LowRankSparse*>(adapter)) return both->scale();
+  throw UsageError(fmt::format("format peft: an update of kind '{}' on '{}' is no LoRA; use --format hf",
+                               adapter->kind(), linear.name()));
+}
+
+/// The entries of S2 as a product: unit columns times the rows that hold them, or the columns times unit rows.
+Factors as_product(const at::Tensor& rows, const at::Tensor& cols, const at::Tensor& values, int64_t out, int64_t in) {
+  std::map<int64_t, int64_t> by_row, by_col;  // line -> its place among the lines used
+  const auto place = [](std::map<int64_t, int64_t>& lines, int64_t line) {
+    return lines.emplace(line, static_cast<int64_t>(lines.size())).first->second;
+  };
+  const at::Tensor of_rows = rows.contiguous(), of_cols = cols.contiguous();
+  const auto* row = of_rows.const_data_ptr<int64_t>();
+  const auto* col = of_cols.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < rows.numel(); ++i) place(by_row, row[i]), place(by_col, col[i]);
+  const bool on_rows = by_row.size() <= by_col.size();
+  const auto rank = static_cast<int64_t>(on_rows ? by_row.size() : by_col.size());
+  Factors factors{at::zeros({rank, in}, at::kFloat), at::zeros({out, rank}, at::kFloat)};
+  for (int64_t i = 0; i < rows.numel(); ++i) {
+    const int64_t k = on_rows ? by_row.at(row[i]) : by_col.at(col[i]);
+    factors.a[k][col[i]] = on_rows ? values[i].item<float>() : 1.0F;
+    factors.b[row[i]][k] = on_rows ? 1.0F : values[i].item<float>();
+  }
+  return factors;
+}
+
+Factors factors_of(const nn::Linear& linear) {
+  const at::NoGradGuard no_grad;
+  std::map<std::string, at::Tensor> parts;
+  for (const nn::ParameterPtr& parameter : linear.adapter()->parameters()) {
+    parts[parameter->name.substr(linear.name().size() + 1)] = parameter->value.detach().cpu();
+  }
+  std::vector<at::Tensor> a, b;
+  if (parts.contains("lora_U")) {
+    a.push_back(parts.at("lora_V"));
+    b.push_back(parts.at("lora_U"));
+  }
+  if (parts.contains("sparse_values")) {
+    const Factors sparse = as_product(parts.at("sparse_rows"), parts.at("sparse_cols"), parts.at("sparse_values"),
+                                      linear.out_features(), linear.in_features());
+    a.push_back(sparse.a);
+    b.push_back(sparse.b);
+  }
+  const Factors factors{at::cat(a, 0).contiguous(), at::cat(b, 1).mul(scale_of(linear)).contiguous()};
+  const at::Tensor delta = linear.adapter()->delta().cpu();
+  const double error = at::matmul(factors.b, factors.a).sub(delta).abs().max().item<double>();
+  const double largest = delta.abs().max().item<double>();
+  FG_CHECK(error <= 1e-5 * largest, "the factors of '{}' differ from its update by {}", linear.name(), error);
+  return factors;
+}
+
+/// "classifier" of "classifier.weight".
+std::set<std::string> head_modules(nn::Model& model) {
+  std::set<std::string> modules;
+  for (const std::string& name : model.head_parameters()) modules.insert(name.substr(0, name.rfind('.')));
+  return modules;
+}
+
+void check_expressible(nn::Model& model) {
+  if (model.task() == nn::Task::masked_lm)
+    throw UsageError("format peft: works for classification and regression; use --format hf");
+  for (const nn::StructureGroup& group : model.structures()) {
+    if (group.left() == group.total) continue;
+    throw UsageError(
+        fmt::format("format peft: the base weights must be whole, but {}s of layer {} were pruned; use --format hf, or "
+                    "name a checkpoint from before the prune",
+                    nn::to_string(group.kind), group.layer));
+  }
+  const auto head = model.head_parameters();
+  std::set<std::string> known(head.begin(), head.end());
+  bool any = false;
+  for (const nn::Linear* linear : model.linears()) {
+    if (linear->mask()) throw UsageError(fmt::format("format peft: '{}' is masked; use --format hf", linear->name()));
+    if (!linear->adapter()) continue;
+    any = true;
+    for (const nn::ParameterPtr& parameter : linear->adapter()->parameters()) known.insert(parameter->name);
+  }
+  if (!any) throw UsageError("format peft: the model has no update; name a checkpoint of a stage that trained one");
+  for (const nn::ParameterPtr& parameter : model.parameters()) {
+    if (parameter->trainable() && !known.contains(parameter->name))
+      throw UsageError(fmt::format(
+          "format peft: '{}' was trained as well, which an adapter does not hold; use --format hf", parameter->name));
+  }
+}
+
+nlohmann::json adapter_config(nn::Model& model, const std::map<std::string, int64_t>& ranks, const std::string& base) {
+  const int64_t common = ranks.begin()->second;
+  nlohmann::json targets = nlohmann::json::array(), pattern = nlohmann::json::object();
+  for (const auto& [name, rank] : ranks) {
+    targets.push_back(name);
+    if (rank != common) pattern[name] = rank;
+  }
+  return {{"peft_type", "LORA"},
+          {"task_type", "SEQ_CLS"},
+          {"base_model_name_or_path", std::filesystem::absolute(base).string()},
+          {"target_modules", targets},
+          {"modules_to_save", head_modules(model)},
+          {"r", common},
+          {"lora_alpha", common},
+          {"rank_pattern", pattern},
+          {"alpha_pattern", pattern},
+          {"lora_dropout", 0.0},
+          {"bias", "none"},
+          {"fan_in_fan_out", false},
+          {"use_rslora", false},
+          {"use_dora", false},
+          {"inference_mode", true}};
+}
+
+}  // namespace
+
+void export_peft(nn::Model& model, const std::string& dir, const std::string& base) {
+  check_expressible(model);
+  NamedTensors tensors;
+  std::map<std::string, int64_t> ranks;
+  for (const nn::Linear* linear : model.linears()) {
+    if (!linear->adapter()) continue;
+    const Factors factors = factors_of(*linear);
+    ranks[linear->name()] = factors.rank();
+    tensors.emplace_back(kPrefix + linear->name() + ".lora_A.weight", factors.a);
+    tensors.emplace_back(kPrefix + linear->name() + ".lora_B.weight", factors.b);
+  }
+  for (const std::string& name : model.head_parameters()) {
+    tensors.emplace_back(kPrefix + name, model.parameters().at(name).value.detach().to(at::kCPU, at::kFloat));
+  }
+  StagedDirectory staged(dir, false);
+  write_safetensors((staged.path() / "adapter_model.safetensors").string(), tensors);
+  write_file((staged.path() / "adapter_config.json").string(), adapter_config(model, ranks, base).dump(2) + "\n");
+  staged.commit();
+}
+
+}  // namespace filigree::checkpoint

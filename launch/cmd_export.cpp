@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/checkpoint/disk.h"
+#include "core/checkpoint/export_peft.h"
+#include "core/recipe/load.h"
+#include "core/train/exporting.h"
+#include "core/train/open_model.h"
+#include "launch/command.h"
+#include "launch/plugins.h"
+
+namespace filigree::launch {
+namespace {
+
+nlohmann::ordered_json export_merged(const train::OpenedModel& opened, const train::Plugins& plugins,
+                                     const ExportOptions& options) {
+  const auto request = train::export_request(plugins, *opened.model, opened.files, options.format, options.dir);
+  const auto result = checkpoint::export_model(*opened.model, request);
+  // With its recipe a model in filigree's own format can be evaluated without naming one.
+  if (request.format == checkpoint::ExportFormat::filigree && opened.recipe)
+    checkpoint::write_file(options.dir + "/recipe.yaml", recipe::to_yaml(*opened.recipe));
+  if (result.zero_filled)
+    std::cerr
+        << "note: transformers cannot express the pruned shapes, so they are filled up with zeros; --format filigree "
+           "keeps them small\n";
+  return {{"largest_difference", result.largest_difference}, {"zero_filled", result.zero_filled}};
+}
+
+/// A run's final model is merged; its updates are in its checkpoints.
+std::string with_updates(const std::string& source) {
+  const auto newest = checkpoint::newest_whole(source + "/checkpoints");
+  return newest ? newest->path : source;
+}
+
+}  // namespace
+
+int cmd_export(const ExportOptions& options, dist::Environment& environment) {
+  if (environment.world_rank() != 0) return 0;
+  const auto plugins = make_plugins();
+  const bool peft = options.format == "peft";
+  const auto opened = train::open_model(peft ? with_updates(options.source) : options.source, plugins);
+  nlohmann::ordered_json json = {{"dir", options.dir}, {"format", options.format}};
+  if (peft)
+    checkpoint::export_peft(*opened.model, options.dir, opened.files);
+  else
+    json.update(export_merged(opened, plugins, options));
+  std::cout << json.dump() << '\n';
+  return 0;
+}
+
+}  // namespace filigree::launch

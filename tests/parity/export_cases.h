@@ -1,0 +1,165 @@
+#pragma once
+// Small random BERTs, adapted and pruned in the ways that an export must carry; shared by the export tests.
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/adapt/low_rank_sparse.h"
+#include "core/checkpoint/export.h"
+#include "core/prune/plan.h"
+#include "core/prune/score.h"
+#include "core/prune/unstructured.h"
+#include "core/random.h"
+#include "models/registry.h"
+
+namespace filigree::test {
+
+inline at::Tensor drawn(const std::string& name, const std::vector<int64_t>& shape, double scale) {
+  at::Tensor tensor = at::empty(shape, at::kFloat);
+  const uint64_t stream = random::stream(11, name);
+  for (int64_t i = 0; i < tensor.numel(); ++i) {
+    tensor.data_ptr<float>()[i] = static_cast<float>(scale * random::normal(stream, static_cast<uint64_t>(i)));
+  }
+  return tensor;
+}
+
+/// A BERT of random weights large enough that rounding and a wrong merge tell apart; config.json is written to `dir`.
+inline std::unique_ptr<nn::Model> random_bert(const std::filesystem::path& dir, nn::Task task, int64_t labels) {
+  std::filesystem::create_directories(dir);
+  const nlohmann::json config = {{"model_type", "bert"},      {"architectures", {"BertModel"}},
+                                 {"vocab_size", 101},         {"hidden_size", 36},
+                                 {"num_hidden_layers", 3},    {"num_attention_heads", 6},
+                                 {"intermediate_size", 50},   {"max_position_embeddings", 40},
+                                 {"initializer_range", 0.15}, {"hidden_act", "gelu"}};
+  std::ofstream(dir / "config.json") << config.dump(1);
+  models::ModelOptions options;
+  options.task = task;
+  options.pretrained = false;
+  options.num_labels = labels;
+  for (int64_t i = 0; task == nn::Task::sequence_classification && i < labels; ++i) {
+    options.label_names.push_back("noun." + std::to_string(i));
+  }
+  return models::load_model(dir.string(), options);
+}
+
+/// U, V and S2 with values everywhere, scale 2.
+inline void add_update(nn::Model& model, nn::Linear& linear) {
+  const int64_t out = linear.out_features(), in = linear.in_features();
+  const adapt::Factors factors =
+      adapt::add_factors(model.parameters(), linear.name(), out, drawn(linear.name() + "V", {3, in}, 0.2));
+  std::vector<int64_t> rows, cols;
+  for (int64_t i = 0; i < out; i += 2) {
+    rows.push_back(i);
+    cols.push_back((i * 7 + 3) % in);
+  }
+  const adapt::SparseEntries entries = adapt::add_entries(model.parameters(), linear.name(), out, in,
+                                                          at::tensor(rows, at::kLong), at::tensor(cols, at::kLong));
+  factors.u->value.detach().copy_(drawn(linear.name() + "U", {out, 3}, 0.2));
+  entries.values->value.detach().copy_(drawn(linear.name() + "S", {static_cast<int64_t>(rows.size())}, 0.2));
+  linear.set_adapter(std::make_shared<adapt::LowRankSparse>(factors, entries, 2.0));
+}
+
+inline void add_updates(nn::Model& model) {
+  for (nn::Linear* linear : prune::select_linears(model, {"query", "value"})) add_update(model, *linear);
+}
+
+/// Updates of three kinds and of several ranks.
+inline void add_mixed_updates(nn::Model& model) {
+  add_updates(model);
+  for (nn::Linear* linear : prune::select_linears(model, {"key"})) {
+    const adapt::Factors factors = adapt::add_factors(model.parameters(), linear->name(), linear->out_features(),
+                                                      drawn(linear->name() + "V", {2, linear->in_features()}, 0.2));
+    factors.u->value.detach().copy_(drawn(linear->name() + "U", {linear->out_features(), 2}, 0.2));
+    linear->set_adapter(std::make_shared<adapt::LowRank>(factors, 0.5));
+  }
+  for (nn::Linear* linear : prune::select_linears(model, {"intermediate.dense"})) {
+    const adapt::SparseEntries entries =
+        adapt::add_entries(model.parameters(), linear->name(), linear->out_features(), linear->in_features(),
+                           at::tensor({1, 2, 30, 49}, at::kLong), at::tensor({5, 5, 0, 35}, at::kLong));
+    entries.values->value.detach().copy_(drawn(linear->name() + "S", {4}, 0.5));
+    linear->set_adapter(std::make_shared<adapt::SparseDelta>(entries, 3.0));
+  }
+}
+
+inline void prune_units(nn::Model& model, double heads, double ffn, bool global) {
+  prune::ScoreRequest request;
+  request.global = global;
+  prune::apply(model,
+               prune::make_plan(model.structures(), prune::score_structures(model, request), {heads, ffn, global, ""}));
+}
+
+struct ExportCase {
+  std::string name;
+  nn::Task task = nn::Task::sequence_classification;
+  std::function<void(nn::Model&)> change;
+  bool zero_filled = false;  ///< in format hf
+  int64_t width = 50;        ///< intermediate_size that format hf says
+};
+
+inline std::vector<ExportCase> export_cases() {
+  const auto unstructured = [](nn::Model& model) {
+    prune::WeightRequest request;
+    request.global = true;
+    prune::prune_weights(model, prune::select_linears(model, {}), request);
+  };
+  return {{"plain", nn::Task::sequence_classification, [](nn::Model&) {}},
+          {"adapted", nn::Task::sequence_classification, add_updates},
+          {"unstructured", nn::Task::sequence_classification,
+           [=](nn::Model& model) { add_updates(model), unstructured(model); }},
+          {"ffn_even", nn::Task::sequence_classification,
+           [](nn::Model& model) { add_updates(model), prune_units(model, 0, 0.4, false); }, false, 30},
+          {"ffn_uneven", nn::Task::sequence_classification,
+           [](nn::Model& model) { add_updates(model), prune_units(model, 0, 0.4, true); }, true, 50},
+          {"heads", nn::Task::sequence_classification,
+           [](nn::Model& model) { add_updates(model), prune_units(model, 0.34, 0, false); }, true, 50},
+          {"everything", nn::Task::sequence_classification,
+           [=](nn::Model& model) {
+             add_updates(model);
+             unstructured(model);
+             prune_units(model, 0.34, 0.4, true);
+             prune_units(model, 0.5, 0.5, true);
+           },
+           true, 50},
+          {"heads_ffn_even", nn::Task::regression,
+           [](nn::Model& model) { add_updates(model), prune_units(model, 0.34, 0.4, false); }, true, 30},
+          {"masked_lm", nn::Task::masked_lm,
+           [](nn::Model& model) { add_updates(model), prune_units(model, 0, 0.4, false); }, false, 30},
+          {"frozen_bf16", nn::Task::sequence_classification,
+           [](nn::Model& model) {
+             model.parameters().set_frozen_dtype(at::kBFloat16);
+             add_updates(model);
+             prune_units(model, 0, 0.4, false);
+           },
+           false, 30}};
+}
+
+/// How the tests read an export back: nothing may be missing or left over.
+inline std::unique_ptr<nn::Model> reread(const std::string& dir, nn::Task task) {
+  models::ModelOptions options;
+  options.task = task;
+  models::LoadReport report;
+  auto model = models::load_model(dir, options, &report);
+  FG_CHECK(report.fresh.empty() && report.unused.empty(), "{}: {} tensors are missing, {} left over", dir,
+           report.fresh.size(), report.unused.size());
+  return model;
+}
+
+inline checkpoint::ExportRequest export_request(const std::filesystem::path& dir, const ExportCase& of,
+                                                checkpoint::ExportFormat format) {
+  checkpoint::ExportRequest request;
+  request.dir = dir.string();
+  request.format = format;
+  request.reload = [task = of.task](const std::string& written) { return reread(written, task); };
+  return request;
+}
+
+}  // namespace filigree::test

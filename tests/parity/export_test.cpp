@@ -1,0 +1,200 @@
+// Exports read back by filigree give the live model's logits; export_check.py does the same with transformers on what
+// this test leaves in the build folder (reference/export/<case>/{base,hf,live.safetensors}).
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "core/checkpoint/export_peft.h"
+#include "core/error.h"
+#include "core/prune/inspect.h"
+#include "tests/parity/export_cases.h"
+
+namespace filigree::test {
+namespace {
+
+namespace fs = std::filesystem;
+using checkpoint::ExportFormat;
+using nlohmann::json;
+
+const fs::path kOut = fs::path(FILIGREE_BINARY_DIR) / "reference" / "export";
+
+json config_of(const fs::path& dir) { return json::parse(std::ifstream(dir / "config.json")); }
+
+/// What export_check.py compares with: the probe batch and the live model's logits.
+void write_live(nn::Model& model, const fs::path& file) {
+  const at::NoGradGuard no_grad;
+  const data::Batch probe = checkpoint::probe_batch(model);
+  const at::Tensor logits = model.forward(probe, {}).logits;
+  checkpoint::write_safetensors(
+      file.string(), {{"ids", probe.ids}, {"offsets", at::tensor(probe.offsets, at::kLong)}, {"logits", logits}});
+}
+
+class ExportParity : public testing::TestWithParam<ExportCase> {};
+
+TEST_P(ExportParity, BothFormatsGiveTheLiveLogits) {
+  const ExportCase& given = GetParam();
+  const fs::path dir = kOut / given.name;
+  fs::remove_all(dir);
+  const auto model = random_bert(dir / "base", given.task, given.task == nn::Task::regression ? 1 : 5);
+  given.change(*model);
+
+  const auto hf = checkpoint::export_model(*model, export_request(dir / "hf", given, ExportFormat::hf));
+  EXPECT_LE(hf.largest_difference, 1e-5);
+  EXPECT_EQ(hf.zero_filled, given.zero_filled);
+  EXPECT_EQ(config_of(dir / "hf")["intermediate_size"], given.width);
+  EXPECT_FALSE(config_of(dir / "hf").contains("filigree"));
+
+  const auto small = checkpoint::export_model(*model, export_request(dir / "filigree", given, ExportFormat::filigree));
+  EXPECT_LE(small.largest_difference, 1e-5);
+  EXPECT_FALSE(small.zero_filled);
+  const auto again = reread((dir / "filigree").string(), given.task);
+  ASSERT_EQ(again->structures().size(), model->structures().size());
+  for (size_t g = 0; g < again->structures().size(); ++g) {
+    EXPECT_EQ(again->structures()[g].kept, model->structures()[g].kept);
+    EXPECT_EQ(again->structures()[g].total, model->structures()[g].total);
+  }
+  EXPECT_DOUBLE_EQ(again->flops(64), model->flops(64));
+  EXPECT_DOUBLE_EQ(prune::unpruned_flops(*again, 64), prune::unpruned_flops(*model, 64));
+  write_live(*model, dir / "live.safetensors");
+}
+
+std::string name_of(const testing::TestParamInfo<ExportCase>& test) { return test.param.name; }
+INSTANTIATE_TEST_SUITE_P(Cases, ExportParity, testing::ValuesIn(export_cases()), name_of);
+
+TEST(PeftExportTest, HoldsTheUpdatesAndTheHead) {
+  const fs::path dir = kOut / "peft";
+  fs::remove_all(dir);
+  const auto model = random_bert(dir / "config", nn::Task::sequence_classification, 5);
+  checkpoint::export_model(*model, export_request(dir / "base", export_cases().front(), ExportFormat::hf));
+  add_mixed_updates(*model);
+  model->parameters().set_role(model->parameters().at("classifier.weight"), nn::Role::trainable);
+  model->parameters().at("classifier.weight").value.detach().copy_(drawn("head", {5, 36}, 0.3));
+  checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string());
+  write_live(*model, dir / "live.safetensors");
+  const json config = json::parse(std::ifstream(dir / "peft" / "adapter_config.json"));
+  EXPECT_EQ(config["target_modules"].size(), 12U);
+  EXPECT_EQ(config["modules_to_save"], json({"classifier"}));
+  const std::string layer = "bert.encoder.layer.1.";
+  const auto rank = [&](const std::string& name) {
+    return config["rank_pattern"].value(name, config["r"].get<int64_t>());
+  };
+  EXPECT_EQ(rank(layer + "attention.self.query"), 3 + 18);
+  EXPECT_EQ(rank(layer + "attention.self.key"), 2);
+  EXPECT_EQ(rank(layer + "intermediate.dense"), 3) << "four entries on three columns";
+}
+
+TEST(PeftExportTest, RefusesWhatAnAdapterCannotHold) {
+  const fs::path dir = kOut / "refused";
+  fs::remove_all(dir);
+  const auto refuses = [&](const std::function<void(nn::Model&)>& change, const std::string& reason) {
+    const auto model = random_bert(dir / "config", nn::Task::sequence_classification, 5);
+    change(*model);
+    try {
+      checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string());
+      ADD_FAILURE() << reason;
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find(reason), std::string::npos) << error.what();
+    }
+    EXPECT_FALSE(fs::exists(dir / "peft"));
+  };
+  refuses([](nn::Model&) {}, "no update");
+  refuses([](nn::Model& model) { add_updates(model), prune_units(model, 0.34, 0, false); },
+          "heads of layer 0 were pruned");
+  refuses(
+      [](nn::Model& model) {
+        add_updates(model), prune::prune_weights(model, prune::select_linears(model, {"key"}), {});
+      },
+      "is masked");
+  refuses(
+      [](nn::Model& model) {
+        add_updates(model);
+        model.parameters().set_role(model.parameters().at("bert.pooler.dense.bias"), nn::Role::trainable);
+      },
+      "'bert.pooler.dense.bias' was trained");
+}
+
+/// A directory of its own, gone at the end.
+class ExportTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = fs::temp_directory_path() / fmt::format("filigree-export-{}", ::getpid());
+    fs::create_directories(dir_);
+    model_ = random_bert(dir_ / "base", nn::Task::sequence_classification, 5);
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  checkpoint::ExportRequest request(const std::string& name) const {
+    return export_request(dir_ / name, export_cases().front(), ExportFormat::hf);
+  }
+  /// Everything beside the base, temporary folders included.
+  std::vector<std::string> left() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(dir_)) {
+      if (entry.path().filename() != "base") names.push_back(entry.path().filename());
+    }
+    return names;
+  }
+
+  fs::path dir_;
+  std::unique_ptr<nn::Model> model_;
+};
+
+TEST_F(ExportTest, ConfigSaysTaskLabelsAndType) {
+  checkpoint::export_model(*model_, request("out"));
+  const json config = config_of(dir_ / "out");
+  EXPECT_EQ(config["architectures"], json({"BertForSequenceClassification"}));
+  EXPECT_EQ(config["problem_type"], "single_label_classification");
+  EXPECT_EQ(config["id2label"]["3"], "noun.3");
+  EXPECT_EQ(config["label2id"]["noun.3"], 3);
+  EXPECT_EQ(config["dtype"], "float32");
+  EXPECT_EQ(left(), (std::vector<std::string>{"out"}));
+}
+
+TEST_F(ExportTest, TokenizerFilesAreCopiedAsTheyAre) {
+  const std::string text = "[PAD]\r\n[UNK]\n\xC3\xA9\n";
+  std::ofstream(dir_ / "base" / "vocab.txt") << text;
+  std::ofstream(dir_ / "base" / "unrelated.txt") << "no";
+  auto wanted = request("out");
+  wanted.tokenizer_dir = (dir_ / "base").string();
+  checkpoint::export_model(*model_, wanted);
+  std::ifstream in(dir_ / "out" / "vocab.txt", std::ios::binary);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), text);
+  EXPECT_FALSE(fs::exists(dir_ / "out" / "unrelated.txt"));
+}
+
+TEST_F(ExportTest, OverwritesNothing) {
+  fs::create_directories(dir_ / "out");
+  checkpoint::export_model(*model_, request("out/"));  // empty: fine, and "out/" is "out"
+  EXPECT_THROW(checkpoint::export_model(*model_, request("out")), UsageError);
+  std::ofstream(dir_ / "file") << "text";
+  EXPECT_THROW(checkpoint::export_model(*model_, request("file")), UsageError);
+  auto own = request("out");
+  own.replace = true;
+  std::ofstream(dir_ / "out" / "stale") << "text";
+  checkpoint::export_model(*model_, own);
+  EXPECT_FALSE(fs::exists(dir_ / "out" / "stale"));
+}
+
+TEST_F(ExportTest, WhatReadsBackDifferentlyIsNotLeft) {
+  auto wanted = request("out");
+  wanted.reload = [](const std::string& written) {
+    auto model = reread(written, nn::Task::sequence_classification);
+    model->parameters().at("classifier.bias").value.add_(1e-3);
+    return model;
+  };
+  EXPECT_THROW(checkpoint::export_model(*model_, wanted), InternalError);
+  EXPECT_TRUE(left().empty()) << left().front();
+}
+
+TEST_F(ExportTest, AnUnwritablePlaceIsADataError) {
+  std::ofstream(dir_ / "file") << "text";
+  EXPECT_THROW(checkpoint::export_model(*model_, request("file/out")), UserError);
+}
+
+TEST(ExportFormatTest, Names) {
+  EXPECT_EQ(checkpoint::export_format_from("hf"), ExportFormat::hf);
+  EXPECT_EQ(checkpoint::export_format_from("filigree"), ExportFormat::filigree);
+  EXPECT_THROW(checkpoint::export_format_from("onnx"), UsageError);
+}
+
+}  // namespace
+}  // namespace filigree::test
