@@ -72,6 +72,9 @@ struct MpiGroup : Group {
 std::shared_ptr<MpiGroup> make_mpi_group(const std::shared_ptr<MpiProcess>& process, MPI_Comm comm,
                                          const std::string& name, int64_t largest_count);
 
+std::unique_ptr<Communicator> make_mpi_communicator(std::shared_ptr<MpiGroup> group,
+                                                    std::chrono::duration<double> deadline);
+
 /// Requests of one operation, with the tensors and arrays of counts that MPI reads and writes until they are done.
 struct MpiPending {
   std::vector<MPI_Request> requests;

@@ -6,137 +6,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <exception>
 #include <functional>
 #include <mutex>
-#include <set>
 #include <thread>
-#include <tuple>
 #include <utility>
 
+#include "dist/comm_threads_internal.h"
 #include "dist/factory.h"
-#include "dist/group.h"
 
 namespace filigree::dist {
 namespace {
 
-struct Part {
-  at::Tensor in;
-  std::vector<at::Tensor> out;
-};
-
 // Carries a collective out: parts in order of the slot's members.
 using Carry = std::function<void(std::vector<Part>&)>;
-
-struct Slot {
-  Operation operation;       // as its first member called it
-  int first = -1;            // who that was
-  std::vector<int> members;  // who takes part
-  std::set<int> here;
-  std::vector<Part> parts;
-  bool done = false;
-};
-
-// A collective has from = to = -1; a send and its recv meet in (number, from, to).
-using SlotKey = std::tuple<uint64_t, int, int>;
-
-struct ThreadGroup : Group {
-  std::string id;
-  std::map<SlotKey, std::shared_ptr<Slot>> open;
-};
-
-// All that the ranks of one run_threads() share. One mutex for all groups: this backend is for tests.
-struct Job {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::string failure;               // why no collective can succeed any more
-  std::set<int> ended;               // world ranks whose body has returned
-  std::map<int, Operation> waiting;  // where each world rank waits
-  std::map<std::string, std::shared_ptr<ThreadGroup>> groups;
-
-  void fail(const std::string& why) {
-    if (failure.empty()) failure = why;
-    changed.notify_all();
-  }
-};
-
-struct Member {
-  std::shared_ptr<Job> job;
-  std::shared_ptr<ThreadGroup> group;
-  int rank;
-};
-
-class ThreadWork : public Work {
- public:
-  ThreadWork(Member member, std::shared_ptr<Slot> slot, Operation operation, double deadline)
-      : member_(std::move(member)), slot_(std::move(slot)), operation_(std::move(operation)), deadline_(deadline) {}
-
-  ~ThreadWork() override {
-    if (std::uncaught_exceptions() > 0) return;
-    try {
-      wait();
-    } catch (const CommError&) {  // Job::failure keeps it for the next call
-    }
-  }
-
-  bool done() override {
-    std::lock_guard lock(member_.job->mutex);
-    return slot_->done;
-  }
-
-  void wait() override {
-    Job& job = *member_.job;
-    std::unique_lock lock(job.mutex);
-    const int world_rank = member_.group->ranks[static_cast<size_t>(member_.rank)];
-    job.waiting[world_rank] = operation_;
-    const bool in_time =
-        job.changed.wait_for(lock, std::chrono::duration<double>(deadline_), [&] { return settled(); });
-    // A rank that gave up still counts as waiting: the others' messages shall not call it missing.
-    if (!slot_->done && !in_time) expire();
-    if (!slot_->done) give_up();
-    job.waiting.erase(world_rank);
-  }
-
- private:
-  bool settled() const { return slot_->done || !member_.job->failure.empty() || gone() >= 0; }
-
-  // A member that has ended without coming here, or -1.
-  int gone() const {
-    for (int member : slot_->members) {
-      const bool came = slot_->here.count(member) > 0;
-      if (!came && member_.job->ended.count(member_.group->ranks[static_cast<size_t>(member)]) > 0) return member;
-    }
-    return -1;
-  }
-
-  [[noreturn]] void expire() {
-    std::vector<int> awaited;
-    RollCallAnswers answers = member_.job->waiting;
-    for (int member : slot_->members) {
-      if (member == member_.rank) continue;
-      awaited.push_back(member);
-      if (slot_->here.count(member) > 0) answers[member_.group->ranks[static_cast<size_t>(member)]] = operation_;
-    }
-    const std::string message = deadline_message(*member_.group, member_.rank, operation_, deadline_, awaited, answers);
-    member_.job->fail(message);
-    throw CommError(message);
-  }
-
-  [[noreturn]] void give_up() {
-    Job& job = *member_.job;
-    if (job.failure.empty()) {
-      job.fail(failure_message(*member_.group, member_.rank, operation_, member_.group->who(gone()) + " has ended"));
-      throw CommError(job.failure);
-    }
-    throw CommError(failure_message(*member_.group, member_.rank, operation_, job.failure), true);
-  }
-
-  Member member_;
-  std::shared_ptr<Slot> slot_;
-  Operation operation_;
-  double deadline_;
-};
 
 // Sums in order of rank; bf16 is summed in fp32 and rounded once.
 at::Tensor reduced(const std::vector<Part>& parts, ReduceOp op) {

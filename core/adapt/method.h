@@ -25,6 +25,8 @@ struct AttachContext {
   uint64_t seed = 0;
   dist::Communicator* ranks = nullptr;  ///< to share work out over (GreBsmo); results are the same on every rank
   bool resume = false;                  ///< true: values will be overwritten; skip costly searches
+  /// Where rank 0 says what the user should know (the run's log); unset: stderr.
+  std::function<void(const std::string&)> warn = nullptr;
 };
 
 class Method {

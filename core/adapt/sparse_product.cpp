@@ -24,7 +24,7 @@ namespace {
 constexpr int64_t kDenseRatio = 144;
 constexpr int64_t kTokenBlock = 64;  // tokens of one partial sum: fixed, so that sums do not depend on the threads
 
-/// A flat copy of the entries that a kernel can read: places and scaled values.
+/// A flat copy of the entries that a kernel can read: places, checked, and scaled values.
 template <class Accumulate>
 struct Entries {
   std::vector<int64_t> rows, cols;
@@ -36,6 +36,11 @@ struct Entries {
     const int64_t* col = matrix.cols.const_data_ptr<int64_t>();
     rows.assign(row, row + n);
     cols.assign(col, col + n);
+    for (size_t k = 0; k < n; ++k) {
+      FG_CHECK(rows[k] >= 0 && rows[k] < matrix.out && cols[k] >= 0 && cols[k] < matrix.in,
+               "entry {} of a sparse update lies at ({}, {}) of a {} x {} matrix", k, rows[k], cols[k], matrix.out,
+               matrix.in);
+    }
     const at::Tensor scaled = at::mul(matrix.values.to(at::kDouble), scale);
     const double* value = scaled.const_data_ptr<double>();
     values.assign(value, value + n);
@@ -69,8 +74,8 @@ template <class Scalar>
 at::Tensor gradients_entrywise(const at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix, double scale) {
   using Accumulate = std::conditional_t<std::is_same_v<Scalar, double>, double, float>;
   const int64_t tokens = x.size(0), n = matrix.entries(), blocks = (tokens + kTokenBlock - 1) / kTokenBlock;
-  const int64_t* rows = matrix.rows.const_data_ptr<int64_t>();
-  const int64_t* cols = matrix.cols.const_data_ptr<int64_t>();
+  const Entries<Accumulate> entries(matrix, 1.0);
+  const int64_t *rows = entries.rows.data(), *cols = entries.cols.data();
   const Scalar* left = y.const_data_ptr<Scalar>();
   const Scalar* right = x.const_data_ptr<Scalar>();
   at::Tensor partial = at::zeros({blocks, n}, x.options().dtype(c10::CppTypeToScalarType<Accumulate>::value));

@@ -10,11 +10,10 @@
 #include <ATen/ops/mul.h>
 #include <ATen/ops/sub.h>
 #include <ATen/ops/zeros.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
+#include <cstdio>
 #include <exception>
 #include <mutex>
 #include <numeric>
@@ -98,10 +97,9 @@ void check_sizes(const std::vector<Matrix>& matrices, int64_t entries) {
   }
 }
 
-void warn(const Matrix& matrix, int64_t entries, int64_t passes, int64_t asked) {
-  if (passes == asked) return;
-  spdlog::warn("{}: GreBsmo stopped after {} of {} passes, as one more would leave fewer than {} entries in S",
-               matrix.name, passes, asked, entries);
+std::string exhausted(const Matrix& matrix, int64_t entries, int64_t passes, int64_t asked) {
+  return fmt::format("{}: GreBsmo stopped after {} of {} passes, as one more would leave fewer than {} entries in S",
+                     matrix.name, passes, asked, entries);
 }
 
 /// A row a matrix: the places, the passes done and asked. Every rank fills its own rows; the sum has all of them.
@@ -141,7 +139,7 @@ SupportKind support_from(const std::string& name) {
 }
 
 std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const SupportOptions& options,
-                                     dist::Communicator& ranks) {
+                                     dist::Communicator& ranks, const std::function<void(const std::string&)>& warn) {
   if (matrices.empty()) return {};
   check_sizes(matrices, options.entries);
   const at::Tensor table = search_all(matrices, options, ranks);
@@ -150,7 +148,10 @@ std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const 
     const at::Tensor row = table.select(0, static_cast<int64_t>(i));
     const at::Tensor places = row.narrow(0, 0, options.entries);
     const auto* state = row.const_data_ptr<int64_t>() + options.entries;
-    if (ranks.rank() == 0) warn(matrices[i], options.entries, state[0], state[1]);
+    if (ranks.rank() == 0 && state[0] < state[1]) {
+      const std::string message = exhausted(matrices[i], options.entries, state[0], state[1]);
+      warn ? warn(message) : fmt::print(stderr, "warning: {}\n", message);
+    }
     const int64_t in = matrices[i].weight.size(1);
     supports.push_back({places.floor_divide(in), places.remainder(in)});
   }

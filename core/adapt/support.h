@@ -11,6 +11,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -40,9 +41,10 @@ struct Support {
 };
 
 /// Collective. Throws UsageError when a matrix has fewer than N entries, DataError when it holds a NaN or infinity.
-/// Warns (on rank 0) of a GreBsmo that ran out of entries.
+/// Rank 0 warns (unset: on stderr) of a GreBsmo that ran out of entries.
 std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const SupportOptions& options,
-                                     dist::Communicator& ranks);
+                                     dist::Communicator& ranks,
+                                     const std::function<void(const std::string&)>& warn = nullptr);
 
 /// Flat indices of the n largest |score|, ascending; ties go to the lower index.
 std::vector<int64_t> largest(const at::Tensor& score, int64_t n);

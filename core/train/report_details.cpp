@@ -50,11 +50,13 @@ std::string stage_row(const RunData& run, const StageRecord& stage) {
   }();
   const int64_t done = stage.last_step - stage.first_step;
   std::string row = "<tr><td>" + escape_html(stage.name) + "</td>";
-  const auto steps = stage.steps ? stage.steps : done > 0 ? std::optional(done) : std::nullopt;
+  // A prune alone takes a step of the run's count, but trains nothing.
+  const auto steps = stage.steps || !last_loss ? stage.steps : std::optional(done);
   row += cell(steps,
               [&](int64_t all) { return done < all ? fmt::format("{} of {}", done, all) : fmt::format("{}", all); });
   row += cell(stage.trainable, [&](int64_t number) { return format_count(static_cast<double>(number)); });
-  row += cell(stage.comm_bytes, [](int64_t bytes) { return format_bytes(static_cast<uint64_t>(bytes)); });
+  const auto bytes_sent = stage.comm_bytes.value_or(0) > 0 ? stage.comm_bytes : std::nullopt;
+  row += cell(bytes_sent, [](int64_t bytes) { return format_bytes(static_cast<uint64_t>(bytes)); });
   row += cell(median(run, stage.name, &TrainRecord::step_ms), [](double ms) { return fmt::format("{:.0f} ms", ms); });
   row += cell(median(run, stage.name, &TrainRecord::tokens_per_s), count);
   row += cell(last_loss, [](double value) { return fmt::format("{:.3f}", value); });

@@ -35,9 +35,8 @@ std::vector<Point> smooth(const std::vector<Point>& points, size_t span) {
   for (const auto& point : points) sums.push_back(sums.back() + point.y);
   std::vector<Point> smoothed;
   for (size_t i = 0; i < points.size(); ++i) {
-    const size_t reach = std::min({span / 2, i, points.size() - 1 - i});
-    const double sum = sums[i + reach + 1] - sums[i - reach];
-    smoothed.push_back({points[i].x, sum / static_cast<double>(2 * reach + 1)});
+    const size_t begin = i - std::min(i, span / 2), end = std::min(points.size(), i + span / 2 + 1);
+    smoothed.push_back({points[i].x, (sums[end] - sums[begin]) / static_cast<double>(end - begin)});
   }
   return smoothed;
 }

@@ -65,7 +65,7 @@ std::string draw_bars(const std::vector<Bar>& bars, const std::string& title, in
 /// At most `limit` points: means over neighbours.
 std::vector<Point> thin_out(const std::vector<Point>& points, size_t limit);
 
-/// A centred moving average, `span` points wide, narrower towards the ends.
+/// A centred moving average, `span` points wide; at the ends over those that are there.
 std::vector<Point> smooth(const std::vector<Point>& points, size_t span);
 
 /// Round numbers that cut [low, high] into about `count` parts.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/adapt/adapter.h"
 #include "core/error.h"
 #include "core/prune/plan.h"
 #include "core/prune/unstructured.h"
@@ -78,8 +79,16 @@ void replay(Session& session, const checkpoint::Loaded& loaded) {
   }
 }
 
+/// How many entries of S2 a structured prune left depends on their places, which only the checkpoint knows.
+void take_shapes(nn::Model& model, const checkpoint::Loaded& loaded) {
+  for (auto* linear : model.linears())
+    if (linear->adapter())
+      linear->adapter()->take_shapes([&](const std::string& name) { return loaded.tensor("trained", name); });
+}
+
 void overwrite_values(Session& session, const checkpoint::Loaded& loaded) {
   at::NoGradGuard no_grad;
+  take_shapes(*session.model, loaded);
   for (const auto& parameter : session.model->parameters()) {
     if (!belongs_in_checkpoint(*parameter, session.state)) continue;
     const auto& saved = loaded.tensor("trained", parameter->name);

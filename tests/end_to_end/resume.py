@@ -31,7 +31,7 @@ def lines(run_dir):
 
 def random_moment(process, run_dir):
     """Waits for a random moment of the run: at its start-up, or some steps after where it resumed. False when it ended."""
-    steps = random.choice([0, 1, 2, 4, 7, 9])
+    steps = random.choice([0, 3, 6, 9, 11, 13])
     before = lines(run_dir)
     grown = time.time() + (0 if steps == 0 else 120)
     while steps and process.poll() is None and time.time() < grown:

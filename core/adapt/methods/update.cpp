@@ -58,9 +58,9 @@ std::vector<Support> supports_of(const std::vector<nn::Linear*>& linears, const 
   std::vector<Matrix> matrices;
   for (const nn::Linear* linear : linears) matrices.push_back({linear->name(), linear->weight()->value});
   FG_CHECK(context.ranks != nullptr, "a support is to be searched without a communicator");
-  return select_supports(matrices,
-                         {support_from(options.support), options.sparse, options.rank, options.passes, context.seed},
-                         *context.ranks);
+  const SupportOptions search{support_from(options.support), options.sparse, options.rank, options.passes,
+                              context.seed};
+  return select_supports(matrices, search, *context.ranks, context.warn);
 }
 
 class Dsee : public Method {

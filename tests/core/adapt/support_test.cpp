@@ -110,8 +110,13 @@ TEST(Support, GreBsmoThatRunsOutOfEntriesStopsAndFillsUp) {
   const GreBsmoResult none = grebsmo(tiny, v, kEntries, 12);
   EXPECT_EQ(none.passes, 0);
   EXPECT_EQ(none.nonzeros, 0);
-  const auto supports = select_alone({{"tiny", tiny}}, {SupportKind::grebsmo, kEntries, 16, 12, kSeed});
-  EXPECT_EQ(supports[0].rows.numel(), kEntries);
+  std::vector<std::string> warnings;
+  const auto supports =
+      select_supports({{"tiny", tiny}, {"w", w}}, {SupportKind::grebsmo, kEntries, 16, 12, kSeed}, *dist::make_single(),
+                      [&](const std::string& message) { warnings.push_back(message); });
+  for (const Support& support : supports) EXPECT_EQ(support.rows.numel(), kEntries);
+  ASSERT_EQ(warnings.size(), 2U);
+  EXPECT_NE(warnings[0].find("tiny: GreBsmo stopped after 0 of 12 passes"), std::string::npos) << warnings[0];
 }
 
 TEST(Support, TakesExactlyNAndTheLowerIndexOfATie) {

@@ -1,0 +1,73 @@
+"""Model directories with one fault each, met when a run starts."""
+import json
+import struct
+
+from place import INNER, VOCAB, safetensors, shapes
+from rows import TRAIN, Row
+
+WEIGHTS = "model/model.safetensors"
+VALUE = "encoder__layer__0__attention__self__value__weight"
+
+
+def spoilt(name, spoil, says, args=TRAIN, code=3):
+    return Row(name, says, args, spoil, code)
+
+
+def with_header(header):
+    """Weights of which only the header is there."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text
+
+
+def one_tensor(**entry):
+    return with_header({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], **entry}}) + bytes(8)
+
+
+def index(weight_map):
+    return lambda place: place.remove(WEIGHTS).write(WEIGHTS + ".index.json", json.dumps({"weight_map": weight_map}))
+
+
+ROWS = [
+    spoilt("no such model", lambda p: p.recipe("DIR/model", "DIR/modle"), "DIR/modle: "),
+    spoilt("model is a file", lambda p: p.recipe("DIR/model", "DIR/input.txt"), "input.txt: is not a folder with a model"),
+    spoilt("config.json is missing", lambda p: p.remove("model/config.json"), "model/config.json: cannot be opened; a model directory holds config.json"),
+    spoilt("config.json is cut off", lambda p: p.cut("model/config.json", -5), "model/config.json: is not JSON ("),
+    spoilt("config.json is a list", lambda p: p.write("model/config.json", "[]"), "model/config.json: is not a JSON object"),
+    spoilt("no family", lambda p: p.config(model_type=None), "config.json: has no model_type; known families: bert"),
+    spoilt("unknown family", lambda p: p.config(model_type="llama"), "config.json: model_type 'llama' is not supported; known families: bert"),
+    spoilt("word for a size", lambda p: p.config(hidden_size="big"), 'config.json: hidden_size must be a whole number from 1 to 16777216, not "big"'),
+    spoilt("heads that do not divide", lambda p: p.config(num_attention_heads=3), "hidden_size 8 is not a multiple of num_attention_heads 3"),
+    spoilt("unknown activation", lambda p: p.config(hidden_act="sine"), "config.json: hidden_act 'sine' is not known; known ones: "),
+    spoilt("decoder", lambda p: p.config(is_decoder=True), "config.json: is_decoder is true: only encoders are supported"),
+    spoilt("weights are missing", lambda p: p.remove(WEIGHTS), "DIR/model: holds neither model.safetensors nor"),
+    spoilt("a pickle only", lambda p: p.remove(WEIGHTS).write("model/pytorch_model.bin", b"PK\x03\x04"), "pytorch_model.bin: a PyTorch pickle"),
+    spoilt("weights are empty", lambda p: p.write(WEIGHTS, ""), "model.safetensors: not a valid safetensors file: only 0 bytes long"),
+    spoilt("weights cut in the data", lambda p: p.cut(WEIGHTS, -100), "model.safetensors: not a valid safetensors file: "),
+    spoilt("weights cut in the header", lambda p: p.cut(WEIGHTS, 50), "the file has 42 after its length"),
+    spoilt("absurd length of the header", lambda p: p.write(WEIGHTS, struct.pack("<Q", 2**63) + b"{}"), "a header of 9223372036854775808 bytes is announced"),
+    spoilt("header is not JSON", lambda p: p.write(WEIGHTS, with_header(b"{nonsense}")), "not a valid safetensors file: the header"),
+    spoilt("offsets that lie", lambda p: p.write(WEIGHTS, one_tensor(data_offsets=[0, 4])), "'a'"),
+    spoilt("offsets beyond the end", lambda p: p.write(WEIGHTS, one_tensor(data_offsets=[0, 80], shape=[20])), "tensor 'a'"),
+    spoilt("unknown type of numbers", lambda p: p.write(WEIGHTS, one_tensor(dtype="F33")), "F33"),
+    spoilt("negative shape", lambda p: p.write(WEIGHTS, one_tensor(shape=[-2])), "shape"),
+    spoilt("integers for weights", lambda p: p.weights(dtype="I32"), "model.safetensors: tensor '"),
+    spoilt("tensor is missing", lambda p: p.weights(**{VALUE: None}), "1 tensors of the model are missing: bert.encoder.layer.0.attention.self.value.weight"),
+    spoilt("wrong shape", lambda p: p.weights(**{VALUE: [8, 4]}), "value.weight' has the shape [8, 4], config.json and the recipe's labels ask for [8, 8]"),
+    spoilt("config of another size", lambda p: p.config(intermediate_size=2 * INNER), f"has the shape [{INNER}, 8], config.json"),
+    spoilt("head of other labels", lambda p: p.weights(classifier__weight=[5, 8], classifier__bias=[5]), "tensor 'classifier.weight' has the shape [5, 8]"),
+    spoilt("shard is missing", index({"a": "gone.safetensors"}), "model/gone.safetensors: cannot be opened"),
+    spoilt("shard outside", index({"a": "../gone.safetensors"}), "tensor 'a' must name a file of the same folder"),
+    spoilt("index without a map", lambda p: p.remove(WEIGHTS).write(WEIGHTS + ".index.json", "{}"), "index.json: has no 'weight_map' object"),
+    spoilt("weights are a folder", lambda p: p.remove(WEIGHTS).recipe("DIR/model", "DIR"), "neither tokenizer.json nor vocab.txt"),
+    spoilt("tokenizer is missing", lambda p: p.remove("model/vocab.txt"), "DIR/model: has neither tokenizer.json nor vocab.txt"),
+    spoilt("tokenizer.json is broken", lambda p: p.write("model/tokenizer.json", "{"), "tokenizer.json: is not valid JSON"),
+    spoilt("tokenizer of another kind", lambda p: p.write("model/tokenizer.json", '{"model": {"type": "BPE"}}'), "model of type BPE is not known here; WordPiece is"),
+    spoilt("vocabulary is empty", lambda p: p.write("model/vocab.txt", ""), "vocab.txt: the vocabulary is empty"),
+    spoilt("token twice", lambda p: p.write("model/vocab.txt", "\n".join([*VOCAB, "film"])), "vocab.txt:16: token 'film' stands already in line 8"),
+    spoilt("vocabulary is not UTF-8", lambda p: p.edit("model/vocab.txt", b"dull", b"d\xffll"), "vocab.txt:13: "),
+    spoilt("no [CLS]", lambda p: p.edit("model/vocab.txt", b"[CLS]", b"[XXX]"), "vocab.txt: the special token '[CLS]' is not in the vocabulary"),
+    spoilt("more tokens than embeddings", lambda p: p.write("model/vocab.txt", "\n".join([*VOCAB, "extra"])), "16 tokens"),
+    spoilt("more positions than the model has", lambda p: p.recipe("max_length: 16", "max_length: 33"), "data.max_length: 33 is more than the 32 positions of", code=2),
+    spoilt("samples too short for their marks", lambda p: p.recipe("max_length: 16", "max_length: 2"), "recipe.yaml:11: data.max_length: is 2, must be at least 3", code=2),
+    spoilt("masked LM without [MASK]", lambda p: p.edit("model/vocab.txt", b"[MASK]", b"[XXX]").recipe("sequence_classification", "masked_lm").recipe("  label: label\n", ""), "has no [MASK] token"),
+]

@@ -1,0 +1,68 @@
+"""Recipes and command lines with one fault each."""
+from rows import CHECK, TRAIN, Row
+
+
+def edited(name, old, new, says, args=CHECK, code=2):
+    return Row(name, says, args, lambda place: place.recipe(old, new), code)
+
+
+def set_to(name, item, says, code=2):
+    return Row(name, says, (*CHECK, "--set", item), code=code)
+
+
+ROWS = [
+    edited("typo at the top", "log_every", "log_evry", "recipe.yaml:18: log_evry: is not a key of a recipe, did you mean 'log_every'?"),
+    edited("typo in data", "max_length", "max_lenght", "recipe.yaml:11: data.max_lenght: is not a key of data, did you mean"),
+    edited("key of another section", "seed: 7", "lr: 7", "recipe.yaml:2: lr: is not a key of a recipe; it belongs in stages[].train"),
+    edited("unknown stage key", "    train:", "    trian:", "recipe.yaml:16: stages.adapt.trian: is not a key of a stage, did you mean 'train'?"),
+    edited("repeated key", "seed: 7", "name: again", "recipe.yaml:2: name: is given twice, first on line 1"),
+    edited("word for a number", "lr: 1e-3", "lr: fast", "recipe.yaml:16: stages.adapt.train.lr: must be a number, not 'fast'"),
+    edited("fraction for a whole number", "batch_size: 4", "batch_size: 4.5", "stages.adapt.train.batch_size: must be a whole number"),
+    edited("text for a list", "[query]", "query", "stages.adapt.method.targets: must be a list, not 'query'; write [query]"),
+    edited("number for a section", "checkpoint: {every: 1, keep: 3}", "checkpoint: 5", "recipe.yaml:17: checkpoint: must be a section"),
+    edited("negative learning rate", "lr: 1e-3", "lr: -1", "stages.adapt.train.lr: is -1, must be above 0"),
+    edited("too large a number", "seed: 7", "seed: 99999999999999999999", "recipe.yaml:2: seed: is 99999999999999999999, which is too large"),
+    edited("unknown precision", "fp32", "fp31", "parallel.precision: is 'fp31', must be one of fp32, bf16, did you mean 'fp32'?"),
+    edited("both epochs and max_steps", "max_steps: 3", "max_steps: 3, epochs: 2", "max_steps: is given together with epochs"),
+    edited("neither epochs nor max_steps", "max_steps: 3, ", "", "recipe.yaml:16: stages.adapt.train: needs epochs or max_steps"),
+    edited("unknown method", "name: lora", "name: laro", "recipe.yaml:15: stages.adapt.method: 'laro' is not a method (there are"),
+    edited("unknown method option", "rank: 2", "rnak: 2", "stages.adapt.method.rnak: is not a key of method lora, did you mean 'rank'?"),
+    edited("rank 0", "rank: 2", "rank: 0", "stages.adapt.method.rank: is 0, must be at least 1"),
+    edited("unknown target", "[query]", "[qurey]", "'qurey' names no linear of this bert model; it has: ", TRAIN),
+    edited("unset variable", "DIR/model", "${FILIGREE_MODLES}/m", "uses ${FILIGREE_MODLES}, which is not set, did you mean 'FILIGREE_MODELS'?"),
+    edited("no model path", '  path: "DIR/model"\n', "", "recipe.yaml:3: model.path: is missing"),
+    edited("no label column", "  label: label\n", "", "data.label: is missing: name the label column"),
+    edited("metric that does not fit", "label: label", "label: label\n  metric: pearson", "recipe.yaml:11: data.metric: is pearson, which does not measure"),
+    edited("distillation without a teacher", "lr: 1e-3", "lr: 1e-3, distill: {weight: 0.5}", "stages.adapt.train.distill: has no teacher"),
+    edited("nccl on the CPU", "backend: single", "backend: nccl", "parallel.backend: is nccl, which carries CUDA tensors only"),
+    edited("tensor parallelism", "{precision", "{tensor: 2, precision", "parallel.tensor", TRAIN),
+    edited("open bracket", "[query]", "[query", "is not valid YAML: "),
+    edited("tab for spaces", "  text: [", "\ttext: [", "(line 9 is indented with a tab; YAML wants spaces)"),
+    edited("not UTF-8", b"name: tiny", b"name: t\xe9ny", "recipe.yaml:1: is not UTF-8; save the recipe as UTF-8 text"),
+    edited("zero byte", b"name: tiny", b"name: t\0ny", "recipe.yaml:1: holds a zero byte; this is not a text file"),
+    edited("export outside of the run", "checkpoint:", "  - {name: out, export: {dir: ../x}}\ncheckpoint:", "export.dir: is '../x', must be a folder inside the run's"),
+    Row("recipe is missing", "DIR/none.yaml: there is no such file", ("check", "DIR/none.yaml")),
+    Row("recipe is a folder", "DIR/data: is a directory; give the recipe's .yaml file", ("check", "DIR/data")),
+    Row("recipe is empty", "recipe.yaml: is empty", CHECK, lambda place: place.write("recipe.yaml", "")),
+    Row("recipe is a list", "recipe.yaml:1: is not a recipe; write 'key: value' lines", CHECK, lambda place: place.write("recipe.yaml", "- a\n- b\n")),
+    Row("two recipes in a file", "recipe.yaml: holds 2 YAML documents", CHECK, lambda place: place.write("recipe.yaml", "a: 1\n---\nb: 2\n")),
+    set_to("set: unknown key", "data.formt=csv", "--set data.formt: is not a key of data, did you mean 'format'?"),
+    set_to("set: unknown stage", "stages.adpat.train.lr=1", "--set stages.adpat"),
+    set_to("set: out of range", "stages.adapt.train.batch_size=0", "--set stages.adapt.train.batch_size: is 0, must be at least 1"),
+    set_to("set: no value", "seed", "--set seed: "),
+    set_to("set: no key", "=3", "--set =3"),
+
+    Row("no command", "usage: filigree COMMAND", ()),
+    Row("unknown command", "unknown command 'trian', did you mean 'train'?", ("trian", "DIR/recipe.yaml")),
+    Row("unknown flag", "unknown flag --ouput", (*CHECK, "--ouput", "x")),
+    Row("missing argument", "filigree train: RECIPE is missing", ("train",)),
+    Row("missing required flag", "filigree eval: --data is missing", ("eval", "DIR/model")),
+    Row("flag without a value", "filigree train: --out needs a value", ("train", "DIR/recipe.yaml", "--out")),
+    Row("surplus argument", "filigree inspect: 'more' is one argument too many", ("inspect", "DIR/model", "more")),
+    Row("flag twice", "filigree train: --out is given twice", (*TRAIN, "--out", "b")),
+    Row("unknown export format", "--format is 'onnx', must be one of hf, peft, filigree", ("export", "DIR/model", "--format", "onnx", "DIR/out")),
+    Row("no number of ranks", "--ranks is 'two', must be a whole number of at least 1", ("plan", "DIR/recipe.yaml", "--ranks", "two")),
+    Row("input of a wrong form", "input.txt:1: has more than one tab", ("tokenize", "DIR/model", "--input", "DIR/input.txt"),
+        lambda place: place.write("input.txt", "a\tb\tc\n"), 3),
+    Row("no input file", "DIR/none.txt: there is no such file", ("predict", "DIR/model", "--input", "DIR/none.txt"), code=3),
+]

@@ -1,0 +1,120 @@
+"""Runs, checkpoints and disks with one fault each."""
+import ctypes
+import fcntl
+import glob
+import os
+import resource
+import subprocess
+
+from rows import TRAIN, Row, Skip
+
+LAST = "run/checkpoints/step-00000003"
+FULL = ("method: {name: lora, rank: 2, targets: [query]}", "method: full")
+CAN_OVERRIDE, CAN_SEARCH, PR_CAPBSET_DROP = 1, 2, 24
+
+
+def spoilt(name, spoil, says, args=TRAIN, code=3):
+    return Row(name, says, args, spoil, code)
+
+
+def spoil_all(place):
+    """Every checkpoint of the run loses its end."""
+    for path in glob.glob(place.at("run/checkpoints/*/trained.safetensors")):
+        place.cut(os.path.relpath(path, place.path), -8)
+    return place
+
+
+def locked(place):
+    os.makedirs(place.at("run"))
+    lock = open(place.at("run/.lock"), "w")
+    lock.write("process 1 on elsewhere")
+    lock.flush()
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    place.after.append(lock.close)
+
+
+def file_limit(size):
+    def spoil(place):
+        place.recipe(*FULL)
+        place.limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return spoil
+
+
+def export_limit(place):
+    place.trained()
+    place.limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+
+def small_disk(place):
+    """The run's folder lies on a tmpfs of 64 KiB."""
+    os.makedirs(place.at("run"))
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place.at("run")], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Skip("no tmpfs may be mounted here: " + done.stderr.strip())
+    place.after.append(lambda: subprocess.run(["umount", place.at("run")], check=True))
+    place.recipe(*FULL)
+
+
+def full_output(place):
+    if not os.path.exists("/dev/full"):
+        raise Skip("there is no /dev/full")
+    place.stdout = open("/dev/full", "w")
+    place.after.append(place.stdout.close)
+
+
+def without_override():
+    """In the child: root, too, is bound by permissions."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (CAN_OVERRIDE, CAN_SEARCH):
+        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "a capability cannot be dropped")
+
+
+def forbidden(name, mode):
+    """`name` gets `mode`; as root the program is started without the right to pass over permissions."""
+    def spoil(place):
+        if os.geteuid() == 0:
+            if subprocess.run(["true"], preexec_fn=without_override, check=False).returncode != 0:
+                raise Skip("root's right to pass over permissions cannot be dropped here")
+            place.limit = without_override
+        os.makedirs(place.at("run"), exist_ok=True)
+        os.chmod(place.at(name), mode)
+        place.after.append(lambda: os.chmod(place.at(name), 0o755))
+    return spoil
+
+
+ROWS = [
+    spoilt("named checkpoint is cut off", lambda p: p.trained().cut(LAST + "/trained.safetensors", -8), "trained.safetensors: has ", (*TRAIN, "--resume", "DIR/" + LAST)),
+    spoilt("no checkpoint is whole", lambda p: spoil_all(p.trained()), "--resume DIR/run: there is no whole checkpoint", (*TRAIN, "--resume", "DIR/run")),
+    spoilt("one bit of a checkpoint", lambda p: p.trained().write(LAST + "/trained.safetensors", p.read(LAST + "/trained.safetensors")[:-1] + b"\x55"), "trained.safetensors: does not match its checksum: the checkpoint is damaged", (*TRAIN, "--resume", "DIR/" + LAST)),
+    spoilt("manifest is missing", lambda p: p.trained().remove(LAST + "/manifest.json"), "--resume DIR/" + LAST + ": there is no whole checkpoint", (*TRAIN, "--resume", "DIR/" + LAST)),
+    spoilt("manifest is cut off", lambda p: p.trained().cut(LAST + "/manifest.json", -3), "manifest.json: does not match its own checksum", (*TRAIN, "--resume", "DIR/" + LAST)),
+    spoilt("resume from nowhere", lambda p: None, "--resume DIR/none: there is no whole checkpoint", (*TRAIN, "--resume", "DIR/none")),
+    spoilt("resume never over a run", lambda p: p.trained(), "DIR/run holds a run already, and --resume never would overwrite it", (*TRAIN, "--resume", "never"), 2),
+    spoilt("another recipe in the folder", lambda p: p.trained().recipe("lr: 1e-3", "lr: 2e-3"), "DIR/run holds a run of another recipe, which differs in:", code=2),
+    spoilt("base weights changed", lambda p: p.trained().write("model/model.safetensors", p.read("model/model.safetensors")[:-1] + b"\x01"), "was trained on other base weights ("),
+    spoilt("training set changed", lambda p: p.trained().table("good\t1", "bad\t0"), "was trained on another training set than this recipe's"),
+    spoilt("run is being written", locked, "DIR/run: another run is writing here (process 1 on elsewhere)", code=2),
+    spoilt("evaluation of no model", lambda p: None, "DIR/data: is neither a model (config.json), nor a checkpoint", ("eval", "DIR/data", "--data", "DIR/recipe.yaml")),
+    spoilt("evaluation of nothing", lambda p: None, "DIR/none: there is no such directory", ("eval", "DIR/none", "--data", "DIR/recipe.yaml")),
+    spoilt("damaged checkpoint is evaluated", lambda p: p.trained().cut(LAST + "/trained.safetensors", 9), "has 9 bytes, the manifest says", ("eval", "DIR/" + LAST, "--data", "DIR/recipe.yaml")),
+    spoilt("report of no run", lambda p: None, "DIR/data", ("report", "DIR/data")),
+    spoilt("report of a spoilt log", lambda p: p.trained().write("run/metrics.jsonl", "{nonsense\n"), "metrics.jsonl", ("report", "DIR/run")),
+    spoilt("export over a folder", lambda p: p.trained(), "DIR/data: is not empty, and an export overwrites nothing", ("export", "DIR/run", "--format", "hf", "DIR/data"), 2),
+    spoilt("export over a file", lambda p: p.trained(), "DIR/input.txt: is a file, not a directory", ("export", "DIR/run", "--format", "hf", "DIR/input.txt"), 2),
+    spoilt("updates of a model without", lambda p: None, "DIR/model", ("export", "DIR/model", "--format", "peft", "DIR/out"), 2),
+
+    spoilt("no room for the recipe", file_limit(300), "run/recipe.yaml: cannot be written; is the disk full"),
+    spoilt("no room for a checkpoint", file_limit(6000), "The checkpoint of step 1 needs "),
+    spoilt("no room for an export", export_limit, "model.safetensors", ("export", "DIR/run", "--format", "hf", "DIR/out")),
+    spoilt("small disk", small_disk, "tmp-step-", ),
+    spoilt("no room for the result", full_output, "standard output: could not be written (is the disk full?)", ("inspect", "DIR/model")),
+    spoilt("run under a file", lambda p: None, "DIR/input.txt/run: cannot be made: Not a directory; choose another --out", ("train", "DIR/recipe.yaml", "--out", "DIR/input.txt/run")),
+    spoilt("run in /proc", lambda p: None, "/proc/filigree-run: cannot be made: ", ("train", "DIR/recipe.yaml", "--out", "/proc/filigree-run")),
+    spoilt("run's folder is read-only", forbidden("run", 0o500), "run/.lock: cannot be opened for writing: Permission denied"),
+    spoilt("data cannot be searched", forbidden("data", 0o000), "data/train.tsv: "),
+    spoilt("data cannot be read", forbidden("data/train.tsv", 0o000), "data/train.tsv: cannot be read: Permission denied"),
+    spoilt("model cannot be searched", forbidden("model", 0o000), "DIR/model"),
+    spoilt("weights cannot be read", forbidden("model/model.safetensors", 0o000), "model.safetensors: cannot be opened: Permission denied"),
+    spoilt("recipe cannot be read", forbidden("recipe.yaml", 0o000), "recipe.yaml: cannot be read: Permission denied", code=2),
+]
