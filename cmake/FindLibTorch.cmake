@@ -2,7 +2,7 @@
 #
 # Looks in, in this order:
 #   LIBTORCH_ROOT            a folder with include/ and lib/ (a LibTorch archive, or the wheel's torch/ folder)
-#   CMAKE_PREFIX_PATH        the same, as a stock LibTorch is usually given
+#   CMAKE_PREFIX_PATH        the same, as a stock LibTorch is usually given; also from the environment
 #   FILIGREE_PYTHON          a Python whose torch is used (default: the venv that launch/setup.sh makes)
 #
 # Defines the targets
@@ -23,7 +23,8 @@ set(_candidates "")
 if(LIBTORCH_ROOT)
   list(APPEND _candidates "${LIBTORCH_ROOT}")
 endif()
-foreach(_prefix IN LISTS CMAKE_PREFIX_PATH)
+string(REPLACE ":" ";" _environment_prefixes "$ENV{CMAKE_PREFIX_PATH}")
+foreach(_prefix IN LISTS CMAKE_PREFIX_PATH _environment_prefixes)
   list(APPEND _candidates "${_prefix}" "${_prefix}/libtorch" "${_prefix}/../..")
 endforeach()
 if(EXISTS "${FILIGREE_PYTHON}")
@@ -93,8 +94,8 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
     find_path(LIBTORCH_CUDA_INCLUDE cuda_runtime_api.h
       HINTS "${_site}/nvidia/cu13/include" "${_site}/nvidia/cuda_runtime/include" /usr/local/cuda/include)
     find_path(LIBTORCH_NCCL_INCLUDE nccl.h HINTS "${_site}/nvidia/nccl/include" /usr/local/cuda/include)
-    find_library(LIBTORCH_NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS "${_site}/nvidia/nccl/lib")
-    find_library(LIBTORCH_CUDART_LIBRARY NAMES cudart libcudart.so.13 libcudart.so.12
+    find_library(LIBTORCH_NCCL_LIBRARY NAMES nccl libnccl.so.2 NAMES_PER_DIR HINTS "${_site}/nvidia/nccl/lib")
+    find_library(LIBTORCH_CUDART_LIBRARY NAMES cudart libcudart.so.13 libcudart.so.12 NAMES_PER_DIR
       HINTS "${_site}/nvidia/cu13/lib" "${_site}/nvidia/cuda_runtime/lib" /usr/local/cuda/lib64)
     if(LIBTORCH_CUDA_INCLUDE)
       target_include_directories(LibTorch::cuda SYSTEM INTERFACE "${LIBTORCH_CUDA_INCLUDE}")

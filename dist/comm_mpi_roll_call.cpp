@@ -10,7 +10,9 @@ namespace {
 
 // On the wire: where a rank is. Text is cut to fit.
 struct Notice {
-  int64_t asks = 0;  // 1: the sender's own deadline has passed and it wants to know where the receiver is
+  enum Kind : int64_t { answer, call, late_call };
+  int64_t kind = answer;  // a call: the sender's deadline has passed and it asks where the receiver is; a late one
+                          // comes from a rank that had been called by another one before
   uint64_t sequence = 0;
   uint64_t bytes = 0;
   char name[24] = {};
@@ -21,9 +23,9 @@ void put(char* to, size_t room, const std::string& text) {
   std::memcpy(to, text.data(), std::min(room - 1, text.size()));
 }
 
-Notice notice_of(const Operation* operation, bool asks) {
+Notice notice_of(const Operation* operation, Notice::Kind kind) {
   Notice notice;
-  notice.asks = asks ? 1 : 0;
+  notice.kind = kind;
   if (operation == nullptr) return notice;
   notice.sequence = operation->sequence;
   notice.bytes = operation->bytes;
@@ -51,18 +53,18 @@ class MpiRollCall : public RollCall {
   bool serve() override {
     MpiLock lock(process_.mutex);
     receive();
-    return !callers_.empty();
+    return called_;
   }
 
   Answers ask(const std::vector<int>& whom, const Operation& operation, double seconds) override {
     process_.broken = true;
     Backoff backoff;
-    bool first = true;
+    bool first = true;  // without a call before the own one, and of those that called at the same time the lowest rank
     {
       MpiLock lock(process_.mutex);
       receive();
-      first = callers_.empty();
-      for (int rank : whom) send(rank, notice_of(&operation, true));
+      first = !called_;
+      for (int rank : whom) send(rank, notice_of(&operation, first ? Notice::call : Notice::late_call));
     }
     for (;;) {
       {
@@ -74,8 +76,7 @@ class MpiRollCall : public RollCall {
       backoff.pause();
     }
     MpiLock lock(process_.mutex);
-    // Of ranks that have called at the same time, the lowest prints.
-    first = first && std::none_of(callers_.begin(), callers_.end(), [this](int rank) { return rank < process_.rank; });
+    first = first && std::none_of(rivals_.begin(), rivals_.end(), [this](int rank) { return rank < process_.rank; });
     return {where_, first};
   }
 
@@ -89,9 +90,10 @@ class MpiRollCall : public RollCall {
       Notice notice;
       MPI_CHECK(MPI_Recv(&notice, sizeof notice, MPI_BYTE, status.MPI_SOURCE, 0, comm_, MPI_STATUS_IGNORE));
       where_[status.MPI_SOURCE] = {notice.name, notice.group, notice.sequence, notice.bytes, {}};
-      if (notice.asks == 0) continue;
-      callers_.push_back(status.MPI_SOURCE);
-      send(status.MPI_SOURCE, notice_of(waiting_.empty() ? nullptr : waiting_.back(), false));
+      if (notice.kind == Notice::answer) continue;
+      called_ = true;
+      if (notice.kind == Notice::call) rivals_.push_back(status.MPI_SOURCE);
+      send(status.MPI_SOURCE, notice_of(waiting_.empty() ? nullptr : waiting_.back(), Notice::answer));
     }
   }
 
@@ -107,7 +109,8 @@ class MpiRollCall : public RollCall {
   MPI_Comm comm_;
   std::vector<const Operation*> waiting_;
   RollCallAnswers where_;
-  std::vector<int> callers_;
+  std::vector<int> rivals_;  // ranks that called first
+  bool called_ = false;
   std::list<Notice> sent_;
 };
 

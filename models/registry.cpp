@@ -35,7 +35,9 @@ std::string known_families() {
 
 nlohmann::json read_config(const std::string& file) {
   std::ifstream in(file);
-  if (!in) throw DataError(fmt::format("{}: cannot be opened; a model directory holds config.json and model.safetensors", file));
+  if (!in)
+    throw DataError(
+        fmt::format("{}: cannot be opened; a model directory holds config.json and model.safetensors", file));
   try {
     nlohmann::json config = nlohmann::json::parse(in);
     if (config.is_object()) return config;

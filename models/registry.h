@@ -1,8 +1,8 @@
 #pragma once
 // Model families by the model_type of config.json. A new family is a folder beside bert/ and one line in registry.cpp.
 //
-// A model directory holds config.json and model.safetensors (or its sharded form), as Hugging Face lays it out; tokenizer
-// files are the data part's business. Faults of the files are DataErrors naming file and key or tensor.
+// A model directory holds config.json and model.safetensors (or its sharded form), as Hugging Face lays it out;
+// tokenizer files are the data part's business. Faults of the files are DataErrors naming file and key or tensor.
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -30,10 +30,11 @@ struct LoadReport {
   std::vector<std::string> unused;  ///< in the file, not part of this model
 };
 
-std::unique_ptr<nn::Model> load_model(const std::string& dir, const ModelOptions& options, LoadReport* report = nullptr);
+std::unique_ptr<nn::Model> load_model(const std::string& dir, const ModelOptions& options,
+                                      LoadReport* report = nullptr);
 
-/// The weights by their Hugging Face names, adapters and masks merged in fp32; other tensors in their own type. The shapes
-/// are those of the model as it is now.
+/// The weights by their Hugging Face names, adapters and masks merged in fp32; other tensors in their own type. The
+/// shapes are those of the model as it is now.
 checkpoint::NamedTensors export_state(nn::Model& model);
 
 /// model.config() with "filigree" describing the structures that are left, when some were pruned.

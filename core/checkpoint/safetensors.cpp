@@ -2,10 +2,10 @@
 
 #include <ATen/ops/empty.h>
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -39,7 +39,8 @@ bool is_pickle(const std::string& path, std::string_view head) {
 [[noreturn]] void refuse_pickle(const std::string& path) {
   const std::string target = (fs::path(path).parent_path() / "model.safetensors").string();
   throw DataError(fmt::format(
-      "{0}: a PyTorch pickle, which can run code when it is read; filigree reads safetensors only. Convert it once with\n"
+      "{0}: a PyTorch pickle, which can run code when it is read; filigree reads safetensors only. Convert it once "
+      "with\n"
       "  python -c \"import torch, safetensors.torch as s; s.save_file({{k: v.clone().contiguous() for k, v in "
       "torch.load('{0}', map_location='cpu', weights_only=True).items()}}, '{1}', metadata={{'format': 'pt'}})\"",
       path, target));
@@ -86,7 +87,7 @@ class SafetensorsFile {
 void SafetensorsFile::map() {
   const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) throw DataError(fmt::format("{}: cannot be opened: {}", path_, errno_text()));
-  struct stat status{};
+  struct stat status {};
   const bool regular = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
   if (!regular) {
     ::close(fd);
@@ -112,9 +113,10 @@ void SafetensorsFile::parse() {
   uint64_t length = 0;
   std::memcpy(&length, bytes_, kLengthBytes);
   if (length > kMaxHeader || length > size_ - kLengthBytes) {
-    throw DataError(fmt::format("{}: not a valid safetensors file: a header of {} bytes is announced, the file has {} "
-                                "after its length and {} are allowed",
-                                path_, length, size_ - kLengthBytes, kMaxHeader));
+    throw DataError(
+        fmt::format("{}: not a valid safetensors file: a header of {} bytes is announced, the file has {} "
+                    "after its length and {} are allowed",
+                    path_, length, size_ - kLengthBytes, kMaxHeader));
   }
   data_offset_ = kLengthBytes + length;
   header_ = parse_safetensors_header(std::string(bytes_ + kLengthBytes, length), size_ - data_offset_, path_);
@@ -142,7 +144,8 @@ std::map<std::string, std::string> read_index(const std::string& path) {
   for (const auto& [name, file] : index["weight_map"].items()) {
     if (!file.is_string() || file.get<std::string>().empty() ||
         fs::path(file.get<std::string>()).filename() != fs::path(file.get<std::string>())) {
-      throw DataError(fmt::format("{}: tensor '{}' must name a file of the same folder, not {}", path, name, file.dump()));
+      throw DataError(
+          fmt::format("{}: tensor '{}' must name a file of the same folder, not {}", path, name, file.dump()));
     }
     files[name] = file.get<std::string>();
   }
@@ -195,7 +198,8 @@ void SafetensorsReader::add_file(const std::shared_ptr<SafetensorsFile>& file) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     const auto [it, fresh] = where_.emplace(tensors[i].name, Location{file, i});
     if (!fresh) {
-      throw DataError(fmt::format("{}: tensor '{}' is in {} as well", file->path(), tensors[i].name, it->second.file->path()));
+      throw DataError(
+          fmt::format("{}: tensor '{}' is in {} as well", file->path(), tensors[i].name, it->second.file->path()));
     }
   }
   metadata_.insert(file->header().metadata.begin(), file->header().metadata.end());

@@ -1,10 +1,11 @@
 #pragma once
-// safetensors: u64 little-endian header length, JSON header, raw little-endian tensor bytes. One file, or a directory with
-// model.safetensors or with shards named by model.safetensors.index.json.
+// safetensors: u64 little-endian header length, JSON header, raw little-endian tensor bytes. One file, or a directory
+// with model.safetensors or with shards named by model.safetensors.index.json.
 //
 // The reader maps the files and copies a tensor, or some of its rows, only when it is asked for. open() has checked
-// everything that a header can get wrong (length, JSON, duplicate keys, types, shapes, overlaps, holes, truncation): each
-// fault is a DataError that names the file and, where there is one, the tensor. PyTorch pickles (.bin, .pt) are refused.
+// everything that a header can get wrong (length, JSON, duplicate keys, types, shapes, overlaps, holes, truncation):
+// each fault is a DataError that names the file and, where there is one, the tensor. PyTorch pickles (.bin, .pt) are
+// refused.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -43,10 +44,10 @@ class SafetensorsReader {
 
   const std::vector<std::string>& names() const { return names_; }  ///< sorted
   bool contains(const std::string& name) const { return where_.contains(name); }
-  const TensorInfo& info(const std::string& name) const;            ///< throws DataError when it is absent
+  const TensorInfo& info(const std::string& name) const;  ///< throws DataError when it is absent
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const std::string& path() const { return path_; }
-  std::vector<std::string> files() const;                           ///< the .safetensors files behind it
+  std::vector<std::string> files() const;  ///< the .safetensors files behind it
 
   at::Tensor read(const std::string& name) const;  ///< a copy on the CPU
   /// Rows begin .. end of dimension 0; the rest of the tensor is not touched.
@@ -69,9 +70,10 @@ class SafetensorsReader {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-/// Writes `tensors` (any device, one copied at a time) to `path` and syncs it to the disk. Tensors with wider elements come
-/// first, so that each is aligned; otherwise the order is kept. A disk that refuses is a DataError naming the path; the
-/// half-written file is left for the caller, who chose the name. (With RLIMIT_FSIZE the program must ignore SIGXFSZ.)
+/// Writes `tensors` (any device, one copied at a time) to `path` and syncs it to the disk. Tensors with wider elements
+/// come first, so that each is aligned; otherwise the order is kept. A disk that refuses is a DataError naming the
+/// path; the half-written file is left for the caller, who chose the name. (With RLIMIT_FSIZE the program must ignore
+/// SIGXFSZ.)
 void write_safetensors(const std::string& path, const NamedTensors& tensors,
                        const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
 

@@ -19,7 +19,8 @@ constexpr int kMaxDepth = 8;  // a header needs 3
 
 template <class... Args>
 [[noreturn]] void refuse(const std::string& file, fmt::format_string<Args...> format, Args&&... args) {
-  throw DataError(fmt::format("{}: not a valid safetensors file: {}", file, fmt::format(format, std::forward<Args>(args)...)));
+  throw DataError(
+      fmt::format("{}: not a valid safetensors file: {}", file, fmt::format(format, std::forward<Args>(args)...)));
 }
 
 /// JSON with duplicate keys refused (the parser would keep the last one) and a bound on the nesting.
@@ -62,7 +63,8 @@ std::vector<int64_t> shape_from(const json& value, const std::string& name, cons
   std::vector<int64_t> shape;
   int64_t product = 1;  // a size of 0 counts as 1: the strides of the other dimensions must fit as well
   for (const json& size : value) {
-    if (!size.is_number_unsigned() || size.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
+    if (!size.is_number_unsigned() ||
+        size.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
       refuse(file, "the shape of tensor '{}' holds {}, which is not a size", name, size.dump());
     }
     shape.push_back(size.get<int64_t>());
@@ -96,15 +98,18 @@ TensorInfo tensor_from(const std::string& name, const json& entry, const std::st
   info.dtype = *known;
   info.shape = shape_from(field(entry, "shape", name, file), name, file);
   const json& offsets = field(entry, "data_offsets", name, file);
-  if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned()) {
+  if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
+      !offsets[1].is_number_unsigned()) {
     refuse(file, "the data_offsets of tensor '{}' are not two byte counts", name);
   }
   info.begin = offsets[0].get<uint64_t>();
   info.end = offsets[1].get<uint64_t>();
-  if (info.end < info.begin) refuse(file, "tensor '{}' ends at byte {}, before its begin {}", name, info.end, info.begin);
+  if (info.end < info.begin)
+    refuse(file, "tensor '{}' ends at byte {}, before its begin {}", name, info.end, info.begin);
   const uint64_t bytes = byte_count(info, file);
   if (info.end - info.begin != bytes) {
-    refuse(file, "tensor '{}' has {} bytes of data, its shape and dtype ask for {}", name, info.end - info.begin, bytes);
+    refuse(file, "tensor '{}' has {} bytes of data, its shape and dtype ask for {}", name, info.end - info.begin,
+           bytes);
   }
   return info;
 }
@@ -113,7 +118,8 @@ TensorInfo tensor_from(const std::string& name, const json& entry, const std::st
 void check_cover(const std::vector<TensorInfo>& tensors, uint64_t data_bytes, const std::string& file) {
   uint64_t at = 0;
   for (const TensorInfo& info : tensors) {
-    if (info.begin < at) refuse(file, "tensor '{}' overlaps the one before it (byte {} < {})", info.name, info.begin, at);
+    if (info.begin < at)
+      refuse(file, "tensor '{}' overlaps the one before it (byte {} < {})", info.name, info.begin, at);
     if (info.begin > at) refuse(file, "there is a hole of {} bytes before tensor '{}'", info.begin - at, info.name);
     if (info.end > data_bytes) {
       refuse(file, "tensor '{}' ends at byte {} of the data, the file has {}: it is truncated", info.name, info.end,

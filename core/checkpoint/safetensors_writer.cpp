@@ -1,6 +1,6 @@
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -49,7 +49,8 @@ class Output {
 
   [[noreturn]] void fail(const char* what) {
     const int code = errno;
-    const char* advice = code == ENOSPC || code == EDQUOT || code == EFBIG ? "; free some space or choose another folder" : "";
+    const char* advice =
+        code == ENOSPC || code == EDQUOT || code == EFBIG ? "; free some space or choose another folder" : "";
     throw DataError(fmt::format("{}: {}: {}{}", path_, what, std::strerror(code), advice));
   }
 
@@ -65,9 +66,8 @@ std::string header_text(const std::vector<const NamedTensors::value_type*>& orde
   for (const auto* entry : order) {
     const auto& [name, tensor] = *entry;
     const uint64_t end = at + tensor.nbytes();
-    header[name] = {{"dtype", *dtype_name(tensor.scalar_type())},
-                    {"shape", tensor.sizes().vec()},
-                    {"data_offsets", {at, end}}};
+    header[name] = {
+        {"dtype", *dtype_name(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, end}}};
     at = end;
   }
   std::string text = header.dump();
@@ -80,13 +80,12 @@ std::vector<const NamedTensors::value_type*> file_order(const std::string& path,
   std::vector<const NamedTensors::value_type*> order;
   for (const auto& entry : tensors) {
     FG_CHECK(names.insert(entry.first).second, "{}: tensor '{}' twice, or a reserved name", path, entry.first);
-    FG_CHECK(entry.second.defined() && dtype_name(entry.second.scalar_type()), "{}: tensor '{}' has a type that safetensors lacks",
-             path, entry.first);
+    FG_CHECK(entry.second.defined() && dtype_name(entry.second.scalar_type()),
+             "{}: tensor '{}' has a type that safetensors lacks", path, entry.first);
     order.push_back(&entry);
   }
-  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return a->second.element_size() > b->second.element_size();
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto* a, const auto* b) { return a->second.element_size() > b->second.element_size(); });
   return order;
 }
 

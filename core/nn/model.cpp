@@ -8,15 +8,17 @@ Task task_from(const std::string& name) {
   for (Task task : {Task::sequence_classification, Task::regression, Task::masked_lm}) {
     if (name == to_string(task)) return task;
   }
-  throw UsageError(
-      fmt::format("unknown task '{}': use sequence_classification, regression or masked_lm", name));
+  throw UsageError(fmt::format("unknown task '{}': use sequence_classification, regression or masked_lm", name));
 }
 
 const char* to_string(Task task) {
   switch (task) {
-    case Task::sequence_classification: return "sequence_classification";
-    case Task::regression: return "regression";
-    case Task::masked_lm: return "masked_lm";
+    case Task::sequence_classification:
+      return "sequence_classification";
+    case Task::regression:
+      return "regression";
+    case Task::masked_lm:
+      return "masked_lm";
   }
   return "unknown";
 }

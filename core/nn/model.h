@@ -46,14 +46,15 @@ class Model {
   virtual Output forward(const data::Batch& batch, const ForwardContext& context) = 0;
 
   virtual ParameterTable& parameters() = 0;
-  virtual std::vector<Linear*> linears() = 0;                 ///< all, in order of depth
+  virtual std::vector<Linear*> linears() = 0;  ///< all, in order of depth
   virtual std::vector<StructureGroup>& structures() = 0;
   virtual std::vector<ShardRule> shard_plan() const = 0;
-  virtual std::vector<std::string> head_parameters() const = 0;  ///< names of the task head's parameters (always trained)
+  virtual std::vector<std::string> head_parameters()
+      const = 0;  ///< names of the task head's parameters (always trained)
 
   virtual Task task() const = 0;
-  virtual const std::string& family() const = 0;              ///< "bert"
-  virtual nlohmann::json config() const = 0;                  ///< config.json as read, for export
+  virtual const std::string& family() const = 0;  ///< "bert"
+  virtual nlohmann::json config() const = 0;      ///< config.json as read, for export
   virtual int64_t hidden_size() const = 0;
   virtual int64_t num_labels() const = 0;
   virtual int64_t max_positions() const = 0;

@@ -23,10 +23,14 @@ void store(Parameter& parameter, const at::Tensor& value, at::ScalarType frozen_
 
 const char* to_string(Role role) {
   switch (role) {
-    case Role::frozen: return "frozen";
-    case Role::trainable: return "trainable";
-    case Role::mask: return "mask";
-    case Role::buffer: return "buffer";
+    case Role::frozen:
+      return "frozen";
+    case Role::trainable:
+      return "trainable";
+    case Role::mask:
+      return "mask";
+    case Role::buffer:
+      return "buffer";
   }
   return "unknown";
 }

@@ -2,8 +2,8 @@
 // The parameter table, the spine of filigree: optimizer, gradient buckets, checkpoint, pruner, exporter, `inspect` and
 // `plan` are loops over it, and none of them knows a method or a model family.
 //
-// Modules and adapters share their Parameters with the table (ParameterPtr). Whoever changes a parameter's tensor assigns
-// Parameter::value in place, so that all holders see it.
+// Modules and adapters share their Parameters with the table (ParameterPtr). Whoever changes a parameter's tensor
+// assigns Parameter::value in place, so that all holders see it.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -25,8 +25,8 @@ struct Slice {
   bool operator==(const Slice&) const = default;
 };
 
-/// Where a logical tensor lies on the tensor-parallel axis: replicated, or split along one dimension, of which this rank
-/// holds the listed slices in order.
+/// Where a logical tensor lies on the tensor-parallel axis: replicated, or split along one dimension, of which this
+/// rank holds the listed slices in order.
 struct Placement {
   static constexpr int64_t kReplicated = -1;
   int64_t dim = kReplicated;

@@ -1,6 +1,6 @@
 #pragma once
-// Prunable structures as data. A model lists its StructureGroups; scores, plan, shrinking, FLOP counts, the exporter and
-// the report read these and name no model.
+// Prunable structures as data. A model lists its StructureGroups; scores, plan, shrinking, FLOP counts, the exporter
+// and the report read these and name no model.
 //
 // Example: layer 3 of a BERT with 12 heads of 32 (hidden 384) has the group
 //   {kind: head, layer: 3, total: 12, unit: 32, kept: 0..11,
@@ -20,16 +20,16 @@ const char* to_string(StructureKind kind);  // "head", "neuron"
 
 struct StructureMember {
   Linear* linear = nullptr;
-  int64_t dim = 0;        ///< 0: rows (outputs) and bias, 1: columns (inputs)
-  std::string role;       ///< "query", "key", "value", "attention_out", "ffn_in", "ffn_out"
+  int64_t dim = 0;   ///< 0: rows (outputs) and bias, 1: columns (inputs)
+  std::string role;  ///< "query", "key", "value", "attention_out", "ffn_in", "ffn_out"
 };
 
 struct StructureGroup {
   StructureKind kind = StructureKind::head;
   int64_t layer = 0;
-  int64_t total = 0;              ///< units before any prune
-  int64_t unit = 1;               ///< rows or columns of one unit in each member (head size; 1 for a neuron)
-  std::vector<int64_t> kept;      ///< original numbers of the units left, ascending
+  int64_t total = 0;          ///< units before any prune
+  int64_t unit = 1;           ///< rows or columns of one unit in each member (head size; 1 for a neuron)
+  std::vector<int64_t> kept;  ///< original numbers of the units left, ascending
   std::vector<StructureMember> members;
 
   int64_t left() const { return static_cast<int64_t>(kept.size()); }

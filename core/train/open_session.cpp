@@ -9,6 +9,7 @@
 
 #include "core/checkpoint/content_hash.h"
 #include "core/error.h"
+#include "core/train/open_model.h"
 #include "core/train/resume.h"
 #include "core/train/snapshot.h"
 
@@ -42,6 +43,7 @@ void load_model(Session& session) {
   request.seed = static_cast<uint64_t>(recipe.seed);
   session.base_hash = request.random_init ? fmt::format("random-{}", recipe.seed) : checkpoint::content_hash(recipe.model.path);
   session.model = session.plugins->load_model(recipe.model.path, request);
+  check_vocabulary(*session.tokenizer, *session.model, recipe.model.path);
   if (recipe.data.max_length > session.model->max_positions())
     throw UsageError(fmt::format("data.max_length: {} is more than the {} positions of {}", recipe.data.max_length,
                                  session.model->max_positions(), recipe.model.path));

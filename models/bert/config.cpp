@@ -117,7 +117,8 @@ void read_labels(const Reader& in, Config& config, const ModelOptions& options) 
   config.num_labels = regression ? 1 : options.num_labels > 0 ? options.num_labels : labels_in(in);
   std::vector<std::string> names = options.label_names;
   if (names.empty() && labels_in(in) == config.num_labels && in.find("id2label") != nullptr) return;
-  for (auto i = static_cast<int64_t>(names.size()); i < config.num_labels; ++i) names.push_back(fmt::format("LABEL_{}", i));
+  for (auto i = static_cast<int64_t>(names.size()); i < config.num_labels; ++i)
+    names.push_back(fmt::format("LABEL_{}", i));
   FG_CHECK(static_cast<int64_t>(names.size()) == config.num_labels, "{} label names for {} labels", names.size(),
            config.num_labels);
   json id2label = json::object(), label2id = json::object();
@@ -138,10 +139,14 @@ std::vector<int64_t> first(int64_t count) {
 
 /// One layer's entry: a list of kept units, or how many of them.
 std::vector<int64_t> kept_units(const Reader& in, const json& value, int64_t total, const char* what, size_t layer) {
-  const auto is_index = [&](const json& unit) { return unit.is_number_unsigned() && unit.get<uint64_t>() < static_cast<uint64_t>(total); };
-  if (value.is_number_unsigned() && value.get<uint64_t>() <= static_cast<uint64_t>(total)) return first(value.get<int64_t>());
+  const auto is_index = [&](const json& unit) {
+    return unit.is_number_unsigned() && unit.get<uint64_t>() < static_cast<uint64_t>(total);
+  };
+  if (value.is_number_unsigned() && value.get<uint64_t>() <= static_cast<uint64_t>(total))
+    return first(value.get<int64_t>());
   if (!value.is_array() || !std::all_of(value.begin(), value.end(), is_index)) {
-    in.refuse("filigree.{}[{}] must be a count or a list of numbers below {}, not {}", what, layer, total, value.dump());
+    in.refuse("filigree.{}[{}] must be a count or a list of numbers below {}, not {}", what, layer, total,
+              value.dump());
   }
   auto kept = value.get<std::vector<int64_t>>();
   if (std::adjacent_find(kept.begin(), kept.end(), std::greater_equal<>()) != kept.end()) {

@@ -41,7 +41,8 @@ struct Model::Pass {
   }
 };
 
-// ---- construction -------------------------------------------------------------------------------------------------------
+// ---- construction
+// -------------------------------------------------------------------------------------------------------
 
 Model::Model(Config config) : config_(std::move(config)) {
   add_embeddings();
@@ -77,11 +78,11 @@ void Model::add_layer(size_t index) {
   const int64_t c = config_.hidden, heads = count(config_.kept_heads[index]) * config_.head_size();
   const int64_t f = count(config_.kept_neurons[index]);
   // Braces keep the order, which is the table's order.
-  layers_.push_back(std::unique_ptr<Layer>(new Layer{
-      linear(prefix + "attention.self.query", heads, c), linear(prefix + "attention.self.key", heads, c),
-      linear(prefix + "attention.self.value", heads, c), linear(prefix + "attention.output.dense", c, heads),
-      norm(prefix + "attention.output.LayerNorm"), linear(prefix + "intermediate.dense", f, c),
-      linear(prefix + "output.dense", c, f), norm(prefix + "output.LayerNorm")}));
+  layers_.push_back(std::unique_ptr<Layer>(
+      new Layer{linear(prefix + "attention.self.query", heads, c), linear(prefix + "attention.self.key", heads, c),
+                linear(prefix + "attention.self.value", heads, c), linear(prefix + "attention.output.dense", c, heads),
+                norm(prefix + "attention.output.LayerNorm"), linear(prefix + "intermediate.dense", f, c),
+                linear(prefix + "output.dense", c, f), norm(prefix + "output.LayerNorm")}));
 }
 
 void Model::add_head() {
@@ -101,12 +102,20 @@ void Model::list_structures() {
   for (size_t i = 0; i < layers_.size(); ++i) {
     Layer& layer = *layers_[i];
     const auto number = static_cast<int64_t>(i);
-    structures_.push_back({nn::StructureKind::head, number, config_.heads, config_.head_size(), config_.kept_heads[i],
+    structures_.push_back({nn::StructureKind::head,
+                           number,
+                           config_.heads,
+                           config_.head_size(),
+                           config_.kept_heads[i],
                            {{&layer.query, 0, "query"},
                             {&layer.key, 0, "key"},
                             {&layer.value, 0, "value"},
                             {&layer.attention_out, 1, "attention_out"}}});
-    structures_.push_back({nn::StructureKind::neuron, number, config_.intermediate, 1, config_.kept_neurons[i],
+    structures_.push_back({nn::StructureKind::neuron,
+                           number,
+                           config_.intermediate,
+                           1,
+                           config_.kept_neurons[i],
                            {{&layer.ffn_in, 0, "ffn_in"}, {&layer.ffn_out, 1, "ffn_out"}}});
   }
 }
@@ -114,7 +123,8 @@ void Model::list_structures() {
 std::vector<nn::Linear*> Model::linears() {
   std::vector<nn::Linear*> all;
   for (const auto& layer : layers_) {
-    for (nn::Linear* linear : {&layer->query, &layer->key, &layer->value, &layer->attention_out, &layer->ffn_in, &layer->ffn_out}) {
+    for (nn::Linear* linear :
+         {&layer->query, &layer->key, &layer->value, &layer->attention_out, &layer->ffn_in, &layer->ffn_out}) {
       all.push_back(linear);
     }
   }
@@ -126,7 +136,7 @@ std::vector<nn::Linear*> Model::linears() {
 
 std::vector<std::string> Model::head_parameters() const {
   if (config_.task != nn::Task::masked_lm) return {"classifier.weight", "classifier.bias"};
-  return {"cls.predictions.transform.dense.weight",     "cls.predictions.transform.dense.bias",
+  return {"cls.predictions.transform.dense.weight", "cls.predictions.transform.dense.bias",
           "cls.predictions.transform.LayerNorm.weight", "cls.predictions.transform.LayerNorm.bias",
           "cls.predictions.bias"};
 }
@@ -143,7 +153,8 @@ double Model::flops(int64_t n) const {
   };
   double total = 0;
   for (const auto& layer : layers_) {
-    for (const nn::Linear* linear : {&layer->query, &layer->key, &layer->value, &layer->attention_out, &layer->ffn_in, &layer->ffn_out}) {
+    for (const nn::Linear* linear :
+         {&layer->query, &layer->key, &layer->value, &layer->attention_out, &layer->ffn_in, &layer->ffn_out}) {
       total += tokens * macs(*linear);
     }
     total += 2 * tokens * tokens * static_cast<double>(layer->query.out_features());  // q k^T and P v
@@ -153,7 +164,8 @@ double Model::flops(int64_t n) const {
   return 2 * total;
 }
 
-// ---- forward ------------------------------------------------------------------------------------------------------------
+// ---- forward
+// ------------------------------------------------------------------------------------------------------------
 
 nn::Output Model::forward(const data::Batch& batch, const nn::ForwardContext& context) {
   const Pass pass{batch, context, context.training ? ops::token_keys(batch, context.seed, context.step) : at::Tensor()};
@@ -194,7 +206,8 @@ at::Tensor Model::apply(const Norm& norm, const at::Tensor& x, const at::Tensor&
 
 nn::Output Model::classify(const at::Tensor& x_TC, const Pass& pass) const {
   const std::vector<int64_t>& offsets = pass.batch.offsets;
-  const at::Tensor first = at::tensor(at::ArrayRef<int64_t>(offsets.data(), offsets.size() - 1), at::kLong).to(x_TC.device());
+  const at::Tensor first =
+      at::tensor(at::ArrayRef<int64_t>(offsets.data(), offsets.size() - 1), at::kLong).to(x_TC.device());
   at::Tensor pooled_BC = at::tanh(pooler_->forward(x_TC.index_select(0, first))).to(at::kFloat);
   pooled_BC = ops::dropout(pooled_BC, pass.dropout(kPooled, config_.head_dropout).rows(first));
   nn::Output out;

@@ -1,9 +1,10 @@
 #pragma once
-// BERT: embeddings, post-norm encoder, and one of three heads: pooler + classifier, pooler + one regression output, masked
-// LM (transform and a decoder tied to the word embeddings). Parameter names are those of transformers, with "bert.".
+// BERT: embeddings, post-norm encoder, and one of three heads: pooler + classifier, pooler + one regression output,
+// masked LM (transform and a decoder tied to the word embeddings). Parameter names are those of transformers, with
+// "bert.".
 //
-// The model sees the shapes it is given and nothing else: weights may be pruned or cut, the heads of a layer are the ones
-// that its StructureGroup lists.
+// The model sees the shapes it is given and nothing else: weights may be pruned or cut, the heads of a layer are the
+// ones that its StructureGroup lists.
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,7 +62,8 @@ class Model final : public nn::Model {
   at::Tensor embed(const Pass& pass) const;
   at::Tensor encode(size_t index, const at::Tensor& x, const Pass& pass) const;
   at::Tensor apply(const Norm& norm, const at::Tensor& x) const;
-  at::Tensor apply(const Norm& norm, const at::Tensor& x, const at::Tensor& residual, const nn::ops::Dropout& dropout) const;
+  at::Tensor apply(const Norm& norm, const at::Tensor& x, const at::Tensor& residual,
+                   const nn::ops::Dropout& dropout) const;
   nn::Output classify(const at::Tensor& x, const Pass& pass) const;
   nn::Output predict_tokens(const at::Tensor& x, const Pass& pass) const;
 

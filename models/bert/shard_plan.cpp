@@ -2,8 +2,8 @@
 
 namespace filigree::models::bert {
 
-// The two linears of a pair (query/key/value -> attention output, FFN in -> FFN out) are cut the two conjugate ways, so that
-// one all-reduce a pair joins them.
+// The two linears of a pair (query/key/value -> attention output, FFN in -> FFN out) are cut the two conjugate ways, so
+// that one all-reduce a pair joins them.
 std::vector<nn::ShardRule> Model::shard_plan() const {
   using nn::Shard;
   return {{"bert.embeddings.word_embeddings", Shard::vocab},

@@ -37,7 +37,9 @@ std::vector<std::string> aliases(const std::string& name) {
 }
 
 /// Whether a checkpoint may lack it: the task head, and the pooler that a masked LM does not save.
-bool may_be_fresh(const std::string& name) { return name.starts_with("classifier.") || name.starts_with("cls.") || name.starts_with("bert.pooler."); }
+bool may_be_fresh(const std::string& name) {
+  return name.starts_with("classifier.") || name.starts_with("cls.") || name.starts_with("bert.pooler.");
+}
 
 /// Buffers and tied copies that carry nothing of their own.
 bool carries_nothing(const std::string& name) {
@@ -45,8 +47,8 @@ bool carries_nothing(const std::string& name) {
          name == "cls.predictions.decoder.weight" || name == "cls.predictions.decoder.bias";
 }
 
-/// As transformers initialises: gains 1, biases 0, the rest normal, the padding token's embedding 0. Drawn for the logical
-/// matrix from a stream of its own, so it depends neither on the other tensors nor on any sharding.
+/// As transformers initialises: gains 1, biases 0, the rest normal, the padding token's embedding 0. Drawn for the
+/// logical matrix from a stream of its own, so it depends neither on the other tensors nor on any sharding.
 at::Tensor draw(const nn::Parameter& parameter, const Config& config, uint64_t seed) {
   const auto options = at::TensorOptions(at::kFloat);
   if (parameter.name.ends_with("LayerNorm.weight")) return at::ones(parameter.logical_shape, options);

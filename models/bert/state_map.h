@@ -1,6 +1,6 @@
 #pragma once
-// Between a Hugging Face BERT directory and the model: names with or without "bert.", LayerNorm.gamma/beta of old files, a
-// task head that is new, what is missing or has another shape.
+// Between a Hugging Face BERT directory and the model: names with or without "bert.", LayerNorm.gamma/beta of old
+// files, a task head that is new, what is missing or has another shape.
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace filigree::models::bert {
 
-/// Throws DataError when a tensor of the backbone is missing or has another shape. The task head (and a pooler that the file
-/// lacks altogether) is drawn at random from streams named by (seed, tensor) and listed in report.fresh.
+/// Throws DataError when a tensor of the backbone is missing or has another shape. The task head (and a pooler that the
+/// file lacks altogether) is drawn at random from streams named by (seed, tensor) and listed in report.fresh.
 std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& config, const ModelOptions& options,
                                 LoadReport& report);
 

@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 json small_config() {
-  return {{"model_type", "bert"},        {"vocab_size", 50},        {"hidden_size", 24},
-          {"num_hidden_layers", 2},      {"num_attention_heads", 3}, {"intermediate_size", 20},
+  return {{"model_type", "bert"},          {"vocab_size", 50},         {"hidden_size", 24},
+          {"num_hidden_layers", 2},        {"num_attention_heads", 3}, {"intermediate_size", 20},
           {"max_position_embeddings", 16}, {"type_vocab_size", 2}};
 }
 
@@ -51,7 +51,8 @@ data::Batch batch_of(const std::vector<int64_t>& samples, const std::vector<int6
 class BertModel : public testing::Test {
  protected:
   void SetUp() override {
-    dir_ = fs::path(FILIGREE_BINARY_DIR) / "bert_model_test" / testing::UnitTest::GetInstance()->current_test_info()->name();
+    dir_ = fs::path(FILIGREE_BINARY_DIR) / "bert_model_test" /
+           testing::UnitTest::GetInstance()->current_test_info()->name();
     fs::remove_all(dir_);
     fs::create_directories(dir_);
   }
@@ -93,8 +94,10 @@ TEST_F(BertModel, TakesNamesWithoutPrefixAndOfOldFiles) {
   checkpoint::NamedTensors old;
   for (auto [name, tensor] : export_state(*model)) {
     if (name.starts_with("bert.")) name = name.substr(5);
-    if (const size_t at = name.find("LayerNorm.weight"); at != std::string::npos) name.replace(at, std::string::npos, "LayerNorm.gamma");
-    if (const size_t at = name.find("LayerNorm.bias"); at != std::string::npos) name.replace(at, std::string::npos, "LayerNorm.beta");
+    if (const size_t at = name.find("LayerNorm.weight"); at != std::string::npos)
+      name.replace(at, std::string::npos, "LayerNorm.gamma");
+    if (const size_t at = name.find("LayerNorm.bias"); at != std::string::npos)
+      name.replace(at, std::string::npos, "LayerNorm.beta");
     old.emplace_back(name, tensor);
   }
   old.emplace_back("embeddings.position_ids", at::tensor(std::vector<int64_t>{0, 1}, at::kLong));
@@ -134,13 +137,15 @@ TEST_F(BertModel, MissingAndMisshapenTensorsAreNamed) {
   checkpoint::NamedTensors some = all;
   std::erase_if(some, [](const auto& entry) { return entry.first.find("layer.1.output.dense") != std::string::npos; });
   write_weights(some);
-  EXPECT_NE(message().find("bert.encoder.layer.1.output.dense.weight, bert.encoder.layer.1.output.dense.bias"), std::string::npos)
+  EXPECT_NE(message().find("bert.encoder.layer.1.output.dense.weight, bert.encoder.layer.1.output.dense.bias"),
+            std::string::npos)
       << message();
   write_weights(all);
   json wider = small_config();
   wider["intermediate_size"] = 21;
   write_config(wider);
-  EXPECT_NE(message().find("[20, 24], config.json and the recipe's labels ask for [21, 24]"), std::string::npos) << message();
+  EXPECT_NE(message().find("[20, 24], config.json and the recipe's labels ask for [21, 24]"), std::string::npos)
+      << message();
   write_config(small_config());
   ModelOptions options;
   options.num_labels = 3;
@@ -198,7 +203,8 @@ TEST_F(BertModel, AShrunkModelIsExportedAndReadInItsSmallShape) {
   EXPECT_EQ(small->structures()[0].kept, heads);
   EXPECT_EQ(small->structures()[1].kept, neurons);
   EXPECT_EQ(small->structures()[2].left(), 3);
-  EXPECT_EQ(small->parameters().at("bert.encoder.layer.0.intermediate.dense.weight").value.sizes(), (std::vector<int64_t>{4, 24}));
+  EXPECT_EQ(small->parameters().at("bert.encoder.layer.0.intermediate.dense.weight").value.sizes(),
+            (std::vector<int64_t>{4, 24}));
   EXPECT_FALSE(small->config().contains("filigree"));
   // One head of three: a third of layer 0's attention; 16 of 20 neurons.
   const double attention = 2 * (10 * 4 * 24 * 24 + 2 * 10 * 10 * 24), ffn = 2 * (10 * 2 * 20 * 24);

@@ -52,7 +52,8 @@ class BertParity : public testing::TestWithParam<const char*> {};
 
 TEST_P(BertParity, LogitsLossAndGradients) {
   const fs::path dir = kReference / GetParam();
-  if (!fs::exists(dir)) GTEST_SKIP() << dir << " is absent: bert_reference.py did not make it (no MiniLM, or run through ctest)";
+  if (!fs::exists(dir))
+    GTEST_SKIP() << dir << " is absent: bert_reference.py did not make it (no MiniLM, or run through ctest)";
   const auto given = nlohmann::json::parse(std::ifstream(dir / "batch.json"));
   const auto reference = checkpoint::SafetensorsReader::open((dir / "reference.safetensors").string());
   ModelOptions options;

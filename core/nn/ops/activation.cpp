@@ -19,8 +19,8 @@ namespace {
 
 const std::map<std::string, Activation>& table() {
   static const std::map<std::string, Activation> names{
-      {"gelu", Activation::gelu},     {"gelu_new", Activation::gelu_tanh}, {"gelu_pytorch_tanh", Activation::gelu_tanh},
-      {"relu", Activation::relu},     {"silu", Activation::silu},          {"swish", Activation::silu},
+      {"gelu", Activation::gelu}, {"gelu_new", Activation::gelu_tanh}, {"gelu_pytorch_tanh", Activation::gelu_tanh},
+      {"relu", Activation::relu}, {"silu", Activation::silu},          {"swish", Activation::silu},
       {"tanh", Activation::tanh}};
   return names;
 }
@@ -64,11 +64,16 @@ std::vector<std::string> activation_names() {
 
 at::Tensor activate(const at::Tensor& x, Activation activation) {
   switch (activation) {
-    case Activation::gelu: return exact_gelu(x);
-    case Activation::gelu_tanh: return at::gelu(x, "tanh");
-    case Activation::relu: return at::relu(x);
-    case Activation::silu: return at::silu(x);
-    case Activation::tanh: return at::tanh(x);
+    case Activation::gelu:
+      return exact_gelu(x);
+    case Activation::gelu_tanh:
+      return at::gelu(x, "tanh");
+    case Activation::relu:
+      return at::relu(x);
+    case Activation::silu:
+      return at::silu(x);
+    case Activation::tanh:
+      return at::tanh(x);
   }
   FG_CHECK(false, "activation {}", static_cast<int>(activation));
 }

@@ -13,7 +13,8 @@ using torch::autograd::variable_list;
 /// Saves q, k and v only: the probabilities are computed again, they would be most of a layer's memory.
 struct FusedAttention : torch::autograd::Function<FusedAttention> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const std::vector<int64_t>& offsets, const std::vector<int64_t>& heads, const Dropout& dropout) {
+                            const std::vector<int64_t>& offsets, const std::vector<int64_t>& heads,
+                            const Dropout& dropout) {
     ctx->save_for_backward({q, k, v});
     ctx->saved_data["offsets"] = offsets;
     ctx->saved_data["heads"] = heads;

@@ -1,11 +1,12 @@
 #pragma once
 // Counter-based dropout: whether an element is kept is a pure function of (seed, step, global sample, position, site,
-// channel). So the masks are the same for any split of a batch over ranks and any order of packing, and the backward pass
-// computes them again instead of storing them.
+// channel). So the masks are the same for any split of a batch over ranks and any order of packing, and the backward
+// pass computes them again instead of storing them.
 //
 //   token key   64 bits  from (seed, step, sample, position), once per forward pass (token_keys)
 //   row key     64 bits  mix(token key + site), for attention also mixed with the head's original number
-//   element     32 bits  a cheap integer hash of (row key, channel); kept when it is >= p * 2^32, then scaled by 1/(1-p)
+//   element     32 bits  a cheap integer hash of (row key, channel); kept when it is >= p * 2^32, then scaled by
+//   1/(1-p)
 //
 // The CPU kernel and the ATen path (CUDA) give the same bits.
 #include <ATen/core/Tensor.h>

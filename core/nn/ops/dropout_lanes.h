@@ -12,9 +12,7 @@ struct Mask {
   uint32_t threshold = 0;
   float scale = 1;
 
-  FILIGREE_INLINE uint64_t row_key(int64_t token) const {
-    return site_key(static_cast<uint64_t>(keys[token]), site);
-  }
+  FILIGREE_INLINE uint64_t row_key(int64_t token) const { return site_key(static_cast<uint64_t>(keys[token]), site); }
 };
 
 FILIGREE_INLINE Lanes keep(Lanes x, const Mask& mask, Words bits) {

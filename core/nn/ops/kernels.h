@@ -1,7 +1,7 @@
 #pragma once
-// Fused CPU kernels behind dropout.h, activation.h, norm.h and attention.h. Rows are worked on in parallel and never share a
-// sum, so results do not depend on the number of threads. T is float or c10::BFloat16. The autograd functions around them are
-// in the .cpp files of the ops.
+// Fused CPU kernels behind dropout.h, activation.h, norm.h and attention.h. Rows are worked on in parallel and never
+// share a sum, so results do not depend on the number of threads. T is float or c10::BFloat16. The autograd functions
+// around them are in the .cpp files of the ops.
 #include <ATen/core/Tensor.h>
 #include <c10/util/BFloat16.h>
 
@@ -46,8 +46,8 @@ NormResult residual_norm_kernel(const at::Tensor& x, const at::Tensor& residual,
 struct NormGradients {
   at::Tensor x, residual;
 };
-NormGradients residual_norm_backward_kernel(const at::Tensor& grad, const at::Tensor& normalised, const at::Tensor& rstd,
-                                            const at::Tensor& gain, const Dropout& dropout);
+NormGradients residual_norm_backward_kernel(const at::Tensor& grad, const at::Tensor& normalised,
+                                            const at::Tensor& rstd, const at::Tensor& gain, const Dropout& dropout);
 
 /// See attention.h. q, k and v may be slices of one wider tensor (rows strided, channels adjacent).
 at::Tensor attention_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

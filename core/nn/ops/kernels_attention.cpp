@@ -1,7 +1,7 @@
 // Attention kernel: one task a (sample, head), everything of it in fp32 scratch that stays in the cache.
-// Scratch shapes: L tokens of the sample, D head size; rows are padded to a multiple of 16. Scores and probabilities are held
-// key by query, [L keys, L queries]: a query is a lane, so that the sums of its softmax run down a column and no lane has to
-// be added to another.
+// Scratch shapes: L tokens of the sample, D head size; rows are padded to a multiple of 16. Scores and probabilities
+// are held key by query, [L keys, L queries]: a query is a lane, so that the sums of its softmax run down a column and
+// no lane has to be added to another.
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -27,7 +27,8 @@ struct View {
   int64_t row, column;
 };
 
-/// Rows i .. i+kRows of c = a b, 2 vectors of columns at a time. b: [depth, columns], c: [rows, columns], columns % 16 == 0.
+/// Rows i .. i+kRows of c = a b, 2 vectors of columns at a time. b: [depth, columns], c: [rows, columns], columns % 16
+/// == 0.
 template <int kRows>
 FILIGREE_INLINE void multiply_rows(const View& a, const float* b, float* c, int64_t i, int64_t depth, int64_t columns) {
   for (int64_t j = 0; j < columns; j += 2 * kLanes) {
@@ -117,9 +118,10 @@ struct QueryKeys {
   }
 };
 
-/// s := softmax of scale * s down each column; dropped := its dropped-out copy, when there is dropout. What stands in the
-/// columns of the padding is finite and is not read.
-FILIGREE_KERNEL void softmax(float* s, float* dropped, int64_t length, float scale, const Mask& mask, const QueryKeys& keys) {
+/// s := softmax of scale * s down each column; dropped := its dropped-out copy, when there is dropout. What stands in
+/// the columns of the padding is finite and is not read.
+FILIGREE_KERNEL void softmax(float* s, float* dropped, int64_t length, float scale, const Mask& mask,
+                             const QueryKeys& keys) {
   const int64_t width = round_up(length);
   for (int64_t i = 0; i < width; i += kLanes) {
     Lanes most = simd::load(s + i);
@@ -176,7 +178,9 @@ FILIGREE_KERNEL void softmax_backward(const float* p, float* dp, int64_t length,
 class Scratch {
  public:
   Scratch(int64_t length, int64_t channels, int matrices)
-      : rows_(length * round_up(channels)), turned_(channels * round_up(length)), square_(length * round_up(length)),
+      : rows_(length * round_up(channels)),
+        turned_(channels * round_up(length)),
+        square_(length * round_up(length)),
         memory_(static_cast<size_t>(matrices * (rows_ + turned_ + square_))) {}
   float* rows() { return take(rows_); }      ///< [L, D]
   float* turned() { return take(turned_); }  ///< [D, L]
@@ -263,7 +267,8 @@ at::Tensor attention_kernel(const at::Tensor& q_in, const at::Tensor& k_in, cons
       for_tasks(offsets, h, begin, end, [&](int64_t token, int64_t length, int64_t place) {
         const int64_t column = place * d;
         keys.fill(mask, token, length, heads[static_cast<size_t>(place)]);
-        const float* p = step.compute(rows_at<T>(q, token, column), rows_at<T>(k, token, column), length, d, mask, keys);
+        const float* p =
+            step.compute(rows_at<T>(q, token, column), rows_at<T>(k, token, column), length, d, mask, keys);
         const Rows<T> v_rows = rows_at<T>(v, token, column);
         widen(v_rows.at, v_rows.stride, length, d, values);
         multiply({p, 1, round_up(length)}, values, result, length, length, round_up(d));
@@ -296,7 +301,8 @@ AttentionGradients attention_backward_kernel(const at::Tensor& grad_in, const at
       for_tasks(offsets, h, begin, end, [&](int64_t token, int64_t length, int64_t place) {
         const int64_t column = place * d, l = round_up(length), width = round_up(d), to = token * h * d + column;
         keys.fill(mask, token, length, heads[static_cast<size_t>(place)]);
-        const float* p = step.compute(rows_at<T>(q, token, column), rows_at<T>(k, token, column), length, d, mask, keys);
+        const float* p =
+            step.compute(rows_at<T>(q, token, column), rows_at<T>(k, token, column), length, d, mask, keys);
         const Rows<T> v_rows = rows_at<T>(v, token, column), out_rows = rows_at<T>(grad, token, column);
         widen(v_rows.at, v_rows.stride, length, d, values);
         widen(out_rows.at, out_rows.stride, length, d, out);

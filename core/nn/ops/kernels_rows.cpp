@@ -15,7 +15,8 @@ using simd::Mask;
 simd::Mask mask_of(const Dropout& dropout) {
   if (!dropout.active()) return {};
   FG_CHECK(dropout.keys.device().is_cpu() && dropout.keys.is_contiguous(), "dropout keys must lie packed on the CPU");
-  return {dropout.keys.const_data_ptr<int64_t>(), dropout.site, dropout.threshold(), static_cast<float>(dropout.scale())};
+  return {dropout.keys.const_data_ptr<int64_t>(), dropout.site, dropout.threshold(),
+          static_cast<float>(dropout.scale())};
 }
 
 namespace {
@@ -23,7 +24,8 @@ namespace {
 // About as many rows a task as make the start of a thread worth it.
 int64_t grain(int64_t channels) { return std::max<int64_t>(1, 32768 / std::max<int64_t>(1, channels)); }
 
-// ---- dropout ------------------------------------------------------------------------------------------------------------
+// ---- dropout
+// ------------------------------------------------------------------------------------------------------------
 
 template <class T>
 FILIGREE_INLINE void drop_row(const T* x, T* y, int64_t channels, const Mask& mask, int64_t row) {
@@ -33,7 +35,8 @@ FILIGREE_INLINE void drop_row(const T* x, T* y, int64_t channels, const Mask& ma
   }
 }
 
-FILIGREE_KERNEL void drop_rows(const float* x, float* y, int64_t begin, int64_t end, int64_t channels, const Mask& mask) {
+FILIGREE_KERNEL void drop_rows(const float* x, float* y, int64_t begin, int64_t end, int64_t channels,
+                               const Mask& mask) {
   for (int64_t row = begin; row < end; ++row) drop_row(x + row * channels, y + row * channels, channels, mask, row);
 }
 FILIGREE_KERNEL void drop_rows(const c10::BFloat16* x, c10::BFloat16* y, int64_t begin, int64_t end, int64_t channels,
@@ -41,14 +44,15 @@ FILIGREE_KERNEL void drop_rows(const c10::BFloat16* x, c10::BFloat16* y, int64_t
   for (int64_t row = begin; row < end; ++row) drop_row(x + row * channels, y + row * channels, channels, mask, row);
 }
 
-// ---- GELU ---------------------------------------------------------------------------------------------------------------
+// ---- GELU
+// ---------------------------------------------------------------------------------------------------------------
 
 struct Gelu {
   Lanes value, slope;
 };
 
-/// x Phi(x) and Phi(x) + x phi(x). The tail of Phi is a polynomial times e^(-x^2/2) (Abramowitz and Stegun 7.1.26, absolute
-/// error below 1.5e-7), so that phi comes with it for nothing.
+/// x Phi(x) and Phi(x) + x phi(x). The tail of Phi is a polynomial times e^(-x^2/2) (Abramowitz and Stegun 7.1.26,
+/// absolute error below 1.5e-7), so that phi comes with it for nothing.
 FILIGREE_INLINE Gelu gelu(Lanes x) {
   const Lanes size = simd::select(x < 0.0f, -x, x) * 0.70710678f;
   const Lanes bell = simd::exp(-size * size);
@@ -76,7 +80,8 @@ FILIGREE_KERNEL void gelu_run(const c10::BFloat16* x, c10::BFloat16* y, c10::BFl
   gelu_span(x, y, slope, n);
 }
 
-// ---- residual layer normalisation ---------------------------------------------------------------------------------------
+// ---- residual layer normalisation
+// ---------------------------------------------------------------------------------------
 
 template <class T>
 struct NormRows {
@@ -222,8 +227,8 @@ NormResult residual_norm_kernel(const at::Tensor& input, const at::Tensor& resid
   return result;
 }
 
-NormGradients residual_norm_backward_kernel(const at::Tensor& grad_in, const at::Tensor& normalised, const at::Tensor& rstd,
-                                            const at::Tensor& gain, const Dropout& dropout) {
+NormGradients residual_norm_backward_kernel(const at::Tensor& grad_in, const at::Tensor& normalised,
+                                            const at::Tensor& rstd, const at::Tensor& gain, const Dropout& dropout) {
   const at::Tensor grad = grad_in.contiguous();
   NormGradients gradients;
   gradients.residual = at::empty_like(grad);

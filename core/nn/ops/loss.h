@@ -9,7 +9,7 @@ namespace filigree::nn::ops {
 inline constexpr int64_t kIgnoredLabel = -100;
 
 struct LossSum {
-  at::Tensor sum;     ///< fp32 scalar
+  at::Tensor sum;  ///< fp32 scalar
   int64_t count = 0;
 };
 

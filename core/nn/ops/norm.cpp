@@ -15,8 +15,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 struct FusedResidualNorm : torch::autograd::Function<FusedResidualNorm> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& residual, const at::Tensor& gain,
-                            const at::Tensor& bias, double eps, const Dropout& dropout) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& residual,
+                            const at::Tensor& gain, const at::Tensor& bias, double eps, const Dropout& dropout) {
     NormResult result = residual_norm_kernel(x, residual, gain, bias, eps, dropout);
     ctx->save_for_backward({result.normalised, result.rstd, gain});
     save(ctx, dropout);
@@ -46,8 +46,8 @@ at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gain, const at::Ten
 at::Tensor residual_layer_norm(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& gain,
                                const at::Tensor& bias, double eps, const Dropout& site) {
   if (has_kernel(x)) {
-    return FusedResidualNorm::apply(x, residual, gain.to(at::kFloat).contiguous(), bias.to(at::kFloat).contiguous(), eps,
-                                    site);
+    return FusedResidualNorm::apply(x, residual, gain.to(at::kFloat).contiguous(), bias.to(at::kFloat).contiguous(),
+                                    eps, site);
   }
   return layer_norm(at::add(dropout(x, site), residual), gain, bias, eps);
 }

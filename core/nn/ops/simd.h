@@ -1,10 +1,11 @@
 #pragma once
-// Sixteen fp32 lanes for the CPU kernels, in the compiler's portable vector types: bf16 memory is widened on load and rounded
-// to nearest even on store, all arithmetic is fp32.
+// Sixteen fp32 lanes for the CPU kernels, in the compiler's portable vector types: bf16 memory is widened on load and
+// rounded to nearest even on store, all arithmetic is fp32.
 //
-// A kernel is a plain function marked FILIGREE_KERNEL: on x86-64 it is compiled for three instruction sets and the best one
-// that the processor has is bound at load time. It may call only the always_inline functions below and its own kind. The
-// sanitizers' runtimes are not up yet when that choice is made, so under them, and on other processors, there is one version.
+// A kernel is a plain function marked FILIGREE_KERNEL: on x86-64 it is compiled for three instruction sets and the best
+// one that the processor has is bound at load time. It may call only the always_inline functions below and its own
+// kind. The sanitizers' runtimes are not up yet when that choice is made, so under them, and on other processors, there
+// is one version.
 #include <c10/util/BFloat16.h>
 
 #include <algorithm>
@@ -91,8 +92,8 @@ FILIGREE_INLINE Words load_words(const uint32_t* from) {
   return x;
 }
 
-/// e^x within 2 units in the last place: x = n ln 2 + r, a polynomial in r, and n added to the exponent. Below -87 it gives
-/// the smallest normal number.
+/// e^x within 2 units in the last place: x = n ln 2 + r, a polynomial in r, and n added to the exponent. Below -87 it
+/// gives the smallest normal number.
 FILIGREE_INLINE Lanes exp(Lanes x) {
   x = select(x < -87.0f, splat(-87.0f), x);
   x = select(x > 88.0f, splat(88.0f), x);

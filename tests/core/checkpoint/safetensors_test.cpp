@@ -1,5 +1,5 @@
-// Reading, writing and refusing safetensors files. The malformed ones are also shown to the safetensors package, which must
-// refuse each of them as well (safetensors_check.py reads the folder that this test writes).
+// Reading, writing and refusing safetensors files. The malformed ones are also shown to the safetensors package, which
+// must refuse each of them as well (safetensors_check.py reads the folder that this test writes).
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
@@ -25,7 +25,8 @@ namespace fs = std::filesystem;
 class Safetensors : public testing::Test {
  protected:
   void SetUp() override {
-    dir_ = fs::path(FILIGREE_BINARY_DIR) / "safetensors_test" / testing::UnitTest::GetInstance()->current_test_info()->name();
+    dir_ = fs::path(FILIGREE_BINARY_DIR) / "safetensors_test" /
+           testing::UnitTest::GetInstance()->current_test_info()->name();
     fs::remove_all(dir_);
     fs::create_directories(dir_);
   }
@@ -57,8 +58,8 @@ std::string message_of(const std::string& path) {
 
 NamedTensors all_types() {
   NamedTensors tensors;
-  for (at::ScalarType type : {at::kByte, at::kFloat, at::kHalf, at::kBFloat16, at::kDouble, at::kLong, at::kInt, at::kShort,
-                              at::kChar}) {
+  for (at::ScalarType type :
+       {at::kByte, at::kFloat, at::kHalf, at::kBFloat16, at::kDouble, at::kLong, at::kInt, at::kShort, at::kChar}) {
     tensors.emplace_back(std::string("t.") + c10::toString(type), at::arange(0, 15).view({5, 3}).to(type));
   }
   tensors.emplace_back("t.bool", at::ones({3}, at::TensorOptions(at::kBool)));
@@ -121,7 +122,8 @@ TEST_F(Safetensors, BadIndexesAreRefused) {
   }
 }
 
-// ---- malformed files ----------------------------------------------------------------------------------------------------
+// ---- malformed files
+// ----------------------------------------------------------------------------------------------------
 
 struct Malformed {
   const char* name;
@@ -135,8 +137,8 @@ std::vector<Malformed> malformed_files() {
     return R"({"a":{"dtype":)" + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
   };
   const auto two = [](const std::string& first, const std::string& second) {
-    return R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)" + first + R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)" +
-           second + "}}";
+    return R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)" + first +
+           R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)" + second + "}}";
   };
   return {
       {"empty", "", "only 0 bytes"},
@@ -151,8 +153,13 @@ std::vector<Malformed> malformed_files() {
       {"not_utf8", file_of("{\"\xff\xfe\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1), "is not JSON"},
       {"garbage_after", file_of(good + "x", 8), "is not JSON"},
       {"deep", file_of("{\"a\":" + std::string(100000, '['), 0), "nested"},
-      {"duplicate", file_of(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1), "'a' twice"},
-      {"duplicate_field", file_of(R"({"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1), "'dtype' twice"},
+      {"duplicate",
+       file_of(
+           R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+           1),
+       "'a' twice"},
+      {"duplicate_field", file_of(R"({"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1),
+       "'dtype' twice"},
       {"overlap", file_of(two("[0,4]", "[2,6]"), 6), "overlaps"},
       {"hole", file_of(two("[0,4]", "[6,10]"), 10), "hole of 2 bytes"},
       {"hole_at_start", file_of(tensor(R"("U8")", "[4]", "[4,8]"), 8), "hole of 4 bytes"},
@@ -190,7 +197,8 @@ TEST_F(Safetensors, EveryMalformedFileIsRefusedWithItsName) {
 }
 
 TEST_F(Safetensors, DamagedFilesNeverCrash) {
-  write_safetensors(path("good.safetensors"), {{"a", at::arange(0, 6)}, {"b", at::ones({2, 2}, at::TensorOptions(at::kFloat))}});
+  write_safetensors(path("good.safetensors"),
+                    {{"a", at::arange(0, 6)}, {"b", at::ones({2, 2}, at::TensorOptions(at::kFloat))}});
   std::ifstream in(path("good.safetensors"), std::ios::binary);
   const std::string good((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   const uint64_t stream = random::stream(1, "damage");
@@ -214,7 +222,8 @@ TEST_F(Safetensors, DamagedFilesNeverCrash) {
 }
 
 TEST_F(Safetensors, PicklesAreRefusedWithTheWayOut) {
-  for (const std::string& at : {write("pytorch_model.bin", "anything"), write("model.safetensors", std::string("PK\x03\x04zip"))}) {
+  for (const std::string& at :
+       {write("pytorch_model.bin", "anything"), write("model.safetensors", std::string("PK\x03\x04zip"))}) {
     const std::string message = message_of(at);
     EXPECT_NE(message.find("pickle"), std::string::npos) << message;
     EXPECT_NE(message.find("python -c"), std::string::npos) << message;

@@ -62,7 +62,8 @@ class Ops : public testing::TestWithParam<at::ScalarType> {
   double tolerance() const { return GetParam() == at::kFloat ? 2e-5 : 4e-2; }
 };
 
-// ---- dropout ------------------------------------------------------------------------------------------------------------
+// ---- dropout
+// ------------------------------------------------------------------------------------------------------------
 
 TEST_P(Ops, DropoutKernelHasTheBitsOfTheAtenPath) {
   const data::Batch batch = batch_of({3, 900, 41}, {4, 1, 9});
@@ -99,7 +100,8 @@ TEST(Dropout, StepSeedSiteAndSampleEachGiveAnotherMask) {
     return keep_mask(row_keys(token_keys(b, seed, step), site), 64, Dropout{{}, 0, 0.5}.threshold());
   };
   const at::Tensor base = mask(batch, 1, 1, 1);
-  for (const at::Tensor& changed : {mask(batch, 2, 1, 1), mask(batch, 1, 2, 1), mask(batch, 1, 1, 2), mask(other, 1, 1, 1)}) {
+  for (const at::Tensor& changed :
+       {mask(batch, 2, 1, 1), mask(batch, 1, 2, 1), mask(batch, 1, 1, 2), mask(other, 1, 1, 1)}) {
     EXPECT_NEAR(at::mean(at::ne(base, changed).to(at::kFloat)).item<double>(), 0.5, 0.1);
   }
 }
@@ -119,7 +121,8 @@ TEST(Dropout, IsExactInExpectation) {
   }
 }
 
-// ---- attention ----------------------------------------------------------------------------------------------------------
+// ---- attention
+// ----------------------------------------------------------------------------------------------------------
 
 struct Attended {
   at::Tensor out, q, k, v;
@@ -130,7 +133,8 @@ Attended attend(Op op, at::ScalarType type, int64_t heads, int64_t head_size, co
   std::vector<int64_t> numbers;
   for (int64_t h = 0; h < heads; ++h) numbers.push_back(2 * h + 1);
   const std::vector<int64_t> shape{batch.tokens(), heads * head_size};
-  const at::Tensor q = leaf(normal(shape, "q", type)), k = leaf(normal(shape, "k", type)), v = leaf(normal(shape, "v", type));
+  const at::Tensor q = leaf(normal(shape, "q", type)), k = leaf(normal(shape, "k", type)),
+                   v = leaf(normal(shape, "v", type));
   const at::Tensor out = op(q, k, v, batch.offsets, numbers, Dropout{token_keys(batch, 1, 2), 3, p});
   at::sum(at::mul(out.to(at::kFloat), normal(shape, "g"))).backward();
   return {out, q.grad(), k.grad(), v.grad()};
@@ -170,7 +174,8 @@ TEST(Attention, TakesSlicesOfAWiderTensorAndNoHeads) {
   EXPECT_EQ(attention(none, none, none, batch.offsets, {}, {}).sizes(), none.sizes());
 }
 
-// ---- activation, norm, loss ---------------------------------------------------------------------------------------------
+// ---- activation, norm, loss
+// ---------------------------------------------------------------------------------------------
 
 TEST_P(Ops, GeluIsAtens) {
   const at::Tensor points = at::linspace(-12, 12, 2001).to(GetParam());
@@ -211,7 +216,8 @@ TEST(Loss, SumsAndCounts) {
   const double expected = -(logp[0][2].item<double>() + logp[2][0].item<double>() + logp[3][1].item<double>());
   EXPECT_EQ(loss.count, 3);
   EXPECT_NEAR(loss.sum.item<double>(), expected, 1e-6);
-  const LossSum square = squared_error(at::tensor(std::vector<double>{1.0, 4.0}).unsqueeze(1), at::tensor(std::vector<double>{3.0, 3.5}));
+  const LossSum square =
+      squared_error(at::tensor(std::vector<double>{1.0, 4.0}).unsqueeze(1), at::tensor(std::vector<double>{3.0, 3.5}));
   EXPECT_EQ(square.count, 2);
   EXPECT_NEAR(square.sum.item<double>(), 4.25, 1e-6);
 }
@@ -219,7 +225,8 @@ TEST(Loss, SumsAndCounts) {
 INSTANTIATE_TEST_SUITE_P(Types, Ops, testing::Values(at::kFloat, at::kBFloat16),
                          [](const auto& type) { return type.param == at::kFloat ? "fp32" : "bf16"; });
 
-// ---- the other device ---------------------------------------------------------------------------------------------------
+// ---- the other device
+// ---------------------------------------------------------------------------------------------------
 
 TEST(Cuda, PathsAgreeWithTheCpuKernels) {
   if (!at::hasCUDA()) GTEST_SKIP() << "no CUDA device";

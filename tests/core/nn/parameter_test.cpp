@@ -26,7 +26,9 @@ at::Tensor index(const std::vector<int64_t>& values) { return at::tensor(values,
 class Constant final : public adapt::Adapter {
  public:
   explicit Constant(at::Tensor d) : d_(std::move(d)) {}
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override { return at::add(y, at::matmul(x, d_.t())); }
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override {
+    return at::add(y, at::matmul(x, d_.t()));
+  }
   at::Tensor delta() const override { return d_; }
   std::vector<ParameterPtr> parameters() const override { return {}; }
   std::vector<Reindex> shrink(int64_t dim, const at::Tensor& kept) override {
@@ -97,7 +99,8 @@ TEST_F(LinearTest, HooksAndAdapterStandWhereTheyBelong) {
 }
 
 TEST_F(LinearTest, AMaskHoldsForFrozenAndTrainableWeights) {
-  const at::Tensor pattern = at::tensor(std::vector<int64_t>{1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0}).view({4, 3}).to(at::kByte);
+  const at::Tensor pattern =
+      at::tensor(std::vector<int64_t>{1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0}).view({4, 3}).to(at::kByte);
   const at::Tensor masked = at::mul(numbers(4, 3), pattern.to(at::kFloat));
   const at::Tensor expected = at::add(at::matmul(x, masked.t()), bias->value);
   table.set_role(*weight, Role::trainable);

@@ -14,7 +14,7 @@ if(FILIGREE_MPI)
   set(in_time "group dp (4096 bytes) did not complete in 3.0 s")
   set(rank1 "missing: rank 1 (host HOST)")
   hang_test(sleep    2 3 4 "rank 0 (host HOST): all_reduce #1 of ${in_time}" "${rank1}")
-  hang_test(sleep    4 3 4 "rank 0 (host HOST): all_reduce #1 of ${in_time}" "${rank1}")
+  hang_test(sleep    4 3 4 "(host HOST): all_reduce #1 of ${in_time}" "${rank1}")  # by the first of the three
   hang_test(stop     2 3 4 "rank 0 (host HOST): all_reduce #1 of ${in_time}" "${rank1}")
   hang_test(backward 2 3 4 "rank 0 (host HOST): all_reduce #1 of ${in_time}" "${rank1}")
   hang_test(recv     2 3 4 "rank 0 (host HOST): recv #1 of group world (64 bytes) did not complete in 3.0 s" "${rank1}")
