@@ -1,7 +1,8 @@
 #pragma once
 // Errors of filigree. Two kinds, told apart by who can mend them:
 //
-//   UserError   a bad command line, recipe, data file or checkpoint. what() is one sentence (or several lines) that says
+//   UserError   a bad command line, recipe, data file or checkpoint. what() is one sentence (or several lines) that
+//   says
 //               where the fault is and what to do. It reaches the user as it is, without a stack.
 //   FG_CHECK    an invariant of the program itself. Its message carries the expression, the values and the place.
 //
@@ -49,7 +50,7 @@ template <class... Args>
 
 }  // namespace filigree
 
-#define FG_CHECK(condition, ...)                                                  \
-  do {                                                                            \
+#define FG_CHECK(condition, ...)                                                           \
+  do {                                                                                     \
     if (!(condition)) ::filigree::fail_check(__FILE__, __LINE__, #condition, __VA_ARGS__); \
   } while (false)

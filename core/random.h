@@ -19,7 +19,9 @@ constexpr uint64_t mix(uint64_t z) {
   return z ^ (z >> 31);
 }
 
-constexpr uint64_t combine(uint64_t a, uint64_t b) { return mix(a ^ (b + 0x632be59bd9b4e019ULL + (a << 6) + (a >> 2))); }
+constexpr uint64_t combine(uint64_t a, uint64_t b) {
+  return mix(a ^ (b + 0x632be59bd9b4e019ULL + (a << 6) + (a >> 2)));
+}
 
 /// FNV-1a of a name, for streams that are named by text.
 constexpr uint64_t hash(std::string_view text) {

@@ -50,13 +50,11 @@ struct Sums {
 
 nlohmann::ordered_json result(const Sums& sums, const train::Session& session) {
   const auto steps = static_cast<double>(sums.steps);
-  return {{"tokens_per_s", sums.tokens / sums.seconds},
-          {"samples_per_s", sums.samples / sums.seconds},
-          {"step_ms", sums.seconds * 1e3 / steps},
-          {"comm_bytes_per_step", static_cast<double>(sums.bytes) / steps},
-          {"peak_rss_bytes", peak_rss_bytes()},
-          {"precision", session.recipe.parallel.precision},
-          {"ranks", session.mesh->world().size()}};
+  return {
+      {"tokens_per_s", sums.tokens / sums.seconds}, {"samples_per_s", sums.samples / sums.seconds},
+      {"step_ms", sums.seconds * 1e3 / steps},      {"comm_bytes_per_step", static_cast<double>(sums.bytes) / steps},
+      {"peak_rss_bytes", peak_rss_bytes()},         {"precision", session.recipe.parallel.precision},
+      {"ranks", session.mesh->world().size()}};
 }
 
 }  // namespace

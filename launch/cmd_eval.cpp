@@ -14,11 +14,14 @@ namespace {
 bool is_recipe(const std::string& path) { return path.ends_with(".yaml") || path.ends_with(".yml"); }
 
 /// The data section to evaluate on: a recipe's, or the one that the model was trained with, reading `file` instead.
-recipe::DataConfig data_section(const EvalOptions& options, const train::OpenedModel& opened, const train::Plugins& plugins) {
+recipe::DataConfig data_section(const EvalOptions& options, const train::OpenedModel& opened,
+                                const train::Plugins& plugins) {
   if (is_recipe(options.data)) return recipe::load(options.data, options.sets, plugins.methods.catalog()).data;
   if (!opened.recipe)
-    throw UsageError(fmt::format("--data {}: nothing tells how to read this file, since {} is not of a run of filigree; give a "
-                                 "recipe (.yaml) with a data section", options.data, options.model));
+    throw UsageError(
+        fmt::format("--data {}: nothing tells how to read this file, since {} is not of a run of filigree; give a "
+                    "recipe (.yaml) with a data section",
+                    options.data, options.model));
   if (!std::filesystem::exists(options.data)) throw DataError(fmt::format("{}: there is no such file", options.data));
   auto config = opened.recipe->data;
   config.dir = std::filesystem::absolute(options.data).parent_path();
@@ -32,7 +35,8 @@ recipe::DataConfig data_section(const EvalOptions& options, const train::OpenedM
 int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   std::string task_name;
-  if (is_recipe(options.data)) task_name = recipe::load(options.data, options.sets, plugins.methods.catalog()).model.task;
+  if (is_recipe(options.data))
+    task_name = recipe::load(options.data, options.sets, plugins.methods.catalog()).model.task;
   auto served = train::serve(options.model, plugins, environment, task_name);
   auto& opened = served.opened;
   auto config = data_section(options, opened, plugins);
@@ -41,13 +45,14 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   const auto task = data::resolve_task(config, data::objective_from(nn::to_string(opened.model->task())));
   if (opened.model->task() == nn::Task::sequence_classification &&
       static_cast<int64_t>(task.labels.size()) != opened.model->num_labels())
-    throw UsageError(fmt::format("{} has {} labels, but the task of {} has {}", options.model, opened.model->num_labels(),
-                                 options.data, task.labels.size()));
+    throw UsageError(fmt::format("{} has {} labels, but the task of {} has {}", options.model,
+                                 opened.model->num_labels(), options.data, task.labels.size()));
   const int64_t seed = opened.recipe ? opened.recipe->seed : 42;
   for (const auto& split : data::splits_of(task, options.split)) {
     const auto dataset = data::load_dataset(config, task, split, *opened.tokenizer, seed);
     const auto result = train::evaluate(*opened.model, dataset, served.options, served.mesh->dp());
-    nlohmann::ordered_json json = {{"task", task.name}, {"split", split}, {"samples", result.samples}, {"loss", result.loss}};
+    nlohmann::ordered_json json = {
+        {"task", task.name}, {"split", split}, {"samples", result.samples}, {"loss", result.loss}};
     for (const auto& [name, value] : result.metrics) json[name] = value;
     if (environment.world_rank() == 0) std::cout << json.dump() << '\n';
   }

@@ -33,17 +33,18 @@ int cmd_plan(const PlanOptions& options, dist::Environment& environment) {
   const auto recipe = recipe::load(options.recipe, options.sets, plugins.methods.catalog());
   const int64_t tensor = options.tensor > 0 ? options.tensor : recipe.parallel.tensor;
   if (tensor != 1)
-    throw UsageError(fmt::format("tensor parallelism of {} ranks is asked for, which this version does not have", tensor));
+    throw UsageError(
+        fmt::format("tensor parallelism of {} ranks is asked for, which this version does not have", tensor));
   nlohmann::ordered_json stages = nlohmann::ordered_json::array();
-  std::cerr << fmt::format("{:<12} {:>12} {:>10} {:>10} {:>10} {:>12} {:>14} {:>12}\n", "stage", "trainable", "weights", "grads",
-                           "optimizer", "activations", "bytes/step", "of full");
+  std::cerr << fmt::format("{:<12} {:>12} {:>10} {:>10} {:>10} {:>12} {:>14} {:>12}\n", "stage", "trainable", "weights",
+                           "grads", "optimizer", "activations", "bytes/step", "of full");
   for (const auto& stage : train::forecast(recipe, plugins, options.ranks)) {
     const double share = stage.full_comm_bytes_per_step > 0 ? 100.0 * static_cast<double>(stage.comm_bytes_per_step) /
                                                                   static_cast<double>(stage.full_comm_bytes_per_step)
                                                             : 0.0;
-    std::cerr << fmt::format("{:<12} {:>12} {:>6.1f} MiB {:>6.1f} MiB {:>6.1f} MiB {:>8.1f} MiB {:>14} {:>11.2f}%\n", stage.stage,
-                             stage.trainable, mib(stage.weights), mib(stage.gradients), mib(stage.optimizer),
-                             mib(stage.activations), stage.comm_bytes_per_step, share);
+    std::cerr << fmt::format("{:<12} {:>12} {:>6.1f} MiB {:>6.1f} MiB {:>6.1f} MiB {:>8.1f} MiB {:>14} {:>11.2f}%\n",
+                             stage.stage, stage.trainable, mib(stage.weights), mib(stage.gradients),
+                             mib(stage.optimizer), mib(stage.activations), stage.comm_bytes_per_step, share);
     stages.push_back(to_json(stage));
   }
   std::cout << nlohmann::ordered_json{{"ranks", options.ranks}, {"tensor", tensor}, {"stages", stages}}.dump() << '\n';

@@ -34,7 +34,8 @@ int cmd_predict(const PredictOptions& options, dist::Environment& environment) {
   auto served = train::serve(options.model, plugins, environment);
   auto& model = *served.opened.model;
   if (model.task() == nn::Task::masked_lm)
-    throw UsageError(fmt::format("{}: is a masked language model; predict labels texts with a classification model", options.model));
+    throw UsageError(
+        fmt::format("{}: is a masked language model; predict labels texts with a classification model", options.model));
   const int64_t max_length = served.opened.recipe ? served.opened.recipe->data.max_length : model.max_positions();
   const auto dataset = data::unlabelled(lines.texts(), *served.opened.tokenizer, max_length);
   const auto logits = train::all_logits(model, dataset, served.options, served.mesh->dp());

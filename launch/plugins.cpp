@@ -34,8 +34,6 @@ std::unique_ptr<nn::Model> load_model(const std::string& dir, const train::Model
 
 }  // namespace
 
-train::Plugins make_plugins() {
-  return {adapt::builtin_methods(), load_model};
-}
+train::Plugins make_plugins() { return {adapt::builtin_methods(), load_model}; }
 
 }  // namespace filigree::launch

@@ -36,8 +36,10 @@ Distiller::Distiller(Session& session, recipe::DistillConfig config)
   if (session.first_rank()) {
     const std::string path = teacher_cache(session.run_dir);
     if (!std::filesystem::exists(path)) {
-      problem = fmt::format("{}: the adapted model's logits are missing, which `distill` needs; they are written by the "
-                            "prune stage before it. Run the recipe from its start, or remove `distill`", path);
+      problem = fmt::format(
+          "{}: the adapted model's logits are missing, which `distill` needs; they are written by the "
+          "prune stage before it. Run the recipe from its start, or remove `distill`",
+          path);
     } else {
       const auto reader = checkpoint::SafetensorsReader::open(path);
       const auto data = reader.metadata().find("data");

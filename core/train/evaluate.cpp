@@ -15,8 +15,8 @@
 namespace filigree::train {
 namespace {
 
-/// This rank's samples: every dp.size()-th of the samples sorted by length, so that the ranks have equal work and a forward
-/// pass holds samples of like length.
+/// This rank's samples: every dp.size()-th of the samples sorted by length, so that the ranks have equal work and a
+/// forward pass holds samples of like length.
 std::vector<int64_t> own_samples(const data::Dataset& dataset, const dist::Communicator& dp) {
   std::vector<int64_t> order(static_cast<size_t>(dataset.size()));
   std::iota(order.begin(), order.end(), int64_t{0});
@@ -25,7 +25,8 @@ std::vector<int64_t> own_samples(const data::Dataset& dataset, const dist::Commu
     return lengths[static_cast<size_t>(a)] > lengths[static_cast<size_t>(b)];
   });
   std::vector<int64_t> own;
-  for (size_t i = static_cast<size_t>(dp.rank()); i < order.size(); i += static_cast<size_t>(dp.size())) own.push_back(order[i]);
+  for (size_t i = static_cast<size_t>(dp.rank()); i < order.size(); i += static_cast<size_t>(dp.size()))
+    own.push_back(order[i]);
   return own;
 }
 
@@ -39,7 +40,8 @@ void for_each_batch(nn::Model& model, const data::Dataset& dataset, const EvalOp
   context.compute = options.compute;
   for (size_t begin = 0; begin < own.size(); begin += static_cast<size_t>(options.batch_size)) {
     const size_t end = std::min(own.size(), begin + static_cast<size_t>(options.batch_size));
-    const std::vector<int64_t> samples(own.begin() + static_cast<int64_t>(begin), own.begin() + static_cast<int64_t>(end));
+    const std::vector<int64_t> samples(own.begin() + static_cast<int64_t>(begin),
+                                       own.begin() + static_cast<int64_t>(end));
     const auto batch = to(data::collate(dataset, samples), model.device());
     body(batch, model.forward(batch, context));
   }
@@ -47,7 +49,8 @@ void for_each_batch(nn::Model& model, const data::Dataset& dataset, const EvalOp
 
 }  // namespace
 
-EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options, dist::Communicator& dp) {
+EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options,
+                    dist::Communicator& dp) {
   double loss = 0, count = 0;
   MetricSet metrics(dataset.metrics, model.task() == nn::Task::regression, model.num_labels());
   for_each_batch(model, dataset, options, dp, [&](const data::Batch& batch, const nn::Output& output) {
@@ -65,7 +68,8 @@ EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOp
   return result;
 }
 
-at::Tensor all_logits(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options, dist::Communicator& dp) {
+at::Tensor all_logits(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options,
+                      dist::Communicator& dp) {
   auto logits = at::zeros({dataset.size(), model.num_labels()}, at::kFloat);
   for_each_batch(model, dataset, options, dp, [&](const data::Batch& batch, const nn::Output& output) {
     logits.index_copy_(0, at::tensor(batch.samples, at::kLong), output.logits.cpu().to(at::kFloat));

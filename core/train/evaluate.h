@@ -24,6 +24,7 @@ struct EvalOptions {
 EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options, dist::Communicator& dp);
 
 /// Logits of every sample, fp32 [size, labels] on the CPU, on every rank. Collective.
-at::Tensor all_logits(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options, dist::Communicator& dp);
+at::Tensor all_logits(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options,
+                      dist::Communicator& dp);
 
 }  // namespace filigree::train

@@ -6,7 +6,8 @@ namespace filigree::train {
 namespace {
 
 /// The metric that is compared, larger being better; the loss, negated, where there is no other (masked LM).
-std::pair<std::string, double> deciding_metric(const Session& session, const data::Dataset& dataset, const EvalResult& result) {
+std::pair<std::string, double> deciding_metric(const Session& session, const data::Dataset& dataset,
+                                               const EvalResult& result) {
   const std::string& wanted = session.recipe.eval.best;
   const std::string name = !wanted.empty() ? wanted : dataset.metrics.empty() ? "loss" : dataset.metrics.front();
   if (name == "loss") return {name, -result.loss};
@@ -14,7 +15,8 @@ std::pair<std::string, double> deciding_metric(const Session& session, const dat
   if (found == result.metrics.end()) {
     std::vector<std::string> known{"loss"};
     for (const auto& [metric, value] : result.metrics) known.push_back(metric);
-    throw UsageError(fmt::format("eval.best: '{}' is not computed for this task; it has {}", name, fmt::join(known, ", ")));
+    throw UsageError(
+        fmt::format("eval.best: '{}' is not computed for this task; it has {}", name, fmt::join(known, ", ")));
   }
   return {name, found->second};
 }
@@ -33,9 +35,7 @@ nlohmann::json eval_record(const Session& session, const std::string& stage, con
 
 }  // namespace
 
-EvalOptions eval_options(const Session& session) {
-  return {session.recipe.eval.batch_size, session.compute};
-}
+EvalOptions eval_options(const Session& session) { return {session.recipe.eval.batch_size, session.compute}; }
 
 bool evaluate_and_log(Session& session, const std::string& stage, bool compete) {
   bool improved = false;

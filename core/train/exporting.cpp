@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/recipe/load.h"
+#include "core/train/first_rank.h"
 
 namespace filigree::train {
 namespace {
@@ -13,27 +14,15 @@ void write_export(Session& session, const std::string& format, const std::string
   auto request = export_request(*session.plugins, *session.model, session.recipe.model.path, format, dir);
   request.replace = true;
   const auto result = checkpoint::export_model(*session.model, request);
-  session.log->info("exported to {} ({}); read back, its logits differ from the live model's by at most {:.1e}{}", dir, format,
-                    result.largest_difference,
-                    result.zero_filled ? "; removed structures are filled up with zeros, format filigree keeps them small" : "");
+  session.log->info(
+      "exported to {} ({}); read back, its logits differ from the live model's by at most {:.1e}{}", dir, format,
+      result.largest_difference,
+      result.zero_filled ? "; removed structures are filled up with zeros, format filigree keeps them small" : "");
   if (!with_recipe) return;
   std::ofstream out(dir + "/recipe.yaml");
   out << recipe::to_yaml(session.recipe);
   out.flush();
   if (!out) throw DataError(fmt::format("{}/recipe.yaml: cannot be written; is the disk full?", dir));
-}
-
-void on_rank_0(Session& session, const std::string& format, const std::string& dir, bool with_recipe) {
-  std::string problem;
-  if (session.first_rank()) {
-    try {
-      write_export(session, format, dir, with_recipe);
-    } catch (const UserError& error) {
-      problem = error.what();
-    }
-  }
-  problem = session.mesh->world().broadcast_text(problem);
-  if (!problem.empty()) throw DataError(problem);
 }
 
 }  // namespace
@@ -53,9 +42,11 @@ checkpoint::ExportRequest export_request(const Plugins& plugins, nn::Model& mode
 }
 
 void export_stage(Session& session, const recipe::ExportConfig& config) {
-  on_rank_0(session, config.format, session.run_dir + "/" + config.dir, false);
+  on_first_rank(session, [&] { write_export(session, config.format, session.run_dir + "/" + config.dir, false); });
 }
 
-void export_final(Session& session) { on_rank_0(session, "filigree", session.run_dir + "/final", true); }
+void export_final(Session& session) {
+  on_first_rank(session, [&] { write_export(session, "filigree", session.run_dir + "/final", true); });
+}
 
 }  // namespace filigree::train

@@ -1,6 +1,6 @@
 #pragma once
-// What a run leaves for others: the exports that a recipe asks for, and final/, the model in its small shape with the recipe
-// that made it, which eval, predict and inspect read.
+// What a run leaves for others: the exports that a recipe asks for, and final/, the model in its small shape with the
+// recipe that made it, which eval, predict and inspect read.
 #include "core/checkpoint/export.h"
 #include "core/train/session.h"
 

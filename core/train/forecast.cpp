@@ -27,7 +27,8 @@ std::unique_ptr<nn::Model> load(const recipe::Recipe& recipe, const Plugins& plu
 /// Elements that one token keeps for the backward pass: the inputs of the linears and of what lies between them.
 uint64_t activation_elements(nn::Model& model) {
   uint64_t elements = 0;
-  for (const auto* linear : model.linears()) elements += static_cast<uint64_t>(linear->in_features() + linear->out_features());
+  for (const auto* linear : model.linears())
+    elements += static_cast<uint64_t>(linear->in_features() + linear->out_features());
   return elements;
 }
 

@@ -1,12 +1,13 @@
 #pragma once
-// Memory per rank and bytes per step of a recipe's stages, before any machine is booked: counted from the parameter table
-// with the stage's method attached, on one process, for any number of ranks.
+// Memory per rank and bytes per step of a recipe's stages, before any machine is booked: counted from the parameter
+// table with the stage's method attached, on one process, for any number of ranks.
 //
 //   weights      every parameter in its own type (frozen ones in the compute type, trainable ones fp32)
 //   gradients    4 bytes a trainable parameter
 //   optimizer    8 bytes a trainable parameter (two moments)
 //   activations  what the backward pass keeps, for sequences of data.max_length: an upper estimate
-//   comm_bytes_per_step  handed to the communicator by one rank in a step: gradients on the wire and the step's counters
+//   comm_bytes_per_step  handed to the communicator by one rank in a step: gradients on the wire and the step's
+//   counters
 #include <cstdint>
 #include <string>
 #include <vector>

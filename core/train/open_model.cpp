@@ -43,8 +43,8 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
   const auto loaded = checkpoint::load(info);
   Session session;
   session.plugins = &plugins;
-  session.recipe = recipe::load_text(loaded.state.at("recipe").get<std::string>(), info.path + "/manifest.json (recipe)",
-                                     plugins.methods.catalog());
+  session.recipe = recipe::load_text(loaded.state.at("recipe").get<std::string>(),
+                                     info.path + "/manifest.json (recipe)", plugins.methods.catalog());
   session.mesh = std::make_shared<dist::Mesh>(dist::make_single(), 1);
   const auto& config = session.recipe.model;
   ModelRequest request;
@@ -71,8 +71,10 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
 
 void check_vocabulary(const data::Tokenizer& tokenizer, const nn::Model& model, const std::string& path) {
   if (tokenizer.vocab_size() > model.vocab_size())
-    throw DataError(fmt::format("{}: its tokenizer has ids for {} tokens, its embedding (vocab_size in config.json) only {} rows; "
-                                "the two are not of the same model", path, tokenizer.vocab_size(), model.vocab_size()));
+    throw DataError(
+        fmt::format("{}: its tokenizer has ids for {} tokens, its embedding (vocab_size in config.json) only {} rows; "
+                    "the two are not of the same model",
+                    path, tokenizer.vocab_size(), model.vocab_size()));
 }
 
 OpenedModel open_model(const std::string& path, const Plugins& plugins, const std::string& task) {
@@ -81,8 +83,10 @@ OpenedModel open_model(const std::string& path, const Plugins& plugins, const st
   if (fs::exists(path + "/config.json")) return open_directory(path, plugins, task);
   if (fs::exists(path + "/final/config.json")) return open_directory(path + "/final", plugins, task);
   if (const auto newest = checkpoint::newest_whole(path + "/checkpoints")) return open_checkpoint(*newest, plugins);
-  throw DataError(fmt::format("{}: is neither a model (config.json), nor a checkpoint (manifest.json), nor a run with a final "
-                              "model or a whole checkpoint", path));
+  throw DataError(
+      fmt::format("{}: is neither a model (config.json), nor a checkpoint (manifest.json), nor a run with a final "
+                  "model or a whole checkpoint",
+                  path));
 }
 
 }  // namespace filigree::train

@@ -1,6 +1,6 @@
 #pragma once
-// MODEL on a command line: a Hugging Face directory, an export, a checkpoint, or a run (its final model, else its newest whole
-// checkpoint). Gives the model as it stands there, with what is known of its data.
+// MODEL on a command line: a Hugging Face directory, an export, a checkpoint, or a run (its final model, else its
+// newest whole checkpoint). Gives the model as it stands there, with what is known of its data.
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,12 +15,15 @@ namespace filigree::train {
 struct OpenedModel {
   std::unique_ptr<nn::Model> model;
   std::unique_ptr<data::Tokenizer> tokenizer;
-  std::vector<std::string> labels;               ///< names by class number
-  std::optional<recipe::Recipe> recipe;          ///< of the run that made it; none for a bare Hugging Face directory
-  std::string files;                             ///< directory with the tokenizer and config files
+  std::vector<std::string> labels;       ///< names by class number
+  std::optional<recipe::Recipe> recipe;  ///< of the run that made it; none for a bare Hugging Face directory
+  std::string files;                     ///< directory with the tokenizer and config files
 };
 
 /// task: overrides what config.json says ("" keeps it). Throws DataError naming what was looked for.
 OpenedModel open_model(const std::string& path, const Plugins& plugins, const std::string& task = "");
+
+/// Throws DataError when the tokenizer of the model directory `path` has ids that the embedding lacks.
+void check_vocabulary(const data::Tokenizer& tokenizer, const nn::Model& model, const std::string& path);
 
 }  // namespace filigree::train

@@ -16,10 +16,12 @@
 namespace filigree::train {
 namespace {
 
-std::shared_ptr<dist::Mesh> open_mesh(const recipe::ParallelConfig& parallel, const dist::Environment& environment, bool cuda) {
+std::shared_ptr<dist::Mesh> open_mesh(const recipe::ParallelConfig& parallel, const dist::Environment& environment,
+                                      bool cuda) {
   if (parallel.tensor != 1)
-    throw UsageError(fmt::format("parallel.tensor: {} asks for tensor parallelism, which this version does not have; set it to 1",
-                                 parallel.tensor));
+    throw UsageError(
+        fmt::format("parallel.tensor: {} asks for tensor parallelism, which this version does not have; set it to 1",
+                    parallel.tensor));
   std::shared_ptr<dist::Communicator> world = environment.world(parallel.backend, cuda, parallel.timeout);
   return std::make_shared<dist::Mesh>(std::move(world), static_cast<int>(parallel.tensor));
 }
@@ -41,7 +43,8 @@ void load_model(Session& session) {
   request.dropout = recipe.model.dropout;
   request.random_init = recipe.model.init == "random";
   request.seed = static_cast<uint64_t>(recipe.seed);
-  session.base_hash = request.random_init ? fmt::format("random-{}", recipe.seed) : checkpoint::content_hash(recipe.model.path);
+  session.base_hash =
+      request.random_init ? fmt::format("random-{}", recipe.seed) : checkpoint::content_hash(recipe.model.path);
   session.model = session.plugins->load_model(recipe.model.path, request);
   check_vocabulary(*session.tokenizer, *session.model, recipe.model.path);
   if (recipe.data.max_length > session.model->max_positions())
@@ -56,7 +59,8 @@ void load_model(Session& session) {
 at::Device choose_device(const std::string& name, int local_rank) {
   if (name == "cpu" || (name == "auto" && !at::hasCUDA())) return at::kCPU;
   if (!at::hasCUDA())
-    throw UsageError("parallel.device: cuda is asked for, but there is no CUDA device here, or LibTorch is a CPU build");
+    throw UsageError(
+        "parallel.device: cuda is asked for, but there is no CUDA device here, or LibTorch is a CPU build");
   return {at::kCUDA, static_cast<at::DeviceIndex>(local_rank)};
 }
 

@@ -19,14 +19,16 @@ struct OpenedSession {
   std::optional<checkpoint::Loaded> resumed;  ///< what the state was read from
 };
 
-/// Collective. Loads and checks everything before the first step: throws UsageError or DataError, the same on all ranks.
+/// Collective. Loads and checks everything before the first step: throws UsageError or DataError, the same on all
+/// ranks.
 OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const dist::Environment& environment,
                            const RunRequest& request);
 
 /// The device that a recipe asks for ("auto": CUDA when there is one). UsageError when it is not there.
 at::Device choose_device(const std::string& name, int local_rank);
 
-/// One thread per core, shared out over the ranks of this host, unless OMP_NUM_THREADS says otherwise. Returns the count.
+/// One thread per core, shared out over the ranks of this host, unless OMP_NUM_THREADS says otherwise. Returns the
+/// count.
 int choose_threads(const dist::Communicator& world);
 
 }  // namespace filigree::train

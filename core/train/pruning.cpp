@@ -38,7 +38,8 @@ prune::DataPass data_pass(Session& session, const recipe::StageConfig& stage) {
     const auto draw = static_cast<uint64_t>(sampler->epoch(i)) + 1;
     const auto batch = to(data::collate(session.train_data, share, draw), session.device);
     const auto output = session.model->forward(batch, session.forward_context(false));
-    // The mean over the global batch; masked LM counts predictions, whose number only this rank's share is known of here.
+    // The mean over the global batch; masked LM counts predictions, whose number only this rank's share is known of
+    // here.
     output.loss_sum.div(static_cast<double>(global.size())).backward();
   };
   return pass;
@@ -59,7 +60,8 @@ prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& s
 /// Every rank must have come to the same decision; a difference is a fault of the program, found before it does harm.
 void check_agreement(Session& session, uint64_t hash) {
   auto& world = session.mesh->world();
-  auto mine = at::tensor({static_cast<int64_t>(hash >> 1), -static_cast<int64_t>(hash >> 1)}, at::kLong).to(session.device);
+  auto mine =
+      at::tensor({static_cast<int64_t>(hash >> 1), -static_cast<int64_t>(hash >> 1)}, at::kLong).to(session.device);
   world.all_reduce(mine, dist::ReduceOp::max);
   mine = mine.cpu();
   const auto* extremes = mine.const_data_ptr<int64_t>();
@@ -81,9 +83,9 @@ std::vector<nn::Reindex> structured_round(Session& session, const recipe::StageC
   const auto& config = *stage.prune;
   const auto request = score_request(session, stage);
   const auto scores = prune::score_structures(*session.model, request);
-  const auto plan = prune::make_plan(session.model->structures(), scores,
-                                     {request.heads ? config.heads * part : 0, request.ffn ? config.ffn * part : 0,
-                                      request.global, config.score});
+  const auto plan = prune::make_plan(
+      session.model->structures(), scores,
+      {request.heads ? config.heads * part : 0, request.ffn ? config.ffn * part : 0, request.global, config.score});
   check_agreement(session, plan.hash());
   session.log->info("stage {}: pruning\n{}", stage.name, prune::to_text(plan));
   write_plan(session, stage.name, prune::to_json(plan));
@@ -105,13 +107,14 @@ uint64_t mask_hash(const std::vector<nn::Linear*>& linears) {
 void unstructured_round(Session& session, const recipe::StageConfig& stage, double part) {
   const auto& config = *stage.prune;
   const auto linears = prune::select_linears(*session.model, config.targets);
-  const auto result = prune::prune_weights(*session.model, linears,
-                                           {config.sparsity * part, config.scope == "global", score_request(session, stage)});
+  const auto result = prune::prune_weights(
+      *session.model, linears, {config.sparsity * part, config.scope == "global", score_request(session, stage)});
   check_agreement(session, mask_hash(linears));
   std::vector<std::string> names;
   for (const auto* linear : linears) names.push_back(prune::mask_name(*linear));
   session.state.events.push_back({Event::Kind::mask, session.state.stage, names});
-  session.log->info("stage {}: zeroed {} of {} entries in {} matrices", stage.name, result.zeros, result.entries, linears.size());
+  session.log->info("stage {}: zeroed {} of {} entries in {} matrices", stage.name, result.zeros, result.entries,
+                    linears.size());
 }
 
 void log_prune(Session& session, const recipe::StageConfig& stage) {

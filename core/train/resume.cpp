@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "core/recipe/load.h"
+#include "core/train/first_rank.h"
 
 namespace filigree::train {
 namespace {
@@ -50,27 +51,6 @@ bool holds_a_run(const std::string& dir) {
   return fs::exists(dir + "/metrics.jsonl") || !checkpoint::list_checkpoints(dir + "/checkpoints").empty();
 }
 
-/// What goes wrong on rank 0 is thrown by every rank.
-template <class Body>
-void on_first_rank(Session& session, const Body& body) {
-  std::string problem;
-  bool usage = false;
-  if (session.first_rank()) {
-    try {
-      body();
-    } catch (const UserError& error) {
-      problem = error.what();
-      usage = error.exit_code() == 2;
-    } catch (const fs::filesystem_error& error) {
-      problem = fmt::format("{}: {}", error.path1().string(), error.code().message());
-    }
-  }
-  problem = session.mesh->world().broadcast_text(problem);
-  if (problem.empty()) return;
-  if (session.mesh->world().broadcast_text(usage ? "usage" : "data") == "usage") throw UsageError(problem);
-  throw DataError(problem);
-}
-
 /// The checkpoints folder, or the one checkpoint, that a path given by the user names.
 std::optional<checkpoint::CheckpointInfo> named_checkpoint(const std::string& path) {
   if (fs::exists(path + "/manifest.json")) return checkpoint::checkpoint_at(path);
@@ -83,7 +63,8 @@ std::optional<checkpoint::CheckpointInfo> choose(Session& session, const RunRequ
   if (request.resume != "auto") {
     auto found = named_checkpoint(request.resume);
     if (!found)
-      throw DataError(fmt::format("--resume {}: there is no whole checkpoint; give a step-… directory or a run", request.resume));
+      throw DataError(
+          fmt::format("--resume {}: there is no whole checkpoint; give a step-… directory or a run", request.resume));
     return found;
   }
   std::vector<checkpoint::Rejected> rejected;
@@ -96,9 +77,10 @@ void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, b
   const std::string difference_text = difference(loaded.state.value("decisive", ""), decisive_recipe(session.recipe));
   if (difference_text.empty()) return;
   if (!named)
-    throw UsageError(fmt::format("{} holds a run of another recipe, which differs in:{}\nChoose another --out, or go on from it "
-                                 "all the same with --resume {}",
-                                 session.run_dir, difference_text, loaded.info.path));
+    throw UsageError(
+        fmt::format("{} holds a run of another recipe, which differs in:{}\nChoose another --out, or go on from it "
+                    "all the same with --resume {}",
+                    session.run_dir, difference_text, loaded.info.path));
   if (session.first_rank())
     fmt::print(stderr, "note: the recipe differs from the checkpoint's in:{}\n", difference_text);
 }
@@ -121,8 +103,10 @@ void open_run_directory(Session& session, const RunRequest& request) {
   session.run_dir = request.out.empty() ? default_run_dir(session.recipe) : request.out;
   on_first_rank(session, [&] {
     if (request.resume == "never" && holds_a_run(session.run_dir))
-      throw UsageError(fmt::format("{} holds a run already, and --resume never would overwrite it; choose another --out, or "
-                                   "remove it", session.run_dir));
+      throw UsageError(
+          fmt::format("{} holds a run already, and --resume never would overwrite it; choose another --out, or "
+                      "remove it",
+                      session.run_dir));
     session.store = std::make_unique<checkpoint::CheckpointStore>(session.run_dir, session.recipe.checkpoint.keep);
   });
 }
@@ -145,7 +129,8 @@ void open_logs(Session& session, const std::optional<checkpoint::Loaded>& resume
   on_first_rank(session, [&] {
     std::optional<LogPosition> position;
     if (resumed) {
-      session.store->rewind(resumed->info.step);
+      const auto& best = session.state.best;
+      session.store->rewind(resumed->info.step, best ? std::optional(best->step) : std::nullopt);
       position = LogPosition{resumed->info.step, resumed->state.at("metrics_lines").get<int64_t>()};
     }
     write_recipe(session);

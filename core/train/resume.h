@@ -9,20 +9,21 @@
 
 namespace filigree::train {
 
-/// The keys that decide the numbers of a run, as text: the resolved recipe without how often it logs, saves and evaluates, and
-/// without how it is spread over ranks. Two runs with the same text give the same result.
+/// The keys that decide the numbers of a run, as text: the resolved recipe without how often it logs, saves and
+/// evaluates, and without how it is spread over ranks. Two runs with the same text give the same result.
 std::string decisive_recipe(const recipe::Recipe& recipe);
 
 /// Creates (or reopens) session.run_dir on rank 0 and takes its lock. With resume "never" a directory that holds a run
 /// already is refused. Collective.
 void open_run_directory(Session& session, const RunRequest& request);
 
-/// "auto": the newest whole checkpoint of the run directory, if any; "never": none; a path: that checkpoint, or the newest of
-/// that run. DataError when a path holds none; UsageError when the recipe differs in a decisive key (for "auto"). Collective.
+/// "auto": the newest whole checkpoint of the run directory, if any; "never": none; a path: that checkpoint, or the
+/// newest of that run. DataError when a path holds none; UsageError when the recipe differs in a decisive key (for
+/// "auto"). Collective.
 std::optional<checkpoint::Loaded> find_checkpoint(Session& session, const RunRequest& request);
 
-/// Writes recipe.yaml and opens the logs, cut back to `resumed`. Called when all of the checkpoint has been found to fit, so
-/// that a refused resume changes nothing. Collective.
+/// Writes recipe.yaml and opens the logs, cut back to `resumed`. Called when all of the checkpoint has been found to
+/// fit, so that a refused resume changes nothing. Collective.
 void open_logs(Session& session, const std::optional<checkpoint::Loaded>& resumed);
 
 }  // namespace filigree::train

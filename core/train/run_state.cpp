@@ -7,9 +7,12 @@ namespace {
 
 const char* name_of(Event::Kind kind) {
   switch (kind) {
-    case Event::Kind::attach: return "attach";
-    case Event::Kind::prune: return "prune";
-    case Event::Kind::mask: return "mask";
+    case Event::Kind::attach:
+      return "attach";
+    case Event::Kind::prune:
+      return "prune";
+    case Event::Kind::mask:
+      return "mask";
   }
   return "";
 }
@@ -17,7 +20,8 @@ const char* name_of(Event::Kind kind) {
 Event::Kind kind_from(const std::string& name) {
   for (auto kind : {Event::Kind::attach, Event::Kind::prune, Event::Kind::mask})
     if (name == name_of(kind)) return kind;
-  throw DataError(fmt::format("the checkpoint's state names an unknown event '{}'; it was written by another version", name));
+  throw DataError(
+      fmt::format("the checkpoint's state names an unknown event '{}'; it was written by another version", name));
 }
 
 }  // namespace

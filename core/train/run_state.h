@@ -2,8 +2,8 @@
 // Where a run stands: all that a checkpoint must hold besides tensors.
 //
 // The model of a run is its base weights and what happened to them since, in order: a method was attached, units were
-// pruned, entries were masked. Resuming replays these events on freshly loaded base weights (which gives every tensor its
-// shape) and then overwrites the values of `touched` parameters from the checkpoint.
+// pruned, entries were masked. Resuming replays these events on freshly loaded base weights (which gives every tensor
+// its shape) and then overwrites the values of `touched` parameters from the checkpoint.
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -17,8 +17,8 @@ namespace filigree::train {
 struct Event {
   enum class Kind { attach, prune, mask };
   Kind kind = Kind::attach;
-  int64_t stage = 0;     ///< index of the recipe's stage
-  nlohmann::json plan;   ///< prune: the PrunePlan; mask: names of the masked linears
+  int64_t stage = 0;    ///< index of the recipe's stage
+  nlohmann::json plan;  ///< prune: the PrunePlan; mask: names of the masked linears
 };
 
 struct Best {

@@ -4,7 +4,8 @@
 
 namespace filigree::train {
 
-ServedModel serve(const std::string& path, const Plugins& plugins, const dist::Environment& environment, const std::string& task) {
+ServedModel serve(const std::string& path, const Plugins& plugins, const dist::Environment& environment,
+                  const std::string& task) {
   ServedModel served;
   served.opened = open_model(path, plugins, task);
   recipe::ParallelConfig parallel;

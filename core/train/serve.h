@@ -16,7 +16,8 @@ struct ServedModel {
   EvalOptions options;
 };
 
-/// task: "" keeps the model's. Precision and device are those of the run that made it, else fp32 on CUDA when there is one.
+/// task: "" keeps the model's. Precision and device are those of the run that made it, else fp32 on CUDA when there is
+/// one.
 ServedModel serve(const std::string& path, const Plugins& plugins, const dist::Environment& environment,
                   const std::string& task = "");
 

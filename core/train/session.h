@@ -1,6 +1,6 @@
 #pragma once
-// What the stages of a run share: the recipe, the ranks, the model, the data, the logs, the checkpoints and where the run stands.
-// Built once by open_session(); nothing here is global.
+// What the stages of a run share: the recipe, the ranks, the model, the data, the logs, the checkpoints and where the
+// run stands. Built once by open_session(); nothing here is global.
 #include <functional>
 #include <memory>
 #include <string>
@@ -48,10 +48,10 @@ struct Session {
   std::unique_ptr<adapt::Method> method;  ///< of the latest stage that named one
   data::TaskSpec task;
   data::Dataset train_data;
-  std::vector<data::Dataset> eval_data;   ///< the splits that are evaluated, e.g. dev, or dev_matched and dev_mismatched
+  std::vector<data::Dataset> eval_data;  ///< the splits that are evaluated, e.g. dev, or dev_matched and dev_mismatched
 
   std::string run_dir;
-  std::string base_hash;                  ///< content hash of the base weights
+  std::string base_hash;                               ///< content hash of the base weights
   std::unique_ptr<checkpoint::CheckpointStore> store;  ///< rank 0 only
   std::unique_ptr<RunLog> log;
   std::unique_ptr<StopSignal> stop;

@@ -10,19 +10,22 @@
 #include "core/prune/plan.h"
 #include "core/prune/unstructured.h"
 #include "core/recipe/load.h"
+#include "core/train/first_rank.h"
 #include "core/train/resume.h"
 
 namespace filigree::train {
 namespace {
 
 bool belongs_in_checkpoint(const nn::Parameter& parameter, const RunState& state) {
-  return parameter.role == nn::Role::buffer || parameter.role == nn::Role::mask || state.touched.contains(parameter.name);
+  return parameter.role == nn::Role::buffer || parameter.role == nn::Role::mask ||
+         state.touched.contains(parameter.name);
 }
 
 checkpoint::NamedTensors trained_tensors(const Session& session) {
   checkpoint::NamedTensors tensors;
   for (const auto& parameter : session.model->parameters())
-    if (belongs_in_checkpoint(*parameter, session.state)) tensors.emplace_back(parameter->name, parameter->value.detach());
+    if (belongs_in_checkpoint(*parameter, session.state))
+      tensors.emplace_back(parameter->name, parameter->value.detach());
   return tensors;
 }
 
@@ -73,8 +76,12 @@ void replay(Session& session, const checkpoint::Loaded& loaded) {
         session.method->attach(*session.model,
                                {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(), /*resume=*/true});
         break;
-      case Event::Kind::prune: prune::apply(*session.model, prune::plan_from_json(event.plan)); break;
-      case Event::Kind::mask: replay_mask(*session.model, event.plan, loaded); break;
+      case Event::Kind::prune:
+        prune::apply(*session.model, prune::plan_from_json(event.plan));
+        break;
+      case Event::Kind::mask:
+        replay_mask(*session.model, event.plan, loaded);
+        break;
     }
   }
 }
@@ -93,8 +100,9 @@ void overwrite_values(Session& session, const checkpoint::Loaded& loaded) {
     if (!belongs_in_checkpoint(*parameter, session.state)) continue;
     const auto& saved = loaded.tensor("trained", parameter->name);
     if (saved.sizes() != parameter->value.sizes())
-      throw DataError(fmt::format("{}: {} has shape {}, but the model at this point has {}", loaded.info.path, parameter->name,
-                                  fmt::join(saved.sizes(), "x"), fmt::join(parameter->value.sizes(), "x")));
+      throw DataError(fmt::format("{}: {} has shape {}, but the model at this point has {}", loaded.info.path,
+                                  parameter->name, fmt::join(saved.sizes(), "x"),
+                                  fmt::join(parameter->value.sizes(), "x")));
     parameter->value.copy_(saved);
   }
 }
@@ -104,28 +112,29 @@ void overwrite_values(Session& session, const checkpoint::Loaded& loaded) {
 std::string data_hash(const Session& session) { return fmt::format("{:016x}", session.train_data.hash()); }
 
 void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool best) {
-  std::string problem;
-  if (session.first_rank()) {
-    try {
-      write(session, optimizer, best);
-    } catch (const DataError& error) {
-      problem = error.what();
-    }
-  }
-  problem = session.mesh->world().broadcast_text(problem);
-  if (!problem.empty()) throw DataError(problem);
+  on_first_rank(session, [&] { write(session, optimizer, best); });
+}
+
+void check_space(Session& session, const optim::FlatAdamW& optimizer) {
+  uint64_t bytes = 0;
+  for (const auto& tensors : {trained_tensors(session), optimizer_tensors(optimizer)})
+    for (const auto& [name, tensor] : tensors) bytes += static_cast<uint64_t>(tensor.numel()) * tensor.element_size();
+  on_first_rank(session, [&] { session.store->check_space(bytes); });
 }
 
 void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
   const auto& state = loaded.state;
   const std::string base = state.value("base", "");
   if (base != session.base_hash)
-    throw DataError(fmt::format("{}: was trained on other base weights ({}) than model.path has now ({}). Point model.path at "
-                                "the same weights, or start anew with --resume never and another --out",
-                                loaded.info.path, base, session.base_hash));
+    throw DataError(
+        fmt::format("{}: was trained on other base weights ({}) than model.path has now ({}). Point model.path at "
+                    "the same weights, or start anew with --resume never and another --out",
+                    loaded.info.path, base, session.base_hash));
   if (state.value("data", "") != data_hash(session))
-    throw DataError(fmt::format("{}: was trained on another training set than this recipe's; the data files, their order or "
-                                "the tokenizer changed", loaded.info.path));
+    throw DataError(
+        fmt::format("{}: was trained on another training set than this recipe's; the data files, their order or "
+                    "the tokenizer changed",
+                    loaded.info.path));
 }
 
 void restore_model(Session& session, const checkpoint::Loaded& loaded) {

@@ -4,7 +4,8 @@
 // A checkpoint holds what was trained, never the frozen backbone (that is named by its content hash):
 //   trained.safetensors    parameters that were ever trained, adapters' buffers, masks; by logical name
 //   optimizer.safetensors  "m:<name>", "v:<name>" of the stage in progress; absent between stages
-//   manifest.json          sizes, checksums, and the state: RunState, resolved recipe, base hash, data hash, label names
+//   manifest.json          sizes, checksums, and the state: RunState, resolved recipe, base hash, data hash, label
+//   names
 #include <string>
 
 #include "core/checkpoint/store.h"
@@ -19,6 +20,9 @@ std::string data_hash(const Session& session);
 /// Rank 0 writes; every rank returns when it is done, or throws the same DataError. Collective.
 /// optimizer: nullptr between stages.
 void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool best);
+
+/// Before a stage's first step: DataError when the disk cannot hold the checkpoints to come. Collective.
+void check_space(Session& session, const optim::FlatAdamW& optimizer);
 
 /// DataError when the checkpoint is of other base weights or another training set than the session's.
 void check_origin(const Session& session, const checkpoint::Loaded& loaded);

@@ -8,7 +8,8 @@ namespace filigree::train {
 /// Attaches the stage's method, if it names one and it is not attached yet. Collective.
 void attach_method(Session& session, const recipe::StageConfig& stage);
 
-/// Outcome::stopped when a signal asked for it (a checkpoint is written). `resumed` is what the state was read from, or nullptr.
+/// Outcome::stopped when a signal asked for it (a checkpoint is written). `resumed` is what the state was read from, or
+/// nullptr.
 Outcome run_stages(Session& session, const checkpoint::Loaded* resumed);
 
 }  // namespace filigree::train

@@ -14,8 +14,9 @@ std::string describe_stage(const Session& session, const recipe::StageConfig& st
   std::vector<std::string> parts;
   if (stage.method) parts.push_back(fmt::format("method {}", stage.method->name));
   if (stage.train)
-    parts.push_back(fmt::format("train {} steps, batch {}, lr {:g}", stage_steps(*stage.train, session.train_data.size()),
-                                stage.train->batch_size, stage.train->lr));
+    parts.push_back(fmt::format("train {} steps, batch {}, lr {:g}",
+                                stage_steps(*stage.train, session.train_data.size()), stage.train->batch_size,
+                                stage.train->lr));
   if (stage.prune) {
     const auto& prune = *stage.prune;
     parts.push_back(prune.structure.empty()
@@ -46,9 +47,11 @@ std::vector<nlohmann::json> last_evaluations(const Session& session) {
 void describe_start(Session& session, const checkpoint::Loaded* resumed) {
   auto& log = *session.log;
   const auto& mesh = *session.mesh;
-  log.info("{} ranks ({} data-parallel, backend {}), {}, {} threads a rank, {}", mesh.world().size(), mesh.data_parallel(),
-           mesh.world().backend(), session.device.str(), at::get_num_threads(), session.recipe.parallel.precision);
-  log.info("{} from {}: {} training samples", session.model->family(), session.recipe.model.path, session.train_data.size());
+  log.info("{} ranks ({} data-parallel, backend {}), {}, {} threads a rank, {}", mesh.world().size(),
+           mesh.data_parallel(), mesh.world().backend(), session.device.str(), at::get_num_threads(),
+           session.recipe.parallel.precision);
+  log.info("{} from {}: {} training samples", session.model->family(), session.recipe.model.path,
+           session.train_data.size());
   if (session.train_data.skipped > 0)
     log.warn("{} bad rows were skipped, the first: {}", session.train_data.skipped, session.train_data.first_skipped);
   for (const auto& stage : session.recipe.stages) log.info("stage {}: {}", stage.name, describe_stage(session, stage));
@@ -59,7 +62,8 @@ void describe_end(Session& session, Outcome outcome) {
   if (!session.first_rank()) return;
   auto& log = *session.log;
   if (outcome == Outcome::stopped) {
-    log.info("stopped by a signal at step {}; a checkpoint is written. Start the same command again to go on", session.state.global_step);
+    log.info("stopped by a signal at step {}; a checkpoint is written. Start the same command again to go on",
+             session.state.global_step);
     return;
   }
   for (const auto& record : last_evaluations(session)) {

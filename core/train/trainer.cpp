@@ -20,7 +20,8 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 int64_t warmup_steps(double warmup, int64_t total) {
-  return warmup < 1 ? static_cast<int64_t>(std::ceil(warmup * static_cast<double>(total))) : static_cast<int64_t>(warmup);
+  return warmup < 1 ? static_cast<int64_t>(std::ceil(warmup * static_cast<double>(total)))
+                    : static_cast<int64_t>(warmup);
 }
 
 }  // namespace
@@ -34,9 +35,11 @@ Trainer::Trainer(Session& session, const recipe::StageConfig& stage)
       lengths_(session.train_data.lengths()),
       last_save_(Clock::now()) {
   total_steps_ = stage_steps(config_, session.train_data.size());
-  schedule_ = {optim::schedule_from(config_.schedule), config_.lr, warmup_steps(config_.warmup, total_steps_), total_steps_};
+  schedule_ = {optim::schedule_from(config_.schedule), config_.lr, warmup_steps(config_.warmup, total_steps_),
+               total_steps_};
   optimizer_ = std::make_unique<optim::FlatAdamW>(
-      session.model->parameters(), optim::AdamWOptions{config_.beta1, config_.beta2, config_.eps, config_.weight_decay});
+      session.model->parameters(),
+      optim::AdamWOptions{config_.beta1, config_.beta2, config_.eps, config_.weight_decay});
   make_buckets();
   for (const auto& extent : optimizer_->extents()) session.state.touched.insert(extent.parameter->name);
   if (config_.distill) distiller_ = std::make_unique<Distiller>(session, *config_.distill);
@@ -54,6 +57,7 @@ void Trainer::make_buckets() {
 
 Outcome Trainer::train() {
   auto& state = session_.state;
+  check_space(session_, *optimizer_);
   session_.log->begin_stage(stage_.name, total_steps_, state.stage_step);
   while (state.stage_step < total_steps_) {
     const auto start = Clock::now();
@@ -69,6 +73,7 @@ Outcome Trainer::train() {
     if (improved || due || report.save || report.stop) save(improved);
     if (report.stop) return Outcome::stopped;
   }
+  session_.log->end_stage();
   session_.method->finish(*session_.model);
   return Outcome::finished;
 }
@@ -119,9 +124,12 @@ void Trainer::forward_backward(const std::vector<int64_t>& global_batch) {
 
 StepReport Trainer::reduce_counts() {
   const auto& checkpoint = session_.recipe.checkpoint;
-  const bool due = session_.first_rank() && checkpoint.minutes > 0 && seconds_since(last_save_) > checkpoint.minutes * 60;
+  const bool due =
+      session_.first_rank() && checkpoint.minutes > 0 && seconds_since(last_save_) > checkpoint.minutes * 60;
   auto counts = at::tensor({counts_.loss, counts_.losses, counts_.samples, counts_.tokens,
-                            session_.stop->received() ? 1.0 : 0.0, due ? 1.0 : 0.0}, at::kDouble).to(session_.device);
+                            session_.stop->received() ? 1.0 : 0.0, due ? 1.0 : 0.0},
+                           at::kDouble)
+                    .to(session_.device);
   session_.mesh->dp().all_reduce(counts);
   counts = counts.cpu();
   const double* value = counts.const_data_ptr<double>();
@@ -136,10 +144,11 @@ StepReport Trainer::reduce_counts() {
 }
 
 void Trainer::refuse_non_finite(const char* what, double value, const std::vector<int64_t>& samples) const {
-  throw DataError(fmt::format(
-      "stage {}: the {} became {} at step {} (before the update; the last checkpoint is untouched). Samples of the batch, by "
-      "their numbers in the training set: {}. Lower the learning rate, or look at these samples",
-      stage_.name, what, value, session_.state.stage_step + 1, fmt::join(samples, " ")));
+  throw DataError(
+      fmt::format("stage {}: the {} became {} at step {} (before the update; the last checkpoint is untouched). "
+                  "Samples of the batch, by "
+                  "their numbers in the training set: {}. Lower the learning rate, or look at these samples",
+                  stage_.name, what, value, session_.state.stage_step + 1, fmt::join(samples, " ")));
 }
 
 void Trainer::prune_if_due() {

@@ -2,8 +2,8 @@
 // The training loop of one stage. train_step() is a list of verbs: fetch, forward and backward, reduce, clip, update.
 // Saving, evaluating and pruning are called from train(), never from the step.
 //
-// A step's loss is the mean over the samples of the global batch (over the predicted tokens for masked LM), whatever the
-// number of ranks: gradients are summed over micro-batches and ranks, and divided once by the global count.
+// A step's loss is the mean over the samples of the global batch (over the predicted tokens for masked LM), whatever
+// the number of ranks: gradients are summed over micro-batches and ranks, and divided once by the global count.
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -19,11 +19,11 @@ namespace filigree::train {
 
 /// What a step tells its caller; the same on every rank.
 struct StepReport {
-  double loss = 0;        ///< mean over the global batch
-  int64_t losses = 0;     ///< how many losses the mean is over
+  double loss = 0;     ///< mean over the global batch
+  int64_t losses = 0;  ///< how many losses the mean is over
   int64_t samples = 0;
-  int64_t tokens = 0;     ///< real tokens, over all ranks
-  double grad_norm = 0;   ///< before clipping
+  int64_t tokens = 0;    ///< real tokens, over all ranks
+  double grad_norm = 0;  ///< before clipping
   double lr = 0;
   uint64_t comm_bytes = 0;  ///< handed to the communicators by this rank in this step
   bool stop = false;        ///< some rank was asked to stop

@@ -229,6 +229,22 @@ TEST_F(BertModel, DropoutDependsOnTheSampleNotOnTheSplit) {
   EXPECT_TRUE(at::equal(sure, model->forward(batch_of({4}, {5}), {}).logits));
 }
 
+TEST_F(BertModel, AnEmptyShareOfABatchGivesZeroLossAndGradients) {
+  const auto model = make();
+  for (const auto& parameter : model->parameters()) model->parameters().set_role(*parameter, nn::Role::trainable);
+  data::Batch empty = batch_of({}, {});
+  nn::ForwardContext context;
+  context.training = true;
+  const nn::Output out = model->forward(empty, context);
+  EXPECT_EQ(out.count, 0);
+  EXPECT_EQ(out.loss_sum.item<double>(), 0);
+  out.loss_sum.backward();
+  for (const auto& parameter : model->parameters()) {
+    ASSERT_TRUE(parameter->value.grad().defined()) << parameter->name << " is waited for by its bucket";
+    EXPECT_EQ(at::max(at::abs(parameter->value.grad())).item<double>(), 0) << parameter->name;
+  }
+}
+
 TEST_F(BertModel, Bf16IsCloseToFp32) {
   const auto model = make();
   const at::Tensor exact = logits(*model);

@@ -1,5 +1,7 @@
 #include "core/nn/ops/attention.h"
 
+#include <ATen/ops/add.h>
+
 #include "core/error.h"
 #include "core/nn/ops/kernels.h"
 #include "core/nn/ops/saved_dropout.h"
@@ -36,7 +38,8 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
                      const std::vector<int64_t>& heads, const Dropout& dropout) {
   FG_CHECK(!offsets.empty() && offsets.back() == q.size(0), "attention over {} rows with offsets up to {}", q.size(0),
            offsets.empty() ? 0 : offsets.back());
-  if (heads.empty() || q.size(0) == 0) return v;
+  // No elements; the sum keeps all three in the graph, so that whoever waits for their gradients gets them.
+  if (heads.empty() || q.size(0) == 0) return at::add(at::add(q, k), v);
   FG_CHECK(q.size(1) % static_cast<int64_t>(heads.size()) == 0, "{} channels for {} heads", q.size(1), heads.size());
   if (has_kernel(q)) return FusedAttention::apply(q, k, v, offsets, heads, dropout);
   return padded_attention(q, k, v, offsets, heads, dropout);

@@ -1,4 +1,4 @@
-"""One fault a row: the program refuses each with its own message and exit code, and no trace of its inside reaches the user.
+"""One fault a row: the program refuses each with its own message and exit code; no trace of its inside reaches the user.
 
 Usage: bad_inputs.py [NAME]: all rows, or those whose names hold NAME, with all that they print.
 """

@@ -148,7 +148,8 @@ class Place:
     def start(self, args):
         words = [word.replace("DIR", self.path) for word in args]
         return subprocess.Popen([BINARY, *words], env=environment(), stdout=self.stdout, stderr=subprocess.PIPE,
-                                stdin=subprocess.DEVNULL, text=True, errors="replace", preexec_fn=self.limit, cwd=self.path)
+                                stdin=subprocess.DEVNULL, text=True, errors="replace", preexec_fn=self.limit,
+                                cwd=self.path)
 
 
 def environment():

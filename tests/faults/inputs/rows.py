@@ -3,7 +3,8 @@ import dataclasses
 import typing
 
 # None of these may reach a user, whatever the fault.
-TRACES = ("terminate called", "what():", "Traceback", "core dumped", "libtorch", "c10::", "at::", "std::", "Exception raised from",
+TRACES = ("terminate called", "what():", "Traceback", "core dumped", "libtorch", "c10::", "at::", "std::",
+          "Exception raised from",
           "frame #", "internal error", "Aborted", "Segmentation")
 
 TRAIN = ("train", "DIR/recipe.yaml", "--out", "DIR/run")

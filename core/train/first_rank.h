@@ -1,0 +1,13 @@
+#pragma once
+// Work that rank 0 does for all, such as writing files: a user's error on it becomes every rank's, so that no rank
+// waits for one that has left. Collective.
+#include <functional>
+
+#include "core/train/session.h"
+
+namespace filigree::train {
+
+/// Runs body on rank 0; every rank returns when it is done, or throws the same UsageError or DataError.
+void on_first_rank(Session& session, const std::function<void()>& body);
+
+}  // namespace filigree::train
