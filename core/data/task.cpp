@@ -120,8 +120,10 @@ std::vector<std::string> collect_labels(const recipe::DataConfig& config, const 
     throw DataError(fmt::format("{}: column '{}' has {} different labels; is it the label column?", train.file,
                                 train.label, names.size()));
   if (names.size() == 1)
-    throw DataError(fmt::format("{}: column '{}' holds one label only, '{}'; telling classes apart needs two (data.labels may "
-                                "name those that are not in this file)", train.file, train.label, *names.begin()));
+    throw DataError(
+        fmt::format("{}: column '{}' holds one label only, '{}'; telling classes apart needs two (data.labels may "
+                    "name those that are not in this file)",
+                    train.file, train.label, *names.begin()));
   std::vector<std::string> sorted(names.begin(), names.end());
   if (std::all_of(sorted.begin(), sorted.end(), [](const std::string& name) { return class_number(name).has_value(); }))
     std::sort(sorted.begin(), sorted.end(),

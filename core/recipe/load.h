@@ -16,8 +16,8 @@ struct Problem {
 };
 std::string to_string(const Problem& problem);  ///< "file:line: key: message"
 
-/// Reads `path`, substitutes ${VAR}, applies `--set` items ("stages.adapt.train.lr=1e-4"), fills defaults, validates all.
-/// Throws UsageError with every problem at once, one a line.
+/// Reads `path`, substitutes ${VAR}, applies `--set` items ("stages.adapt.train.lr=1e-4"), fills defaults, validates
+/// all. Throws UsageError with every problem at once, one a line.
 Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog);
 
 /// The same for a recipe held as text, such as the one that a checkpoint keeps; `name` is for messages.

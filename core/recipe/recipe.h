@@ -1,7 +1,7 @@
 #pragma once
-// A recipe as typed structs. The YAML key is the field's name; below the loader nobody sees a YAML node. Every struct lists
-// its fields once, in describe() (schema.h), with documentation, default and range; the loader, the validator, the writer of
-// the resolved recipe and docs/recipe-reference.md are all made from that list.
+// A recipe as typed structs. The YAML key is the field's name; below the loader nobody sees a YAML node. Every struct
+// lists its fields once, in describe() (schema.h), with documentation, default and range; the loader, the validator,
+// the writer of the resolved recipe and docs/recipe-reference.md are all made from that list.
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -26,29 +26,29 @@ struct ModelConfig {
 };
 
 struct DataConfig {
-  std::string format = "tsv";         ///< tsv | csv | jsonl | text | wordnet
-  std::string task;                   ///< preset: sst2 | cola | mrpc | rte | qnli | qqp | mnli | stsb | wnli
-  std::string dir;                    ///< folder of the files
+  std::string format = "tsv";                   ///< tsv | csv | jsonl | text | wordnet
+  std::string task;                             ///< preset: sst2 | cola | mrpc | rte | qnli | qqp | mnli | stsb | wnli
+  std::string dir;                              ///< folder of the files
   std::optional<std::string> train, dev, test;  ///< file names in dir, when the preset's do not fit
-  std::vector<std::string> text;      ///< one or two columns, by name or 0-based number
-  std::string label;                  ///< label column, by name or number (negative: from the end)
-  std::vector<std::string> labels;    ///< label names in order of their class numbers
-  std::optional<bool> header;         ///< whether the first line names the columns
-  std::string metric;                 ///< accuracy | f1 | mcc | pearson | spearman | macro_f1; empty: the preset's
-  int64_t max_length = 128;           ///< tokens per sample, special tokens included
-  std::string bad_rows = "error";     ///< error | skip (counted and reported)
-  int64_t limit = 0;                  ///< at most so many training samples (0: all), the first of a seeded order
-  double mask_probability = 0.15;     ///< masked LM: share of tokens predicted
+  std::vector<std::string> text;                ///< one or two columns, by name or 0-based number
+  std::string label;                            ///< label column, by name or number (negative: from the end)
+  std::vector<std::string> labels;              ///< label names in order of their class numbers
+  std::optional<bool> header;                   ///< whether the first line names the columns
+  std::string metric;              ///< accuracy | f1 | mcc | pearson | spearman | macro_f1; empty: the preset's
+  int64_t max_length = 128;        ///< tokens per sample, special tokens included
+  std::string bad_rows = "error";  ///< error | skip (counted and reported)
+  int64_t limit = 0;               ///< at most so many training samples (0: all), the first of a seeded order
+  double mask_probability = 0.15;  ///< masked LM: share of tokens predicted
 };
 
 struct ParallelConfig {
-  int64_t tensor = 1;             ///< ranks that share one copy of the model
-  std::string device = "auto";    ///< auto | cpu | cuda
-  std::string backend = "auto";   ///< auto | single | mpi | nccl
-  std::string precision = "bf16"; ///< fp32 | bf16
-  double timeout = 600;           ///< seconds until a collective counts as hung
-  std::string wire = "fp32";      ///< type of gradients on the wire: fp32 | bf16
-  double bucket_mb = 4;           ///< size of a gradient bucket
+  int64_t tensor = 1;              ///< ranks that share one copy of the model
+  std::string device = "auto";     ///< auto | cpu | cuda
+  std::string backend = "auto";    ///< auto | single | mpi | nccl
+  std::string precision = "bf16";  ///< fp32 | bf16
+  double timeout = 600;            ///< seconds until a collective counts as hung
+  std::string wire = "fp32";       ///< type of gradients on the wire: fp32 | bf16
+  double bucket_mb = 4;            ///< size of a gradient bucket
 };
 
 struct MethodConfig {
@@ -57,21 +57,21 @@ struct MethodConfig {
 };
 
 struct DistillConfig {
-  double weight = 0.5;       ///< loss = (1-weight) task + weight T^2 KL(teacher || student)
+  double weight = 0.5;  ///< loss = (1-weight) task + weight T^2 KL(teacher || student)
   double temperature = 2.0;
 };
 
 struct TrainConfig {
-  double epochs = 0;                 ///< either epochs ...
-  int64_t max_steps = 0;             ///< ... or steps
-  int64_t batch_size = 32;           ///< global: over all ranks and accumulated micro-batches
-  int64_t accumulate = 1;            ///< micro-batches a step
+  double epochs = 0;        ///< either epochs ...
+  int64_t max_steps = 0;    ///< ... or steps
+  int64_t batch_size = 32;  ///< global: over all ranks and accumulated micro-batches
+  int64_t accumulate = 1;   ///< micro-batches a step
   std::string optimizer = "adamw";
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;
-  std::string schedule = "linear";   ///< linear | cosine | constant
-  double warmup = 0.0;               ///< share of the steps (< 1) or a number of steps
-  double clip = 1.0;                 ///< global gradient norm; 0: off
+  std::string schedule = "linear";  ///< linear | cosine | constant
+  double warmup = 0.0;              ///< share of the steps (< 1) or a number of steps
+  double clip = 1.0;                ///< global gradient norm; 0: off
   std::optional<DistillConfig> distill;
 };
 
@@ -80,16 +80,17 @@ struct PruneConfig {
   double heads = 0.25;                 ///< share of the heads to remove
   double ffn = 0.4;                    ///< share of the FFN neurons to remove
   double sparsity = 0.5;               ///< unstructured: share of the entries to zero
-  std::vector<std::string> targets;    ///< unstructured: linears, by the last words of their names; empty: all in the encoder
+  std::vector<std::string>
+      targets;  ///< unstructured: linears, by the last words of their names; empty: all in the encoder
   std::string score = "magnitude+delta";  ///< magnitude | delta | magnitude+delta | merged | l1 | taylor | random
-  std::string scope = "layer";         ///< layer | global (unstructured: matrix | global)
-  int64_t steps = 1;                   ///< rounds in which the share is reached (with `train`: spread over its steps)
-  int64_t batches = 32;                ///< training batches that taylor (and l1) read
+  std::string scope = "layer";            ///< layer | global (unstructured: matrix | global)
+  int64_t steps = 1;     ///< rounds in which the share is reached (with `train`: spread over its steps)
+  int64_t batches = 32;  ///< training batches that taylor (and l1) read
 };
 
 struct ExportConfig {
-  std::string format = "hf";  ///< hf | filigree
-  std::string dir = "export"; ///< inside the run directory
+  std::string format = "hf";   ///< hf | filigree
+  std::string dir = "export";  ///< inside the run directory
 };
 
 struct StageConfig {
@@ -101,13 +102,13 @@ struct StageConfig {
 };
 
 struct CheckpointConfig {
-  int64_t every = 0;    ///< steps; 0: only at the end of a stage
-  double minutes = 0;   ///< also after so many minutes
-  int64_t keep = 3;     ///< newest ones kept, besides best and last
+  int64_t every = 0;   ///< steps; 0: only at the end of a stage
+  double minutes = 0;  ///< also after so many minutes
+  int64_t keep = 3;    ///< newest ones kept, besides best and last
 };
 
 struct EvalConfig {
-  int64_t every = 0;        ///< steps; 0: at the end of each epoch and stage
+  int64_t every = 0;  ///< steps; 0: at the end of each epoch and stage
   std::string split = "dev";
   std::string best;         ///< metric by which `best` is chosen; empty: the task's
   int64_t batch_size = 64;  ///< samples a forward pass and rank
@@ -124,7 +125,7 @@ struct Recipe {
   EvalConfig eval;
   int64_t log_every = 10;
 
-  std::string file;      ///< where it was read, for messages; not a key
+  std::string file;  ///< where it was read, for messages; not a key
 };
 
 }  // namespace filigree::recipe

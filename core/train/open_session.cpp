@@ -51,7 +51,6 @@ void load_model(Session& session) {
     throw UsageError(fmt::format("data.max_length: {} is more than the {} positions of {}", recipe.data.max_length,
                                  session.model->max_positions(), recipe.model.path));
   session.model->to(session.device);
-  session.model->parameters().set_frozen_dtype(session.compute);
 }
 
 }  // namespace

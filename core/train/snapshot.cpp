@@ -75,6 +75,7 @@ void replay(Session& session, const checkpoint::Loaded& loaded) {
         session.method = session.plugins->methods.make(*stage.method);
         session.method->attach(*session.model,
                                {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(), /*resume=*/true});
+        session.model->parameters().set_frozen_dtype(session.compute);
         break;
       case Event::Kind::prune:
         prune::apply(*session.model, prune::plan_from_json(event.plan));
