@@ -15,10 +15,9 @@ struct Family {
   const char* name;  ///< model_type in config.json
   std::unique_ptr<nn::Model> (*load)(const std::string& dir, const nlohmann::json& config, const ModelOptions& options,
                                      LoadReport& report);
-  checkpoint::NamedTensors (*export_state)(nn::Model& model);
 };
 
-constexpr Family kFamilies[] = {{"bert", bert::load, bert::export_state}};
+constexpr Family kFamilies[] = {{"bert", bert::load}};
 
 const Family* find_family(const std::string& name) {
   for (const Family& family : kFamilies) {
@@ -63,24 +62,6 @@ std::unique_ptr<nn::Model> load_model(const std::string& dir, const ModelOptions
   }
   LoadReport ignored;
   return family->load(dir, config, options, report == nullptr ? ignored : *report);
-}
-
-checkpoint::NamedTensors export_state(nn::Model& model) {
-  const Family* family = find_family(model.family());
-  FG_CHECK(family != nullptr, "family '{}' is not registered", model.family());
-  return family->export_state(model);
-}
-
-nlohmann::json small_shape_config(nn::Model& model) {
-  nlohmann::json heads = nlohmann::json::array(), neurons = nlohmann::json::array();
-  bool pruned = false;
-  for (const nn::StructureGroup& group : model.structures()) {
-    (group.kind == nn::StructureKind::head ? heads : neurons).push_back(group.kept);
-    pruned = pruned || group.left() != group.total;
-  }
-  nlohmann::json config = model.config();
-  if (pruned) config["filigree"] = {{"heads", heads}, {"neurons", neurons}};
-  return config;
 }
 
 }  // namespace filigree::models

@@ -5,12 +5,10 @@
 // tokenizer files are the data part's business. Faults of the files are DataErrors naming file and key or tensor.
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "core/checkpoint/safetensors.h"
 #include "core/nn/model.h"
 
 namespace filigree::models {
@@ -32,12 +30,5 @@ struct LoadReport {
 
 std::unique_ptr<nn::Model> load_model(const std::string& dir, const ModelOptions& options,
                                       LoadReport* report = nullptr);
-
-/// The weights by their Hugging Face names, adapters and masks merged in fp32; other tensors in their own type. The
-/// shapes are those of the model as it is now.
-checkpoint::NamedTensors export_state(nn::Model& model);
-
-/// model.config() with "filigree" describing the structures that are left, when some were pruned.
-nlohmann::json small_shape_config(nn::Model& model);
 
 }  // namespace filigree::models

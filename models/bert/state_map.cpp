@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/adapt/adapter.h"
+#include "core/checkpoint/safetensors.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "models/bert/config.h"
@@ -147,25 +147,6 @@ std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& js
     filler.from_random();
   }
   return model;
-}
-
-checkpoint::NamedTensors export_state(nn::Model& model) {
-  std::set<std::string> adapters;
-  std::map<std::string, const nn::Linear*> linears;
-  for (const nn::Linear* linear : model.linears()) {
-    linears.emplace(linear->weight()->name, linear);
-    if (linear->adapter() == nullptr) continue;
-    for (const nn::ParameterPtr& parameter : linear->adapter()->parameters()) adapters.insert(parameter->name);
-  }
-  checkpoint::NamedTensors state;
-  for (const nn::ParameterPtr& parameter : model.parameters()) {
-    const bool weight = parameter->role == nn::Role::frozen || parameter->role == nn::Role::trainable;
-    if (!weight || adapters.contains(parameter->name)) continue;
-    const auto linear = linears.find(parameter->name);
-    const bool changed = linear != linears.end() && (linear->second->adapter() != nullptr || linear->second->mask());
-    state.emplace_back(parameter->name, changed ? linear->second->merged_weight() : parameter->value.detach());
-  }
-  return state;
 }
 
 }  // namespace filigree::models::bert

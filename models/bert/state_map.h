@@ -5,7 +5,6 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "core/checkpoint/safetensors.h"
 #include "core/nn/model.h"
 #include "models/registry.h"
 
@@ -15,7 +14,5 @@ namespace filigree::models::bert {
 /// file lacks altogether) is drawn at random from streams named by (seed, tensor) and listed in report.fresh.
 std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& config, const ModelOptions& options,
                                 LoadReport& report);
-
-checkpoint::NamedTensors export_state(nn::Model& model);
 
 }  // namespace filigree::models::bert

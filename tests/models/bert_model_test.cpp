@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/checkpoint/export.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/error.h"
 #include "models/registry.h"
@@ -65,7 +66,7 @@ class BertModel : public testing::Test {
     write_config(config);
     options.pretrained = false;
     auto model = load_model(dir_.string(), options);
-    write_weights(export_state(*model));
+    write_weights(checkpoint::merged_state(*model));
     return model;
   }
   std::string message(const ModelOptions& options = {}) const {
@@ -92,7 +93,7 @@ TEST_F(BertModel, RoundTripOfAnExport) {
 TEST_F(BertModel, TakesNamesWithoutPrefixAndOfOldFiles) {
   const auto model = make();
   checkpoint::NamedTensors old;
-  for (auto [name, tensor] : export_state(*model)) {
+  for (auto [name, tensor] : checkpoint::merged_state(*model)) {
     if (name.starts_with("bert.")) name = name.substr(5);
     if (const size_t at = name.find("LayerNorm.weight"); at != std::string::npos)
       name.replace(at, std::string::npos, "LayerNorm.gamma");
@@ -111,7 +112,7 @@ TEST_F(BertModel, TakesNamesWithoutPrefixAndOfOldFiles) {
 
 TEST_F(BertModel, ANewHeadIsDrawnFromTheSeedAndReported) {
   const auto model = make();
-  checkpoint::NamedTensors backbone = export_state(*model);
+  checkpoint::NamedTensors backbone = checkpoint::merged_state(*model);
   std::erase_if(backbone, [](const auto& entry) { return entry.first.starts_with("classifier."); });
   write_weights(backbone);
   ModelOptions options;
@@ -133,7 +134,7 @@ TEST_F(BertModel, ANewHeadIsDrawnFromTheSeedAndReported) {
 
 TEST_F(BertModel, MissingAndMisshapenTensorsAreNamed) {
   const auto model = make();
-  const checkpoint::NamedTensors all = export_state(*model);
+  const checkpoint::NamedTensors all = checkpoint::merged_state(*model);
   checkpoint::NamedTensors some = all;
   std::erase_if(some, [](const auto& entry) { return entry.first.find("layer.1.output.dense") != std::string::npos; });
   write_weights(some);
@@ -196,8 +197,8 @@ TEST_F(BertModel, AShrunkModelIsExportedAndReadInItsSmallShape) {
     }
     for (nn::StructureMember& member : group.members) member.linear->shrink(member.dim, at::tensor(rows, at::kLong));
   }
-  write_config(small_shape_config(*model));
-  write_weights(export_state(*model));
+  write_config(checkpoint::export_config(*model, checkpoint::ExportFormat::filigree));
+  write_weights(checkpoint::merged_state(*model));
   const auto small = load_model(dir_.string(), {});
   EXPECT_TRUE(at::equal(logits(*small), logits(*model)));
   EXPECT_EQ(small->structures()[0].kept, heads);
