@@ -56,7 +56,7 @@ ROWS = [
            "train.tsv:3: byte 2 of the line is NUL; is this a text file?"),
     spoilt("wrong column", lambda p: p.recipe("[sentence]", "[sentense]"),
            "train.tsv:1: has no column 'sentense'; its columns are: sentence, label", code=2),
-    spoilt("two columns of a name", lambda p: p.table("a\tb\t1", header="sentence\tsentence\tlabel"),
+    spoilt("two columns of a name", lambda p: p.table("a\tb\t1", "c\td\t0", header="sentence\tsentence\tlabel"),
            "train.tsv:1: 2 columns are named 'sentence'; give its number", code=2),
     spoilt("name without a header", lambda p: p.recipe("label: label", "label: label\n  header: false"),
            "has no header, so column 'label' must be given by its number", code=2),

@@ -53,7 +53,7 @@ ROWS = [
     spoilt("weights are empty", lambda p: p.write(WEIGHTS, ""),
            "model.safetensors: not a valid safetensors file: only 0 bytes long"),
     spoilt("weights cut in the data", lambda p: p.cut(WEIGHTS, -100),
-           "ends at byte 4224 of the data, the file has 4124: it is truncated"),
+           "ends at byte 4224 of the data, the file has 4220: it is truncated"),
     spoilt("weights cut in the header", lambda p: p.cut(WEIGHTS, 50), "the file has 42 after its length"),
     spoilt("absurd length of the header", lambda p: p.write(WEIGHTS, struct.pack("<Q", 2**63) + b"{}"),
            "a header of 9223372036854775808 bytes is announced"),

@@ -133,7 +133,7 @@ ROWS = [
     spoilt("no room for an export", export_limit, "model.safetensors",
            ("export", "DIR/run", "--format", "hf", "DIR/out")),
     spoilt("small disk", small_disk,
-           "cannot be written: No space left on device; free some space or choose another folder"),
+           "are free; free some space, lower checkpoint.keep, or choose another --out"),
     spoilt("no room for the result", full_output, "standard output: could not be written (is the disk full?)",
            ("inspect", "DIR/model")),
     spoilt("run under a file", lambda p: None,
