@@ -132,6 +132,8 @@ ROWS = [
     spoilt("no room for a checkpoint", file_limit(6000), "The checkpoint of step 1 needs "),
     spoilt("no room for an export", export_limit, "model.safetensors",
            ("export", "DIR/run", "--format", "hf", "DIR/out")),
+    spoilt("loss that is not finite", lambda p: p.recipe("lr: 1e-3", "lr: 1e+30"),
+           "Lower the learning rate, or look at these samples"),
     spoilt("small disk", small_disk,
            "are free; free some space, lower checkpoint.keep, or choose another --out"),
     spoilt("no room for the result", full_output, "standard output: could not be written (is the disk full?)",
