@@ -11,48 +11,49 @@
 #include "core/error.h"
 #include "core/train/evaluate.h"
 #include "core/train/evaluate_and_log.h"
+#include "core/train/first_rank.h"
 #include "core/train/snapshot.h"
 
 namespace filigree::train {
+
+namespace {
+
+at::Tensor read_teacher_logits(const Session& session) {
+  const std::string path = teacher_cache(session.run_dir);
+  if (!std::filesystem::exists(path))
+    throw DataError(
+        fmt::format("{}: the adapted model's logits are missing, which `distill` needs; they are written by the "
+                    "prune stage before it. Run the recipe from its start, or remove `distill`",
+                    path));
+  const auto reader = checkpoint::SafetensorsReader::open(path);
+  const auto data = reader.metadata().find("data");
+  if (data == reader.metadata().end() || data->second != data_hash(session))
+    throw DataError(fmt::format("{}: was made for another training set than this recipe's", path));
+  return reader.read("logits");
+}
+
+}  // namespace
 
 std::string teacher_cache(const std::string& run_dir) { return run_dir + "/cache/teacher-logits.safetensors"; }
 
 void cache_teacher_logits(Session& session) {
   const auto logits = all_logits(*session.model, session.train_data, eval_options(session), session.mesh->dp());
-  if (!session.first_rank()) return;
-  const std::string path = teacher_cache(session.run_dir);
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-  checkpoint::write_safetensors(path + ".tmp", {{"logits", logits}}, {{"data", data_hash(session)}});
-  std::filesystem::rename(path + ".tmp", path);
+  on_first_rank(session, [&] {
+    const std::string path = teacher_cache(session.run_dir);
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    checkpoint::write_safetensors(path + ".tmp", {{"logits", logits}}, {{"data", data_hash(session)}});
+    std::filesystem::rename(path + ".tmp", path);
+  });
 }
 
 Distiller::Distiller(Session& session, recipe::DistillConfig config)
     : config_(config), regression_(session.model->task() == nn::Task::regression) {
   if (session.model->task() == nn::Task::masked_lm)
     throw UsageError("distill: works for classification and regression, not for masked_lm; remove it from the recipe");
-  auto& world = session.mesh->world();
   teacher_ = at::zeros({session.train_data.size(), session.model->num_labels()}, at::kFloat);
-  std::string problem;
-  if (session.first_rank()) {
-    const std::string path = teacher_cache(session.run_dir);
-    if (!std::filesystem::exists(path)) {
-      problem = fmt::format(
-          "{}: the adapted model's logits are missing, which `distill` needs; they are written by the "
-          "prune stage before it. Run the recipe from its start, or remove `distill`",
-          path);
-    } else {
-      const auto reader = checkpoint::SafetensorsReader::open(path);
-      const auto data = reader.metadata().find("data");
-      if (data == reader.metadata().end() || data->second != data_hash(session))
-        problem = fmt::format("{}: was made for another training set than this recipe's", path);
-      else
-        teacher_ = reader.read("logits");
-    }
-  }
-  problem = world.broadcast_text(problem);
-  if (!problem.empty()) throw DataError(problem);
+  on_first_rank(session, [&] { teacher_ = read_teacher_logits(session); });
   teacher_ = teacher_.to(session.device).contiguous();
-  world.broadcast(teacher_);
+  session.mesh->world().broadcast(teacher_);
 }
 
 at::Tensor Distiller::loss_sum(const nn::Output& output, const data::Batch& batch) const {

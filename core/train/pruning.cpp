@@ -15,6 +15,7 @@
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"
 #include "core/random.h"
+#include "core/train/first_rank.h"
 
 namespace filigree::train {
 namespace {
@@ -68,15 +69,16 @@ void check_agreement(Session& session, uint64_t hash) {
   FG_CHECK(extremes[0] == -extremes[1], "the ranks made different prune plans (rank {} has {:x})", world.rank(), hash);
 }
 
-void write_plan(const Session& session, const std::string& stage, const nlohmann::json& plan) {
-  if (!session.first_rank()) return;
-  const std::string folder = session.run_dir + "/plans";
-  std::filesystem::create_directories(folder);
-  const std::string path = fmt::format("{}/{}-{}.json", folder, stage, session.state.prune_rounds + 1);
-  std::ofstream out(path);
-  out << plan.dump(1) << '\n';
-  out.flush();
-  if (!out) throw DataError(fmt::format("{}: cannot be written; is the disk full?", path));
+void write_plan(Session& session, const std::string& stage, const nlohmann::json& plan) {
+  on_first_rank(session, [&] {
+    const std::string folder = session.run_dir + "/plans";
+    std::filesystem::create_directories(folder);
+    const std::string path = fmt::format("{}/{}-{}.json", folder, stage, session.state.prune_rounds + 1);
+    std::ofstream out(path);
+    out << plan.dump(1) << '\n';
+    out.flush();
+    if (!out) throw DataError(fmt::format("{}: cannot be written; is the disk full?", path));
+  });
 }
 
 std::vector<nn::Reindex> structured_round(Session& session, const recipe::StageConfig& stage, double part) {
