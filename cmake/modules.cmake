@@ -47,14 +47,14 @@ endfunction()
 
 # The MPI and NCCL backends are the only files that see mpi.h or nccl.h; a build without them says so at run time.
 function(filigree_backends)
-  if(FILIGREE_MPI AND MPI_C_FOUND)
+  if(FILIGREE_MPI)
     file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/dist/comm_mpi*.cpp")
     target_sources(filigree_dist PRIVATE ${sources})
     target_link_libraries(filigree_dist PUBLIC MPI::MPI_C)
     target_compile_definitions(filigree_dist PRIVATE FILIGREE_HAS_MPI OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
   endif()
   # NCCL's ranks find each other over MPI.
-  if(FILIGREE_NCCL AND FILIGREE_MPI AND MPI_C_FOUND AND TARGET LibTorch::nccl)
+  if(FILIGREE_NCCL AND FILIGREE_MPI AND TARGET LibTorch::nccl)
     file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/dist/comm_nccl*.cpp")
     target_sources(filigree_dist PRIVATE ${sources})
     target_link_libraries(filigree_dist PUBLIC LibTorch::nccl)

@@ -43,16 +43,16 @@ class MpiCommunicator : public Communicator {
     });
   }
 
-  void do_all_gather(const at::Tensor& in, at::Tensor out) override {
+  WorkPtr do_all_gather(const at::Tensor& in, at::Tensor out) override {
     const std::vector<int64_t> rows(static_cast<size_t>(size()), in.size(0));
-    start("all_gather", in, [&](MpiPending& pending) {
+    return start("all_gather", in, [&](MpiPending& pending) {
       if (in.numel() > group_->largest_count) return gather_by_broadcasts(in, out, rows, pending);
       const MPI_Datatype type = mpi_type(in.scalar_type());
       const int count = static_cast<int>(in.numel());
       pending.tensors = {in, out};
       MPI_CHECK(MPI_Iallgather(in.const_data_ptr(), count, type, out.mutable_data_ptr(), count, type, group_->comm,
                                add(pending)));
-    })->wait();
+    });
   }
 
   std::vector<at::Tensor> do_all_gather_ragged(const at::Tensor& in, const std::vector<int64_t>& rows) override {

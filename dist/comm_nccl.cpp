@@ -90,15 +90,12 @@ class NcclCommunicator : public Communicator {
     });
   }
 
-  void do_all_gather(const at::Tensor& in, at::Tensor out) override {
-    if (in.is_cpu()) {
-      out.copy_(follow().all_gather(in));
-      return;
-    }
-    start("all_gather", {in, out}, [&](ncclComm_t comm, cudaStream_t stream) {
+  WorkPtr do_all_gather(const at::Tensor& in, at::Tensor out) override {
+    if (in.is_cpu()) return follow().all_gather_async(in, out);
+    return start("all_gather", {in, out}, [&](ncclComm_t comm, cudaStream_t stream) {
       return ncclAllGather(in.const_data_ptr(), out.mutable_data_ptr(), count_of(in), nccl_type(in.scalar_type()), comm,
                            stream);
-    })->wait();
+    });
   }
 
   std::vector<at::Tensor> do_all_gather_ragged(const at::Tensor& in, const std::vector<int64_t>& rows) override {

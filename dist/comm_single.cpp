@@ -32,7 +32,10 @@ class SingleCommunicator : public Communicator {
 
  protected:
   WorkPtr do_all_reduce(at::Tensor, ReduceOp) override { return std::make_shared<DoneWork>(); }
-  void do_all_gather(const at::Tensor& in, at::Tensor out) override { out.copy_(in); }
+  WorkPtr do_all_gather(const at::Tensor& in, at::Tensor out) override {
+    out.copy_(in);
+    return std::make_shared<DoneWork>();
+  }
   std::vector<at::Tensor> do_all_gather_ragged(const at::Tensor& in, const std::vector<int64_t>&) override {
     return {in.clone()};
   }

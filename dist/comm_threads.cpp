@@ -60,15 +60,15 @@ class ThreadCommunicator : public Communicator {
     });
   }
 
-  void do_all_gather(const at::Tensor& in, at::Tensor out) override {
-    collective("all_gather", describe(in), {in, {out}}, [](std::vector<Part>& parts) {
+  WorkPtr do_all_gather(const at::Tensor& in, at::Tensor out) override {
+    return collective("all_gather", describe(in), {in, {out}}, [](std::vector<Part>& parts) {
       for (Part& part : parts) {
         const int64_t rows = part.in.size(0);
         for (size_t i = 0; i < parts.size(); ++i) {
           part.out[0].narrow(0, static_cast<int64_t>(i) * rows, rows).copy_(parts[i].in);
         }
       }
-    })->wait();
+    });
   }
 
   std::vector<at::Tensor> do_all_gather_ragged(const at::Tensor& in, const std::vector<int64_t>& rows) override {

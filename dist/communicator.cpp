@@ -8,6 +8,8 @@
 #include <numeric>
 #include <utility>
 
+#include "dist/group.h"
+
 namespace filigree::dist {
 namespace {
 
@@ -78,13 +80,24 @@ WorkPtr Communicator::all_reduce_async(at::Tensor tensor, ReduceOp op) {
 }
 
 at::Tensor Communicator::all_gather(const at::Tensor& tensor) {
-  at::Tensor in = staged(checked_rows("all_gather", tensor));
-  count("all_gather", in.nbytes());
-  std::vector<int64_t> shape = in.sizes().vec();
+  std::vector<int64_t> shape = checked_rows("all_gather", tensor).sizes().vec();
   shape[0] *= size();
-  at::Tensor out = at::empty(shape, in.options());
-  do_all_gather(in, out);
-  return out.to(tensor.device());
+  at::Tensor out = at::empty(shape, tensor.options().requires_grad(std::nullopt));
+  all_gather_async(tensor, out)->wait();
+  return out;
+}
+
+WorkPtr Communicator::all_gather_async(const at::Tensor& tensor, at::Tensor out) {
+  const at::Tensor in = checked_rows("all_gather", tensor);
+  out = checked_rows("all_gather", out);
+  if (out.size(0) != in.size(0) * size() || out.numel() != in.numel() * size() || out.dtype() != in.dtype()) {
+    throw std::invalid_argument(
+        fmt::format("all_gather: {} of {} ranks do not fit into {}", describe(in), size(), describe(out)));
+  }
+  count("all_gather", in.nbytes());
+  if (takes(in.device())) return do_all_gather(in, out);
+  const at::Tensor host = at::empty(out.sizes(), out.options().device(at::kCPU));
+  return std::make_shared<StagedWork>(do_all_gather(in.cpu(), host), host, out);
 }
 
 std::vector<at::Tensor> Communicator::all_gather_ragged(const at::Tensor& tensor) {
@@ -125,6 +138,17 @@ std::string Communicator::broadcast_text(const std::string& text, int root) {
   return bytes;
 }
 
+std::vector<std::string> Communicator::all_gather_text(const std::string& text) {
+  std::string bytes = text;
+  std::vector<std::string> all;
+  for (const at::Tensor& part :
+       all_gather_ragged(at::from_blob(bytes.data(), {static_cast<int64_t>(bytes.size())}, at::kByte))) {
+    const auto* begin = reinterpret_cast<const char*>(part.const_data_ptr<uint8_t>());
+    all.emplace_back(begin, begin + part.numel());
+  }
+  return all;
+}
+
 void Communicator::send(const at::Tensor& tensor, int to) {
   at::Tensor in = checked("send", tensor);
   check_peer("send", to);
@@ -157,7 +181,7 @@ at::Tensor Communicator::staged(const at::Tensor& tensor) const {
 
 std::vector<int64_t> Communicator::gather_rows(int64_t rows) {
   std::vector<int64_t> all(static_cast<size_t>(size()));
-  do_all_gather(at::from_blob(&rows, {1}, at::kLong), at::from_blob(all.data(), {size()}, at::kLong));
+  do_all_gather(at::from_blob(&rows, {1}, at::kLong), at::from_blob(all.data(), {size()}, at::kLong))->wait();
   return all;
 }
 
@@ -170,7 +194,9 @@ void Communicator::check_peer(const char* operation, int peer) const {
 void Communicator::count(const char* operation, int64_t bytes) {
   Traffic& traffic = traffic_[operation];
   ++traffic.calls;
-  if (size() > 1) traffic.bytes += static_cast<uint64_t>(bytes);
+  if (size() == 1) return;
+  traffic.bytes += static_cast<uint64_t>(bytes);
+  bytes_by_phase_[phase_] += static_cast<uint64_t>(bytes);
 }
 
 }  // namespace filigree::dist

@@ -23,6 +23,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace filigree::dist {
@@ -72,6 +73,8 @@ class Communicator {
 
   /// Every rank's tensor (same shape), in order of rank, concatenated along dim 0.
   at::Tensor all_gather(const at::Tensor& tensor);
+  /// The same into `out`, of size() times the rows.
+  WorkPtr all_gather_async(const at::Tensor& tensor, at::Tensor out);
   /// Dim 0 may differ (0 allowed); the other dims are the same.
   std::vector<at::Tensor> all_gather_ragged(const at::Tensor& tensor);
   /// Dim 0 is a multiple of size(); returns this rank's summed part.
@@ -80,6 +83,8 @@ class Communicator {
   void broadcast(at::Tensor tensor, int root = 0);
   /// Bytes of any length from root (its length is sent first).
   std::string broadcast_text(const std::string& text, int root = 0);
+  /// Every rank's bytes, of any length, in order of rank.
+  std::vector<std::string> all_gather_text(const std::string& text);
   void send(const at::Tensor& tensor, int to);
   void recv(at::Tensor tensor, int from);
   void barrier();
@@ -96,9 +101,12 @@ class Communicator {
   const std::map<std::string, Traffic>& traffic() const { return traffic_; }  ///< by operation
   uint64_t bytes_sent() const;                                                ///< sum over the operations
 
+  /// Bytes by what they were sent for: whatever a PhaseScope named at the time, "other" without one.
+  const std::map<std::string, uint64_t>& bytes_by_phase() const { return bytes_by_phase_; }
+
  protected:
   virtual WorkPtr do_all_reduce(at::Tensor tensor, ReduceOp op) = 0;
-  virtual void do_all_gather(const at::Tensor& in, at::Tensor out) = 0;
+  virtual WorkPtr do_all_gather(const at::Tensor& in, at::Tensor out) = 0;
   virtual std::vector<at::Tensor> do_all_gather_ragged(const at::Tensor& in, const std::vector<int64_t>& rows) = 0;
   virtual void do_reduce_scatter(const at::Tensor& in, at::Tensor out) = 0;
   virtual void do_broadcast(at::Tensor tensor, int root) = 0;
@@ -113,8 +121,26 @@ class Communicator {
   std::vector<int64_t> gather_rows(int64_t rows);
   void check_peer(const char* operation, int peer) const;
   void count(const char* operation, int64_t bytes);
+  friend class PhaseScope;
   std::map<std::string, Traffic> traffic_;
+  std::map<std::string, uint64_t> bytes_by_phase_;
+  std::string phase_ = "other";
   std::chrono::duration<double> deadline_ = std::chrono::seconds(600);
+};
+
+/// While it lives, what goes through the communicator is counted under this phase: "forward", "backward", "gradients".
+class PhaseScope {
+ public:
+  PhaseScope(Communicator& communicator, std::string phase) : communicator_(communicator) {
+    std::swap(communicator_.phase_, phase);
+    before_ = std::move(phase);
+  }
+  ~PhaseScope() { communicator_.phase_ = std::move(before_); }
+  PhaseScope(const PhaseScope&) = delete;
+
+ private:
+  Communicator& communicator_;
+  std::string before_;
 };
 
 }  // namespace filigree::dist

@@ -87,9 +87,10 @@ struct Environment::Impl {
                      mpi->local_rank() % cuda_devices());
   }
 
-  // NCCL takes one rank a device; all ranks must choose the same.
+  // NCCL takes one rank a device, unless it is told to share (2.32 or later); all ranks must choose the same.
   bool nccl_fits() const {
     if (!kHasNccl) return false;
+    if (nccl_shares_devices()) return true;
     at::Tensor crowded = at::zeros({1}, at::kLong);
     if (mpi->local_size() > cuda_devices()) crowded.fill_(1);
     closing->all_reduce(crowded, ReduceOp::max);
@@ -155,6 +156,11 @@ void Environment::fail(const CommError& error) const {
 int cuda_devices() {
   const at::CUDAHooksInterface& hooks = at::detail::getCUDAHooks();
   return hooks.hasCUDA() ? static_cast<int>(hooks.deviceCount()) : 0;
+}
+
+bool nccl_shares_devices() {
+  const char* value = std::getenv("NCCL_MULTI_RANK_GPU_ENABLE");
+  return value != nullptr && std::string(value) == "1";
 }
 
 std::vector<std::string> available_backends() {

@@ -50,6 +50,9 @@ void run_threads(int ranks, const std::function<void(Communicator&)>& body, doub
 /// CUDA devices that this process sees; 0 without a GPU, its driver or a CUDA LibTorch.
 int cuda_devices();
 
+/// NCCL_MULTI_RANK_GPU_ENABLE=1: several ranks may use one device. An NCCL before 2.32 refuses that with a message.
+bool nccl_shares_devices();
+
 /// "mpi", "nccl", … as this build has them, for `--version` and messages.
 std::vector<std::string> available_backends();
 

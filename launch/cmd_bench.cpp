@@ -1,4 +1,6 @@
+#include <ATen/ops/full.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <iostream>
@@ -10,6 +12,7 @@
 #include "core/train/stages.h"
 #include "launch/command.h"
 #include "launch/plugins.h"
+#include "launch/tensor_bytes.h"
 
 namespace filigree::launch {
 namespace {
@@ -45,16 +48,33 @@ uint64_t peak_rss_bytes() {
 struct Sums {
   double seconds = 0, tokens = 0, samples = 0;
   uint64_t bytes = 0;
+  train::CommBytes comm;
+  uint64_t peak_tensor_bytes = 0;
   int64_t steps = 0;
 };
 
-nlohmann::ordered_json result(const Sums& sums, const train::Session& session) {
+/// Of the rank that needed most; null where tensors do not live in the CPU's memory. Collective.
+nlohmann::json peak_of_ranks(uint64_t own, const train::Session& session) {
+  if (!session.device.is_cpu()) return nullptr;
+  const at::Tensor most = at::full({1}, static_cast<double>(own), at::kDouble);
+  session.mesh->world().all_reduce(most, dist::ReduceOp::max);
+  return static_cast<uint64_t>(most.item<double>());
+}
+
+nlohmann::ordered_json result(const Sums& sums, const nlohmann::json& peak, const train::Session& session) {
   const auto steps = static_cast<double>(sums.steps);
-  return {
-      {"tokens_per_s", sums.tokens / sums.seconds}, {"samples_per_s", sums.samples / sums.seconds},
-      {"step_ms", sums.seconds * 1e3 / steps},      {"comm_bytes_per_step", static_cast<double>(sums.bytes) / steps},
-      {"peak_rss_bytes", peak_rss_bytes()},         {"precision", session.recipe.parallel.precision},
-      {"ranks", session.mesh->world().size()}};
+  train::CommBytes a_step;
+  for (const auto& [key, bytes] : sums.comm) a_step[key] = bytes / static_cast<uint64_t>(sums.steps);
+  return {{"tokens_per_s", sums.tokens / sums.seconds},
+          {"samples_per_s", sums.samples / sums.seconds},
+          {"step_ms", sums.seconds * 1e3 / steps},
+          {"comm_bytes_per_step", static_cast<double>(sums.bytes) / steps},
+          {"comm", train::to_json(a_step)},
+          {"peak_tensor_bytes", peak},
+          {"peak_rss_bytes", peak_rss_bytes()},
+          {"precision", session.recipe.parallel.precision},
+          {"ranks", session.mesh->world().size()},
+          {"tensor", session.mesh->tensor_parallel()}};
 }
 
 }  // namespace
@@ -62,8 +82,9 @@ nlohmann::ordered_json result(const Sums& sums, const train::Session& session) {
 int cmd_bench(const BenchOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const auto recipe = bench_recipe(recipe::load(options.recipe, options.sets, plugins.methods.catalog()));
-  const std::string out = fs::temp_directory_path() / fmt::format("filigree-bench-{}", recipe.name);
+  const std::string out = fs::temp_directory_path() / fmt::format("filigree-bench-{}-{}", recipe.name, getpid());
   {
+    TensorBytes tensors;
     auto opened = train::open_session(recipe, plugins, environment, {out, "never"});
     auto& session = *opened.session;
     const auto& stage = session.recipe.stages.front();
@@ -72,15 +93,18 @@ int cmd_bench(const BenchOptions& options, dist::Environment& environment) {
     train::Trainer trainer(session, stage);
     Sums sums;
     trainer.on_step = [&](const train::StepReport& report, double seconds) {
-      if (session.state.stage_step <= kWarmup) return;
+      if (session.state.stage_step <= kWarmup) return tensors.restart();
+      sums.peak_tensor_bytes = tensors.peak();
       sums.seconds += seconds;
       sums.tokens += static_cast<double>(report.tokens);
       sums.samples += static_cast<double>(report.samples);
-      sums.bytes += report.comm_bytes;
+      sums.bytes += train::total(report.comm);
+      for (const auto& [key, bytes] : report.comm) sums.comm[key] += bytes;
       ++sums.steps;
     };
     trainer.train();
-    if (session.first_rank()) std::cout << result(sums, session).dump() << '\n';
+    const nlohmann::json peak = peak_of_ranks(sums.peak_tensor_bytes, session);
+    if (session.first_rank()) std::cout << result(sums, peak, session).dump() << '\n';
     session.mesh->world().barrier();
   }
   if (environment.world_rank() == 0) fs::remove_all(out);

@@ -21,7 +21,9 @@ nlohmann::ordered_json to_json(const train::StageForecast& stage) {
           {"gradients", stage.gradients},
           {"optimizer", stage.optimizer},
           {"activations", stage.activations},
-          {"comm_bytes_per_step", stage.comm_bytes_per_step},
+          {"tokens", stage.tokens},
+          {"comm_bytes_per_step", train::total(stage.comm)},
+          {"comm", train::to_json(stage.comm)},
           {"full_comm_bytes_per_step", stage.full_comm_bytes_per_step}};
 }
 
@@ -32,22 +34,29 @@ int cmd_plan(const PlanOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const auto recipe = recipe::load(options.recipe, options.sets, plugins.methods.catalog());
   const int64_t tensor = options.tensor > 0 ? options.tensor : recipe.parallel.tensor;
-  if (tensor != 1)
-    throw UsageError(
-        fmt::format("tensor parallelism of {} ranks is asked for, which this version does not have", tensor));
+  const train::Forecast forecast = train::forecast(recipe, plugins, options.ranks, tensor);
+  if (!forecast.lengths_known)
+    std::cerr << fmt::format("the training data cannot be read: each sample is taken to have {} tokens\n",
+                             recipe.data.max_length);
   nlohmann::ordered_json stages = nlohmann::ordered_json::array();
   std::cerr << fmt::format("{:<12} {:>12} {:>10} {:>10} {:>10} {:>12} {:>14} {:>12}\n", "stage", "trainable", "weights",
                            "grads", "optimizer", "activations", "bytes/step", "of full");
-  for (const auto& stage : train::forecast(recipe, plugins, options.ranks)) {
-    const double share = stage.full_comm_bytes_per_step > 0 ? 100.0 * static_cast<double>(stage.comm_bytes_per_step) /
-                                                                  static_cast<double>(stage.full_comm_bytes_per_step)
-                                                            : 0.0;
+  for (const auto& stage : forecast.stages) {
+    const uint64_t sent = train::total(stage.comm);
+    const double share = stage.full_comm_bytes_per_step > 0
+                             ? 100.0 * static_cast<double>(sent) / static_cast<double>(stage.full_comm_bytes_per_step)
+                             : 0.0;
     std::cerr << fmt::format("{:<12} {:>12} {:>6.1f} MiB {:>6.1f} MiB {:>6.1f} MiB {:>8.1f} MiB {:>14} {:>11.2f}%\n",
                              stage.stage, stage.trainable, mib(stage.weights), mib(stage.gradients),
-                             mib(stage.optimizer), mib(stage.activations), stage.comm_bytes_per_step, share);
+                             mib(stage.optimizer), mib(stage.activations), sent, share);
     stages.push_back(to_json(stage));
   }
-  std::cout << nlohmann::ordered_json{{"ranks", options.ranks}, {"tensor", tensor}, {"stages", stages}}.dump() << '\n';
+  std::cout << nlohmann::ordered_json{{"ranks", options.ranks},
+                                      {"tensor", tensor},
+                                      {"lengths", forecast.lengths_known ? "data" : "max_length"},
+                                      {"stages", stages}}
+                   .dump()
+            << '\n';
   return 0;
 }
 

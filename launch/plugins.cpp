@@ -29,6 +29,7 @@ std::unique_ptr<nn::Model> load_model(const std::string& dir, const train::Model
   options.dropout = request.dropout;
   options.pretrained = !request.random_init;
   options.seed = request.seed;
+  options.cut = request.cut;
   return models::load_model(dir, options);
 }
 

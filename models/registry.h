@@ -4,6 +4,7 @@
 // A model directory holds config.json and model.safetensors (or its sharded form), as Hugging Face lays it out;
 // tokenizer files are the data part's business. Faults of the files are DataErrors naming file and key or tensor.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,8 @@ struct ModelOptions {
   std::optional<double> dropout;         ///< overrides hidden and attention dropout
   bool pretrained = true;                ///< false: random weights, only config.json is read
   uint64_t seed = 0;                     ///< of whatever is drawn at random
+  /// Says which part of each tensor lies on this rank, before any is read; unset: all of it.
+  std::function<void(nn::Model&)> cut = nullptr;
 };
 
 /// What loading found besides the tensors it wanted.

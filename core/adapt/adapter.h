@@ -19,16 +19,16 @@ class Adapter {
   /// y + x D^T. x: [T, in] in the compute type, y: [T, out] the base linear's output (may be overwritten).
   virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const = 0;
 
-  /// D, fp32 [out, in], detached, local to this rank.
+  /// D, fp32, detached: the part that lies where the linear's weight does.
   virtual at::Tensor delta() const = 0;
 
   /// The adapter's parameters, also in the model's table. Names: "<linear>.lora_U", "<linear>.lora_V",
   /// "<linear>.sparse_values"...
   virtual std::vector<nn::ParameterPtr> parameters() const = 0;
 
-  /// Keep the given rows (dim 0: outputs) or columns (dim 1: inputs) of D. index: int64, ascending.
-  /// Returns what was done to each trainable parameter, for the optimizer's state.
-  virtual std::vector<nn::Reindex> shrink(int64_t dim, const at::Tensor& index) = 0;
+  /// Follows a change of the linear's rows (dim 0) or columns (dim 1). Returns what was done to each trainable
+  /// parameter, for the optimizer's state.
+  virtual std::vector<nn::Recut> recut(int64_t dim, const nn::LineChange& change) = 0;
 
   /// Called before a checkpoint's values are copied into parameters(): takes the shapes that saved(name) has. On resume
   /// attach makes a stand-in for a searched support, and a replayed prune leaves other numbers of its entries.

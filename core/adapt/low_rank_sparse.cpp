@@ -11,7 +11,7 @@
 namespace filigree::adapt {
 namespace {
 
-using nn::Reindex;
+using nn::Recut;
 using nn::Role;
 
 /// New number of each old one under `index`; -1 for those that are not kept.
@@ -34,26 +34,51 @@ void Factors::fill(Update& update) const {
   update.v = v->value;
 }
 
-std::vector<Reindex> Factors::shrink(int64_t dim, const at::Tensor& index) const {
-  return {dim == 0 ? nn::reindex(u, 0, index) : nn::reindex(v, 1, index)};
+std::vector<Recut> Factors::recut(int64_t dim, const nn::LineChange& change) const {
+  return {nn::recut(dim == 0 ? u : v, dim, change)};
 }
 
-void SparseEntries::fill(Update& update) const { update.sparse = {rows->value, cols->value, values->value, out, in}; }
+const SparseEntries::Own& SparseEntries::own() const {
+  const auto version = static_cast<int64_t>(rows->value._version() + cols->value._version());
+  if (own_.of_rows.is_same(rows->value) && own_.of_cols.is_same(cols->value) && own_.version == version &&
+      own_.part == part)
+    return own_;
+  const at::Tensor& split = part.split(0) ? rows->value : cols->value;
+  own_ = {rows->value, cols->value, version, part, {}, {}, {}};
+  own_.entries = split.ge(part.slice.begin).logical_and(split.lt(part.slice.end)).nonzero().view({-1});
+  own_.rows = rows->value.index_select(0, own_.entries).sub(part.split(0) ? part.slice.begin : 0);
+  own_.cols = cols->value.index_select(0, own_.entries).sub(part.split(1) ? part.slice.begin : 0);
+  return own_;
+}
 
-std::vector<Reindex> SparseEntries::shrink(int64_t dim, const at::Tensor& index) {
+void SparseEntries::fill(Update& update) const {
+  if (part.replicated()) {
+    update.sparse = {rows->value, cols->value, values->value, out, in};
+    return;
+  }
+  const Own& here = own();
+  update.sparse = {here.rows, here.cols, values->value.index_select(0, here.entries),
+                   part.split(0) ? part.slice.size() : out, part.split(1) ? part.slice.size() : in};
+}
+
+std::vector<Recut> SparseEntries::recut(int64_t dim, const nn::LineChange& change) {
   FG_CHECK(dim == 0 || dim == 1, "a matrix has no dimension {}", dim);
+  if (!change.kept.defined()) {
+    if (part.split(dim)) part.slice = change.share[change.rank];
+    return {};
+  }
   const nn::ParameterPtr& places = dim == 0 ? rows : cols;
   int64_t& size = dim == 0 ? out : in;
-  const at::Tensor local = index.to(places->value.device());
-  const at::Tensor numbers = renumbering(size, local).index_select(0, places->value);
-  const at::Tensor kept = numbers.ge(0).nonzero().view({-1});
-  std::vector<Reindex> done;
-  done.push_back(nn::reindex(values, 0, kept));
-  nn::reindex(rows, 0, kept);
-  nn::reindex(cols, 0, kept);
-  places->value = numbers.index_select(0, kept);
+  const at::Tensor index = change.kept.to(places->value.device());
+  const at::Tensor numbers = renumbering(size, index).index_select(0, places->value);
+  const nn::LineChange entries = nn::keep_lines(numbers.ge(0).nonzero().view({-1}));
+  const Recut done = nn::recut(values, 0, entries);
+  nn::recut(rows, 0, entries);
+  nn::recut(cols, 0, entries);
+  places->value = numbers.index_select(0, entries.kept);
   size = index.numel();
-  return done;
+  part = nn::without(part, dim, change.kept);
+  return {done};
 }
 
 void SparseEntries::take_shapes(const std::function<at::Tensor(const std::string&)>& saved) const {
@@ -65,23 +90,30 @@ void SparseEntries::take_shapes(const std::function<at::Tensor(const std::string
   }
 }
 
-Factors add_factors(nn::ParameterTable& table, const std::string& linear, int64_t out, const at::Tensor& v) {
+Factors add_factors(nn::ParameterTable& table, const std::string& linear, int64_t out, const at::Tensor& v,
+                    const nn::Placement& part) {
+  const at::Tensor u = at::zeros({}, v.options()).expand({out, v.size(0)});
   Factors factors;
-  factors.u = table.add(linear + ".lora_U", at::zeros({out, v.size(0)}, v.options()), Role::trainable);
-  factors.v = table.add(linear + ".lora_V", v, Role::trainable);
+  factors.u = table.add(linear + ".lora_U", part.split(0) ? u : u.contiguous(), Role::trainable,
+                        part.split(0) ? part : nn::Placement{});
+  factors.v = table.add(linear + ".lora_V", v, Role::trainable, part.split(1) ? part : nn::Placement{});
+  factors.u->partial_gradient = part.split(1);
+  factors.v->partial_gradient = part.split(0);
   return factors;
 }
 
 SparseEntries add_entries(nn::ParameterTable& table, const std::string& linear, int64_t out, int64_t in,
-                          const at::Tensor& rows, const at::Tensor& cols) {
+                          const at::Tensor& rows, const at::Tensor& cols, const nn::Placement& part) {
   FG_CHECK(rows.numel() == cols.numel(), "{} rows for {} columns", rows.numel(), cols.numel());
   SparseEntries entries;
   entries.rows = table.add(linear + ".sparse_rows", rows, Role::buffer);
   entries.cols = table.add(linear + ".sparse_cols", cols, Role::buffer);
   entries.values = table.add(linear + ".sparse_values", at::zeros({rows.numel()}, rows.options().dtype(at::kFloat)),
                              Role::trainable);
+  entries.values->partial_gradient = !part.replicated();
   entries.out = out;
   entries.in = in;
+  entries.part = part;
   return entries;
 }
 
@@ -121,9 +153,9 @@ std::vector<nn::ParameterPtr> LowRankSparse::parameters() const {
   return {factors_.u, factors_.v, entries_.values, entries_.rows, entries_.cols};
 }
 
-std::vector<Reindex> LowRankSparse::shrink(int64_t dim, const at::Tensor& index) {
-  std::vector<Reindex> done = factors_.shrink(dim, index);
-  for (Reindex& record : entries_.shrink(dim, index)) done.push_back(std::move(record));
+std::vector<Recut> LowRankSparse::recut(int64_t dim, const nn::LineChange& change) {
+  std::vector<Recut> done = factors_.recut(dim, change);
+  for (Recut& record : entries_.recut(dim, change)) done.push_back(std::move(record));
   return done;
 }
 

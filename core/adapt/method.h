@@ -1,9 +1,10 @@
 #pragma once
 // A method decides what is trained. One class, four hooks; a recipe's stage names it. The trainer calls:
 //
-//   attach        once, when the stage starts (not on resume's replay of weights, see below): adds parameters, sets
-//   roles before_step   before each forward pass of a step after_backward  when the gradients of a step are summed over
-//   all ranks, before clipping and the optimizer finish        when the stage's last step is done
+//   attach          once, when the stage starts: adds parameters, sets roles
+//   before_step     before each forward pass of a step
+//   after_backward  when the gradients of a step are summed over all ranks, before clipping and the optimizer
+//   finish          when the stage's last step is done
 //
 // attach must be reproducible: given the same base weights, seed and options it makes the same parameters in the same
 // order on any number of ranks. On resume it is called again and the checkpoint then overwrites the values, supports
@@ -23,8 +24,9 @@ namespace filigree::adapt {
 
 struct AttachContext {
   uint64_t seed = 0;
-  dist::Communicator* ranks = nullptr;  ///< to share work out over (GreBsmo); results are the same on every rank
-  bool resume = false;                  ///< true: values will be overwritten; skip costly searches
+  dist::Communicator* ranks = nullptr;   ///< to share work out over (GreBsmo); results are the same on every rank
+  bool resume = false;                   ///< true: values will be overwritten; skip costly searches
+  dist::Communicator* tensor = nullptr;  ///< ranks that hold the other parts of the model; nullptr: none
   /// Where rank 0 says what the user should know (the run's log); unset: stderr.
   std::function<void(const std::string&)> warn = nullptr;
 };

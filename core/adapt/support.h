@@ -32,8 +32,13 @@ struct SupportOptions {
 
 struct Matrix {
   std::string name;
-  at::Tensor weight;  ///< [out, in], any floating type and device
+  at::Tensor weight;  ///< [out, in], any floating type and device; only the rank that searches it reads its values
 };
+
+/// Whether this rank is the one that searches the matrix with this number.
+inline bool searched_by(size_t matrix, const dist::Communicator& ranks) {
+  return matrix % static_cast<size_t>(ranks.size()) == static_cast<size_t>(ranks.rank());
+}
 
 /// int64 [N] each, on the CPU, in ascending order of (row, col).
 struct Support {

@@ -31,8 +31,7 @@ void copy_tokenizer(const std::string& from, const fs::path& to) {
   }
 }
 
-bool write_files(nn::Model& model, const ExportRequest& request, const fs::path& dir) {
-  NamedTensors state = merged_state(model);
+bool write_files(nn::Model& model, NamedTensors state, const ExportRequest& request, const fs::path& dir) {
   const bool filled = request.format == ExportFormat::hf && zero_fill(model, state);
   if (request.to_family) state = request.to_family(std::move(state));
   write_safetensors((dir / "model.safetensors").string(), state);
@@ -44,6 +43,11 @@ bool write_files(nn::Model& model, const ExportRequest& request, const fs::path&
 at::Tensor logits(nn::Model& model, const data::Batch& probe) {
   const at::NoGradGuard no_grad;
   return model.forward(data::to(probe, model.device()), {}).logits.to(at::kCPU, at::kDouble);
+}
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  FG_CHECK(a.sizes() == b.sizes(), "an export has {} logits, the model {}", b.numel(), a.numel());
+  return a.sub(b).abs().max().item<double>();
 }
 
 }  // namespace
@@ -74,19 +78,21 @@ data::Batch probe_batch(nn::Model& model) {
 }
 
 double largest_difference(nn::Model& a, nn::Model& b, const data::Batch& probe) {
-  const at::Tensor of_a = logits(a, probe), of_b = logits(b, probe);
-  FG_CHECK(of_a.sizes() == of_b.sizes(), "an export has {} logits, the model {}", of_b.numel(), of_a.numel());
-  return of_a.sub(of_b).abs().max().item<double>();
+  return largest_difference(logits(a, probe), logits(b, probe));
 }
 
-ExportResult export_model(nn::Model& model, const ExportRequest& request) {
+ExportSource export_source(nn::Model& model, dist::Communicator* tensor) {
+  return {merged_state(model, tensor), logits(model, probe_batch(model))};
+}
+
+ExportResult export_model(nn::Model& model, const ExportSource& source, const ExportRequest& request) {
   StagedDirectory staged(request.dir, request.replace);
   ExportResult result;
-  result.zero_filled = write_files(model, request, staged.path());
+  result.zero_filled = write_files(model, source.state, request, staged.path());
   if (request.reload) {
     const std::unique_ptr<nn::Model> reread = request.reload(staged.path().string());
     reread->to(model.device());
-    result.largest_difference = largest_difference(model, *reread, probe_batch(model));
+    result.largest_difference = largest_difference(source.logits, logits(*reread, probe_batch(*reread)));
     FG_CHECK(result.largest_difference <= kExportTolerance,  // false for NaN, too
              "the export's logits differ from the model's by {}", result.largest_difference);
   }

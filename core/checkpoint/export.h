@@ -21,11 +21,21 @@
 #include "core/checkpoint/safetensors.h"
 #include "core/data/batch.h"
 #include "core/nn/model.h"
+#include "dist/communicator.h"
 
 namespace filigree::checkpoint {
 
-/// The model's weights by logical name, fp32 on the CPU, adapters and masks merged, in the shapes they have now.
-NamedTensors merged_state(nn::Model& model);
+/// The model's weights by logical name, fp32 on the CPU, adapters and masks merged, in the shapes they have now. With
+/// `tensor`, the ranks that share one copy of the model: whole tensors on the first of them, nothing on the others;
+/// collective over them.
+NamedTensors merged_state(nn::Model& model, dist::Communicator* tensor = nullptr);
+
+/// What an export is made from: the merged weights, and the model's logits on the probe batch.
+struct ExportSource {
+  NamedTensors state;
+  at::Tensor logits;
+};
+ExportSource export_source(nn::Model& model, dist::Communicator* tensor = nullptr);  ///< collective as merged_state
 
 enum class ExportFormat { hf, filigree };
 ExportFormat export_format_from(const std::string& name);  ///< throws UsageError
@@ -49,7 +59,11 @@ struct ExportResult {
 /// Throws UsageError when the directory is not empty, DataError when the disk refuses, InternalError when what was read
 /// back differs by more than kExportTolerance. Called on one rank.
 inline constexpr double kExportTolerance = 1e-4;
-ExportResult export_model(nn::Model& model, const ExportRequest& request);
+ExportResult export_model(nn::Model& model, const ExportSource& source, const ExportRequest& request);
+/// Of a model that lies on this rank alone.
+inline ExportResult export_model(nn::Model& model, const ExportRequest& request) {
+  return export_model(model, export_source(model), request);
+}
 
 /// The config.json of an export.
 nlohmann::json export_config(nn::Model& model, ExportFormat format);

@@ -11,6 +11,7 @@
 #include "core/adapt/adapter.h"
 #include "core/checkpoint/export_state.h"
 #include "core/error.h"
+#include "core/nn/whole.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -78,7 +79,7 @@ std::string architecture(const nlohmann::json& config, nn::Task task) {
 
 }  // namespace
 
-NamedTensors merged_state(nn::Model& model) {
+NamedTensors merged_state(nn::Model& model, dist::Communicator* tensor) {
   const std::set<std::string> of_adapters = adapter_parameters(model);
   std::map<std::string, const nn::Linear*> linears;
   for (const nn::Linear* linear : model.linears()) linears.emplace(linear->weight()->name, linear);
@@ -87,7 +88,9 @@ NamedTensors merged_state(nn::Model& model) {
     const bool weight = parameter->role == nn::Role::frozen || parameter->role == nn::Role::trainable;
     if (!weight || of_adapters.contains(parameter->name)) continue;
     const auto linear = linears.find(parameter->name);
-    const at::Tensor value = linear == linears.end() ? parameter->value.detach() : linear->second->merged_weight();
+    at::Tensor value = linear == linears.end() ? parameter->value.detach() : linear->second->merged_weight();
+    if (tensor) value = nn::whole_of(value, parameter->placement, *tensor);
+    if (tensor && tensor->rank() != 0) continue;
     state.emplace_back(parameter->name, value.to(at::kCPU, at::kFloat).contiguous());
   }
   return state;

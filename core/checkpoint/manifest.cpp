@@ -10,7 +10,8 @@ namespace filigree::checkpoint {
 namespace {
 
 constexpr std::string_view kFormat = "filigree-checkpoint";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
+constexpr int kOldestVersion = 1;  // had no parts: every file held whole tensors
 constexpr std::string_view kLead = "{\"xxh3\":\"";
 constexpr size_t kDigits = 16;
 
@@ -23,15 +24,15 @@ Manifest parse(const std::string& path, const std::string& text) {
   const auto json = nlohmann::json::parse(text);
   if (json.at("format") != kFormat) throw DataError(fmt::format("{}: is not a manifest of filigree", path));
   const int version = json.at("version").get<int>();
-  if (version != kVersion)
+  if (version < kOldestVersion || version > kVersion)
     throw DataError(
-        fmt::format("{}: has format version {}, this program reads version {}; use the release that wrote it", path,
-                    version, kVersion));
+        fmt::format("{}: has format version {}, this program reads versions {} to {}; use the release that wrote it",
+                    path, version, kOldestVersion, kVersion));
   Manifest manifest;
   manifest.step = json.at("step").get<int64_t>();
   manifest.state = json.at("state");
   for (const auto& entry : json.at("files")) {
-    ManifestFile file{entry.at("name"), {entry.at("bytes").get<uint64_t>(), entry.at("xxh3")}};
+    ManifestFile file = manifest_file_from(entry);
     if (!plain_name(file.name))
       throw DataError(fmt::format("{}: lists a file '{}' outside its directory", path, file.name));
     manifest.files.push_back(std::move(file));
@@ -41,11 +42,26 @@ Manifest parse(const std::string& path, const std::string& text) {
 
 }  // namespace
 
+nlohmann::ordered_json to_json(const ManifestFile& file) {
+  nlohmann::ordered_json json = {{"name", file.name}, {"bytes", file.hash.bytes}, {"xxh3", file.hash.xxh3}};
+  for (const auto& [name, part] : file.parts)
+    json["parts"][name] = {
+        {"dim", part.dim}, {"begin", part.lines.begin}, {"end", part.lines.end}, {"shape", part.shape}};
+  return json;
+}
+
+ManifestFile manifest_file_from(const nlohmann::json& json) {
+  ManifestFile file{json.at("name"), {json.at("bytes").get<uint64_t>(), json.at("xxh3")}};
+  const auto parts = json.value("parts", nlohmann::json::object());
+  for (const auto& [name, part] : parts.items())
+    file.parts[name] = {part.at("dim"), {part.at("begin"), part.at("end")}, part.at("shape")};
+  return file;
+}
+
 std::string to_text(const Manifest& manifest) {
   nlohmann::ordered_json body = {{"format", kFormat}, {"version", kVersion}, {"step", manifest.step}};
   body["files"] = nlohmann::ordered_json::array();
-  for (const auto& file : manifest.files)
-    body["files"].push_back({{"name", file.name}, {"bytes", file.hash.bytes}, {"xxh3", file.hash.xxh3}});
+  for (const auto& file : manifest.files) body["files"].push_back(to_json(file));
   body["state"] = nlohmann::ordered_json(manifest.state);
   const std::string rest = "\"," + body.dump().substr(1) + "\n";
   return std::string(kLead) + hash_text(rest) + rest;

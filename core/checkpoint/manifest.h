@@ -2,24 +2,42 @@
 // manifest.json of a checkpoint, written last: what makes a directory a checkpoint.
 //
 //   {"xxh3":"<16 hex digits: of all bytes after this value>",
-//    "format":"filigree-checkpoint","version":1,"step":123,"files":[{"name":…,"bytes":…,"xxh3":…}],"state":{…}}
+//    "format":"filigree-checkpoint","version":2,"step":123,
+//    "files":[{"name":…,"bytes":…,"xxh3":…,"parts":{"<tensor>":{"dim":0,"begin":0,"end":96,"shape":[192,16]}}}],"state":{…}}
+//
+// A file holds whole tensors and, where the ranks that wrote the checkpoint shared a tensor out, the lines that `parts`
+// names: begin .. end along dim of a tensor of this shape.
 //
 // The leading checksum covers the rest of the text, so that a flipped byte in the state is found as well.
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/checkpoint/content_hash.h"
+#include "dist/line_range.h"
 
 namespace filigree::checkpoint {
+
+/// Where a tensor of a file lies in the whole one.
+struct TensorPart {
+  int64_t dim = 0;
+  dist::LineRange lines;
+  std::vector<int64_t> shape;  ///< of the whole tensor
+};
+using TensorParts = std::map<std::string, TensorPart>;  ///< by tensor name
 
 struct ManifestFile {
   std::string name;
   FileHash hash;
+  TensorParts parts = {};  ///< of those tensors that are not whole
 };
+
+nlohmann::ordered_json to_json(const ManifestFile& file);
+ManifestFile manifest_file_from(const nlohmann::json& json);  ///< throws nlohmann's exceptions when it does not fit
 
 struct Manifest {
   int64_t step = 0;

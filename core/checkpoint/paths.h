@@ -10,6 +10,7 @@ namespace filigree::checkpoint {
 inline constexpr std::string_view kStepPrefix = "step-";
 inline constexpr std::string_view kTemporaryPrefix = ".tmp-";  ///< anything that begins so may be removed at any start
 inline constexpr std::string_view kTensorSuffix = ".safetensors";
+inline constexpr std::string_view kRankMark = "-", kRanksMark = "-of-";  ///< trained-00002-of-00004.safetensors
 inline constexpr const char* kBestName = "best.json";
 
 std::string directory_name(int64_t step);                 ///< "step-00000123"

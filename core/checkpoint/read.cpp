@@ -14,10 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string without(const std::string& name, std::string_view suffix) {
-  return name.ends_with(suffix) ? name.substr(0, name.size() - suffix.size()) : name;
-}
-
 Manifest verified_manifest(const CheckpointInfo& info) {
   auto manifest = read_manifest(info.path);
   if (const auto fault = find_fault(info.path, manifest))
@@ -26,18 +22,6 @@ Manifest verified_manifest(const CheckpointInfo& info) {
 }
 
 }  // namespace
-
-bool Loaded::contains(const std::string& file, const std::string& name) const {
-  const auto found = files.find(file);
-  return found != files.end() && found->second.contains(name);
-}
-
-const at::Tensor& Loaded::tensor(const std::string& file, const std::string& name) const {
-  if (!contains(file, name))
-    throw DataError(fmt::format("{}: has no tensor '{}' in {}{}; it was written by another recipe or version",
-                                info.path, name, file, kTensorSuffix));
-  return files.at(file).at(name);
-}
 
 std::vector<CheckpointInfo> list_checkpoints(const std::string& dir) {
   std::vector<CheckpointInfo> found;
@@ -84,14 +68,8 @@ CheckpointInfo checkpoint_at(const std::string& path) {
 }
 
 Loaded load(const CheckpointInfo& info) {
-  auto manifest = verified_manifest(info);
-  Loaded loaded{info, std::move(manifest.state), {}};
-  for (const auto& file : manifest.files) {
-    const auto reader = SafetensorsReader::open(info.path + "/" + file.name);
-    auto& tensors = loaded.files[without(file.name, kTensorSuffix)];
-    for (const auto& name : reader.names()) tensors.emplace(name, reader.read(name));
-  }
-  return loaded;
+  verified_manifest(info);
+  return open_checkpoint(info);
 }
 
 nlohmann::json load_state(const CheckpointInfo& info) { return verified_manifest(info).state; }

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <numeric>
 #include <set>
 
 #include "core/error.h"
@@ -232,19 +234,23 @@ at::Tensor SafetensorsReader::read(const std::string& name) const {
   return copy;
 }
 
-at::Tensor SafetensorsReader::read_rows(const std::string& name, int64_t begin, int64_t end) const {
+at::Tensor SafetensorsReader::read_lines(const std::string& name, int64_t dim, const dist::LineRange& lines) const {
   const TensorInfo& tensor = info(name);
-  FG_CHECK(!tensor.shape.empty() && 0 <= begin && begin <= end && end <= tensor.shape[0],
-           "rows {} .. {} of tensor '{}' in {}", begin, end, name, path_);
   std::vector<int64_t> shape = tensor.shape;
-  const uint64_t row = shape[0] == 0 ? 0 : (tensor.end - tensor.begin) / static_cast<uint64_t>(shape[0]);
-  shape[0] = end - begin;
+  const auto axis = static_cast<size_t>(dim);
+  FG_CHECK(dim >= 0 && axis < shape.size() && 0 <= lines.begin && lines.begin <= lines.end && lines.end <= shape[axis],
+           "lines {} .. {} along dimension {} of tensor '{}' in {}", lines.begin, lines.end, dim, name, path_);
+  const int64_t blocks = std::accumulate(shape.begin(), shape.begin() + dim, int64_t{1}, std::multiplies<>());
+  const int64_t all = shape[axis];
+  shape[axis] = lines.size();
   at::Tensor copy = at::empty(shape, at::TensorOptions(tensor.dtype));
-  const uint64_t bytes = row * static_cast<uint64_t>(end - begin);
-  if (bytes > 0) {
-    const char* source = locate(name).file->data() + tensor.begin + row * static_cast<uint64_t>(begin);
-    std::memcpy(copy.mutable_data_ptr(), source, bytes);
-  }
+  if (copy.numel() == 0) return copy;
+  const size_t line = (tensor.end - tensor.begin) / static_cast<size_t>(blocks * all);
+  const size_t piece = line * static_cast<size_t>(lines.size());
+  const char* source = locate(name).file->data() + tensor.begin + line * static_cast<size_t>(lines.begin);
+  auto* target = static_cast<char*>(copy.mutable_data_ptr());
+  for (int64_t i = 0; i < blocks; ++i)
+    std::memcpy(target + piece * i, source + line * static_cast<size_t>(all * i), piece);
   return copy;
 }
 

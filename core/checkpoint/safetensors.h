@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "dist/line_range.h"
+
 namespace filigree::checkpoint {
 
 /// One tensor as a header lists it; begin and end are bytes from the start of the file's data part.
@@ -50,8 +52,8 @@ class SafetensorsReader {
   std::vector<std::string> files() const;  ///< the .safetensors files behind it
 
   at::Tensor read(const std::string& name) const;  ///< a copy on the CPU
-  /// Rows begin .. end of dimension 0; the rest of the tensor is not touched.
-  at::Tensor read_rows(const std::string& name, int64_t begin, int64_t end) const;
+  /// Some lines along a dimension; the bytes of the others are not touched.
+  at::Tensor read_lines(const std::string& name, int64_t dim, const dist::LineRange& lines) const;
 
  private:
   struct Location {

@@ -11,7 +11,6 @@
 #include <filesystem>
 
 #include "core/checkpoint/disk.h"
-#include "core/checkpoint/manifest.h"
 #include "core/checkpoint/paths.h"
 #include "core/error.h"
 
@@ -32,6 +31,11 @@ void rename_or_throw(const std::string& from, const std::string& to) {
 
 std::string aside(const std::string& dir, std::string_view purpose, const std::string& name) {
   return fmt::format("{}/{}{}-{}", dir, kTemporaryPrefix, purpose, name);
+}
+
+std::string file_name(const std::string& stem, int rank, int ranks) {
+  const std::string number = ranks == 1 ? "" : fmt::format("{}{:05}{}{:05}", kRankMark, rank + 1, kRanksMark, ranks);
+  return stem + number + std::string(kTensorSuffix);
 }
 
 }  // namespace
@@ -60,34 +64,50 @@ void CheckpointStore::remove_leftovers() {
   for (const auto& path : leftovers) fs::remove_all(path, problem);
 }
 
-void CheckpointStore::save(const CheckpointData& data) {
-  const std::string name = directory_name(data.step);
-  const std::string temporary = dir_ + "/" + std::string(kTemporaryPrefix) + name;
-  try {
-    write(data, temporary);
-    put_in_place(temporary, dir_ + "/" + name);
-  } catch (const UserError& e) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
-    explain(data, e.what());
+std::vector<ManifestFile> write_files(const CheckpointData& data, const std::string& folder, int rank, int ranks) {
+  ignore_file_size_signal();
+  std::vector<ManifestFile> files;
+  for (const auto& [stem, tensors] : data.files) {
+    if (tensors.empty() && ranks > 1) continue;
+    ManifestFile file{file_name(stem, rank, ranks), {}};
+    const std::string path = folder + "/" + file.name;
+    write_safetensors(path, tensors);
+    file.hash = hash_file(path);
+    for (const auto& [name, tensor] : tensors)
+      if (const auto part = data.parts.find(name); part != data.parts.end()) file.parts.insert(*part);
+    files.push_back(std::move(file));
   }
-  retire_old(data.step);
+  return files;
 }
 
-void CheckpointStore::write(const CheckpointData& data, const std::string& temporary) const {
-  std::error_code problem;
-  fs::remove_all(temporary, problem);
-  if (::mkdir(temporary.c_str(), 0777) != 0)
-    throw DataError(fmt::format("{}: cannot be made: {}", temporary, std::strerror(errno)));
-  Manifest manifest{data.step, data.state, {}};
-  for (const auto& [stem, tensors] : data.files) {
-    const std::string file = stem + std::string(kTensorSuffix);
-    const std::string path = temporary + "/" + file;
-    write_safetensors(path, tensors);
-    manifest.files.push_back({file, hash_file(path)});
+void CheckpointStore::save(const CheckpointData& data) {
+  try {
+    const std::string folder = begin(data.step);
+    commit(data.step, data.state, write_files(data, folder));
+  } catch (const UserError& e) {
+    give_up(data.step, data.bytes(), e.what());
   }
-  write_file(temporary + "/" + kManifestName, to_text(manifest));
-  sync_directory(temporary);
+}
+
+std::string CheckpointStore::temporary(int64_t step) const {
+  return dir_ + "/" + std::string(kTemporaryPrefix) + directory_name(step);
+}
+
+std::string CheckpointStore::begin(int64_t step) const {
+  const std::string folder = temporary(step);
+  std::error_code problem;
+  fs::remove_all(folder, problem);
+  if (::mkdir(folder.c_str(), 0777) != 0)
+    throw DataError(fmt::format("{}: cannot be made: {}", folder, std::strerror(errno)));
+  return folder;
+}
+
+void CheckpointStore::commit(int64_t step, const nlohmann::json& state, const std::vector<ManifestFile>& files) {
+  const std::string folder = temporary(step);
+  write_file(folder + "/" + kManifestName, to_text(Manifest{step, state, files}));
+  sync_directory(folder);
+  put_in_place(folder, dir_ + "/" + directory_name(step));
+  retire_old(step);
 }
 
 void CheckpointStore::put_in_place(const std::string& temporary, const std::string& target) const {
@@ -161,17 +181,18 @@ void CheckpointStore::check_space(uint64_t bytes) const {
                     dir_, format_bytes(bytes), format_bytes(needed), keep_, format_bytes(available)));
 }
 
-void CheckpointStore::explain(const CheckpointData& data, const std::string& message) const {
-  const uint64_t needed = data.bytes();
+void CheckpointStore::give_up(int64_t step, uint64_t bytes, const std::string& message) const {
+  std::error_code ignored;
+  fs::remove_all(temporary(step), ignored);
   const uint64_t available = std::min(free_bytes(dir_), file_size_limit());
-  const bool full = available < needed + needed / 8 + 65536;
+  const bool full = available < bytes + bytes / 8 + 65536;
   const auto last = newest_whole();
   throw DataError(fmt::format(
       "{}\nThe checkpoint of step {} needs {}; {} can be written there. {} {}, then start the run again{}", message,
-      data.step, format_bytes(needed), format_bytes(available),
+      step, format_bytes(bytes), format_bytes(available),
       last ? fmt::format("The last whole one is {}.", last->path) : "There is no older one.",
       full ? "Free some space, lower checkpoint.keep, raise the file size limit (ulimit -f), or choose another --out"
-           : "Make the folder writable or choose another --out",
+           : "Make the folder writable by all ranks or choose another --out",
       last ? ": it goes on from there" : ""));
 }
 

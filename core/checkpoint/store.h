@@ -12,24 +12,32 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/checkpoint/lock.h"
+#include "core/checkpoint/manifest.h"
 #include "core/checkpoint/safetensors.h"
 
 namespace filigree::checkpoint {
 
-/// What is saved. Files are named by their stem: {"trained", tensors} is written as trained.safetensors.
+/// What is saved, or what one rank saves of it. Files are named by their stem: {"trained", tensors} is written as
+/// trained.safetensors, or as trained-00002-of-00004.safetensors by the third of four ranks.
 struct CheckpointData {
   int64_t step = 0;
   nlohmann::json state;
   std::vector<std::pair<std::string, NamedTensors>> files;
+  TensorParts parts = {};  ///< of those tensors that are not whole
 
   uint64_t bytes() const;  ///< of the tensors
 };
+
+/// Writes the files into a folder that CheckpointStore::begin() made; any rank. DataError when the disk refuses.
+std::vector<ManifestFile> write_files(const CheckpointData& data, const std::string& folder, int rank = 0,
+                                      int ranks = 1);
 
 struct CheckpointInfo {
   int64_t step = 0;
@@ -42,14 +50,33 @@ struct Rejected {
   std::string reason;
 };
 
-/// A checkpoint that was read: tensors by file stem, then by name, on the CPU.
-struct Loaded {
+/// A checkpoint that is open for reading: tensors by file stem, then by name, put together from the parts that the
+/// ranks wrote. Only the bytes that are asked for are read, into tensors on the CPU.
+class Loaded {
+ public:
   CheckpointInfo info;
   nlohmann::json state;
-  std::map<std::string, std::map<std::string, at::Tensor>> files;
 
   bool contains(const std::string& file, const std::string& name) const;
-  const at::Tensor& tensor(const std::string& file, const std::string& name) const;  ///< DataError when it is absent
+  /// DataError when it is absent.
+  at::Tensor tensor(const std::string& file, const std::string& name) const;
+  std::vector<int64_t> shape(const std::string& file, const std::string& name) const;  ///< of the whole tensor
+  /// Some lines of it along a dimension, whatever way it was divided when it was saved.
+  at::Tensor lines(const std::string& file, const std::string& name, int64_t dim, const dist::LineRange& wanted) const;
+
+ private:
+  friend Loaded open_checkpoint(const CheckpointInfo& info);
+  struct Piece {
+    std::shared_ptr<SafetensorsReader> file;
+    std::optional<TensorPart> part;  ///< none: the whole tensor
+  };
+  using Pieces = std::vector<Piece>;  ///< one after another along the dimension that they divide
+  const Pieces& find(const std::string& file, const std::string& name) const;
+  void add_file(const ManifestFile& file);
+  void put_in_order();
+  static bool follow_one_another(Pieces& pieces);
+
+  std::map<std::string, std::map<std::string, Pieces>> tensors_;
 };
 
 /// Checkpoints in a folder, newest first, unverified. Empty when there is no such folder.
@@ -67,8 +94,11 @@ std::optional<CheckpointInfo> best_checkpoint(const std::string& dir);
 /// A step-… directory named by the user.
 CheckpointInfo checkpoint_at(const std::string& path);
 
-/// Verifies, then reads. DataError when it is not whole.
+/// Verifies, then opens. DataError when it is not whole.
 Loaded load(const CheckpointInfo& info);
+
+/// Opens a checkpoint that another rank has verified.
+Loaded open_checkpoint(const CheckpointInfo& info);
 
 /// The state alone, without the tensors. DataError when it is not whole.
 nlohmann::json load_state(const CheckpointInfo& info);
@@ -82,6 +112,12 @@ class CheckpointStore {
 
   /// Returns when the checkpoint is safely on the disk. Replaces one of the same step.
   void save(const CheckpointData& data);
+
+  /// The same in parts, for ranks that write together: begin() makes a folder for write_files() of every rank; commit()
+  /// makes a checkpoint of it, give_up() removes it and throws a DataError that says what to do.
+  std::string begin(int64_t step) const;
+  void commit(int64_t step, const nlohmann::json& state, const std::vector<ManifestFile>& files);
+  [[noreturn]] void give_up(int64_t step, uint64_t bytes, const std::string& message) const;
 
   /// Marks a checkpoint that exists; the one marked before it is no longer kept for that.
   void mark_best(int64_t step);
@@ -101,12 +137,11 @@ class CheckpointStore {
 
  private:
   void remove_leftovers();
-  void write(const CheckpointData& data, const std::string& temporary) const;
+  std::string temporary(int64_t step) const;
   void put_in_place(const std::string& temporary, const std::string& target) const;
   void retire_old(int64_t newest);
   void write_best(int64_t step) const;
   void remove(const std::string& path) const;
-  [[noreturn]] void explain(const CheckpointData& data, const std::string& message) const;
 
   std::string dir_;
   int64_t keep_;

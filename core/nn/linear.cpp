@@ -9,6 +9,7 @@
 
 #include "core/adapt/adapter.h"
 #include "core/error.h"
+#include "core/nn/gathered_linear.h"
 
 namespace filigree::nn {
 
@@ -33,13 +34,20 @@ at::Tensor Linear::effective_weight() const {
   return weight_->value;
 }
 
+at::Tensor Linear::multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const {
+  if (weight_->source) return gathered_linear(x, weight_->source, bias);
+  return at::linear(x, effective_weight().to(x.scalar_type()), bias);
+}
+
 at::Tensor Linear::forward(const at::Tensor& x) const {
   const at::Tensor input = input_hook ? input_hook(x) : x;
   std::optional<at::Tensor> bias;
   if (bias_) bias = bias_->value.to(input.scalar_type());
-  at::Tensor y = at::linear(input, effective_weight().to(input.scalar_type()), bias);
+  const bool partial_sum = weight_->placement.split(1);
+  at::Tensor y = multiply(input, partial_sum ? std::nullopt : bias);
   if (adapter_) y = adapter_->forward(input, y);
-  return output_hook ? output_hook(y) : y;
+  if (output_hook) y = output_hook(y);
+  return partial_sum && bias ? at::add(y, *bias) : y;
 }
 
 void Linear::set_adapter(std::shared_ptr<adapt::Adapter> adapter) { adapter_ = std::move(adapter); }
@@ -52,13 +60,13 @@ void Linear::set_mask(ParameterPtr mask) {
   effective_weight();
 }
 
-std::vector<Reindex> Linear::shrink(int64_t dim, const at::Tensor& index) {
-  std::vector<Reindex> done;
-  done.push_back(reindex(weight_, dim, index));
-  if (bias_ && dim == 0) done.push_back(reindex(bias_, 0, index));
-  if (mask_) done.push_back(reindex(mask_, dim, index));
+std::vector<Recut> Linear::recut(int64_t dim, const LineChange& change) {
+  std::vector<Recut> done;
+  done.push_back(nn::recut(weight_, dim, change));
+  if (bias_ && dim == 0) done.push_back(nn::recut(bias_, 0, change));
+  if (mask_) done.push_back(nn::recut(mask_, dim, change));
   if (adapter_) {
-    std::vector<Reindex> of_adapter = adapter_->shrink(dim, index);
+    std::vector<Recut> of_adapter = adapter_->recut(dim, change);
     done.insert(done.end(), of_adapter.begin(), of_adapter.end());
   }
   return done;

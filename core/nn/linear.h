@@ -4,11 +4,13 @@
 //   y = output_hook( x' (mask * W)^T + b  [+ adapter] ),   x' = input_hook(x)
 //
 // The hooks are where tensor parallelism is put in (core/train/parallelize); a model knows nothing of them. x: [T, in].
-// The weight is cast to x's type when it differs (trainable fp32 weights under bf16 compute).
+// The weight is cast to x's type when it differs (trainable fp32 weights under bf16 compute). A weight that is split by
+// its inputs gives a part of the sum: its bias, which is replicated, is added once, after the output hook.
 #include <ATen/core/Tensor.h>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,9 +34,9 @@ class Linear {
 
   const std::string& name() const { return name_; }  ///< the weight's name without ".weight"
   const ParameterPtr& weight() const { return weight_; }
-  const ParameterPtr& bias() const { return bias_; }  ///< nullptr without one
-  int64_t out_features() const { return weight_->value.size(0); }
-  int64_t in_features() const { return weight_->value.size(1); }
+  const ParameterPtr& bias() const { return bias_; }                  ///< nullptr without one
+  int64_t out_features() const { return weight_->logical_shape[0]; }  ///< of the whole linear
+  int64_t in_features() const { return weight_->logical_shape[1]; }
 
   adapt::Adapter* adapter() const { return adapter_.get(); }
   void set_adapter(std::shared_ptr<adapt::Adapter> adapter);  ///< nullptr removes it
@@ -44,17 +46,20 @@ class Linear {
   const ParameterPtr& mask() const { return mask_; }
   void set_mask(ParameterPtr mask);
 
-  /// Keeps rows (dim 0, with the bias) or columns (dim 1) of weight, mask and adapter.
-  std::vector<Reindex> shrink(int64_t dim, const at::Tensor& index);
+  /// Changes the rows (dim 0, with the bias) or columns (dim 1) of weight, mask and adapter.
+  std::vector<Recut> recut(int64_t dim, const LineChange& change);
+  /// Keeps the given logical rows or columns.
+  std::vector<Recut> shrink(int64_t dim, const at::Tensor& index) { return recut(dim, keep_lines(index)); }
 
-  /// fp32 [out, in], detached: mask * W + D. What export writes.
+  /// fp32, detached, the part that lies here: mask * W + D. What export writes.
   at::Tensor merged_weight() const;
 
   Hook input_hook;
   Hook output_hook;
 
  private:
-  at::Tensor effective_weight() const;  ///< mask * W
+  at::Tensor effective_weight() const;                                                    ///< mask * W
+  at::Tensor multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const;  ///< x (mask * W)^T + b
 
   std::string name_;
   ParameterPtr weight_, bias_, mask_;

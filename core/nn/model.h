@@ -4,11 +4,14 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "core/data/batch.h"
+#include "core/nn/embedding.h"
 #include "core/nn/linear.h"
+#include "core/nn/ops/loss.h"
 #include "core/nn/parameter.h"
 #include "core/nn/structure.h"
 
@@ -30,14 +33,25 @@ struct ForwardContext {
 struct Output {
   at::Tensor loss_sum;  ///< fp32 scalar: sum of the per-sample (per-token for LM) losses; undefined without labels
   int64_t count = 0;    ///< how many losses were summed
-  at::Tensor logits;    ///< fp32 [B, labels], or [T, vocab] for masked LM
+  at::Tensor logits;    ///< fp32 [B, labels], or [T, vocab] for masked LM; with labels, of its columns only those that
+                        ///< lie here
 };
 
-/// How a logical tensor is to be cut over the tensor-parallel axis, by name pattern ('*' matches digits or words).
+/// How a linear or an embedding is cut over the tensor-parallel axis, by a pattern of its name in which '*' stands for
+/// one word: column by its outputs, row by its inputs, vocab by the rows of the table (an embedding, and the decoder
+/// that is tied to it). What no rule names is replicated. Where the cuts lie is said by the StructureGroups.
 enum class Shard { replicate, column, row, vocab };
 struct ShardRule {
   std::string pattern;
   Shard shard = Shard::replicate;
+};
+
+/// How a model comes from the decoder's output to a loss over tokens. core/train/parallelize puts the ops of a decoder
+/// that is split over the vocabulary here; a model calls them and knows nothing of it.
+struct TokenOutput {
+  /// logits: fp32 [N, what lies here of the vocabulary]; labels: int64 [N], ops::kIgnoredLabel where there is no loss.
+  std::function<ops::LossSum(const at::Tensor& logits, const at::Tensor& labels)> loss = ops::cross_entropy;
+  Hook whole = [](const at::Tensor& logits) { return logits; };  ///< [N, vocabulary]
 };
 
 class Model {
@@ -46,7 +60,8 @@ class Model {
   virtual Output forward(const data::Batch& batch, const ForwardContext& context) = 0;
 
   virtual ParameterTable& parameters() = 0;
-  virtual std::vector<Linear*> linears() = 0;  ///< all, in order of depth
+  virtual std::vector<Linear*> linears() = 0;        ///< all, in order of depth
+  virtual std::vector<Embedding*> embeddings() = 0;  ///< those that the shard plan may split
   virtual std::vector<StructureGroup>& structures() = 0;
   virtual std::vector<ShardRule> shard_plan() const = 0;
   virtual std::vector<std::string> head_parameters()
@@ -64,6 +79,8 @@ class Model {
 
   void to(at::Device device);
   at::Device device();
+
+  TokenOutput token_output;
 };
 
 }  // namespace filigree::nn

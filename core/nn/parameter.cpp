@@ -51,6 +51,13 @@ ParameterPtr ParameterTable::add(std::string name, at::Tensor value, Role role) 
   return parameter;
 }
 
+ParameterPtr ParameterTable::add(std::string name, const at::Tensor& whole, Role role, const Placement& placement) {
+  ParameterPtr parameter = add(std::move(name), part_of(whole, placement), role);
+  parameter->logical_shape = whole.sizes().vec();
+  parameter->placement = placement;
+  return parameter;
+}
+
 void ParameterTable::add(ParameterPtr parameter) {
   FG_CHECK(parameter && parameter->value.defined(), "a parameter without a tensor");
   const bool fresh = by_name_.emplace(parameter->name, parameter).second;
@@ -95,15 +102,52 @@ void ParameterTable::set_frozen_dtype(at::ScalarType dtype) {
   }
 }
 
-Reindex reindex(const ParameterPtr& parameter, int64_t dim, const at::Tensor& index) {
-  FG_CHECK(parameter->placement.dim != dim, "'{}' is split along dimension {}: its slices must be re-cut, not indexed",
-           parameter->name, dim);
-  const at::Tensor local = index.to(parameter->value.device());
+LineChange keep_lines(const at::Tensor& kept) {
+  LineChange change;
+  change.kept = kept;
+  return change;
+}
+
+Placement without(const Placement& placement, int64_t dim, const at::Tensor& kept) {
+  if (!placement.split(dim)) return placement;
+  const auto below = [&](int64_t line) { return kept.lt(line).sum().item<int64_t>(); };
+  return {dim, {below(placement.slice.begin), below(placement.slice.end)}};
+}
+
+namespace {
+
+/// Takes the lines of `kept` that lie here.
+Recut drop(const ParameterPtr& parameter, int64_t dim, const at::Tensor& kept) {
+  at::Tensor local = kept;
+  if (parameter->placement.split(dim)) {
+    const Placement after = without(parameter->placement, dim, kept);
+    local = kept.narrow(0, after.slice.begin, after.slice.size()).sub(parameter->placement.slice.begin);
+    parameter->placement = after;
+  }
+  parameter->logical_shape[static_cast<size_t>(dim)] = kept.numel();
+  return {parameter,
+          [dim, local](const at::Tensor& tensor) { return tensor.index_select(dim, local.to(tensor.device())); }};
+}
+
+}  // namespace
+
+Recut recut(const ParameterPtr& parameter, int64_t dim, const LineChange& change) {
+  Recut record{parameter, [](const at::Tensor& tensor) { return tensor; }};
+  if (change.kept.defined()) {
+    record = drop(parameter, dim, change.kept);
+  } else if (parameter->placement.split(dim) && change.move) {
+    record.cut = [dim, move = change.move](const at::Tensor& tensor) { return move(tensor, dim); };
+    parameter->placement.slice = change.share[change.rank];
+  }
   const bool trainable = parameter->trainable();
-  parameter->value = parameter->value.detach().index_select(dim, local);
+  parameter->value = record.cut(parameter->value.detach());
   parameter->value.set_requires_grad(trainable);
-  parameter->logical_shape[static_cast<size_t>(dim)] = index.numel();
-  return {parameter, dim, index};
+  return record;
+}
+
+at::Tensor part_of(const at::Tensor& whole, const Placement& placement) {
+  if (placement.replicated()) return whole;
+  return whole.narrow(placement.dim, placement.slice.begin, placement.slice.size()).clone(at::MemoryFormat::Contiguous);
 }
 
 }  // namespace filigree::nn

@@ -13,25 +13,25 @@
 #include <string>
 #include <vector>
 
+#include "dist/line_range.h"
+
 namespace filigree::nn {
 
 enum class Role { frozen, trainable, mask, buffer };
 const char* to_string(Role role);
 
-/// Half-open range of indices along one dimension.
-struct Slice {
-  int64_t begin = 0;
-  int64_t end = 0;
-  bool operator==(const Slice&) const = default;
-};
+/// Half-open range of lines along one dimension.
+using Slice = dist::LineRange;
 
 /// Where a logical tensor lies on the tensor-parallel axis: replicated, or split along one dimension, of which this
-/// rank holds the listed slices in order.
+/// rank holds the lines (rows of dim 0, columns of dim 1) of one slice. The ranks' slices lie one after another.
 struct Placement {
   static constexpr int64_t kReplicated = -1;
   int64_t dim = kReplicated;
-  std::vector<Slice> slices;
+  Slice slice;
   bool replicated() const { return dim == kReplicated; }
+  bool split(int64_t along) const { return dim == along; }
+  bool operator==(const Placement&) const = default;
 };
 
 struct Parameter {
@@ -40,6 +40,11 @@ struct Parameter {
   at::Tensor value;                    ///< local tensor; a leaf that requires grad when trainable
   Placement placement;
   Role role = Role::frozen;
+  /// Each tensor-parallel rank sees a part of its gradient: the parts are summed over the axis once a step.
+  bool partial_gradient = false;
+  /// Set while a frozen value lies in parts on several ranks (core/train/frozen_shards): gives it, for the forward or
+  /// for the backward pass. `value` then has the shape and no memory.
+  std::function<at::Tensor(bool backward)> source = nullptr;
 
   bool trainable() const { return role == Role::trainable; }
   int64_t logical_numel() const;
@@ -49,8 +54,10 @@ using ParameterPtr = std::shared_ptr<Parameter>;
 
 class ParameterTable {
  public:
-  /// Adds an unsharded parameter; its logical shape is value's. Throws InternalError when the name is taken.
+  /// Adds a whole (unsharded) parameter; its logical shape is value's. Throws InternalError when the name is taken.
   ParameterPtr add(std::string name, at::Tensor value, Role role = Role::frozen);
+  /// Adds the part of a whole tensor that `placement` says.
+  ParameterPtr add(std::string name, const at::Tensor& whole, Role role, const Placement& placement);
   void add(ParameterPtr parameter);
   /// Removes a parameter (an adapter that is merged or replaced). Throws when it is absent.
   void remove(const std::string& name);
@@ -75,15 +82,31 @@ class ParameterTable {
   at::ScalarType frozen_dtype_ = at::kFloat;
 };
 
-/// One slicing of a parameter along `dim` by `index` (int64): what a structured prune did to it. The optimizer applies
-/// the same to its moments.
-struct Reindex {
+/// What happens to the lines of one dimension, on all ranks alike: some go (a structured prune), or they are shared out
+/// over the ranks in another way.
+struct LineChange {
+  at::Tensor kept;           ///< int64, the logical lines that stay, ascending; undefined: all of them
+  std::vector<Slice> share;  ///< lines of each rank afterwards; empty: as they are, less what goes
+  /// With `share`: brings a local tensor's lines along `dim` to where they belong. Collective.
+  std::function<at::Tensor(const at::Tensor& local, int64_t dim)> move;
+  size_t rank = 0;  ///< this rank's place in `share`
+};
+LineChange keep_lines(const at::Tensor& kept);
+
+/// The placement of what a rank holds when of the lines along `dim` only `kept` (int64, logical, ascending) stay.
+Placement without(const Placement& placement, int64_t dim, const at::Tensor& kept);
+
+/// What was done to a parameter: the optimizer does the same to its moments. `cut` may be collective.
+struct Recut {
   ParameterPtr parameter;
-  int64_t dim = 0;
-  at::Tensor index;
+  std::function<at::Tensor(const at::Tensor&)> cut;
 };
 
-/// value := value.index_select(dim, index), keeping role and leaf-ness; updates logical_shape. Returns the record.
-Reindex reindex(const ParameterPtr& parameter, int64_t dim, const at::Tensor& index);
+/// Applies the change to a parameter's lines along `dim`, keeping role and leaf-ness; updates logical shape and
+/// placement. A parameter that is not split along `dim` only loses lines. Returns the record.
+Recut recut(const ParameterPtr& parameter, int64_t dim, const LineChange& change);
+
+/// The part of a whole tensor (of the logical shape) that a placement holds, in memory of its own.
+at::Tensor part_of(const at::Tensor& whole, const Placement& placement);
 
 }  // namespace filigree::nn

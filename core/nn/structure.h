@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/nn/linear.h"
+#include "core/nn/parameter.h"
 
 namespace filigree::nn {
 
@@ -31,8 +32,17 @@ struct StructureGroup {
   int64_t unit = 1;           ///< rows or columns of one unit in each member (head size; 1 for a neuron)
   std::vector<int64_t> kept;  ///< original numbers of the units left, ascending
   std::vector<StructureMember> members;
+  /// Places in `kept` of the units that each tensor-parallel rank holds, one after another; empty: all lie here.
+  std::vector<Slice> shares = {};
+  size_t rank = 0;  ///< this rank's place in `shares`
 
   int64_t left() const { return static_cast<int64_t>(kept.size()); }
+  Slice share() const { return shares.empty() ? Slice{0, left()} : shares[rank]; }
+  std::vector<int64_t> held() const;  ///< original numbers of the units that lie here
+  /// Shares of as many units as are left, as even as can be, over `ranks`.
+  std::vector<Slice> even_shares(size_t ranks) const;
+  /// Rows or columns of a member that belong to a range of units.
+  Slice lines(const Slice& units) const { return {units.begin * unit, units.end * unit}; }
 };
 
 }  // namespace filigree::nn

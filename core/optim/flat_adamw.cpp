@@ -1,7 +1,9 @@
 #include "core/optim/flat_adamw.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/ranges.h>
 
@@ -29,6 +31,13 @@ std::vector<DecayRange> decay_ranges(const std::vector<Extent>& extents) {
     ranges.back().end = extent.offset + extent.numel;
   }
   return ranges;
+}
+
+/// fp64 scalar on the tensor's device.
+at::Tensor square_sum(const at::Tensor& values) {
+  if (!values.is_cpu()) return values.to(at::kDouble).square().sum();
+  const double norm = flat_norm(values);
+  return at::full({}, norm * norm, at::kDouble);
 }
 
 void load_one(at::Tensor into, const at::Tensor& from, const std::string& name, const char* moment) {
@@ -73,7 +82,32 @@ std::vector<at::Tensor> FlatAdamW::leaves() const {
   return leaves;
 }
 
-double FlatAdamW::grad_norm(const at::Tensor& grad, double scale) const { return std::abs(scale) * flat_norm(grad); }
+double FlatAdamW::grad_norm(const at::Tensor& grad, double scale, dist::Communicator* tensor) const {
+  if (!tensor || tensor->size() == 1) return std::abs(scale) * flat_norm(grad);
+  const auto options = at::TensorOptions().dtype(at::kDouble).device(grad.device());
+  at::Tensor split = at::zeros({1}, options), replicated = at::zeros({1}, options);
+  for (const Extent& extent : extents_) {
+    const at::Tensor squares = square_sum(grad.narrow(0, extent.offset, extent.numel));
+    (extent.parameter->placement.replicated() ? replicated : split).add_(squares);
+  }
+  tensor->all_reduce(split);
+  return std::abs(scale) * std::sqrt(split.add_(replicated).item<double>());  // the only wait for the device
+}
+
+void FlatAdamW::sum_partial(const at::Tensor& grad, dist::Communicator& tensor) const {
+  std::vector<at::Tensor> parts;
+  for (const Extent& extent : extents_)
+    if (extent.parameter->partial_gradient) parts.push_back(grad.narrow(0, extent.offset, extent.numel));
+  if (parts.empty() || tensor.size() == 1) return;
+  const dist::PhaseScope counted(tensor, "gradients");
+  const at::Tensor joined = at::cat(parts);
+  tensor.all_reduce(joined);
+  int64_t begin = 0;
+  for (at::Tensor& part : parts) {
+    part.copy_(joined.narrow(0, begin, part.numel()));
+    begin += part.numel();
+  }
+}
 
 void FlatAdamW::step(const at::Tensor& grad, double scale, double clip_factor, double lr) {
   FG_CHECK(grad.numel() == value_.numel(), "a gradient of {} elements for {} parameters", grad.numel(), value_.numel());
@@ -117,15 +151,15 @@ void FlatAdamW::load(const std::vector<Moments>& moments, int64_t steps) {
   steps_ = steps;
 }
 
-void FlatAdamW::rebuild(nn::ParameterTable& table, const std::vector<nn::Reindex>& records) {
+void FlatAdamW::rebuild(nn::ParameterTable& table, const std::vector<nn::Recut>& records) {
   const at::NoGradGuard no_grad;
   std::map<const nn::Parameter*, std::pair<at::Tensor, at::Tensor>> old;
   for (const Extent& extent : extents_) old[extent.parameter.get()] = {view_of(m_, extent), view_of(v_, extent)};
-  for (const nn::Reindex& record : records) {
+  for (const nn::Recut& record : records) {
     const auto it = old.find(record.parameter.get());
     if (it == old.end()) continue;
-    const at::Tensor index = record.index.to(m_.device());
-    it->second = {it->second.first.index_select(record.dim, index), it->second.second.index_select(record.dim, index)};
+    it->second.first = record.cut(it->second.first);
+    it->second.second = record.cut(it->second.second);
   }
   gather(table);
   for (const Extent& extent : extents_) {

@@ -10,6 +10,7 @@
 
 #include "core/nn/parameter.h"
 #include "core/optim/adamw_update.h"
+#include "dist/communicator.h"
 #include "dist/grad_buckets.h"
 
 namespace filigree::optim {
@@ -34,8 +35,14 @@ class FlatAdamW {
 
   std::vector<at::Tensor> leaves() const;  ///< the views, for dist::GradBuckets
 
-  /// L2 norm of flat gradient `grad` after multiplication by `scale` (1/global count). fp64 accumulation.
-  double grad_norm(const at::Tensor& grad, double scale) const;
+  /// Adds up, over the ranks that share a copy of the model, the gradients of which each of them has a part.
+  /// Collective.
+  void sum_partial(const at::Tensor& grad, dist::Communicator& tensor) const;
+
+  /// L2 norm of flat gradient `grad` after multiplication by `scale` (1/global count). fp64 accumulation. With
+  /// `tensor`, over all parts of a model that is split over these ranks, replicated parameters counted once. Collective
+  /// then.
+  double grad_norm(const at::Tensor& grad, double scale, dist::Communicator* tensor = nullptr) const;
 
   /// One update: g = grad*scale*min(1, clip/norm); step count t += 1.
   void step(const at::Tensor& grad, double scale, double clip_factor, double lr);
@@ -51,9 +58,9 @@ class FlatAdamW {
   void load(const std::vector<Moments>& moments,
             int64_t steps);  ///< by name; DataError when one is missing or misshapen
 
-  /// After a structured prune (nn::Reindex records) or a change of roles: rebuilds the buffers from the table, keeping
-  /// the moments of the parameters that remain, sliced as the records say.
-  void rebuild(nn::ParameterTable& table, const std::vector<nn::Reindex>& records);
+  /// After a structured prune or a new division over the ranks (nn::Recut records) or a change of roles: rebuilds the
+  /// buffers from the table, keeping the moments of the parameters that remain, cut as the records say.
+  void rebuild(nn::ParameterTable& table, const std::vector<nn::Recut>& records);
 
   const std::vector<Extent>& extents() const { return extents_; }
 

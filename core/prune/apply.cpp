@@ -29,7 +29,7 @@ void check_fits(std::vector<nn::StructureGroup>& structures, const GroupPlan& pl
   }
 }
 
-/// The rows or columns, as they lie now, of the units that stay.
+/// The logical rows or columns, as they are numbered now, of the units that stay.
 at::Tensor index_of(const nn::StructureGroup& group, const std::vector<int64_t>& kept) {
   std::vector<int64_t> index;
   index.reserve(kept.size() * static_cast<size_t>(group.unit));
@@ -42,20 +42,33 @@ at::Tensor index_of(const nn::StructureGroup& group, const std::vector<int64_t>&
   return at::tensor(index, at::kLong);
 }
 
+/// The ranks' shares of the units that stay: what each held, less what goes.
+std::vector<nn::Slice> shares_after(const nn::StructureGroup& group, const std::vector<int64_t>& kept) {
+  const auto staying_before = [&](int64_t place) {
+    if (place == group.left()) return static_cast<int64_t>(kept.size());
+    return std::lower_bound(kept.begin(), kept.end(), group.kept[static_cast<size_t>(place)]) - kept.begin();
+  };
+  std::vector<nn::Slice> shares;
+  for (const nn::Slice& share : group.shares)
+    shares.push_back({staying_before(share.begin), staying_before(share.end)});
+  return shares;
+}
+
 }  // namespace
 
-std::vector<nn::Reindex> apply(nn::Model& model, const PrunePlan& plan) {
+std::vector<nn::Recut> apply(nn::Model& model, const PrunePlan& plan) {
   std::vector<nn::StructureGroup>& structures = model.structures();
   for (const GroupPlan& group : plan.groups) check_fits(structures, group);
-  std::vector<nn::Reindex> records;
+  std::vector<nn::Recut> records;
   for (const GroupPlan& group_plan : plan.groups) {
     nn::StructureGroup& group = *find(structures, group_plan);
     if (group.kept == group_plan.kept) continue;
     const at::Tensor index = index_of(group, group_plan.kept);
     for (const nn::StructureMember& member : group.members) {
-      std::vector<nn::Reindex> done = member.linear->shrink(member.dim, index);
+      std::vector<nn::Recut> done = member.linear->shrink(member.dim, index);
       records.insert(records.end(), done.begin(), done.end());
     }
+    group.shares = shares_after(group, group_plan.kept);
     group.kept = group_plan.kept;
   }
   return records;

@@ -22,7 +22,7 @@ class Coefficients {
   ~Coefficients();
   Coefficients(const Coefficients&) = delete;
 
-  /// fp32 [units left] of groups[g]; leaves that require grad.
+  /// fp32 [units that lie here] of groups[g]; leaves that require grad.
   const at::Tensor& of(size_t g) const { return leaves_[g]; }
   size_t size() const { return leaves_.size(); }
   at::Tensor gradients() const;  ///< all groups' in one fp32 tensor, a copy; zeros where there is none yet
@@ -44,7 +44,7 @@ struct L1Options {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
 };
 
-/// Trains the coefficients over data.batches steps and returns them per group. Collective.
+/// Trains the coefficients over data.batches steps and returns those of the units that lie here, per group. Collective.
 Scores l1_scores(const std::vector<nn::StructureGroup*>& groups, const DataPass& data, const L1Options& options = {});
 
 }  // namespace filigree::prune

@@ -2,12 +2,14 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/tensor.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <set>
 
 #include "core/error.h"
+#include "dist/communicator.h"
 
 namespace filigree::prune {
 namespace {
@@ -58,15 +60,20 @@ std::vector<int64_t> units_left(nn::Model& model, nn::StructureKind kind) {
   return left;
 }
 
-double sparsity(nn::Model& model) {
+double sparsity(nn::Model& model, dist::Communicator* tensor) {
   std::set<const nn::Linear*> counted;
   int64_t entries = 0, zero = 0;
   for (const nn::StructureGroup& group : model.structures()) {
     for (const nn::StructureMember& member : group.members) {
       if (!counted.insert(member.linear).second) continue;
-      entries += member.linear->weight()->value.numel();
+      entries += member.linear->weight()->logical_numel();
       zero += zeros(*member.linear);
     }
+  }
+  if (tensor) {
+    at::Tensor sum = at::tensor({zero}, at::kLong).to(model.device());
+    tensor->all_reduce(sum);
+    zero = sum.item<int64_t>();
   }
   return ratio(static_cast<double>(zero), static_cast<double>(entries));
 }
@@ -77,7 +84,7 @@ double unpruned_flops(nn::Model& model, int64_t n) {
   return flops;
 }
 
-ModelSummary summarize(nn::Model& model, int64_t sequence) {
+ModelSummary summarize(nn::Model& model, int64_t sequence, dist::Communicator* tensor) {
   ModelSummary summary;
   summary.family = model.family();
   summary.task = nn::to_string(model.task());
@@ -86,7 +93,7 @@ ModelSummary summarize(nn::Model& model, int64_t sequence) {
     summary.parameters += parameter->logical_numel();
     if (parameter->trainable()) summary.trainable += parameter->logical_numel();
   }
-  summary.sparsity = sparsity(model);
+  summary.sparsity = sparsity(model, tensor);
   summary.heads_left = units_left(model, nn::StructureKind::head);
   summary.heads_total = units_made(model, nn::StructureKind::head);
   summary.ffn_left = units_left(model, nn::StructureKind::neuron);

@@ -13,12 +13,17 @@
 
 #include "core/nn/model.h"
 
+namespace filigree::dist {
+class Communicator;
+}
+
 namespace filigree::prune {
 
 /// Units left of one kind, in order of layers.
 std::vector<int64_t> units_left(nn::Model& model, nn::StructureKind kind);
-/// Share of zeros among the encoder's linear weights.
-double sparsity(nn::Model& model);
+/// Share of zeros among the encoder's linear weights; of all parts with `tensor`, the ranks that hold them
+/// (collective).
+double sparsity(nn::Model& model, dist::Communicator* tensor = nullptr);
 /// FLOPs of a sequence of n tokens before any unit was removed.
 double unpruned_flops(nn::Model& model, int64_t n);
 
@@ -35,7 +40,8 @@ struct ModelSummary {
   double unpruned_flops = 0;
 };
 
-ModelSummary summarize(nn::Model& model, int64_t sequence = 128);
+/// tensor: as for sparsity().
+ModelSummary summarize(nn::Model& model, int64_t sequence = 128, dist::Communicator* tensor = nullptr);
 
 /// {"family":…,"task":…,"parameters":…,"trainable":…,"trainable_share":…,"sparsity":…,"heads_left":[…],"heads_total":[…],
 ///  "ffn_left":[…],"ffn_total":[…],"sequence":…,"flops":…,"flops_per_token":…,"flops_ratio":…}

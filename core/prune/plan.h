@@ -3,7 +3,7 @@
 //
 //   Scores scores = score_structures(model, {...});             // score.h: per group, one number per kept unit
 //   PrunePlan plan = make_plan(model.structures(), scores, request);
-//   std::vector<nn::Reindex> records = apply(model, plan);      // shrinks weights, biases, masks, adapters
+//   std::vector<nn::Recut> records = apply(model, plan);      // shrinks weights, biases, masks, adapters
 //   optimizer.rebuild(model.parameters(), records);
 //
 // The same scores give the same plan on every rank: the units with the lowest scores go, and of equal scores the one
@@ -55,6 +55,6 @@ PrunePlan make_plan(const std::vector<nn::StructureGroup>& structures, const Sco
 
 /// Shrinks everything that hangs on the groups' linears. Throws DataError, having changed nothing, when the plan is not
 /// of this model. Groups that the plan does not name stay as they are.
-std::vector<nn::Reindex> apply(nn::Model& model, const PrunePlan& plan);
+std::vector<nn::Recut> apply(nn::Model& model, const PrunePlan& plan);
 
 }  // namespace filigree::prune

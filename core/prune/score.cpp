@@ -4,8 +4,10 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/add.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mul.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
@@ -14,8 +16,10 @@
 #include "core/adapt/adapter.h"
 #include "core/error.h"
 #include "core/prune/coefficients.h"
+#include "core/prune/entry_numbers.h"
 #include "core/prune/taylor.h"
 #include "core/random.h"
+#include "dist/communicator.h"
 
 namespace filigree::prune {
 namespace {
@@ -139,22 +143,41 @@ Scores taylor_scores(const std::vector<nn::StructureGroup*>& groups, const DataP
 
 at::Tensor random_entries(const nn::Linear& linear, uint64_t seed) {
   const uint64_t stream = random::stream(seed, "prune", random::hash(linear.name()));
+  const EntryNumbers numbers(*linear.weight());
   at::Tensor values = at::empty(linear.weight()->value.sizes(), at::kFloat);
   float* out = values.data_ptr<float>();
   for (int64_t i = 0; i < values.numel(); ++i) {
-    out[i] = static_cast<float>(random::uniform(stream, static_cast<uint64_t>(i)));
+    out[i] = static_cast<float>(random::uniform(stream, static_cast<uint64_t>(numbers.of(i))));
   }
   return values.to(linear.weight()->value.device());
 }
 
-Scores scores_of(const std::vector<nn::StructureGroup*>& groups, const ScoreRequest& request) {
+/// Of the units that lie here.
+Scores own_scores(const std::vector<nn::StructureGroup*>& groups, const ScoreRequest& request) {
   if (request.kind == ScoreKind::taylor) return taylor_scores(groups, request.data);
   if (request.kind == ScoreKind::l1) return l1_scores(groups, request.data);
   Scores scores;
-  for (const nn::StructureGroup* group : groups) {
-    const bool random = request.kind == ScoreKind::random;
-    scores.push_back(random ? random_scores(*group, request.seed) : weight_scores(*group, request.kind));
-    if (request.global && !random) divide_by_rms(scores.back());
+  for (const nn::StructureGroup* group : groups) scores.push_back(weight_scores(*group, request.kind));
+  return scores;
+}
+
+/// Every rank's scores of its units, which lie one after another.
+std::vector<double> gathered(const std::vector<double>& own, dist::Communicator& tensor, at::Device device) {
+  const at::Tensor mine = at::tensor(own, at::kDouble).to(device);
+  return to_vector(at::cat(tensor.all_gather_ragged(mine)).cpu());
+}
+
+Scores scores_of(const std::vector<nn::StructureGroup*>& groups, const ScoreRequest& request) {
+  Scores scores;
+  if (request.kind == ScoreKind::random) {
+    for (const nn::StructureGroup* group : groups) scores.push_back(random_scores(*group, request.seed));
+    return scores;
+  }
+  scores = own_scores(groups, request);
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const at::Device device = groups[g]->members.front().linear->weight()->value.device();
+    if (request.tensor) scores[g] = gathered(scores[g], *request.tensor, device);
+    if (request.global && !reads_data(request.kind)) divide_by_rms(scores[g]);
   }
   return scores;
 }

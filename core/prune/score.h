@@ -42,18 +42,20 @@ struct DataPass {
 
 struct ScoreRequest {
   ScoreKind kind = ScoreKind::magnitude_delta;
-  bool heads = true;    ///< score the heads
-  bool ffn = true;      ///< score the FFN neurons
-  bool global = false;  ///< make layers comparable
-  uint64_t seed = 0;    ///< of the random scores
-  DataPass data = {};   ///< of l1 and taylor
+  bool heads = true;                     ///< score the heads
+  bool ffn = true;                       ///< score the FFN neurons
+  bool global = false;                   ///< make layers comparable
+  uint64_t seed = 0;                     ///< of the random scores
+  DataPass data = {};                    ///< of l1 and taylor
+  dist::Communicator* tensor = nullptr;  ///< ranks that hold the other parts of the model; nullptr: none
 };
 
 /// Scores of every unit left, for make_plan; an empty list for groups that were not asked for. Throws UsageError when
-/// the score says nothing about a group (delta where no adapter hangs). Collective for taylor and l1.
+/// the score says nothing about a group (delta where no adapter hangs). A unit lies on one rank, which scores it; the
+/// numbers are gathered, never the weights. Collective with `tensor`, and for taylor and l1.
 Scores score_structures(nn::Model& model, const ScoreRequest& request);
 
-/// fp32 [out, in] scores >= 0 of each linear's entries. l1 is refused. Collective for taylor.
+/// fp32 scores >= 0 of each linear's entries that lie here. l1 is refused. Collective for taylor.
 std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, const ScoreRequest& request);
 
 }  // namespace filigree::prune

@@ -3,6 +3,8 @@
 #include <ATen/ops/bincount.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace filigree::prune {
@@ -67,6 +69,27 @@ Selection kth_smallest(const std::vector<at::Tensor>& keys, int64_t k, const Red
     done += bits;
   }
   return selection;
+}
+
+int64_t kth_number(const std::vector<at::Tensor>& numbers, int64_t k, int64_t bound, const ReduceCounts& reduce) {
+  constexpr int64_t kParts = 2048;
+  int64_t low = 0, high = bound;
+  while (high - low > 1) {
+    const int64_t width = (high - low + kParts - 1) / kParts;
+    at::Tensor counts = at::zeros({kParts}, at::kLong);
+    for (const at::Tensor& some : numbers) {
+      const at::Tensor inside = some.masked_select(some.ge(low).logical_and(some.lt(high)));
+      counts.add_(at::bincount(inside.sub(low).div(width, "floor"), {}, kParts).to(at::kCPU));
+    }
+    if (reduce) reduce(counts);
+    const int64_t* count = counts.const_data_ptr<int64_t>();
+    int64_t part = 0;
+    while (part < kParts && count[part] < k) k -= count[part++];
+    FG_CHECK(part < kParts, "there are too few numbers");
+    low += part * width;
+    high = std::min(high, low + width);
+  }
+  return low;
 }
 
 }  // namespace filigree::prune

@@ -26,4 +26,8 @@ struct Selection {
 /// 1 <= k <= number of keys over all holders.
 Selection kth_smallest(const std::vector<at::Tensor>& keys, int64_t k, const ReduceCounts& reduce = {});
 
+/// The k-th smallest of numbers that are all different, 0 <= number < bound, found by halving the range into counted
+/// parts. numbers: int64; 1 <= k <= how many there are over all holders.
+int64_t kth_number(const std::vector<at::Tensor>& numbers, int64_t k, int64_t bound, const ReduceCounts& reduce = {});
+
 }  // namespace filigree::prune

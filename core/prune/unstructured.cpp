@@ -3,13 +3,17 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 
+#include <ATen/ops/tensor.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "core/error.h"
+#include "core/prune/entry_numbers.h"
+#include "dist/communicator.h"
 
 namespace filigree::prune {
 namespace {
@@ -25,27 +29,92 @@ std::string last_words(nn::Model& model) {
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
-/// Masks of one pool of linears, given the keys of their entries.
-std::vector<at::Tensor> choose(const std::vector<at::Tensor>& keys, double share) {
-  int64_t entries = 0;
-  for (const at::Tensor& key : keys) entries += key.numel();
-  const auto zeros = static_cast<int64_t>(std::floor(share * static_cast<double>(entries) + 0.5));
+/// Matrices whose entries are ranked together, and who else holds parts of them.
+class Pool {
+ public:
+  Pool(std::vector<nn::Linear*> linears, std::vector<at::Tensor> keys, dist::Communicator* tensor)
+      : linears_(std::move(linears)), keys_(std::move(keys)), tensor_(tensor) {
+    for (const nn::Linear* linear : linears_) {
+      first_.push_back(entries_);
+      entries_ += linear->weight()->logical_numel();
+    }
+  }
+
+  std::vector<at::Tensor> masks(double share) const;
+
+ private:
+  /// Of the keys, those that this rank counts: what all ranks hold is counted by the first.
+  std::vector<at::Tensor> counted(const std::vector<at::Tensor>& all) const;
+  ReduceCounts sum_over_ranks() const;
+  std::vector<at::Tensor> tied(int32_t threshold, std::vector<at::Tensor>& numbers) const;
+
+  std::vector<nn::Linear*> linears_;
+  std::vector<at::Tensor> keys_;
+  dist::Communicator* tensor_;
+  std::vector<int64_t> first_;  ///< number in the pool of each matrix's first entry
+  int64_t entries_ = 0;
+};
+
+std::vector<at::Tensor> Pool::counted(const std::vector<at::Tensor>& all) const {
+  std::vector<at::Tensor> mine;
+  for (size_t i = 0; i < all.size(); ++i)
+    if (!tensor_ || tensor_->rank() == 0 || !linears_[i]->weight()->placement.replicated()) mine.push_back(all[i]);
+  return mine;
+}
+
+ReduceCounts Pool::sum_over_ranks() const {
+  if (!tensor_) return {};
+  return [this](const at::Tensor& counts) {
+    at::Tensor wire = counts.to(keys_.front().device());
+    tensor_->all_reduce(wire);
+    at::Tensor(counts).copy_(wire);
+  };
+}
+
+/// Places of the entries at the threshold in each matrix's part here; `numbers`: theirs in the pool.
+std::vector<at::Tensor> Pool::tied(int32_t threshold, std::vector<at::Tensor>& numbers) const {
+  std::vector<at::Tensor> places;
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    places.push_back(keys_[i].flatten().eq(threshold).nonzero().view({-1}));
+    numbers.push_back(EntryNumbers(*linears_[i]->weight()).of(places.back()).add(first_[i]));
+  }
+  return places;
+}
+
+std::vector<at::Tensor> Pool::masks(double share) const {
+  const auto zeros = static_cast<int64_t>(std::floor(share * static_cast<double>(entries_) + 0.5));
   std::vector<at::Tensor> masks;
   if (zeros == 0) {
-    for (const at::Tensor& key : keys) masks.push_back(key.ne(0).to(at::kByte));
+    for (const at::Tensor& key : keys_) masks.push_back(key.ne(0).to(at::kByte));
     return masks;
   }
-  const Selection selection = kth_smallest(keys, zeros);
+  const Selection selection = kth_smallest(counted(keys_), zeros, sum_over_ranks());
   // Of the entries at the threshold the first ones stay, in logical order over the pool.
   const int64_t staying = selection.equal - (zeros - selection.below);
-  int64_t seen = 0;
-  for (const at::Tensor& key : keys) {
-    const at::Tensor tie = key.eq(selection.threshold);
-    const at::Tensor place = tie.flatten().cumsum(0, at::kLong).add_(seen).view(key.sizes());
-    masks.push_back(key.gt(selection.threshold).logical_or_(tie.logical_and(place.le(staying))).to(at::kByte));
-    if (key.numel() > 0) seen = place.flatten()[-1].item<int64_t>();
+  std::vector<at::Tensor> numbers;
+  const std::vector<at::Tensor> places = tied(selection.threshold, numbers);
+  const int64_t last = staying > 0 ? kth_number(counted(numbers), staying, entries_, sum_over_ranks()) : -1;
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    at::Tensor mask = keys_[i].gt(selection.threshold).to(at::kByte);
+    const at::Tensor stay = places[i].masked_select(numbers[i].le(last));
+    mask.view({-1}).index_fill_(0, stay, 1);
+    masks.push_back(mask);
   }
   return masks;
+}
+
+/// Zeros under the masks of all these linears, over all ranks.
+int64_t count_zeros(const std::vector<nn::Linear*>& linears, dist::Communicator* tensor) {
+  int64_t split = 0, whole = 0;
+  for (const nn::Linear* linear : linears) {
+    const at::Tensor& mask = linear->mask()->value;
+    const int64_t zeros = mask.numel() - mask.sum(at::kLong).item<int64_t>();
+    (linear->mask()->placement.replicated() ? whole : split) += zeros;
+  }
+  if (!tensor) return split + whole;
+  at::Tensor sum = at::tensor({split}, at::kLong).to(linears.front()->mask()->value.device());
+  tensor->all_reduce(sum);
+  return sum.item<int64_t>() + whole;
 }
 
 }  // namespace
@@ -99,18 +168,20 @@ Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears
       if (linears[i]->mask()) keys.back().mul_(linears[i]->mask()->value.to(at::kInt));
     }
   }
+  dist::Communicator* tensor = request.scores.tensor;
   std::vector<at::Tensor> masks;
   if (request.global) {
-    masks = choose(keys, request.share);
+    masks = Pool(linears, keys, tensor).masks(request.share);
   } else {
-    for (const at::Tensor& key : keys) masks.push_back(choose({key}, request.share).front());
+    for (size_t i = 0; i < linears.size(); ++i)
+      masks.push_back(Pool({linears[i]}, {keys[i]}, tensor).masks(request.share).front());
   }
   Sparsity sparsity;
   for (size_t i = 0; i < linears.size(); ++i) {
     put_mask(model, *linears[i], masks[i]);
-    sparsity.entries += masks[i].numel();
-    sparsity.zeros += masks[i].numel() - masks[i].sum(at::kLong).item<int64_t>();
+    sparsity.entries += linears[i]->weight()->logical_numel();
   }
+  sparsity.zeros = count_zeros(linears, tensor);
   return sparsity;
 }
 

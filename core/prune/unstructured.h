@@ -23,7 +23,7 @@ std::vector<nn::Linear*> select_linears(nn::Model& model, const std::vector<std:
 struct WeightRequest {
   double share = 0.5;        ///< of each pool's entries to be zero after this
   bool global = false;       ///< one pool of all the linears; else each matrix is its own
-  ScoreRequest scores = {};  ///< kind, seed and data; the rest is not read
+  ScoreRequest scores = {};  ///< kind, seed, data and tensor; the rest is not read
 };
 
 struct Sparsity {
@@ -31,7 +31,8 @@ struct Sparsity {
   int64_t zeros = 0;
 };
 
-/// Sets the masks. Collective when the score reads data.
+/// Sets the masks. On a tensor-parallel axis the threshold is the exact one over all parts, found from summed counts;
+/// no rank sees another's weights. Collective then, and when the score reads data.
 Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears, const WeightRequest& request);
 
 /// Name of a linear's mask in the parameter table: "<linear>.mask".

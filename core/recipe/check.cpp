@@ -7,6 +7,8 @@
 #include <initializer_list>
 #include <set>
 
+#include "core/recipe/suggest.h"
+
 namespace filigree::recipe {
 namespace {
 
@@ -94,6 +96,20 @@ void check_metric(const std::string& metric, const std::string& path, const Mode
   const bool score = in(metric, {"pearson", "spearman"});
   const bool fits = model.task == "regression" ? score : model.task == "sequence_classification" && !score;
   if (!fits) rules.broken(path, fmt::format("is {}, which does not measure {}", metric, model.task), {"model.task"});
+}
+
+void check_split(const std::string& split, const DataConfig& data, Rules& rules) {
+  std::vector<std::string> known{"train", "dev", "test"};
+  if (data.task == "mnli") {
+    known = {"train", "dev", "dev_matched", "dev_mismatched", "test_matched", "test_mismatched"};
+    if (data.test) known.push_back("test");
+  }
+  if (std::find(known.begin(), known.end(), split) != known.end()) return;
+  const std::string guess = nearest(split, known);
+  rules.broken("eval.split",
+               fmt::format("is '{}', which is no split of the data{}", split,
+                           guess.empty() ? fmt::format("; there are {}", fmt::join(known, ", ")) : did_you_mean(guess)),
+               {"data.task"});
 }
 
 void check_parallel(const ParallelConfig& parallel, Rules& rules) {
@@ -230,6 +246,7 @@ void check(const Recipe& recipe, const Source& source, std::vector<Problem>& pro
   check_labels(recipe.model, recipe.data, rules);
   check_metric(recipe.data.metric, "data.metric", recipe.model, rules);
   check_metric(recipe.eval.best, "eval.best", recipe.model, rules);
+  check_split(recipe.eval.split, recipe.data, rules);
   check_parallel(recipe.parallel, rules);
   check_stages(recipe, rules);
 }

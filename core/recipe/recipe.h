@@ -49,6 +49,7 @@ struct ParallelConfig {
   double timeout = 600;            ///< seconds until a collective counts as hung
   std::string wire = "fp32";       ///< type of gradients on the wire: fp32 | bf16
   double bucket_mb = 4;            ///< size of a gradient bucket
+  bool shard_frozen = false;       ///< frozen weights in parts over the data-parallel ranks, gathered layer by layer
 };
 
 struct MethodConfig {

@@ -92,6 +92,9 @@ void describe(ParallelConfig& parallel, Schema& schema) {
       .above(0);
   schema.field("wire", parallel.wire, "type of the gradients on the wire").one_of({"fp32", "bf16"});
   schema.field("bucket_mb", parallel.bucket_mb, "MiB of a gradient bucket").above(0);
+  schema.field(
+      "shard_frozen", parallel.shard_frozen,
+      "each data-parallel rank keeps a part of the frozen weights; a layer's are gathered just before they are used");
 }
 
 void describe(DistillConfig& distill, Schema& schema) {

@@ -13,6 +13,7 @@ namespace filigree::recipe {
 namespace {
 
 const Origin kArgument{kSetOrigin, 0};
+constexpr const char* kForm = "needs the form key=value, e.g. seed=1 or stages.adapt.train.lr=1e-4";
 
 std::vector<std::string> split(const std::string& path) {
   std::vector<std::string> parts(1);
@@ -89,7 +90,7 @@ void put(Tree& recipe, const std::string& path, Tree value) {
   Tree* parent = nullptr;
   std::string key;
   for (const std::string& part : parts) {
-    if (part.empty()) throw UsageError("needs the form key=value or section.key=value");
+    if (part.empty()) throw UsageError(kForm);
     Tree& next = child(*node, key, part);
     parent = node;
     node = &next;
@@ -103,9 +104,12 @@ void put(Tree& recipe, const std::string& path, Tree value) {
 
 void apply_set(Tree& recipe, const std::string& argument, std::vector<Problem>& problems) {
   const size_t equals = argument.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    problems.push_back({kSetOrigin, 0, argument, kForm});
+    return;
+  }
   const std::string path = argument.substr(0, equals);
   try {
-    if (equals == std::string::npos) throw UsageError("needs the form key=value");
     put(recipe, path, parse_value(argument.substr(equals + 1)));
   } catch (const UsageError& error) {
     problems.push_back({kSetOrigin, 0, path, error.what()});

@@ -45,6 +45,14 @@ void for_each_batch(nn::Model& model, const data::Dataset& dataset, const EvalOp
     const auto batch = to(data::collate(dataset, samples), model.device());
     body(batch, model.forward(batch, context));
   }
+  if (!options.in_step) return;
+  const auto most = static_cast<size_t>((dataset.size() + dp.size() - 1) / dp.size());
+  const auto passes = [&](size_t samples) {
+    return (samples + static_cast<size_t>(options.batch_size) - 1) / static_cast<size_t>(options.batch_size);
+  };
+  // A rank with fewer passes than the fullest one runs some whose result is not used.
+  for (size_t i = passes(own.size()); i < passes(most); ++i)
+    model.forward(to(data::collate(dataset, {0}), model.device()), context);
 }
 
 }  // namespace

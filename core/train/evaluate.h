@@ -18,6 +18,7 @@ struct EvalResult {
 struct EvalOptions {
   int64_t batch_size = 64;  ///< samples a forward pass
   at::ScalarType compute = at::kFloat;
+  bool in_step = false;  ///< every rank runs as many passes as the others: the weights are gathered for each
 };
 
 /// Collective over `dp`. The data set names its metrics.

@@ -35,7 +35,9 @@ nlohmann::json eval_record(const Session& session, const std::string& stage, con
 
 }  // namespace
 
-EvalOptions eval_options(const Session& session) { return {session.recipe.eval.batch_size, session.compute}; }
+EvalOptions eval_options(const Session& session) {
+  return {session.recipe.eval.batch_size, session.compute, session.recipe.parallel.shard_frozen};
+}
 
 bool evaluate_and_log(Session& session, const std::string& stage, bool compete) {
   bool improved = false;

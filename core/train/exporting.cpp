@@ -10,10 +10,11 @@
 namespace filigree::train {
 namespace {
 
-void write_export(Session& session, const std::string& format, const std::string& dir, bool with_recipe) {
+void write_files(Session& session, const checkpoint::ExportSource& source, const std::string& format,
+                 const std::string& dir, bool with_recipe) {
   auto request = export_request(*session.plugins, *session.model, session.recipe.model.path, format, dir);
   request.replace = true;
-  const auto result = checkpoint::export_model(*session.model, request);
+  const auto result = checkpoint::export_model(*session.model, source, request);
   session.log->info(
       "exported to {} ({}); read back, its logits differ from the live model's by at most {:.1e}{}", dir, format,
       result.largest_difference,
@@ -23,6 +24,13 @@ void write_export(Session& session, const std::string& format, const std::string
   out << recipe::to_yaml(session.recipe);
   out.flush();
   if (!out) throw DataError(fmt::format("{}/recipe.yaml: cannot be written; is the disk full?", dir));
+}
+
+/// The first copy of the model is brought together on rank 0, which writes it.
+void write_export(Session& session, const std::string& format, const std::string& dir, bool with_recipe) {
+  checkpoint::ExportSource source;
+  if (session.mesh->dp().rank() == 0) source = checkpoint::export_source(*session.model, session.tensor());
+  on_first_rank(session, [&] { write_files(session, source, format, dir, with_recipe); });
 }
 
 }  // namespace
@@ -42,11 +50,9 @@ checkpoint::ExportRequest export_request(const Plugins& plugins, nn::Model& mode
 }
 
 void export_stage(Session& session, const recipe::ExportConfig& config) {
-  on_first_rank(session, [&] { write_export(session, config.format, session.run_dir + "/" + config.dir, false); });
+  write_export(session, config.format, session.run_dir + "/" + config.dir, false);
 }
 
-void export_final(Session& session) {
-  on_first_rank(session, [&] { write_export(session, "filigree", session.run_dir + "/final", true); });
-}
+void export_final(Session& session) { write_export(session, "filigree", session.run_dir + "/final", true); }
 
 }  // namespace filigree::train

@@ -5,14 +5,18 @@
 //   weights      every parameter in its own type (frozen ones in the compute type, trainable ones fp32)
 //   gradients    4 bytes a trainable parameter
 //   optimizer    8 bytes a trainable parameter (two moments)
-//   activations  what the backward pass keeps, for sequences of data.max_length: an upper estimate
-//   comm_bytes_per_step  handed to the communicator by one rank in a step: gradients on the wire and the step's
-//   counters
+//   activations  what a step's forward and backward pass take at their fullest moment (activations.h), for the rank's
+//                share with the most tokens of the stage's batch with the most tokens (workload.h)
+//   comm         handed to the communicators by one rank in a step, by axis and purpose (comm_bytes.h), on average
+//
+// The rank looked at is the last one of its tensor-parallel group: no other one holds more. Stages after a prune are
+// counted as if nothing had been pruned.
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "core/recipe/recipe.h"
+#include "core/train/comm_bytes.h"
 #include "core/train/session.h"
 
 namespace filigree::train {
@@ -21,11 +25,18 @@ struct StageForecast {
   std::string stage;
   int64_t trainable = 0, total = 0;
   uint64_t weights = 0, gradients = 0, optimizer = 0, activations = 0;  ///< bytes a rank
-  uint64_t comm_bytes_per_step = 0, full_comm_bytes_per_step = 0;
+  double tokens = 0;                                                    ///< that `activations` is for
+  CommBytes comm;                                                       ///< bytes a rank and step
+  uint64_t full_comm_bytes_per_step = 0;                                ///< if every parameter were trained
   uint64_t memory() const { return weights + gradients + optimizer + activations; }
 };
 
-/// One for each stage that trains. UsageError when `ranks` does not fit the recipe.
-std::vector<StageForecast> forecast(const recipe::Recipe& recipe, const Plugins& plugins, int64_t ranks);
+struct Forecast {
+  bool lengths_known = false;  ///< whether the training set could be read; else all samples have data.max_length tokens
+  std::vector<StageForecast> stages;  ///< those that train
+};
+
+/// tensor: ranks that share one copy of the model. UsageError when `ranks` does not fit.
+Forecast forecast(const recipe::Recipe& recipe, const Plugins& plugins, int64_t ranks, int64_t tensor);
 
 }  // namespace filigree::train

@@ -9,7 +9,9 @@
 
 #include "core/checkpoint/content_hash.h"
 #include "core/error.h"
+#include "core/train/first_rank.h"
 #include "core/train/open_model.h"
+#include "core/train/parallelize.h"
 #include "core/train/resume.h"
 #include "core/train/snapshot.h"
 
@@ -18,10 +20,12 @@ namespace {
 
 std::shared_ptr<dist::Mesh> open_mesh(const recipe::ParallelConfig& parallel, const dist::Environment& environment,
                                       bool cuda) {
-  if (parallel.tensor != 1)
-    throw UsageError(
-        fmt::format("parallel.tensor: {} asks for tensor parallelism, which this version does not have; set it to 1",
-                    parallel.tensor));
+  const int ranks = environment.world_size();
+  if (ranks % parallel.tensor != 0)
+    throw UsageError(fmt::format(
+        "parallel.tensor: {0} ranks were started, which is no multiple of {1}: ranks = data-parallel size x "
+        "tensor-parallel size. Start a multiple of {1}, or set another parallel.tensor",
+        ranks, parallel.tensor));
   std::shared_ptr<dist::Communicator> world = environment.world(parallel.backend, cuda, parallel.timeout);
   return std::make_shared<dist::Mesh>(std::move(world), static_cast<int>(parallel.tensor));
 }
@@ -35,6 +39,15 @@ void load_data(Session& session) {
     session.eval_data.push_back(data::load_dataset(recipe.data, session.task, split, *session.tokenizer, recipe.seed));
 }
 
+/// Read by one rank for all.
+std::string base_hash(Session& session, bool random_init) {
+  const auto& recipe = session.recipe;
+  if (random_init) return fmt::format("random-{}", recipe.seed);
+  std::string hash;
+  on_first_rank(session, [&] { hash = checkpoint::content_hash(recipe.model.path); });
+  return session.mesh->world().broadcast_text(hash);
+}
+
 void load_model(Session& session) {
   const auto& recipe = session.recipe;
   ModelRequest request;
@@ -43,14 +56,16 @@ void load_model(Session& session) {
   request.dropout = recipe.model.dropout;
   request.random_init = recipe.model.init == "random";
   request.seed = static_cast<uint64_t>(recipe.seed);
-  session.base_hash =
-      request.random_init ? fmt::format("random-{}", recipe.seed) : checkpoint::content_hash(recipe.model.path);
+  session.base_hash = base_hash(session, request.random_init);
+  if (dist::Communicator* tp = session.tensor())
+    request.cut = [tp](nn::Model& model) { cut(model, tp->rank(), tp->size()); };
   session.model = session.plugins->load_model(recipe.model.path, request);
   check_vocabulary(*session.tokenizer, *session.model, recipe.model.path);
   if (recipe.data.max_length > session.model->max_positions())
     throw UsageError(fmt::format("data.max_length: {} is more than the {} positions of {}", recipe.data.max_length,
                                  session.model->max_positions(), recipe.model.path));
   session.model->to(session.device);
+  if (dist::Communicator* tp = session.tensor()) connect(*session.model, *tp);
 }
 
 }  // namespace
@@ -60,7 +75,7 @@ at::Device choose_device(const std::string& name, int local_rank) {
   if (!at::hasCUDA())
     throw UsageError(
         "parallel.device: cuda is asked for, but there is no CUDA device here, or LibTorch is a CPU build");
-  return {at::kCUDA, static_cast<at::DeviceIndex>(local_rank)};
+  return {at::kCUDA, static_cast<at::DeviceIndex>(local_rank % dist::cuda_devices())};
 }
 
 int choose_threads(const dist::Communicator& world) {

@@ -24,7 +24,8 @@ struct OpenedSession {
 OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const dist::Environment& environment,
                            const RunRequest& request);
 
-/// The device that a recipe asks for ("auto": CUDA when there is one). UsageError when it is not there.
+/// The device that a recipe asks for ("auto": CUDA when there is one); ranks of a host take its devices in turn.
+/// UsageError when it is not there.
 at::Device choose_device(const std::string& name, int local_rank);
 
 /// One thread per core, shared out over the ranks of this host, unless OMP_NUM_THREADS says otherwise. Returns the

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/prune/inspect.h"
 #include "core/prune/plan.h"
+#include "core/prune/rebalance.h"
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"
 #include "core/random.h"
@@ -54,19 +55,18 @@ prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& s
   request.ffn = std::count(config.structure.begin(), config.structure.end(), "ffn") > 0;
   request.global = config.scope == "global";
   request.seed = static_cast<uint64_t>(session.recipe.seed);
+  request.tensor = session.tensor();
   if (prune::reads_data(request.kind)) request.data = data_pass(session, stage);
   return request;
 }
 
 /// Every rank must have come to the same decision; a difference is a fault of the program, found before it does harm.
-void check_agreement(Session& session, uint64_t hash) {
-  auto& world = session.mesh->world();
-  auto mine =
-      at::tensor({static_cast<int64_t>(hash >> 1), -static_cast<int64_t>(hash >> 1)}, at::kLong).to(session.device);
-  world.all_reduce(mine, dist::ReduceOp::max);
+void check_agreement(dist::Communicator& ranks, at::Device device, uint64_t hash) {
+  auto mine = at::tensor({static_cast<int64_t>(hash >> 1), -static_cast<int64_t>(hash >> 1)}, at::kLong).to(device);
+  ranks.all_reduce(mine, dist::ReduceOp::max);
   mine = mine.cpu();
   const auto* extremes = mine.const_data_ptr<int64_t>();
-  FG_CHECK(extremes[0] == -extremes[1], "the ranks made different prune plans (rank {} has {:x})", world.rank(), hash);
+  FG_CHECK(extremes[0] == -extremes[1], "the ranks made different prune plans (rank {} has {:x})", ranks.rank(), hash);
 }
 
 void write_plan(Session& session, const std::string& stage, const nlohmann::json& plan) {
@@ -81,17 +81,19 @@ void write_plan(Session& session, const std::string& stage, const nlohmann::json
   });
 }
 
-std::vector<nn::Reindex> structured_round(Session& session, const recipe::StageConfig& stage, double part) {
+std::vector<nn::Recut> structured_round(Session& session, const recipe::StageConfig& stage, double part) {
   const auto& config = *stage.prune;
   const auto request = score_request(session, stage);
   const auto scores = prune::score_structures(*session.model, request);
   const auto plan = prune::make_plan(
       session.model->structures(), scores,
       {request.heads ? config.heads * part : 0, request.ffn ? config.ffn * part : 0, request.global, config.score});
-  check_agreement(session, plan.hash());
+  check_agreement(session.mesh->world(), session.device, plan.hash());
   session.log->info("stage {}: pruning\n{}", stage.name, prune::to_text(plan));
   write_plan(session, stage.name, prune::to_json(plan));
   auto records = prune::apply(*session.model, plan);
+  if (dist::Communicator* tp = session.tensor())
+    for (auto& record : prune::rebalance(*session.model, *tp)) records.push_back(std::move(record));
   session.state.events.push_back({Event::Kind::prune, session.state.stage, prune::to_json(plan)});
   return records;
 }
@@ -111,7 +113,7 @@ void unstructured_round(Session& session, const recipe::StageConfig& stage, doub
   const auto linears = prune::select_linears(*session.model, config.targets);
   const auto result = prune::prune_weights(
       *session.model, linears, {config.sparsity * part, config.scope == "global", score_request(session, stage)});
-  check_agreement(session, mask_hash(linears));
+  check_agreement(session.mesh->dp(), session.device, mask_hash(linears));  // these hold the same parts
   std::vector<std::string> names;
   for (const auto* linear : linears) names.push_back(prune::mask_name(*linear));
   session.state.events.push_back({Event::Kind::mask, session.state.stage, names});
@@ -120,7 +122,7 @@ void unstructured_round(Session& session, const recipe::StageConfig& stage, doub
 }
 
 void log_prune(Session& session, const recipe::StageConfig& stage) {
-  const auto summary = prune::summarize(*session.model);
+  const auto summary = prune::summarize(*session.model, 128, session.tensor());
   session.log->record({{"kind", "prune"},
                        {"stage", stage.name},
                        {"step", session.state.global_step},
@@ -137,9 +139,9 @@ int64_t round_step(const recipe::PruneConfig& config, int64_t round, int64_t tot
   return round * (total_steps * 3 / 4) / std::max<int64_t>(1, config.steps);
 }
 
-std::vector<nn::Reindex> prune_round(Session& session, const recipe::StageConfig& stage) {
+std::vector<nn::Recut> prune_round(Session& session, const recipe::StageConfig& stage) {
   const double part = static_cast<double>(session.state.prune_rounds + 1) / static_cast<double>(stage.prune->steps);
-  std::vector<nn::Reindex> records;
+  std::vector<nn::Recut> records;
   if (stage.prune->structure.empty())
     unstructured_round(session, stage, part);
   else

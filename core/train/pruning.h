@@ -12,7 +12,8 @@ namespace filigree::train {
 int64_t round_step(const recipe::PruneConfig& config, int64_t round, int64_t total_steps);
 
 /// One round: prunes to share (state.prune_rounds + 1) / steps of the requested shares, logs it, writes the plan to the
-/// run directory, appends the event and counts the round. Returns what was done to each parameter. Collective.
-std::vector<nn::Reindex> prune_round(Session& session, const recipe::StageConfig& stage);
+/// run directory, appends the event and counts the round. After a structured one the units that are left are divided
+/// anew over the tensor-parallel ranks. Returns what was done to each parameter. Collective.
+std::vector<nn::Recut> prune_round(Session& session, const recipe::StageConfig& stage);
 
 }  // namespace filigree::train

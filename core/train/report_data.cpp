@@ -59,6 +59,19 @@ void add_train(RunData& run, const Json& line) {
                        number(line, "tokens_per_s"), number(line, "step_ms")});
 }
 
+/// {"tp":{"forward":8}} as {"tp.forward": 8}.
+std::map<std::string, int64_t> by_axis_and_purpose(const Json& line) {
+  std::map<std::string, int64_t> bytes;
+  const auto found = line.find("comm");
+  if (found == line.end() || !found->is_object()) return bytes;
+  for (const auto& [axis, purposes] : found->items()) {
+    if (!purposes.is_object()) continue;
+    for (const auto& [purpose, value] : purposes.items())
+      if (const auto count = integer(purposes, purpose.c_str())) bytes[axis + "." + purpose] = *count;
+  }
+  return bytes;
+}
+
 void add_eval(RunData& run, const Json& line) {
   EvalRecord eval{text(line, "stage"), text(line, "split"), integer(line, "step").value_or(run.last_step), {}};
   for (const auto& [key, value] : line.items())
@@ -84,7 +97,10 @@ void add_line(RunData& run, const Json& line) {
     run.last_step = std::max(run.last_step, *step);
     stage.last_step = std::max(stage.last_step, *step);
   }
-  if (kind == "train") add_train(run, line);
+  if (kind == "train") {
+    add_train(run, line);
+    stage.comm = by_axis_and_purpose(line);
+  }
   if (kind == "eval") add_eval(run, line);
   if (kind == "prune") add_prune(run, line);
   if (kind == "stage") {
@@ -102,12 +118,14 @@ void add_metrics(RunData& run) {
     throw DataError(
         fmt::format("{}: has no metrics.jsonl; give the directory of a run that `filigree train` made", run.dir));
   std::istringstream in(checkpoint::read_file(path));
-  for (std::string line; std::getline(in, line);) {
+  int64_t lines = 0;
+  for (std::string line; std::getline(in, line); ++lines) {
     const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (json.is_object()) add_line(run, json);
   }
-  if (run.stages.empty())
-    throw DataError(fmt::format("{}: holds no line yet; the run has not come to its first step", path));
+  if (!run.stages.empty()) return;
+  if (lines == 0) throw DataError(fmt::format("{}: holds no line yet; the run has not come to its first step", path));
+  throw DataError(fmt::format("{}: is damaged: none of its {} lines can be read", path, lines));
 }
 
 void add_recipe(RunData& run) {

@@ -35,6 +35,7 @@ struct StageRecord {
   std::string name;
   std::optional<int64_t> steps, trainable, total, comm_bytes, full_comm_bytes;
   int64_t first_step = 0, last_step = 0;  ///< steps done before it and with it
+  std::map<std::string, int64_t> comm;    ///< bytes of its last logged step by axis and purpose: "tp.forward"
 };
 
 /// One layer's heads or neurons: how many there were, and the original numbers of those left.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/checkpoint/disk.h"
 #include "core/train/progress.h"
@@ -84,6 +85,41 @@ std::string recipe_card(const RunData& run) {
       escape_html(run.recipe));
 }
 
+const char* purpose_text(const std::string& key) {
+  static const std::map<std::string, const char*> texts = {
+      {"dp.gradients", "gradients, summed over the data-parallel ranks"},
+      {"dp.weights", "frozen weights, gathered layer by layer"},
+      {"tp.forward", "activations, summed over the tensor-parallel ranks"},
+      {"tp.backward", "gradients of activations, likewise"},
+      {"tp.gradients", "parts of gradients, likewise"}};
+  const auto found = texts.find(key);
+  return found == texts.end() ? "counters and norms" : found->second;
+}
+
+/// What the bytes of a step are for: a row a purpose, a column a stage. Empty when no line says it.
+std::string purposes_table(const RunData& run) {
+  std::map<std::string, std::vector<std::string>> cells;
+  std::string head;
+  for (const auto& stage : run.stages)
+    for (const auto& [key, bytes] : stage.comm) cells[key];
+  for (const auto& stage : run.stages) {
+    if (stage.comm.empty()) continue;
+    head += "<th>" + escape_html(stage.name) + "</th>";
+    for (auto& [key, row] : cells) {
+      const auto found = stage.comm.find(key);
+      row.push_back(found == stage.comm.end() ? "–" : format_bytes(static_cast<uint64_t>(found->second)));
+    }
+  }
+  if (cells.empty()) return "";
+  std::string rows;
+  for (const auto& [key, row] : cells) {
+    rows += fmt::format("<tr><td>{} <span class=\"soft\">{}</span></td>", escape_html(key), purpose_text(key));
+    for (const auto& cell_text : row) rows += "<td>" + cell_text + "</td>";
+    rows += "</tr>\n";
+  }
+  return "<div class=\"scroll\"><table><tr><th>axis and purpose</th>" + head + "</tr>\n" + rows + "</table></div>";
+}
+
 }  // namespace
 
 std::string report_structure(const RunData& run) {
@@ -119,9 +155,9 @@ std::string report_communication(const RunData& run) {
          whole});
   }
   bars.push_back({"full fine-tuning", format_bytes(static_cast<uint64_t>(full)), whole, whole, true});
-  return report_card(
-      "Bytes each rank hands to the network in a step",
-      at_both_widths([&](int width) { return draw_bars(bars, "bytes per step, by stage", width); }, kWholeCard), "all");
+  const auto drawn =
+      at_both_widths([&](int width) { return draw_bars(bars, "bytes per step, by stage", width); }, kWholeCard);
+  return report_card("Bytes each rank hands to the network in a step", drawn + purposes_table(run), "all");
 }
 
 std::string report_details(const RunData& run) { return stages_card(run) + recipe_card(run); }

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "core/recipe/load.h"
+#include "core/train/distill.h"
 #include "core/train/first_rank.h"
 
 namespace filigree::train {
@@ -73,6 +74,16 @@ std::optional<checkpoint::CheckpointInfo> choose(Session& session, const RunRequ
   return found;
 }
 
+/// A run that goes on from a checkpoint of another one needs the teacher's logits that were cached there.
+void bring_teacher_logits(const Session& session, const checkpoint::Loaded& resumed) {
+  const fs::path origin = fs::weakly_canonical(resumed.info.path).parent_path().parent_path();
+  const std::string from = teacher_cache(origin), to = teacher_cache(session.run_dir);
+  if (!fs::exists(from) || fs::weakly_canonical(from) == fs::weakly_canonical(to)) return;
+  fs::create_directories(fs::path(to).parent_path());
+  fs::copy_file(from, to + ".tmp", fs::copy_options::overwrite_existing);
+  fs::rename(to + ".tmp", to);
+}
+
 void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, bool named) {
   const std::string difference_text = difference(loaded.state.value("decisive", ""), decisive_recipe(session.recipe));
   if (difference_text.empty()) return;
@@ -114,12 +125,12 @@ void open_run_directory(Session& session, const RunRequest& request) {
 std::optional<checkpoint::Loaded> find_checkpoint(Session& session, const RunRequest& request) {
   std::string path;
   on_first_rank(session, [&] {
-    if (const auto chosen = choose(session, request)) path = chosen->path;
+    if (const auto chosen = choose(session, request)) path = checkpoint::load(*chosen).info.path;
   });
   path = session.mesh->world().broadcast_text(path);
   std::optional<checkpoint::Loaded> loaded;
   if (!path.empty()) {
-    loaded = checkpoint::load(checkpoint::checkpoint_at(path));
+    loaded = checkpoint::open_checkpoint(checkpoint::checkpoint_at(path));
     compare_recipes(session, *loaded, request.resume != "auto");
   }
   return loaded;
@@ -131,6 +142,7 @@ void open_logs(Session& session, const std::optional<checkpoint::Loaded>& resume
     if (resumed) {
       const auto& best = session.state.best;
       session.store->rewind(resumed->info.step, best ? std::optional(best->step) : std::nullopt);
+      bring_teacher_logits(session, *resumed);
       position = LogPosition{resumed->info.step, resumed->state.at("metrics_lines").get<int64_t>()};
     }
     write_recipe(session);

@@ -27,6 +27,8 @@ struct ModelRequest {
   std::optional<double> dropout;
   bool random_init = false;
   uint64_t seed = 0;
+  std::function<void(nn::Model&)> cut =
+      nullptr;  ///< leaves of each tensor the part that lies on this rank (parallelize.h)
 };
 using ModelLoader = std::function<std::unique_ptr<nn::Model>(const std::string& dir, const ModelRequest& request)>;
 
@@ -58,6 +60,8 @@ struct Session {
   RunState state;
 
   bool first_rank() const { return mesh->world().rank() == 0; }
+  /// The ranks that hold the other parts of the model; nullptr when this rank holds all of it.
+  dist::Communicator* tensor() const { return mesh->tensor_parallel() > 1 ? &mesh->tp() : nullptr; }
   nn::ForwardContext forward_context(bool training) const;
 };
 

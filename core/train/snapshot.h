@@ -4,8 +4,11 @@
 // A checkpoint holds what was trained, never the frozen backbone (that is named by its content hash):
 //   trained.safetensors    parameters that were ever trained, adapters' buffers, masks; by logical name
 //   optimizer.safetensors  "m:<name>", "v:<name>" of the stage in progress; absent between stages
-//   manifest.json          sizes, checksums, and the state: RunState, resolved recipe, base hash, data hash, label
-//   names
+//   manifest.json          sizes, checksums, which part of a tensor each file holds, and the state: RunState, resolved
+//                          recipe, base hash, data hash, label names
+//
+// All ranks write, each tensor or part of one by one rank. A checkpoint belongs to no mesh: a rank of any other one
+// reads the bytes of its own parts. The folder must be one that all ranks see.
 #include <string>
 
 #include "core/checkpoint/store.h"
@@ -17,7 +20,7 @@ namespace filigree::train {
 /// Names the training set in what is written.
 std::string data_hash(const Session& session);
 
-/// Rank 0 writes; every rank returns when it is done, or throws the same DataError. Collective.
+/// Every rank returns when it is done, or throws the same DataError. Collective.
 /// optimizer: nullptr between stages.
 void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool best);
 

@@ -58,8 +58,9 @@ void attach_method(Session& session, const recipe::StageConfig& stage) {
   if (!stage.method || attached(session.state, session.state.stage)) return;
   session.method = session.plugins->methods.make(*stage.method);
   session.log->info("stage {}: attaching {}", stage.name, stage.method->name);
-  session.method->attach(*session.model, {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(), false,
-                                          [&](const std::string& text) { session.log->warn("{}", text); }});
+  session.method->attach(*session.model,
+                         {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(), false, session.tensor(),
+                          [&](const std::string& text) { session.log->warn("{}", text); }});
   // Only now: what the method trains starts from the exact weights, and searches for places read them.
   session.model->parameters().set_frozen_dtype(session.compute);
   session.state.events.push_back({Event::Kind::attach, session.state.stage, {}});

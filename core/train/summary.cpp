@@ -47,9 +47,9 @@ std::vector<nlohmann::json> last_evaluations(const Session& session) {
 void describe_start(Session& session, const checkpoint::Loaded* resumed) {
   auto& log = *session.log;
   const auto& mesh = *session.mesh;
-  log.info("{} ranks ({} data-parallel, backend {}), {}, {} threads a rank, {}", mesh.world().size(),
-           mesh.data_parallel(), mesh.world().backend(), session.device.str(), at::get_num_threads(),
-           session.recipe.parallel.precision);
+  log.info("{} ranks ({} data-parallel x {} tensor-parallel, backend {}), {}, {} threads a rank, {}",
+           mesh.world().size(), mesh.data_parallel(), mesh.tensor_parallel(), mesh.world().backend(),
+           session.device.str(), at::get_num_threads(), session.recipe.parallel.precision);
   log.info("{} from {}: {} training samples", session.model->family(), session.recipe.model.path,
            session.train_data.size());
   if (session.train_data.skipped > 0)
@@ -72,8 +72,9 @@ void describe_end(Session& session, Outcome outcome) {
       if (value.is_number_float()) values.push_back(fmt::format("{} {:.4f}", key, value.get<double>()));
     log.info("{:<10} {}: {}", record.value("stage", ""), record.value("split", ""), fmt::join(values, ", "));
   }
-  const auto summary = prune::summarize(*session.model);
-  log.info("FLOPs of a forward pass: {:.1f}% of the unpruned model's", 100 * summary.flops / summary.unpruned_flops);
+  constexpr int64_t kTokens = 128;
+  log.info("FLOPs of a forward pass: {:.1f}% of the unpruned model's",
+           100 * session.model->flops(kTokens) / prune::unpruned_flops(*session.model, kTokens));
   log.info("run directory: {}", session.run_dir);
 }
 

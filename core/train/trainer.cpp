@@ -55,9 +55,28 @@ void Trainer::make_buckets() {
   buckets_ = std::make_unique<dist::GradBuckets>(optimizer_->leaves(), session_.mesh->dp(), options);
 }
 
+void Trainer::shard_frozen() {
+  if (session_.recipe.parallel.shard_frozen && session_.mesh->data_parallel() > 1)
+    shards_ = std::make_unique<FrozenShards>(*session_.model, session_.mesh->dp());
+}
+
+void Trainer::unshard_frozen() {
+  if (shards_) shards_->restore();
+  shards_ = nullptr;
+}
+
+/// The groups of the mesh, and the one that weights are gathered through.
+CommBytes Trainer::sent() const {
+  CommBytes bytes = comm_bytes(*session_.mesh);
+  if (shards_)
+    for (const auto& [phase, some] : shards_->group().bytes_by_phase()) bytes["dp." + phase] += some;
+  return bytes;
+}
+
 Outcome Trainer::train() {
   auto& state = session_.state;
   check_space(session_, *optimizer_);
+  shard_frozen();
   session_.log->begin_stage(stage_.name, total_steps_, state.stage_step);
   while (state.stage_step < total_steps_) {
     const auto start = Clock::now();
@@ -73,6 +92,7 @@ Outcome Trainer::train() {
     if (improved || due || report.save || report.stop) save(improved);
     if (report.stop) return Outcome::stopped;
   }
+  unshard_frozen();
   session_.log->end_stage();
   session_.method->finish(*session_.model);
   return Outcome::finished;
@@ -80,26 +100,30 @@ Outcome Trainer::train() {
 
 StepReport Trainer::train_step() {
   auto& state = session_.state;
-  const uint64_t bytes_before = session_.mesh->world().bytes_sent() + session_.mesh->dp().bytes_sent();
+  const CommBytes before = sent();
   const auto global_batch = sampler_.batch(state.stage_step);
 
   session_.method->before_step(*session_.model, state.stage_step);
   buckets_->zero();
   counts_ = {};
-  forward_backward(global_batch);
-  buckets_->finish();
+  {
+    const dist::PhaseScope counted(session_.mesh->dp(), "gradients");
+    forward_backward(global_batch);
+    buckets_->finish();
+  }
+  if (dist::Communicator* tp = session_.tensor()) optimizer_->sum_partial(buckets_->flat(), *tp);
 
   StepReport report = reduce_counts();
   if (!std::isfinite(report.loss)) refuse_non_finite("loss", report.loss, global_batch);
   session_.method->after_backward(*session_.model, state.stage_step);
 
   const double scale = 1.0 / std::max<double>(1.0, static_cast<double>(report.losses));
-  report.grad_norm = optimizer_->grad_norm(buckets_->flat(), scale);
+  report.grad_norm = optimizer_->grad_norm(buckets_->flat(), scale, session_.tensor());
   if (!std::isfinite(report.grad_norm)) refuse_non_finite("gradient norm", report.grad_norm, global_batch);
   const double clip = config_.clip > 0 ? std::min(1.0, config_.clip / (report.grad_norm + 1e-6)) : 1.0;
   report.lr = schedule_.at(state.stage_step);
   optimizer_->step(buckets_->flat(), scale, clip, report.lr);
-  report.comm_bytes = session_.mesh->world().bytes_sent() + session_.mesh->dp().bytes_sent() - bytes_before;
+  report.comm = difference(sent(), before);
   return report;
 }
 
@@ -110,7 +134,10 @@ void Trainer::forward_backward(const std::vector<int64_t>& global_batch) {
   const auto draw = static_cast<uint64_t>(sampler_.epoch(session_.state.stage_step)) + 1;
   for (size_t i = 0; i < shares.size(); ++i) {
     if (i + 1 == shares.size()) buckets_->arm();
-    if (shares[i].empty()) continue;
+    if (shares[i].empty()) {
+      keep_in_step(global_batch.front(), context, draw);
+      continue;
+    }
     const auto batch = to(data::collate(session_.train_data, shares[i], draw), session_.device);
     const auto output = session_.model->forward(batch, context);
     const auto loss = distiller_ ? distiller_->loss_sum(output, batch) : output.loss_sum;
@@ -122,15 +149,24 @@ void Trainer::forward_backward(const std::vector<int64_t>& global_batch) {
   }
 }
 
+/// A rank without samples still takes part in the gathers of the frozen weights.
+void Trainer::keep_in_step(int64_t sample, const nn::ForwardContext& context, uint64_t draw) {
+  if (!shards_) return;
+  const auto batch = to(data::collate(session_.train_data, {sample}, draw), session_.device);
+  session_.model->forward(batch, context).loss_sum.mul(0).backward();
+}
+
 StepReport Trainer::reduce_counts() {
   const auto& checkpoint = session_.recipe.checkpoint;
   const bool due =
       session_.first_rank() && checkpoint.minutes > 0 && seconds_since(last_save_) > checkpoint.minutes * 60;
-  auto counts = at::tensor({counts_.loss, counts_.losses, counts_.samples, counts_.tokens,
-                            session_.stop->received() ? 1.0 : 0.0, due ? 1.0 : 0.0},
+  // The ranks that share a copy of the model have the same sums: the first of them speaks for all.
+  const Counts own = session_.mesh->tp().rank() == 0 ? counts_ : Counts{};
+  auto counts = at::tensor({own.loss, own.losses, own.samples, own.tokens, session_.stop->received() ? 1.0 : 0.0,
+                            due ? 1.0 : 0.0},
                            at::kDouble)
                     .to(session_.device);
-  session_.mesh->dp().all_reduce(counts);
+  session_.mesh->world().all_reduce(counts);
   counts = counts.cpu();
   const double* value = counts.const_data_ptr<double>();
   StepReport report;
@@ -156,9 +192,11 @@ void Trainer::prune_if_due() {
   auto& state = session_.state;
   while (state.prune_rounds < stage_.prune->steps &&
          state.stage_step >= round_step(*stage_.prune, state.prune_rounds, total_steps_)) {
+    unshard_frozen();
     const auto records = prune_round(session_, stage_);
     optimizer_->rebuild(session_.model->parameters(), records);
     make_buckets();
+    shard_frozen();
   }
 }
 
@@ -177,25 +215,26 @@ void Trainer::log_step(const StepReport& report, double seconds) {
                         {"lr", report.lr},
                         {"grad_norm", report.grad_norm},
                         {"tokens_per_s", static_cast<double>(report.tokens) / seconds},
-                        {"comm_bytes", report.comm_bytes},
+                        {"comm_bytes", total(report.comm)},
+                        {"comm", to_json(report.comm)},
                         {"step_ms", seconds * 1e3}});
 }
 
 void Trainer::log_stage(const StepReport& report) {
-  int64_t trainable = 0, total = 0;
-  for (const auto& parameter : session_.model->parameters()) {
-    if (parameter->role == nn::Role::trainable) trainable += parameter->logical_numel();
-    if (parameter->role != nn::Role::mask && parameter->role != nn::Role::buffer) total += parameter->logical_numel();
-  }
-  const bool distributed = session_.mesh->data_parallel() > 1;
-  const int64_t wire = session_.recipe.parallel.wire == "bf16" ? 2 : 4;
+  const ElementCounts elements = count_elements(*session_.model);
+  const uint64_t wire = session_.recipe.parallel.wire == "bf16" ? 2 : 4;
+  const auto gradients = report.comm.find("dp.gradients");
+  const uint64_t own = total(report.comm);
+  const bool shared = gradients != report.comm.end();
   session_.log->record({{"kind", "stage"},
                         {"stage", stage_.name},
                         {"steps", total_steps_},
-                        {"trainable", trainable},
-                        {"total", total},
-                        {"comm_bytes_per_step", report.comm_bytes},
-                        {"full_comm_bytes_per_step", distributed ? total * wire : 0}});
+                        {"trainable", elements.trainable},
+                        {"total", elements.total},
+                        {"weight_bytes", elements.weight_bytes + (shards_ ? shards_->bytes() : 0)},
+                        {"comm_bytes_per_step", own},
+                        {"full_comm_bytes_per_step",
+                         shared ? own - gradients->second + wire * static_cast<uint64_t>(elements.total_here) : own}});
 }
 
 bool Trainer::evaluate_if_due() {

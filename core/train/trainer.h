@@ -11,7 +11,9 @@
 #include "core/data/sampler.h"
 #include "core/optim/flat_adamw.h"
 #include "core/optim/schedule.h"
+#include "core/train/comm_bytes.h"
 #include "core/train/distill.h"
+#include "core/train/frozen_shards.h"
 #include "core/train/session.h"
 #include "dist/grad_buckets.h"
 
@@ -25,9 +27,9 @@ struct StepReport {
   int64_t tokens = 0;    ///< real tokens, over all ranks
   double grad_norm = 0;  ///< before clipping
   double lr = 0;
-  uint64_t comm_bytes = 0;  ///< handed to the communicators by this rank in this step
-  bool stop = false;        ///< some rank was asked to stop
-  bool save = false;        ///< rank 0's clock says that a checkpoint is due
+  CommBytes comm;     ///< handed to the communicators by this rank in this step
+  bool stop = false;  ///< some rank was asked to stop
+  bool save = false;  ///< rank 0's clock says that a checkpoint is due
 };
 
 enum class Outcome { finished, stopped };
@@ -47,17 +49,21 @@ class Trainer {
   std::function<void(const StepReport&, double seconds)> on_step;
 
  private:
-  /// This rank's sums over the step's samples; added up over the ranks by reduce_counts().
+  /// This rank's sums over the step's samples; added up over the data-parallel ranks by reduce_counts().
   struct Counts {
     double loss = 0, losses = 0, samples = 0, tokens = 0;
   };
 
   StepReport train_step();
   void forward_backward(const std::vector<int64_t>& global_batch);
+  void keep_in_step(int64_t sample, const nn::ForwardContext& context, uint64_t draw);
   StepReport reduce_counts();
   [[noreturn]] void refuse_non_finite(const char* what, double value, const std::vector<int64_t>& samples) const;
 
   void make_buckets();
+  void shard_frozen();
+  void unshard_frozen();
+  CommBytes sent() const;
   void prune_if_due();
   void log_step(const StepReport& report, double seconds);
   void log_stage(const StepReport& report);
@@ -73,6 +79,7 @@ class Trainer {
   optim::Schedule schedule_;
   std::unique_ptr<optim::FlatAdamW> optimizer_;
   std::unique_ptr<dist::GradBuckets> buckets_;
+  std::unique_ptr<FrozenShards> shards_;  ///< only with parallel.shard_frozen
   std::unique_ptr<Distiller> distiller_;
   Counts counts_;
   std::chrono::steady_clock::time_point last_save_;

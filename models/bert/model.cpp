@@ -2,7 +2,6 @@
 #include "models/bert/model.h"
 
 #include <ATen/ops/add.h>
-#include <ATen/ops/embedding.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/ne.h>
 #include <ATen/ops/tanh.h>
@@ -52,7 +51,7 @@ Model::Model(Config config) : config_(std::move(config)) {
 }
 
 nn::ParameterPtr Model::zeros(const std::string& name, std::vector<int64_t> shape) {
-  return parameters_.add(name, at::zeros(shape, at::TensorOptions(at::kFloat)));
+  return parameters_.add(name, at::zeros({}, at::TensorOptions(at::kFloat)).expand(shape));
 }
 
 nn::Linear Model::linear(const std::string& name, int64_t out, int64_t in) {
@@ -67,9 +66,12 @@ Norm Model::norm(const std::string& name) {
 
 void Model::add_embeddings() {
   const std::string prefix = "bert.embeddings.";
-  word_ = zeros(prefix + "word_embeddings.weight", {config_.vocab_size, config_.hidden});
-  position_ = zeros(prefix + "position_embeddings.weight", {config_.max_positions, config_.hidden});
-  token_type_ = zeros(prefix + "token_type_embeddings.weight", {config_.type_vocab, config_.hidden});
+  const auto table = [&](const char* name, int64_t rows) {
+    return std::make_unique<nn::Embedding>(zeros(prefix + name + ".weight", {rows, config_.hidden}));
+  };
+  word_ = table("word_embeddings", config_.vocab_size);
+  position_ = table("position_embeddings", config_.max_positions);
+  token_type_ = table("token_type_embeddings", config_.type_vocab);
   embedding_norm_ = norm(prefix + "LayerNorm");
 }
 
@@ -94,7 +96,7 @@ void Model::add_head() {
   }
   transform_ = std::make_unique<nn::Linear>(linear("cls.predictions.transform.dense", c, c));
   transform_norm_ = norm("cls.predictions.transform.LayerNorm");
-  decoder_ = std::make_unique<nn::Linear>("cls.predictions.decoder", word_,
+  decoder_ = std::make_unique<nn::Linear>("cls.predictions.decoder", word_->weight(),
                                           zeros("cls.predictions.bias", {config_.vocab_size}));
 }
 
@@ -175,17 +177,16 @@ nn::Output Model::forward(const data::Batch& batch, const nn::ForwardContext& co
 }
 
 at::Tensor Model::embed(const Pass& pass) const {
-  const auto look_up = [&](const nn::ParameterPtr& table, const at::Tensor& index) {
-    return at::embedding(table->value, index).to(pass.context.compute);
-  };
-  at::Tensor x_TC = at::add(look_up(word_, pass.batch.ids), look_up(token_type_, pass.batch.type_ids));
-  x_TC = apply(embedding_norm_, at::add(x_TC, look_up(position_, pass.batch.positions)));
+  const at::ScalarType compute = pass.context.compute;
+  at::Tensor x_TC =
+      at::add(word_->forward(pass.batch.ids, compute), token_type_->forward(pass.batch.type_ids, compute));
+  x_TC = apply(embedding_norm_, at::add(x_TC, position_->forward(pass.batch.positions, compute)));
   return ops::dropout(x_TC, pass.dropout(kEmbeddings, config_.hidden_dropout));
 }
 
 at::Tensor Model::encode(size_t index, const at::Tensor& x_TC, const Pass& pass) const {
   const Layer& layer = *layers_[index];
-  const std::vector<int64_t>& heads = structures_[2 * index].kept;
+  const std::vector<int64_t> heads = structures_[2 * index].held();
   const at::Tensor context_TC =
       ops::attention(layer.query.forward(x_TC), layer.key.forward(x_TC), layer.value.forward(x_TC), pass.batch.offsets,
                      heads, pass.dropout(index, kAttention, config_.attention_dropout));
@@ -229,9 +230,13 @@ nn::Output Model::predict_tokens(const at::Tensor& x_TC, const Pass& pass) const
   }
   const at::Tensor h = apply(transform_norm_, ops::activate(transform_->forward(input), config_.activation));
   nn::Output out;
-  out.logits = decoder_->forward(h).to(at::kFloat);
-  if (!labels.defined()) return out;
-  const ops::LossSum loss = ops::cross_entropy(out.logits, labels);
+  const at::Tensor logits = decoder_->forward(h).to(at::kFloat);
+  if (!labels.defined()) {
+    out.logits = token_output.whole(logits);
+    return out;
+  }
+  out.logits = logits;
+  const ops::LossSum loss = token_output.loss(logits, labels);
   out.loss_sum = loss.sum;
   out.count = loss.count;
   return out;

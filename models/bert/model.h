@@ -28,13 +28,14 @@ struct Layer {
 
 class Model final : public nn::Model {
  public:
-  /// Parameters of config's shapes, all zero: state_map fills them.
+  /// Parameters of config's shapes that take no memory: state_map puts values there.
   explicit Model(Config config);
 
   nn::Output forward(const data::Batch& batch, const nn::ForwardContext& context) override;
 
   nn::ParameterTable& parameters() override { return parameters_; }
   std::vector<nn::Linear*> linears() override;
+  std::vector<nn::Embedding*> embeddings() override { return {word_.get()}; }
   std::vector<nn::StructureGroup>& structures() override { return structures_; }
   std::vector<nn::ShardRule> shard_plan() const override;
   std::vector<std::string> head_parameters() const override;
@@ -69,7 +70,7 @@ class Model final : public nn::Model {
 
   Config config_;
   nn::ParameterTable parameters_;
-  nn::ParameterPtr word_, position_, token_type_;
+  std::unique_ptr<nn::Embedding> word_, position_, token_type_;
   Norm embedding_norm_;
   std::vector<std::unique_ptr<Layer>> layers_;
   std::unique_ptr<nn::Linear> pooler_, classifier_;  // sequence tasks

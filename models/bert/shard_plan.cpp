@@ -7,15 +7,13 @@ namespace filigree::models::bert {
 std::vector<nn::ShardRule> Model::shard_plan() const {
   using nn::Shard;
   return {{"bert.embeddings.word_embeddings", Shard::vocab},
-          {"bert.embeddings.*", Shard::replicate},
-          {"bert.encoder.layer.*.attention.self.*", Shard::column},
+          {"bert.encoder.layer.*.attention.self.query", Shard::column},
+          {"bert.encoder.layer.*.attention.self.key", Shard::column},
+          {"bert.encoder.layer.*.attention.self.value", Shard::column},
           {"bert.encoder.layer.*.attention.output.dense", Shard::row},
           {"bert.encoder.layer.*.intermediate.dense", Shard::column},
           {"bert.encoder.layer.*.output.dense", Shard::row},
-          {"bert.encoder.layer.*.LayerNorm", Shard::replicate},
-          {"bert.pooler.dense", Shard::replicate},
-          {"classifier", Shard::replicate},
-          {"cls.predictions.*", Shard::replicate}};
+          {"cls.predictions.decoder", Shard::vocab}};
 }
 
 }  // namespace filigree::models::bert

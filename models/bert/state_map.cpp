@@ -47,20 +47,36 @@ bool carries_nothing(const std::string& name) {
          name == "cls.predictions.decoder.weight" || name == "cls.predictions.decoder.bias";
 }
 
+/// Number, in the whole tensor, of the first element of each row of the part that lies here.
+std::vector<int64_t> first_of_rows(const nn::Parameter& parameter) {
+  const nn::Placement& placement = parameter.placement;
+  const int64_t columns = parameter.logical_shape[1];
+  const int64_t row = placement.split(0) ? placement.slice.begin : 0,
+                column = placement.split(1) ? placement.slice.begin : 0;
+  std::vector<int64_t> first;
+  for (int64_t i = 0; i < parameter.value.size(0); ++i) first.push_back((row + i) * columns + column);
+  return first;
+}
+
 /// As transformers initialises: gains 1, biases 0, the rest normal, the padding token's embedding 0. Drawn for the
-/// logical matrix from a stream of its own, so it depends neither on the other tensors nor on any sharding.
+/// logical matrix from a stream of its own, so it depends neither on the other tensors nor on any sharding; only the
+/// part that lies here is made.
 at::Tensor draw(const nn::Parameter& parameter, const Config& config, uint64_t seed) {
+  const auto shape = parameter.value.sizes();
   const auto options = at::TensorOptions(at::kFloat);
-  if (parameter.name.ends_with("LayerNorm.weight")) return at::ones(parameter.logical_shape, options);
-  if (parameter.logical_shape.size() == 1) return at::zeros(parameter.logical_shape, options);
-  at::Tensor value = at::empty(parameter.logical_shape, options);
+  if (parameter.name.ends_with("LayerNorm.weight")) return at::ones(shape, options);
+  if (shape.size() == 1) return at::zeros(shape, options);
+  at::Tensor value = at::empty(shape, options);
   auto* out = value.mutable_data_ptr<float>();
   const uint64_t stream = random::stream(seed, "init", random::hash(parameter.name));
-  for (int64_t i = 0; i < value.numel(); ++i) {
-    out[i] = static_cast<float>(config.initializer_range * random::normal(stream, static_cast<uint64_t>(i)));
+  for (const int64_t first : first_of_rows(parameter)) {
+    for (int64_t i = 0; i < shape[1]; ++i) {
+      *out++ = static_cast<float>(config.initializer_range * random::normal(stream, static_cast<uint64_t>(first + i)));
+    }
   }
   if (parameter.name.ends_with("word_embeddings.weight")) {
-    const int64_t padding = config.json.value("pad_token_id", int64_t{0});
+    const int64_t begin = parameter.placement.split(0) ? parameter.placement.slice.begin : 0;
+    const int64_t padding = config.json.value("pad_token_id", int64_t{0}) - begin;
     if (0 <= padding && padding < value.size(0)) value.select(0, padding).zero_();
   }
   return value;
@@ -120,7 +136,10 @@ class Filler {
     if (!at::isFloatingType(info.dtype)) {
       throw DataError(fmt::format("{}: tensor '{}' holds integers, the model needs numbers", reader.path(), key));
     }
-    parameter.value = reader.read(key).to(at::kFloat);
+    const nn::Placement& placement = parameter.placement;
+    parameter.value =
+        (placement.replicated() ? reader.read(key) : reader.read_lines(key, placement.dim, placement.slice))
+            .to(at::kFloat);
   }
 
   void set_fresh(nn::Parameter& parameter) {
@@ -140,6 +159,7 @@ std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& js
                                 LoadReport& report) {
   const Config config = parse_config(json, (std::filesystem::path(dir) / "config.json").string(), options);
   auto model = std::make_unique<Model>(config);
+  if (options.cut) options.cut(*model);
   Filler filler(*model, config, options, report);
   if (options.pretrained) {
     filler.from_file(dir);

@@ -214,6 +214,21 @@ void polling_finishes_a_work(Communicator& comm, at::Device device) {
   EXPECT_EQ(values.min().item<float>(), comm.size());
 }
 
+void gathers_go_on_beside_each_other(Communicator& comm, at::Device device) {
+  const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
+  const int64_t n = comm.size();
+  at::Tensor first = at::zeros({4 * n, 3}, options), second = at::zeros({n}, options);
+  const WorkPtr a = comm.all_gather_async(at::full({4, 3}, comm.rank() + 1, options), first);
+  const WorkPtr b = comm.all_gather_async(at::full({1}, comm.rank() + 10, options), second);
+  b->wait();
+  a->wait();
+  for (int64_t r = 0; r < n; ++r) {
+    EXPECT_TRUE(first.narrow(0, 4 * r, 4).eq(r + 1).all().item<bool>());
+    EXPECT_EQ(second[r].item<float>(), static_cast<float>(r + 10));
+  }
+  EXPECT_THROW(comm.all_gather_async(at::zeros({2}, options), second), std::invalid_argument);
+}
+
 void a_dropped_work_is_waited_for(Communicator& comm, at::Device device) {
   at::Tensor values = at::full({50000}, 1, at::TensorOptions().dtype(at::kFloat).device(device));
   comm.all_reduce_async(values);
@@ -325,6 +340,7 @@ const std::vector<Check>& checks() {
       {"send_and_recv_in_order", send_and_recv_in_order},
       {"works_wait_in_any_order", works_wait_in_any_order},
       {"polling_finishes_a_work", polling_finishes_a_work},
+      {"gathers_go_on_beside_each_other", gathers_go_on_beside_each_other},
       {"a_dropped_work_is_waited_for", a_dropped_work_is_waited_for},
       {"split_by_colour_and_key", split_by_colour_and_key},
       {"groups_do_not_mix", groups_do_not_mix},

@@ -51,8 +51,10 @@ INSTANTIATE_TEST_SUITE_P(Contract, MpiWithCudaTensors, testing::ValuesIn(contrac
 std::string no_nccl_reason() {
   if (!has_backend("nccl")) return "this build has no NCCL";
   if (!contract::no_cuda_reason().empty()) return contract::no_cuda_reason();
-  if (cuda_devices() < environment().local_size()) {
-    return fmt::format("{} ranks on this host, but {} CUDA devices", environment().local_size(), cuda_devices());
+  if (cuda_devices() < environment().local_size() && !nccl_shares_devices()) {
+    return fmt::format(
+        "{} ranks on this host, but {} CUDA devices (NCCL 2.32 shares them with NCCL_MULTI_RANK_GPU_ENABLE=1)",
+        environment().local_size(), cuda_devices());
   }
   return "";
 }
@@ -62,7 +64,8 @@ class Nccl : public testing::TestWithParam<contract::Check> {};
 TEST_P(Nccl, HoldsForCudaTensors) {
   if (!no_nccl_reason().empty()) GTEST_SKIP() << no_nccl_reason();
   const auto world = environment().world("nccl", true, kDeadline);
-  GetParam().body(*world, at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(environment().local_rank())));
+  GetParam().body(*world,
+                  at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(environment().local_rank() % cuda_devices())));
 }
 
 TEST_P(Nccl, HoldsForCpuTensors) {

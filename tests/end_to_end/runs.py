@@ -10,15 +10,19 @@ import time
 
 BINARY = os.environ["FILIGREE_BINARY"]
 SOURCE = os.environ["FILIGREE_SOURCE"]
+HOME = os.environ.get("FILIGREE_HOME", os.path.expanduser("~/.cache/filigree"))
+MODELS = os.environ.get("FILIGREE_MODELS", os.path.join(HOME, "models"))
 TIMINGS = {"tokens_per_s", "step_ms"}
 
-RECIPE = """
+HEAD = """
 name: e2e
 seed: 7
 model: {path: "${FILIGREE_MODELS}/minilm-l6", task: sequence_classification}
 data: {format: tsv, dir: "DATA", text: [gloss], label: class, metric: accuracy, max_length: 64}
 parallel: {precision: PRECISION, device: cpu, timeout: 120}
 stages:
+"""
+STAGES = """
   - name: adapt
     method: {name: dsee, rank: 4, sparse: 16, targets: [query, value], support: grebsmo}
     train: {max_steps: STEPS, batch_size: 16, lr: 2e-3, warmup: 0.1}
@@ -26,6 +30,8 @@ stages:
     prune: {structure: [heads, ffn], heads: 0.25, ffn: 0.4, score: magnitude+delta}
   - name: recover
     train: {max_steps: STEPS, batch_size: 16, lr: 1e-3}
+"""
+TAIL = """
 checkpoint: {every: EVERY, keep: 3}
 eval: {every: EVAL, batch_size: 64}
 log_every: 1
@@ -47,8 +53,9 @@ def write_data(folder, train=800, dev=160):
             out.write("gloss\tclass\n" + "".join(f"{gloss}\t{label}\n" for gloss, label in part))
 
 
-def write_recipe(folder, steps=10, train=800, precision="fp32", every=3, eval_every=1000, text=RECIPE):
-    write_data(folder, train=train)
+def write_recipe(folder, steps=10, train=800, dev=160, precision="fp32", every=3, eval_every=1000, stages=STAGES):
+    write_data(folder, train=train, dev=dev)
+    text = HEAD + stages + TAIL
     path = os.path.join(folder, "recipe.yaml")
     for key, value in (("STEPS", steps), ("DATA", folder), ("PRECISION", precision), ("EVERY", every), ("EVAL", eval_every)):
         text = text.replace(key, str(value))
@@ -84,10 +91,72 @@ def run(ranks, *args, expect=0, timeout=600):
     return out, err
 
 
-def metrics(run_dir, kinds=("train", "eval", "prune")):
-    with open(os.path.join(run_dir, "metrics.jsonl")) as lines:
-        records = [json.loads(line) for line in lines]
+def kill(process):
+    """SIGKILL to mpirun and every rank: they are of one session."""
+    for pid in subprocess.run(["ps", "-o", "pid=", "-s", str(process.pid)], capture_output=True, text=True).stdout.split():
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    process.communicate()
+
+
+def lines(run_dir):
+    path = os.path.join(run_dir, "metrics.jsonl")
+    return open(path).read().count("\n") if os.path.exists(path) else 0
+
+
+def wait_for(process, run_dir, reached, timeout=120):
+    """Returns when `reached` says yes to the lines that the run has written so far."""
+    end = time.time() + timeout
+    while not (lines(run_dir) and reached(metrics(run_dir, whole_lines_only=True))):
+        if process.poll() is not None:
+            fail(f"{run_dir} ended with {process.returncode} before it came so far\n{process.communicate()[1][-3000:]}")
+        if time.time() > end:
+            kill(process)
+            fail(f"{run_dir} did not come so far within {timeout} s")
+        time.sleep(0.005)
+
+
+def interrupt(process):
+    """SIGUSR1, which must end the run with a checkpoint and exit code 75."""
+    process.send_signal(signal.SIGUSR1)
+    _, err = process.communicate(timeout=120)
+    expect(process.returncode == 75, f"SIGUSR1 ended the run with {process.returncode}, not 75\n{err[-2000:]}")
+
+
+def checkpoint_steps(run_dir):
+    """The steps of the checkpoints, oldest first."""
+    return sorted(int(name[5:]) for name in os.listdir(os.path.join(run_dir, "checkpoints")) if name.startswith("step-"))
+
+
+def checkpoint(run_dir, step=None):
+    """The folder of the checkpoint of `step`, or of the newest."""
+    step = checkpoint_steps(run_dir)[-1] if step is None else step
+    return os.path.join(run_dir, "checkpoints", f"step-{step:08d}")
+
+
+def run_state(checkpoint_dir):
+    with open(os.path.join(checkpoint_dir, "manifest.json")) as manifest:
+        return json.load(manifest)["state"]["run"]
+
+
+def metrics(run_dir, kinds=("train", "eval", "prune"), whole_lines_only=False):
+    with open(os.path.join(run_dir, "metrics.jsonl")) as file:
+        records = [json.loads(line) for line in file if line.endswith("\n") or not whole_lines_only]
     return [{k: v for k, v in r.items() if k not in TIMINGS} for r in records if r["kind"] in kinds]
+
+
+def expect_same_metrics(whole, resumed, what):
+    """Two runs' lines, bit for bit."""
+    a, b = metrics(whole), metrics(resumed)
+    for x, y in zip(a, b):
+        expect(x == y, f"{what}: first difference:\n  undisturbed {x}\n  resumed     {y}")
+    expect(len(a) == len(b), f"{what}: {len(a)} lines undisturbed, {len(b)} resumed")
+
+
+def relative(a, b):
+    return max(abs(x - y) / abs(x) for x, y in zip(a, b, strict=True))
 
 
 def losses(run_dir, stage):

@@ -1,5 +1,7 @@
 #include "core/adapt/methods/update.h"
 
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -10,6 +12,7 @@
 #include "core/adapt/methods/select.h"
 #include "core/adapt/support.h"
 #include "core/error.h"
+#include "core/nn/whole.h"
 #include "core/recipe/schema.h"
 
 namespace filigree::adapt {
@@ -48,6 +51,15 @@ void freeze_rest(nn::Model& model, const std::vector<nn::Linear*>& adapted, bool
   });
 }
 
+/// The whole weight on the rank that searches it; elsewhere a tensor of its shape that takes no memory. Collective over
+/// the tensor-parallel ranks.
+at::Tensor whole_weight(const nn::Linear& linear, bool mine, const AttachContext& context) {
+  const at::Tensor& local = linear.weight()->value;
+  if (!context.tensor) return local;
+  const at::Tensor whole = nn::whole_of(local, linear.weight()->placement, *context.tensor);
+  return mine ? whole : at::zeros({}, whole.options()).expand(whole.sizes());
+}
+
 std::vector<Support> supports_of(const std::vector<nn::Linear*>& linears, const DseeOptions& options,
                                  const AttachContext& context) {
   if (context.resume) {
@@ -55,9 +67,12 @@ std::vector<Support> supports_of(const std::vector<nn::Linear*>& linears, const 
     for (const nn::Linear* linear : linears) supports.push_back(first_places(options.sparse, linear->in_features()));
     return supports;
   }
-  std::vector<Matrix> matrices;
-  for (const nn::Linear* linear : linears) matrices.push_back({linear->name(), linear->weight()->value});
   FG_CHECK(context.ranks != nullptr, "a support is to be searched without a communicator");
+  std::vector<Matrix> matrices;
+  for (const nn::Linear* linear : linears) {
+    const bool mine = searched_by(matrices.size(), *context.ranks);
+    matrices.push_back({linear->name(), whole_weight(*linear, mine, context)});
+  }
   const SupportOptions search{support_from(options.support), options.sparse, options.rank, options.passes,
                               context.seed};
   return select_supports(matrices, search, *context.ranks, context.warn);
@@ -82,13 +97,14 @@ class Dsee : public Method {
   Factors factors(nn::Model& model, const nn::Linear& linear, uint64_t seed) const {
     const at::Tensor v =
         normal_values(seed, linear.name() + ".lora_V", {options_.rank, linear.in_features()}, kDseeDeviation);
-    return add_factors(model.parameters(), linear.name(), linear.out_features(), v.to(linear.weight()->value.device()));
+    return add_factors(model.parameters(), linear.name(), linear.out_features(), v.to(linear.weight()->value.device()),
+                       linear.weight()->placement);
   }
 
   static SparseEntries entries(nn::Model& model, const nn::Linear& linear, const Support& support) {
     const at::Device device = linear.weight()->value.device();
     return add_entries(model.parameters(), linear.name(), linear.out_features(), linear.in_features(),
-                       support.rows.to(device), support.cols.to(device));
+                       support.rows.to(device), support.cols.to(device), linear.weight()->placement);
   }
 
   std::shared_ptr<Adapter> make(nn::Model& model, const nn::Linear& linear, const Support* support,
@@ -115,7 +131,7 @@ class Lora : public Method {
       const at::Tensor v =
           kaiming_values(context.seed, linear->name() + ".lora_V", {options_.rank, linear->in_features()});
       Factors factors = add_factors(model.parameters(), linear->name(), linear->out_features(),
-                                    v.to(linear->weight()->value.device()));
+                                    v.to(linear->weight()->value.device()), linear->weight()->placement);
       linear->set_adapter(std::make_shared<LowRank>(std::move(factors), scale));
     }
     freeze_rest(model, linears, options_.train_head);

@@ -42,6 +42,7 @@ class ToyModel : public nn::Model {
     for (const auto& linear : linears_) all.push_back(linear.get());
     return all;
   }
+  std::vector<nn::Embedding*> embeddings() override { return {}; }
   std::vector<nn::StructureGroup>& structures() override { return structures_; }
   std::vector<nn::ShardRule> shard_plan() const override { return {}; }
   std::vector<std::string> head_parameters() const override { return {"classifier.weight", "classifier.bias"}; }

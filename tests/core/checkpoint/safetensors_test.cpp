@@ -79,8 +79,9 @@ TEST_F(Safetensors, WhatIsWrittenIsRead) {
     EXPECT_EQ(reader.info(name).dtype, tensor.scalar_type()) << name;
     EXPECT_TRUE(at::equal(reader.read(name), tensor)) << name;
     if (tensor.dim() == 2 && tensor.size(0) == 5) {
-      EXPECT_TRUE(at::equal(reader.read_rows(name, 1, 4), tensor.slice(0, 1, 4))) << name;
-      EXPECT_EQ(reader.read_rows(name, 2, 2).size(0), 0) << name;
+      EXPECT_TRUE(at::equal(reader.read_lines(name, 0, {1, 4}), tensor.slice(0, 1, 4))) << name;
+      EXPECT_TRUE(at::equal(reader.read_lines(name, 1, {1, 2}), tensor.slice(1, 1, 2))) << name;
+      EXPECT_EQ(reader.read_lines(name, 0, {2, 2}).size(0), 0) << name;
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <random>
+#include <system_error>
 #include <thread>
 
 #include "core/checkpoint/disk.h"
@@ -25,12 +26,22 @@ namespace {
 namespace fs = std::filesystem;
 using namespace filigree::test;
 
-/// A child that saves steps first, first+1, … for ever, each twice (the second replaces the first).
+/// A child that saves steps first, first+1, … for ever, each twice (the second replaces the first). Returns when it is
+/// about to save, however long its start took.
 pid_t start_saver(const std::string& run_dir, int64_t first) {
+  int ready[2];
+  if (::pipe(ready) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
   const pid_t child = ::fork();
-  if (child != 0) return child;
+  if (child != 0) {
+    ::close(ready[1]);
+    char byte;
+    EXPECT_EQ(::read(ready[0], &byte, 1), 1) << "the saver ended before its first save";
+    ::close(ready[0]);
+    return child;
+  }
   try {
     CheckpointStore store(run_dir, 2);
+    if (::write(ready[1], "", 1) != 1) ::_exit(1);
     for (int64_t step = first;; ++step) {
       const auto data = make_checkpoint(step, 20000);
       store.save(data);
@@ -65,7 +76,8 @@ TEST(StoreFaults, KilledAtRandomMomentsEveryCheckpointIsWhole) {
   std::mt19937 random(7);
   std::uniform_int_distribution<int64_t> delay(500, 1000 + 5 * time_of_a_save().count());
   int64_t newest = 0, leftovers = 0;
-  for (int round = 0; round < 30; ++round) {
+  const auto shows_something = [&] { return newest > 10 && leftovers > 5; };
+  for (int round = 0; round < 30 || (!shows_something() && round < 300); ++round) {
     kill_after(start_saver(run.path(), newest + 1), std::chrono::microseconds(delay(random)));
     for (const auto& entry : fs::directory_iterator(dir))
       if (entry.path().filename().string().starts_with(".tmp-")) ++leftovers;

@@ -31,8 +31,8 @@ class Constant final : public adapt::Adapter {
   }
   at::Tensor delta() const override { return d_; }
   std::vector<ParameterPtr> parameters() const override { return {}; }
-  std::vector<Reindex> shrink(int64_t dim, const at::Tensor& kept) override {
-    d_ = d_.index_select(dim, kept);
+  std::vector<Recut> recut(int64_t dim, const LineChange& change) override {
+    d_ = d_.index_select(dim, change.kept);
     return {};
   }
   std::string kind() const override { return "constant"; }

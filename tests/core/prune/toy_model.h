@@ -68,6 +68,7 @@ class ToyModel final : public nn::Model {
     all.push_back(classifier_.get());
     return all;
   }
+  std::vector<nn::Embedding*> embeddings() override { return {}; }
   std::vector<nn::StructureGroup>& structures() override { return structures_; }
   std::vector<nn::ShardRule> shard_plan() const override { return {}; }
   std::vector<std::string> head_parameters() const override { return {"classifier.weight", "classifier.bias"}; }
@@ -197,8 +198,8 @@ class DenseAdapter final : public adapt::Adapter {
   }
   at::Tensor delta() const override { return delta_->value.detach().clone(); }
   std::vector<nn::ParameterPtr> parameters() const override { return {delta_}; }
-  std::vector<nn::Reindex> shrink(int64_t dim, const at::Tensor& index) override {
-    return {nn::reindex(delta_, dim, index)};
+  std::vector<nn::Recut> recut(int64_t dim, const nn::LineChange& change) override {
+    return {nn::recut(delta_, dim, change)};
   }
   std::string kind() const override { return "dense"; }
 

@@ -168,6 +168,10 @@ const BadCase kCases[] = {
      "5: model.task: is regression, but sst2 has classes; set it to sequence_classification"},
     {"MetricOfScores", "task: sst2", "task: sst2\n  metric: pearson",
      "9: data.metric: is pearson, which does not measure sequence_classification"},
+    {"MistypedSplit", "eval: {every: 200}", "eval: {every: 200, split: dve}",
+     "28: eval.split: is 'dve', which is no split of the data, did you mean 'dev'?"},
+    {"StrangeSplit", "eval: {every: 200}", "eval: {split: holdout}",
+     "28: eval.split: is 'holdout', which is no split of the data; there are train, dev, test"},
     {"BestOfScores", "{every: 200}", "{best: spearman}",
      "28: eval.best: is spearman, which does not measure sequence_classification"},
     {"NcclOnCpu", "precision: fp32", "backend: nccl, device: cpu",
@@ -251,6 +255,17 @@ TEST_F(BadFile, MaskedLmHasRulesOfItsOwn) {
             "r.yaml:8: data.metric: is f1, which does not measure masked_lm");
 }
 
+TEST_F(BadFile, MnliHasSplitsOfItsOwn) {
+  const std::string mnli = replace(kGood, "task: sst2", "task: mnli");
+  const auto with = [&](const char* split) { return complaint(mnli, {std::string("eval.split=") + split}); };
+  for (const char* split : {"dev", "dev_matched", "dev_mismatched", "train"}) EXPECT_EQ(with(split), "");
+  EXPECT_EQ(with("holdout"),
+            "--set eval.split: is 'holdout', which is no split of the data; there are train, dev, dev_matched, "
+            "dev_mismatched, test_matched, test_mismatched");
+  EXPECT_NE(with("test"), "");
+  EXPECT_EQ(complaint(mnli, {"eval.split=test", "data.test=mine.tsv"}), "");
+}
+
 // --- --set -----------------------------------------------------------------------------------------------------------
 
 struct BadSet {
@@ -260,9 +275,11 @@ struct BadSet {
 };
 
 const BadSet kSets[] = {
-    {"NoEquals", "seed", "--set seed: needs the form key=value"},
-    {"NoKey", "=3", "--set : needs the form key=value or section.key=value"},
-    {"EmptyPart", "model..path=x", "--set model..path: needs the form key=value or section.key=value"},
+    {"NoEquals", "seed", "--set seed: needs the form key=value, e.g. seed=1 or stages.adapt.train.lr=1e-4"},
+    {"NoKey", "=3", "--set =3: needs the form key=value, e.g. seed=1 or stages.adapt.train.lr=1e-4"},
+    {"Nothing", "", "--set : needs the form key=value, e.g. seed=1 or stages.adapt.train.lr=1e-4"},
+    {"EmptyPart", "model..path=x",
+     "--set model..path: needs the form key=value, e.g. seed=1 or stages.adapt.train.lr=1e-4"},
     {"UnknownKey", "sed=3", "--set sed: is not a key of a recipe, did you mean 'seed'?"},
     {"UnknownKeyInStage", "stages.adapt.train.lrr=3",
      "--set stages.adapt.train.lrr: is not a key of train, did you mean 'lr'?"},

@@ -68,6 +68,10 @@ class SampleWriter {
               {"grad_norm", 1.5 + noise()},
               {"tokens_per_s", 12000 + 1500 * noise()},
               {"comm_bytes", bytes},
+              {"comm",
+               {{"dp", {{"gradients", std::max<int64_t>(0, bytes - 48)}}},
+                {"tp", {{"forward", 4096}}},
+                {"world", {{"other", 48}}}}},
               {"step_ms", 84 + 10 * noise()}});
       if (step_ % run_.eval_every == 0 || i == steps)
         eval(name, accuracy + (0.765 - accuracy) * (1 - std::exp(-3.5 * share)), loss);

@@ -71,8 +71,9 @@ TEST(Report, AFinishedRunShowsItsFigures) {
   EXPECT_EQ(run.just_pruned()->stage, "prune");
   EXPECT_EQ(run.recovered()->stage, "recover");
   EXPECT_EQ(run.recovered()->step, 1875);
-  for (const char* said : {"1.6 MB", "1.8% of full fine-tuning&#39;s 91.6 MB", "413k", "65%", "17.8M", "finished",
-                           "54 of 72 left", "5532 of 9216 left", "922 of 1536 (60%)", "<td>recover</td><td>625</td>"})
+  for (const char* said :
+       {"1.6 MB", "1.8% of full fine-tuning&#39;s 91.6 MB", "413k", "65%", "17.8M", "finished", "54 of 72 left",
+        "tp.forward", "4.1 KB", "5532 of 9216 left", "922 of 1536 (60%)", "<td>recover</td><td>625</td>"})
     EXPECT_NE(html.find(said), std::string::npos) << said;
   // Drawn twice, for wide and narrow screens: 6 layers of 12 heads of which 3 are gone.
   EXPECT_EQ(count(html, ": removed</title>"), 2u * 6 * 3);
@@ -149,6 +150,9 @@ TEST(Report, WhatIsNoRunIsADataError) {
   EXPECT_NE(message_of<DataError>([&] { write_report(run.path()); }).find("has no metrics.jsonl"), std::string::npos);
   spit(run / "metrics.jsonl", "");
   EXPECT_NE(message_of<DataError>([&] { write_report(run.path()); }).find("holds no line yet"), std::string::npos);
+  spit(run / "metrics.jsonl", "{\"kind\":\"tra\n\x01\x02\n[]\n");
+  EXPECT_NE(message_of<DataError>([&] { write_report(run.path()); }).find("none of its 3 lines can be read"),
+            std::string::npos);
 }
 
 TEST(ReportScale, TicksAreRoundAndWithinTheRange) {

@@ -76,7 +76,7 @@ ROWS = [
            lambda p: p.recipe("format: tsv", "format: wordnet").recipe("  text: [sentence]\n  label: label\n", ""),
            "DIR/data/data.noun: there is no such file"),
     spoilt("unknown split to watch", lambda p: p.recipe("log_every: 1", "eval: {split: dve}"),
-           "split 'dve' is not known; the task tsv has dev, test, train", code=2),
+           ": eval.split: is 'dve', which is no split of the data, did you mean 'dev'?", code=2),
     spoilt("unknown split to evaluate", lambda p: p.trained(), "split 'tset' is not known; the task",
            (*EVAL, "--split", "tset"), 2),
     spoilt("evaluation on a missing file", lambda p: p.trained(), "DIR/none.tsv: there is no such file",

@@ -74,7 +74,7 @@ ROWS = [
     set_to("set: out of range", "stages.adapt.train.batch_size=0",
            "--set stages.adapt.train.batch_size: is 0, must be at least 1"),
     set_to("set: no value", "seed", "--set seed: needs the form key=value"),
-    set_to("set: no key", "=3", "--set : needs the form key=value"),
+    set_to("set: no key", "=3", "--set =3: needs the form key=value, e.g. seed=1"),
 
     Row("no command", "usage: filigree COMMAND", ()),
     Row("unknown command", "unknown command 'trian', did you mean 'train'?", ("trian", "DIR/recipe.yaml")),

@@ -120,7 +120,7 @@ ROWS = [
     spoilt("report of no run", lambda p: None, "DIR/data: has no metrics.jsonl; give the directory of a run",
            ("report", "DIR/data")),
     spoilt("report of a spoilt log", lambda p: p.trained().write("run/metrics.jsonl", "{nonsense\n"),
-           "run/metrics.jsonl: holds no line yet", ("report", "DIR/run")),
+           "run/metrics.jsonl: is damaged: none of its 1 lines can be read", ("report", "DIR/run")),
     spoilt("export over a folder", lambda p: p.trained(), "DIR/data: is not empty, and an export overwrites nothing",
            ("export", "DIR/run", "--format", "hf", "DIR/data"), 2),
     spoilt("export over a file", lambda p: p.trained(), "DIR/input.txt: is a file, not a directory",

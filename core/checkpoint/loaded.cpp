@@ -1,0 +1,109 @@
+// A checkpoint that is open for reading: the parts of store.h's Loaded.
+#include <ATen/ops/cat.h>
+
+#include <algorithm>
+#include <regex>
+
+#include "core/checkpoint/store.h"
+#include "core/error.h"
+
+namespace filigree::checkpoint {
+namespace {
+
+/// "trained" of "trained.safetensors" and of "trained-00002-of-00004.safetensors".
+std::string stem_of(const std::string& file) {
+  static const std::regex numbered("^(.*?)(-[0-9]+-of-[0-9]+)?\\.safetensors$");
+  std::smatch match;
+  return std::regex_match(file, match, numbered) ? match[1].str() : file;
+}
+
+dist::LineRange overlap(const dist::LineRange& a, const dist::LineRange& b) {
+  const int64_t begin = std::max(a.begin, b.begin);
+  return {begin, std::max(begin, std::min(a.end, b.end))};
+}
+
+}  // namespace
+
+Loaded open_checkpoint(const CheckpointInfo& info) {
+  Manifest manifest = read_manifest(info.path);
+  Loaded loaded;
+  loaded.info = info;
+  loaded.state = std::move(manifest.state);
+  for (const ManifestFile& file : manifest.files) loaded.add_file(file);
+  loaded.put_in_order();
+  return loaded;
+}
+
+void Loaded::add_file(const ManifestFile& file) {
+  const auto reader = std::make_shared<SafetensorsReader>(SafetensorsReader::open(info.path + "/" + file.name));
+  auto& tensors = tensors_[stem_of(file.name)];
+  for (const std::string& name : reader->names()) {
+    const auto part = file.parts.find(name);
+    tensors[name].push_back({reader, part == file.parts.end() ? std::nullopt : std::optional(part->second)});
+  }
+}
+
+void Loaded::put_in_order() {
+  for (auto& [stem, tensors] : tensors_) {
+    for (auto& [name, pieces] : tensors) {
+      if (!follow_one_another(pieces))
+        throw DataError(fmt::format("{}: the files do not hold every part of '{}' once", info.path, name));
+    }
+  }
+}
+
+/// Files come in any order; their parts must follow one another without hole or overlap.
+bool Loaded::follow_one_another(Pieces& pieces) {
+  if (pieces.size() == 1 && !pieces.front().part) return true;
+  if (std::any_of(pieces.begin(), pieces.end(), [](const Piece& piece) { return !piece.part; })) return false;
+  const auto range = [](const Piece& piece) { return std::pair(piece.part->lines.begin, piece.part->lines.end); };
+  std::ranges::sort(pieces, {}, range);
+  int64_t end = 0;
+  for (const Piece& piece : pieces) {
+    if (piece.part->lines.begin != end) return false;
+    end = piece.part->lines.end;
+  }
+  const TensorPart& last = *pieces.back().part;
+  return end == last.shape.at(static_cast<size_t>(last.dim));
+}
+
+bool Loaded::contains(const std::string& file, const std::string& name) const {
+  const auto found = tensors_.find(file);
+  return found != tensors_.end() && found->second.contains(name);
+}
+
+const Loaded::Pieces& Loaded::find(const std::string& file, const std::string& name) const {
+  if (!contains(file, name))
+    throw DataError(fmt::format("{}: has no tensor '{}' in {}.safetensors; it was written by another recipe or version",
+                                info.path, name, file));
+  return tensors_.at(file).at(name);
+}
+
+std::vector<int64_t> Loaded::shape(const std::string& file, const std::string& name) const {
+  const Piece& piece = find(file, name).front();
+  return piece.part ? piece.part->shape : piece.file->info(name).shape;
+}
+
+at::Tensor Loaded::tensor(const std::string& file, const std::string& name) const {
+  std::vector<at::Tensor> parts;
+  const Pieces& pieces = find(file, name);
+  for (const Piece& piece : pieces) parts.push_back(piece.file->read(name));
+  return parts.size() == 1 ? parts.front() : at::cat(parts, pieces.front().part->dim);
+}
+
+at::Tensor Loaded::lines(const std::string& file, const std::string& name, int64_t dim,
+                         const dist::LineRange& wanted) const {
+  const Pieces& pieces = find(file, name);
+  if (!pieces.front().part) return pieces.front().file->read_lines(name, dim, wanted);
+  if (pieces.front().part->dim != dim) return tensor(file, name).narrow(dim, wanted.begin, wanted.size()).contiguous();
+  std::vector<at::Tensor> parts;
+  for (const Piece& piece : pieces) {
+    const dist::LineRange& held = piece.part->lines;
+    const dist::LineRange both = overlap(held, wanted);
+    if (both.size() == 0 && !(parts.empty() && &piece == &pieces.back())) continue;
+    parts.push_back(piece.file->read_lines(name, dim, {both.begin - held.begin, both.end - held.begin}));
+  }
+  return parts.size() == 1 ? parts.front() : at::cat(parts, dim);
+}
+
+}  // namespace filigree::checkpoint

@@ -1,0 +1,31 @@
+#pragma once
+// The numbers, in the whole matrix, of the entries that lie on this rank: row * columns + column.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "core/nn/parameter.h"
+
+namespace filigree::prune {
+
+class EntryNumbers {
+ public:
+  explicit EntryNumbers(const nn::Parameter& weight)
+      : width_(weight.value.size(1)),
+        columns_(weight.logical_shape[1]),
+        row_(weight.placement.split(0) ? weight.placement.slice.begin : 0),
+        column_(weight.placement.split(1) ? weight.placement.slice.begin : 0) {}
+
+  /// Of the i-th entry here, row by row.
+  int64_t of(int64_t i) const { return (row_ + i / width_) * columns_ + column_ + i % width_; }
+  /// Of several, int64.
+  at::Tensor of(const at::Tensor& i) const {
+    const at::Tensor rows = i.div(width_, "floor").add(row_);
+    return rows.mul(columns_).add(i.remainder(width_)).add(column_);
+  }
+
+ private:
+  int64_t width_, columns_, row_, column_;
+};
+
+}  // namespace filigree::prune

@@ -1,0 +1,176 @@
+#include "dist/tensor_parallel.h"
+
+#include <ATen/ops/amax.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace filigree::dist {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// A node of the graph keeps the address of its group, which outlives every pass: the mesh owns it.
+void save(AutogradContext* ctx, Communicator& tp) { ctx->saved_data["tp"] = reinterpret_cast<int64_t>(&tp); }
+Communicator& group_of(AutogradContext* ctx) {
+  return *reinterpret_cast<Communicator*>(ctx->saved_data["tp"].toInt());  // NOLINT(performance-no-int-to-ptr)
+}
+
+at::Tensor summed(const at::Tensor& x, Communicator& tp, const char* phase) {
+  const PhaseScope counted(tp, phase);
+  tp.all_reduce(x);
+  return x;
+}
+
+std::vector<at::Tensor> columns_by_rank(const at::Tensor& x, Communicator& tp, const char* phase) {
+  const PhaseScope counted(tp, phase);
+  return tp.all_gather_ragged(x.t().contiguous());
+}
+
+at::Tensor joined(const std::vector<at::Tensor>& columns) { return at::cat(columns).t().contiguous(); }
+
+struct CopyTo : torch::autograd::Function<CopyTo> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, Communicator* tp) {
+    save(ctx, *tp);
+    return x.view_as(x);
+  }
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    // The gradient may be shared with other nodes: the sum is made in a tensor of its own.
+    return {summed(grads[0].clone(at::MemoryFormat::Contiguous), group_of(ctx), "backward"), {}};
+  }
+};
+
+struct ReduceFrom : torch::autograd::Function<ReduceFrom> {
+  static at::Tensor forward(AutogradContext* ctx, at::Tensor x, Communicator* tp) {
+    ctx->mark_dirty({x});
+    if (x.is_contiguous()) return summed(x, *tp, "forward");
+    return x.copy_(summed(x.contiguous(), *tp, "forward"));
+  }
+  static variable_list backward(AutogradContext*, const variable_list& grads) { return {grads[0], {}}; }
+};
+
+struct GatherFrom : torch::autograd::Function<GatherFrom> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, Communicator* tp) {
+    const std::vector<at::Tensor> columns = columns_by_rank(x, *tp, "forward");
+    int64_t begin = 0;
+    for (int i = 0; i < tp->rank(); ++i) begin += columns[static_cast<size_t>(i)].size(0);
+    ctx->saved_data["begin"] = begin;
+    ctx->saved_data["width"] = x.size(1);
+    return joined(columns);
+  }
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    return {grads[0].narrow(1, ctx->saved_data["begin"].toInt(), ctx->saved_data["width"].toInt()), {}};
+  }
+};
+
+struct ScatterTo : torch::autograd::Function<ScatterTo> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, int64_t begin, int64_t end, Communicator* tp) {
+    save(ctx, *tp);
+    return x.narrow(1, begin, end - begin).contiguous();
+  }
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    return {joined(columns_by_rank(grads[0], group_of(ctx), "backward")), {}, {}, {}};
+  }
+};
+
+/// Where each row's label lies among the own columns; rows whose label lies elsewhere point at column 0.
+struct Targets {
+  at::Tensor column, here, counted;  ///< int64 [N]; bool [N]; bool [N]: rows with a loss
+
+  Targets(const at::Tensor& labels, int64_t begin, int64_t width, int64_t ignored) {
+    counted = labels.ne(ignored);
+    const at::Tensor local = labels.sub(begin);
+    here = counted.logical_and(local.ge(0)).logical_and(local.lt(width));
+    column = at::where(here, local, 0);
+  }
+};
+
+struct VocabularyCrossEntropy : torch::autograd::Function<VocabularyCrossEntropy> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& labels, int64_t begin,
+                            int64_t ignored, Communicator* tp) {
+    const PhaseScope counted(*tp, "forward");
+    const Targets targets(labels, begin, logits.size(1), ignored);
+    const bool empty = logits.size(1) == 0;
+    at::Tensor top = empty ? at::full({logits.size(0)}, -std::numeric_limits<float>::infinity(), logits.options())
+                           : at::amax(logits, 1);
+    tp->all_reduce(top, ReduceOp::max);
+    const at::Tensor exponentials = logits.sub(top.unsqueeze(1)).exp();
+    const at::Tensor own = empty ? at::zeros({logits.size(0)}, logits.options())
+                                 : logits.gather(1, targets.column.unsqueeze(1)).squeeze(1).sub(top);
+    at::Tensor sums = at::stack({exponentials.sum(1), at::where(targets.here, own, 0.0)});
+    tp->all_reduce(sums);
+    ctx->save_for_backward({exponentials.div(sums[0].unsqueeze(1)), targets.column, targets.here, targets.counted});
+    return at::where(targets.counted, sums[0].log().sub(sums[1]), 0.0).sum();
+  }
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    at::Tensor gradient = saved[0].mul(saved[3].unsqueeze(1));
+    if (gradient.size(1) > 0)
+      gradient.scatter_add_(1, saved[1].unsqueeze(1), saved[2].to(at::kFloat).neg().unsqueeze(1));
+    return {gradient.mul_(grads[0]), {}, {}, {}, {}};
+  }
+};
+
+LineRange overlap(const LineRange& a, const LineRange& b) {
+  const int64_t begin = std::max(a.begin, b.begin);
+  return {begin, std::max(begin, std::min(a.end, b.end))};
+}
+
+}  // namespace
+
+at::Tensor copy_to(const at::Tensor& x, Communicator& tp) { return tp.size() == 1 ? x : CopyTo::apply(x, &tp); }
+at::Tensor reduce_from(const at::Tensor& x, Communicator& tp) { return tp.size() == 1 ? x : ReduceFrom::apply(x, &tp); }
+at::Tensor gather_from(const at::Tensor& x, Communicator& tp) { return tp.size() == 1 ? x : GatherFrom::apply(x, &tp); }
+at::Tensor scatter_to(const at::Tensor& x, int64_t begin, int64_t end, Communicator& tp) {
+  return tp.size() == 1 ? x : ScatterTo::apply(x, begin, end, &tp);
+}
+
+at::Tensor vocabulary_cross_entropy(const at::Tensor& logits, const at::Tensor& labels, int64_t begin, int64_t ignored,
+                                    Communicator& tp) {
+  return VocabularyCrossEntropy::apply(logits, labels, begin, ignored, &tp);
+}
+
+at::Tensor redistribute(const at::Tensor& local, int64_t dim, const std::vector<LineRange>& before,
+                        const std::vector<LineRange>& after, Communicator& tp) {
+  const auto me = static_cast<size_t>(tp.rank());
+  std::vector<int64_t> shape = local.sizes().vec();
+  shape[static_cast<size_t>(dim)] = after[me].size();
+  at::Tensor result = at::empty(shape, local.options());
+  const auto part = [dim](const at::Tensor& of, const LineRange& held, const LineRange& lines) {
+    return of.narrow(dim, lines.begin - held.begin, lines.size());
+  };
+  const auto send = [&](size_t to) {
+    const LineRange lines = overlap(before[me], after[to]);
+    if (lines.size() > 0) tp.send(part(local.detach(), before[me], lines).contiguous(), static_cast<int>(to));
+  };
+  const auto receive = [&](size_t from) {
+    const LineRange lines = overlap(before[from], after[me]);
+    if (lines.size() == 0) return;
+    at::Tensor target = part(result, after[me], lines);
+    at::Tensor wire = at::empty(target.sizes(), target.options());
+    tp.recv(wire, static_cast<int>(from));
+    target.copy_(wire);
+  };
+  const LineRange kept = overlap(before[me], after[me]);
+  if (kept.size() > 0) part(result, after[me], kept).copy_(part(local.detach(), before[me], kept));
+  // Every rank goes through the pairs in one order, so no two of them wait for each other.
+  for (size_t a = 0; a < before.size(); ++a) {
+    for (size_t b = a + 1; b < before.size(); ++b) {
+      if (me == a) send(b), receive(b);
+      if (me == b) receive(a), send(a);
+    }
+  }
+  return result;
+}
+
+}  // namespace filigree::dist

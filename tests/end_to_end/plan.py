@@ -1,0 +1,68 @@
+"""What `plan` foresees is what `bench` measures: bytes a step within 5%, in all and by axis, and the peak of live tensors
+within 10%, for three recipes on three meshes."""
+import json
+import os
+
+from runs import Folder, expect, run, write_data
+
+RECIPES = {
+    "full": ("sequence_classification", "label: class, metric: accuracy,", "fp32", 16, "full"),
+    "dsee": ("sequence_classification", "label: class, metric: accuracy,", "bf16", 48,
+             "{name: dsee, rank: 8, sparse: 64, targets: [query, value], support: magnitude}"),
+    "masked_lm": ("masked_lm", "", "bf16", 24, "{name: lora, rank: 8, targets: [query, value, output.dense]}"),
+}
+MESHES = ((2, 1), (1, 2), (2, 2))
+TEXT = """
+name: NAME
+seed: 7
+model: {path: "${FILIGREE_MODELS}/minilm-l6", task: TASK}
+data: {format: tsv, dir: "DATA", text: [gloss], LABEL max_length: 64}
+parallel: {precision: PRECISION, device: cpu, timeout: 120}
+stages:
+  - name: adapt
+    method: METHOD
+    train: {max_steps: 35, batch_size: SIZE, lr: 1e-4}
+"""
+# What takes less than this share of a step's bytes is not compared by itself.
+SMALL = 0.01
+
+
+def write(folder, name):
+    task, label, precision, size, method = RECIPES[name]
+    text = TEXT
+    # bench keeps its run in a folder of the recipe's name.
+    for key, value in (("NAME", f"plan-{name}-{os.getpid()}"), ("TASK", task), ("DATA", folder), ("LABEL", label),
+                       ("PRECISION", precision), ("METHOD", method), ("SIZE", str(size))):
+        text = text.replace(key, value)
+    path = os.path.join(folder, f"{name}.yaml")
+    with open(path, "w") as out:
+        out.write(text)
+    return path
+
+
+def by_axis(comm):
+    return {f"{axis}.{phase}": sent for axis, phases in comm.items() for phase, sent in phases.items()}
+
+
+def compare(what, foreseen, measured, bound):
+    print(f"  {what:<24} {foreseen:>14.0f} {measured:>14.0f} {100 * (foreseen / measured - 1):>7.2f}%")
+    expect(abs(foreseen - measured) <= bound * measured, f"{what}: {foreseen} foreseen, {measured} measured")
+
+
+with Folder() as folder:
+    write_data(folder, train=1600)
+    for name in RECIPES:
+        recipe = write(folder, name)
+        for data, tensor in MESHES:
+            ranks = data * tensor
+            print(f"{name} on {data}x{tensor}: foreseen, measured")
+            plan = json.loads(run(1, "plan", recipe, "--ranks", str(ranks), "--tensor", str(tensor))[0])
+            expect(plan["lengths"] == "data", "plan did not read the training data")
+            stage = plan["stages"][0]
+            bench = json.loads(run(ranks, "bench", recipe, "--set", f"parallel.tensor={tensor}")[0])
+            compare("bytes a step", stage["comm_bytes_per_step"], bench["comm_bytes_per_step"], 0.05)
+            foreseen, measured = by_axis(stage["comm"]), by_axis(bench["comm"])
+            for key in sorted(foreseen.keys() | measured.keys()):
+                if measured.get(key, 0) >= SMALL * bench["comm_bytes_per_step"]:
+                    compare(key, foreseen.get(key, 0), measured[key], 0.05)
+            compare("peak of live tensors", stage["memory_bytes"], bench["peak_tensor_bytes"], 0.10)

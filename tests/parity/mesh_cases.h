@@ -1,0 +1,326 @@
+#pragma once
+// What a model computes on a dp x tp mesh against the same model on one rank: logits, gradients, pruned units and
+// masks. Bodies for every rank of a world; mesh_parity_test.cpp runs them over threads, mesh_parity_mpi_test.cpp under
+// mpirun.
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/adapt/method.h"
+#include "core/checkpoint/export.h"
+#include "core/nn/whole.h"
+#include "core/prune/plan.h"
+#include "core/prune/rebalance.h"
+#include "core/prune/score.h"
+#include "core/prune/unstructured.h"
+#include "core/random.h"
+#include "core/train/parallelize.h"
+#include "dist/mesh.h"
+#include "models/registry.h"
+
+namespace filigree::test {
+
+inline constexpr double kTolerance = 1e-5;  ///< of a tensor's largest entry
+inline constexpr int64_t kVocabulary = 101, kSamples = 7;
+
+inline std::string bert_dir() { return std::string(FILIGREE_BINARY_DIR) + "/mesh_parity/bert"; }
+
+/// 12 heads, so that 5 ranks hold 2 or 3 of them; 50 neurons; dropout 0.1.
+inline void write_bert() {
+  std::filesystem::create_directories(bert_dir());
+  const nlohmann::json config = {
+      {"model_type", "bert"},      {"vocab_size", kVocabulary},     {"hidden_size", 36},
+      {"num_hidden_layers", 3},    {"num_attention_heads", 12},     {"intermediate_size", 50},
+      {"initializer_range", 0.15}, {"max_position_embeddings", 40}, {"hidden_act", "gelu"}};
+  std::ofstream(bert_dir() + "/config.json") << config.dump(1);
+}
+
+inline dist::Mesh mesh_of(dist::Communicator& world, int tensor) {
+  return dist::Mesh(std::shared_ptr<dist::Communicator>(std::shared_ptr<void>(), &world), tensor);
+}
+
+/// Normal values, the same on every rank.
+inline at::Tensor drawn(const std::string& name, const std::vector<int64_t>& shape, double scale) {
+  at::Tensor values = at::empty(shape, at::kFloat);
+  const uint64_t stream = random::stream(8, name);
+  for (int64_t i = 0; i < values.numel(); ++i)
+    values.data_ptr<float>()[i] = static_cast<float>(scale * random::normal(stream, static_cast<uint64_t>(i)));
+  return values;
+}
+
+/// mesh: cut over its tensor-parallel axis; nullptr: whole.
+inline std::unique_ptr<nn::Model> bert(nn::Task task, const dist::Mesh* mesh, at::Device device) {
+  models::ModelOptions options;
+  options.task = task;
+  options.pretrained = false;
+  options.num_labels = task == nn::Task::regression ? 1 : 3;
+  options.seed = 5;
+  if (mesh) options.cut = [mesh](nn::Model& model) { train::cut(model, mesh->tp().rank(), mesh->tp().size()); };
+  auto model = models::load_model(bert_dir(), options);
+  for (const nn::ParameterPtr& parameter : model->parameters())  // biases are drawn as 0: that would hide mistakes
+    if (parameter->logical_shape.size() == 1)
+      parameter->value.add_(nn::part_of(drawn(parameter->name, parameter->logical_shape, 0.1), parameter->placement));
+  model->to(device);
+  if (mesh) train::connect(*model, mesh->tp());
+  return model;
+}
+
+/// Samples of 1 to 12 tokens; the i-th is the same in every batch that holds it.
+inline data::Batch batch_of(const std::vector<int64_t>& samples, nn::Task task, at::Device device) {
+  std::vector<int64_t> ids, positions, classes;
+  std::vector<double> targets;
+  data::Batch batch;
+  batch.offsets = {0};
+  for (const int64_t sample : samples) {
+    const uint64_t stream = random::stream(3, "mesh sample", sample);
+    const auto length = static_cast<int64_t>(1 + random::bits(stream, 0) % 12);
+    for (int64_t i = 0; i < length; ++i) {
+      const auto word = static_cast<int64_t>(random::bits(stream, static_cast<uint64_t>(i + 2)) % kVocabulary);
+      ids.push_back(word);
+      positions.push_back(i);
+      if (task == nn::Task::masked_lm) classes.push_back(i % 3 == 0 ? (word * 31 + 7) % kVocabulary : -100);
+    }
+    if (task == nn::Task::sequence_classification) classes.push_back(sample % 3);
+    targets.push_back(0.3 * static_cast<double>(sample));
+    batch.samples.push_back(sample);
+    batch.offsets.push_back(static_cast<int64_t>(ids.size()));
+  }
+  batch.ids = at::tensor(ids, at::kLong);
+  batch.positions = at::tensor(positions, at::kLong);
+  batch.type_ids = batch.ids.mul(0);
+  batch.labels = task == nn::Task::regression ? at::tensor(targets, at::kFloat) : at::tensor(classes, at::kLong);
+  return data::to(batch, device);
+}
+
+inline std::vector<int64_t> samples_of(int rank, int ranks) {
+  std::vector<int64_t> own;
+  for (int64_t i = rank; i < kSamples; i += ranks) own.push_back(i);
+  return own;
+}
+
+/// Attaches a method and gives its zeros values, the same on every mesh.
+inline void attach(nn::Model& model, const std::string& method, dist::Communicator& ranks, dist::Communicator* tensor) {
+  const adapt::Registry registry = adapt::builtin_methods();
+  const recipe::MethodConfig config{method, registry.catalog().entries().at(method).make()};
+  adapt::AttachContext context;
+  context.seed = 9;
+  context.ranks = &ranks;
+  context.tensor = tensor;
+  registry.make(config)->attach(model, context);
+  for (const nn::ParameterPtr& parameter : model.parameters()) {
+    if (!parameter->name.ends_with("lora_U") && !parameter->name.ends_with("sparse_values")) continue;
+    const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, 0.2);
+    parameter->value.detach().copy_(nn::part_of(whole, parameter->placement));
+  }
+}
+
+inline double difference(const at::Tensor& a, const at::Tensor& b, const at::Tensor& whole) {
+  if (a.numel() == 0) return 0;
+  return a.cpu().sub(b.cpu()).abs().max().item<double>() / std::max(1e-12, whole.abs().max().item<double>());
+}
+
+/// The gradient of the key's weight, by the name of its bias.
+inline at::Tensor key_weight_gradient(nn::Model& model, const std::string& bias) {
+  const std::string key = bias.substr(0, bias.size() - std::string("bias").size());
+  const at::Tensor of_weight = model.parameters().at(key + "weight").value.grad();
+  if (of_weight.defined()) return of_weight;
+  // bitfit: of the query's bias, which meets the same scores.
+  std::string query = bias;
+  return model.parameters().at(query.replace(query.find("key"), 3, "query")).value.grad();
+}
+
+inline nn::ForwardContext training() {
+  nn::ForwardContext context;
+  context.training = true;
+  context.seed = 2;
+  context.step = 17;
+  return context;
+}
+
+/// Losses and gradients of one pass with dropout on, and logits without.
+inline void check_pass(dist::Communicator& world, int tensor, at::Device device, nn::Task task,
+                       const std::string& method) {
+  const dist::Mesh mesh = mesh_of(world, tensor);
+  const auto single = dist::make_single();
+  const auto whole = bert(task, nullptr, device), cut = bert(task, &mesh, device);
+  attach(*whole, method, *single, nullptr);
+  attach(*cut, method, world, &mesh.tp());
+  std::vector<int64_t> all;
+  for (int64_t i = 0; i < kSamples; ++i) all.push_back(i);
+  const auto mine = batch_of(samples_of(mesh.dp().rank(), mesh.dp().size()), task, device);
+
+  auto unlabelled = mine;
+  unlabelled.labels = at::Tensor();
+  {
+    const at::NoGradGuard no_grad;
+    const at::Tensor expected = whole->forward(unlabelled, {}).logits, found = cut->forward(unlabelled, {}).logits;
+    ASSERT_EQ(found.sizes(), expected.sizes());
+    EXPECT_LE(difference(found, expected, expected), kTolerance) << method << " logits";
+  }
+  whole->forward(batch_of(all, task, device), training()).loss_sum.backward();
+  if (mine.size() > 0) cut->forward(mine, training()).loss_sum.backward();
+  for (const nn::ParameterPtr& parameter : cut->parameters()) {
+    if (!parameter->trainable()) continue;
+    at::Tensor gradient = parameter->value.grad();
+    gradient = gradient.defined() ? gradient.clone() : parameter->value.detach().mul(0);
+    mesh.dp().all_reduce(gradient);
+    if (parameter->partial_gradient) mesh.tp().all_reduce(gradient);
+    at::Tensor expected = whole->parameters().at(parameter->name).value.grad();
+    if (!expected.defined()) expected = whole->parameters().at(parameter->name).value.detach().mul(0);
+    // A key's bias shifts all scores of a query alike: its gradient is zero, what is left is rounding; so it is held
+    // against the gradient of the key's weight.
+    const at::Tensor scale =
+        parameter->name.ends_with("key.bias") ? key_weight_gradient(*whole, parameter->name) : expected;
+    EXPECT_LE(difference(gradient, nn::part_of(expected, parameter->placement), scale), kTolerance)
+        << method << " " << parameter->name;
+  }
+}
+
+inline prune::DataPass pass_of(nn::Model& model, dist::Communicator* dp) {
+  prune::DataPass pass;
+  pass.batches = 3;
+  pass.ranks = dp;
+  pass.run_batch = [&model, dp](int64_t i) {
+    std::vector<int64_t> own;
+    for (const int64_t sample : samples_of(dp ? dp->rank() : 0, dp ? dp->size() : 1)) own.push_back(sample + 10 * i);
+    if (own.empty()) return;
+    const auto output = model.forward(batch_of(own, model.task(), model.device()), {});
+    output.loss_sum.div(static_cast<double>(kSamples)).backward();
+  };
+  return pass;
+}
+
+/// The same units go, the ranks' shares are even afterwards, and what is left computes the same.
+inline void check_structured(dist::Communicator& world, int tensor, at::Device device, prune::ScoreKind kind,
+                             bool global) {
+  const dist::Mesh mesh = mesh_of(world, tensor);
+  const auto single = dist::make_single();
+  const auto task = nn::Task::sequence_classification;
+  const auto whole = bert(task, nullptr, device), cut = bert(task, &mesh, device);
+  attach(*whole, "dsee", *single, nullptr);
+  attach(*cut, "dsee", world, &mesh.tp());
+  const prune::PruneRequest request{0.25, 0.4, global, prune::to_string(kind)};
+  prune::ScoreRequest scores{kind, true, true, global, 4, pass_of(*whole, nullptr)};
+  const auto expected = prune::make_plan(whole->structures(), prune::score_structures(*whole, scores), request);
+  scores.data = pass_of(*cut, &mesh.dp());
+  scores.tensor = &mesh.tp();
+  const auto plan = prune::make_plan(cut->structures(), prune::score_structures(*cut, scores), request);
+  ASSERT_EQ(plan.hash(), expected.hash()) << prune::to_string(kind) << ": other units are pruned";
+  prune::apply(*whole, expected);
+  prune::apply(*cut, plan);
+  prune::rebalance(*cut, mesh.tp());
+  for (const nn::StructureGroup& group : cut->structures())
+    for (const nn::Slice& share : group.shares) EXPECT_LE(std::abs(share.size() - group.share().size()), 1);
+  const at::NoGradGuard no_grad;
+  const auto batch = batch_of({0, 1, 2, 3}, task, device);
+  const at::Tensor reference = whole->forward(batch, {}).logits;
+  EXPECT_LE(difference(cut->forward(batch, {}).logits, reference, reference), kTolerance) << prune::to_string(kind);
+  for (const nn::ParameterPtr& parameter : cut->parameters()) {
+    const nn::Parameter& other = whole->parameters().at(parameter->name);
+    EXPECT_EQ(parameter->logical_shape, other.logical_shape) << parameter->name;
+    EXPECT_TRUE(parameter->value.equal(nn::part_of(other.value, parameter->placement))) << parameter->name;
+  }
+}
+
+/// Masks are the same to the bit; with coarse weights most entries at the threshold are ties.
+inline void check_masks(dist::Communicator& world, int tensor, at::Device device, bool global, bool coarse) {
+  const dist::Mesh mesh = mesh_of(world, tensor);
+  const auto task = nn::Task::sequence_classification;
+  const auto whole = bert(task, nullptr, device), cut = bert(task, &mesh, device);
+  for (nn::Model* model : {whole.get(), cut.get()})
+    for (const nn::ParameterPtr& parameter : model->parameters())
+      if (coarse) parameter->value.copy_(parameter->value.mul(8).round().div(8));
+  const std::vector<std::string> targets = {"query", "attention.output.dense", "3.output.dense", "pooler.dense"};
+  const std::vector<std::string> all = {targets[0], targets[1], targets[3]};
+  prune::WeightRequest request{0.37, global, {prune::ScoreKind::magnitude}};
+  const auto expected = prune::prune_weights(*whole, prune::select_linears(*whole, all), request);
+  request.scores.tensor = &mesh.tp();
+  const auto linears = prune::select_linears(*cut, all);
+  const auto found = prune::prune_weights(*cut, linears, request);
+  EXPECT_EQ(found.zeros, expected.zeros);
+  EXPECT_EQ(found.entries, expected.entries);
+  for (const nn::Linear* linear : linears) {
+    const nn::Parameter& mask = *linear->mask();
+    const nn::Parameter& other = whole->parameters().at(mask.name);
+    EXPECT_TRUE(mask.value.equal(nn::part_of(other.value, mask.placement))) << mask.name;
+  }
+}
+
+/// A model that is brought together from its parts is the whole one.
+inline void check_export(dist::Communicator& world, int tensor, at::Device device) {
+  const dist::Mesh mesh = mesh_of(world, tensor);
+  const auto single = dist::make_single();
+  const auto whole = bert(nn::Task::masked_lm, nullptr, device), cut = bert(nn::Task::masked_lm, &mesh, device);
+  attach(*whole, "dsee", *single, nullptr);
+  attach(*cut, "dsee", world, &mesh.tp());
+  const auto expected = checkpoint::merged_state(*whole), found = checkpoint::merged_state(*cut, &mesh.tp());
+  ASSERT_EQ(found.size(), mesh.tp().rank() == 0 ? expected.size() : 0);
+  for (size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].first, expected[i].first);
+    EXPECT_LE(difference(found[i].second, expected[i].second, expected[i].second), 1e-6) << found[i].first;
+  }
+}
+
+/// Two all-reduces a layer each way, and one for the word embedding.
+inline void check_sums(dist::Communicator& world, int tensor, at::Device device) {
+  const dist::Mesh mesh = mesh_of(world, tensor);
+  if (tensor == 1) return;
+  const auto model = bert(nn::Task::sequence_classification, &mesh, device);
+  attach(*model, "full", world, &mesh.tp());
+  const auto calls = [&] {
+    const auto found = mesh.tp().traffic().find("all_reduce");
+    return found == mesh.tp().traffic().end() ? 0 : static_cast<int64_t>(found->second.calls);
+  };
+  const int64_t before = calls(), layers = 3;
+  const auto loss = model->forward(batch_of({0, 1}, model->task(), device), training()).loss_sum;
+  EXPECT_EQ(calls() - before, 1 + 2 * layers);
+  loss.backward();
+  EXPECT_EQ(calls() - before, 1 + 4 * layers);
+}
+
+struct MeshCheck {
+  std::string name;
+  std::function<void(dist::Communicator& world, int tensor, at::Device device)> body;
+};
+
+inline std::vector<MeshCheck> mesh_checks() {
+  using nn::Task;
+  std::vector<MeshCheck> checks;
+  for (const Task task : {Task::sequence_classification, Task::regression, Task::masked_lm})
+    for (const std::string method : {"full", "dsee", "lora", "bitfit"})
+      checks.push_back({fmt::format("{}_{}", nn::to_string(task), method),
+                        [=](dist::Communicator& world, int tensor, at::Device device) {
+                          check_pass(world, tensor, device, task, method);
+                        }});
+  for (const auto kind :
+       {prune::ScoreKind::magnitude_delta, prune::ScoreKind::taylor, prune::ScoreKind::l1, prune::ScoreKind::random})
+    for (const bool global : {false, true})
+      checks.push_back({fmt::format("prune_{}_{}", static_cast<int>(kind), global ? "global" : "layer"),
+                        [=](dist::Communicator& world, int tensor, at::Device device) {
+                          check_structured(world, tensor, device, kind, global);
+                        }});
+  for (const bool global : {false, true})
+    for (const bool coarse : {false, true})
+      checks.push_back({fmt::format("mask_{}_{}", global ? "global" : "matrix", coarse ? "ties" : "plain"),
+                        [=](dist::Communicator& world, int tensor, at::Device device) {
+                          check_masks(world, tensor, device, global, coarse);
+                        }});
+  checks.push_back({"export", check_export});
+  checks.push_back({"sums", check_sums});
+  return checks;
+}
+
+}  // namespace filigree::test
