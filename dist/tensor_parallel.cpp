@@ -96,28 +96,35 @@ struct Targets {
 };
 
 struct VocabularyCrossEntropy : torch::autograd::Function<VocabularyCrossEntropy> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& labels, int64_t begin,
-                            int64_t ignored, Communicator* tp) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& labels,
+                            const Vocabulary& vocabulary, Communicator* tp) {
     const PhaseScope counted(*tp, "forward");
-    const Targets targets(labels, begin, logits.size(1), ignored);
+    const Targets targets(labels, vocabulary.begin, logits.size(1), vocabulary.ignored);
     const bool empty = logits.size(1) == 0;
     at::Tensor top = empty ? at::full({logits.size(0)}, -std::numeric_limits<float>::infinity(), logits.options())
                            : at::amax(logits, 1);
     tp->all_reduce(top, ReduceOp::max);
-    const at::Tensor exponentials = logits.sub(top.unsqueeze(1)).exp();
+    const at::Tensor below = logits.sub(top.unsqueeze(1)), exponentials = below.exp();
     const at::Tensor own = empty ? at::zeros({logits.size(0)}, logits.options())
-                                 : logits.gather(1, targets.column.unsqueeze(1)).squeeze(1).sub(top);
-    at::Tensor sums = at::stack({exponentials.sum(1), at::where(targets.here, own, 0.0)});
+                                 : below.gather(1, targets.column.unsqueeze(1)).squeeze(1);
+    const double smoothing = vocabulary.smoothing, share = smoothing / static_cast<double>(vocabulary.size);
+    at::Tensor wanted = at::where(targets.here, own, 0.0).mul(1 - smoothing);
+    if (smoothing > 0) wanted = wanted.add(below.sum(1), share);
+    at::Tensor sums = at::stack({exponentials.sum(1), wanted});
     tp->all_reduce(sums);
+    ctx->saved_data["smoothing"] = smoothing;
+    ctx->saved_data["share"] = share;
     ctx->save_for_backward({exponentials.div(sums[0].unsqueeze(1)), targets.column, targets.here, targets.counted});
     return at::where(targets.counted, sums[0].log().sub(sums[1]), 0.0).sum();
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const variable_list saved = ctx->get_saved_variables();
-    at::Tensor gradient = saved[0].mul(saved[3].unsqueeze(1));
+    const double smoothing = ctx->saved_data["smoothing"].toDouble(), share = ctx->saved_data["share"].toDouble();
+    const at::Tensor& probabilities = saved[0];
+    at::Tensor gradient = (share == 0 ? probabilities : probabilities.sub(share)).mul(saved[3].unsqueeze(1));
     if (gradient.size(1) > 0)
-      gradient.scatter_add_(1, saved[1].unsqueeze(1), saved[2].to(at::kFloat).neg().unsqueeze(1));
-    return {gradient.mul_(grads[0]), {}, {}, {}, {}};
+      gradient.scatter_add_(1, saved[1].unsqueeze(1), saved[2].to(at::kFloat).mul(smoothing - 1).unsqueeze(1));
+    return {gradient.mul_(grads[0]), {}, {}, {}};
   }
 };
 
@@ -135,9 +142,9 @@ at::Tensor scatter_to(const at::Tensor& x, int64_t begin, int64_t end, Communica
   return tp.size() == 1 ? x : ScatterTo::apply(x, begin, end, &tp);
 }
 
-at::Tensor vocabulary_cross_entropy(const at::Tensor& logits, const at::Tensor& labels, int64_t begin, int64_t ignored,
+at::Tensor vocabulary_cross_entropy(const at::Tensor& logits, const at::Tensor& labels, const Vocabulary& vocabulary,
                                     Communicator& tp) {
-  return VocabularyCrossEntropy::apply(logits, labels, begin, ignored, &tp);
+  return VocabularyCrossEntropy::apply(logits, labels, vocabulary, &tp);
 }
 
 at::Tensor redistribute(const at::Tensor& local, int64_t dim, const std::vector<LineRange>& before,

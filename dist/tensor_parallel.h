@@ -31,8 +31,14 @@ at::Tensor scatter_to(const at::Tensor& x, int64_t begin, int64_t end, Communica
 
 /// Sum over the rows of -log softmax(logits)[label], for logits of which each rank holds the columns of its part of the
 /// vocabulary. logits: [N, own columns], fp32; labels: int64 [N], numbers of the whole vocabulary, `ignored` where
-/// there is no loss; begin: number of the first own column. Returns the same fp32 scalar on every rank.
-at::Tensor vocabulary_cross_entropy(const at::Tensor& logits, const at::Tensor& labels, int64_t begin, int64_t ignored,
+/// there is no loss. Returns the same fp32 scalar on every rank.
+struct Vocabulary {
+  int64_t begin = 0;     ///< number of the first own column
+  int64_t size = 0;      ///< columns of all ranks
+  int64_t ignored = -100;
+  double smoothing = 0;  ///< e: a row's loss is (1 - e) (-log p[label]) + e mean over the vocabulary of -log p
+};
+at::Tensor vocabulary_cross_entropy(const at::Tensor& logits, const at::Tensor& labels, const Vocabulary& vocabulary,
                                     Communicator& tp);
 
 /// Moves the lines of a tensor that is split along `dim` from one division over the ranks to another, by send and

@@ -33,9 +33,9 @@ int cmd_predict(const PredictOptions& options, dist::Environment& environment) {
   const data::InputLines lines(options.input);
   auto served = train::serve(options.model, plugins, environment);
   auto& model = *served.opened.model;
-  if (model.task() == nn::Task::masked_lm)
+  if (nn::is_over_tokens(model.task()))
     throw UsageError(
-        fmt::format("{}: is a masked language model; predict labels texts with a classification model", options.model));
+        fmt::format("{}: is a language model; predict labels texts with a classification model", options.model));
   const int64_t max_length = served.opened.recipe ? served.opened.recipe->data.max_length : model.max_positions();
   const auto dataset = data::unlabelled(lines.texts(), *served.opened.tokenizer, max_length);
   const auto logits = train::all_logits(model, dataset, served.options, served.mesh->dp());

@@ -14,8 +14,11 @@ nn::Task task_of(const std::string& dir) {
   const auto config = nlohmann::json::parse(in, nullptr, /*allow_exceptions=*/false);
   if (!config.is_object()) return nn::Task::sequence_classification;  // load_model says what is wrong with the file
   const auto architectures = config.value("architectures", nlohmann::json::array());
-  for (const auto& name : architectures)
-    if (name.is_string() && name.get<std::string>().ends_with("ForMaskedLM")) return nn::Task::masked_lm;
+  for (const auto& name : architectures) {
+    if (!name.is_string()) continue;
+    if (name.get<std::string>().ends_with("ForMaskedLM")) return nn::Task::masked_lm;
+    if (name.get<std::string>().ends_with("LMHeadModel")) return nn::Task::causal_lm;
+  }
   if (config.value("problem_type", nlohmann::json()) == "regression") return nn::Task::regression;
   return nn::Task::sequence_classification;
 }

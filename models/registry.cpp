@@ -5,8 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "models/bert/model.h"
 #include "models/bert/state_map.h"
+#include "models/gpt2/state_map.h"
+#include "models/roberta/state_map.h"
 
 namespace filigree::models {
 namespace {
@@ -17,7 +18,7 @@ struct Family {
                                      LoadReport& report);
 };
 
-constexpr Family kFamilies[] = {{"bert", bert::load}};
+constexpr Family kFamilies[] = {{"bert", bert::load}, {"roberta", roberta::load}, {"gpt2", gpt2::load}};
 
 const Family* find_family(const std::string& name) {
   for (const Family& family : kFamilies) {

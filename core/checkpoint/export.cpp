@@ -33,8 +33,7 @@ void copy_tokenizer(const std::string& from, const fs::path& to) {
 
 bool write_files(nn::Model& model, NamedTensors state, const ExportRequest& request, const fs::path& dir) {
   const bool filled = request.format == ExportFormat::hf && zero_fill(model, state);
-  if (request.to_family) state = request.to_family(std::move(state));
-  write_safetensors((dir / "model.safetensors").string(), state);
+  write_safetensors((dir / "model.safetensors").string(), model.to_files(std::move(state)));
   write_file((dir / "config.json").string(), export_config(model, request.format).dump(2) + "\n");
   copy_tokenizer(request.tokenizer_dir, dir);
   return filled;

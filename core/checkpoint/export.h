@@ -44,8 +44,6 @@ struct ExportRequest {
   std::string dir;
   ExportFormat format = ExportFormat::hf;
   std::string tokenizer_dir;  ///< its tokenizer files are copied as they are; "": none
-  /// From logical to Hugging Face names and layouts; empty where they are the same.
-  std::function<NamedTensors(NamedTensors)> to_family;
   /// Loads a directory as the program would, for the comparison.
   std::function<std::unique_ptr<nn::Model>(const std::string& dir)> reload;
   bool replace = false;  ///< a run's own export, which a resumed run writes again: what is there goes

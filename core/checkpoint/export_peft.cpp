@@ -84,16 +84,44 @@ Factors factors_of(const nn::Linear& linear) {
   return factors;
 }
 
-/// "classifier" of "classifier.weight".
+/// A module of the files that has an update.
+struct Module {
+  std::vector<at::Tensor> a, b;  ///< to be joined: [rank, in], [out, rank]
+  bool turned = false;
+};
+
+/// The factors of a linear that is a part of a fused one: zeros in the rows of the others.
+void add_factors(const nn::Linear& linear, const nn::FileLinear& place, Module& module) {
+  const Factors factors = factors_of(linear);
+  const int64_t out = linear.out_features();
+  at::Tensor b = at::zeros({place.parts * out, factors.rank()}, factors.b.options());
+  b.narrow(0, place.part * out, out).copy_(factors.b);
+  module.a.push_back(factors.a);
+  module.b.push_back(b);
+  module.turned = place.turned;
+}
+
+/// By the names of the files.
+std::map<std::string, Module> modules_of(nn::Model& model) {
+  std::map<std::string, Module> modules;
+  for (const nn::Linear* linear : model.linears()) {
+    if (!linear->adapter()) continue;
+    const nn::FileLinear place = model.file_linear(linear->name());
+    add_factors(*linear, place, modules[place.name]);
+  }
+  return modules;
+}
+
+/// "classifier" of "classifier.out_proj.weight".
 std::set<std::string> head_modules(nn::Model& model) {
   std::set<std::string> modules;
-  for (const std::string& name : model.head_parameters()) modules.insert(name.substr(0, name.rfind('.')));
+  for (const std::string& name : model.head_parameters()) modules.insert(name.substr(0, name.find('.')));
   return modules;
 }
 
 void check_expressible(nn::Model& model) {
   if (model.task() == nn::Task::masked_lm)
-    throw UsageError("format peft: works for classification and regression; use --format hf");
+    throw UsageError("format peft: works for classification, regression and causal_lm; use --format hf");
   for (const nn::StructureGroup& group : model.structures()) {
     if (group.left() == group.total) continue;
     throw UsageError(
@@ -118,25 +146,32 @@ void check_expressible(nn::Model& model) {
   }
 }
 
-nlohmann::json adapter_config(nn::Model& model, const std::map<std::string, int64_t>& ranks, const std::string& base) {
-  const int64_t common = ranks.begin()->second;
+int64_t rank_of(const Module& module) {
+  int64_t rank = 0;
+  for (const at::Tensor& a : module.a) rank += a.size(0);
+  return rank;
+}
+
+nlohmann::json adapter_config(nn::Model& model, const std::map<std::string, Module>& modules, const std::string& base) {
+  const int64_t common = rank_of(modules.begin()->second);
   nlohmann::json targets = nlohmann::json::array(), pattern = nlohmann::json::object();
-  for (const auto& [name, rank] : ranks) {
+  for (const auto& [name, module] : modules) {
     targets.push_back(name);
-    if (rank != common) pattern[name] = rank;
+    if (rank_of(module) != common) pattern[name] = rank_of(module);
   }
+  const auto head = head_modules(model);
   return {{"peft_type", "LORA"},
-          {"task_type", "SEQ_CLS"},
+          {"task_type", model.task() == nn::Task::causal_lm ? "CAUSAL_LM" : "SEQ_CLS"},
           {"base_model_name_or_path", std::filesystem::absolute(base).string()},
           {"target_modules", targets},
-          {"modules_to_save", head_modules(model)},
+          {"modules_to_save", head.empty() ? nlohmann::json() : nlohmann::json(head)},
           {"r", common},
           {"lora_alpha", common},
           {"rank_pattern", pattern},
           {"alpha_pattern", pattern},
           {"lora_dropout", 0.0},
           {"bias", "none"},
-          {"fan_in_fan_out", false},
+          {"fan_in_fan_out", modules.begin()->second.turned},
           {"use_rslora", false},
           {"use_dora", false},
           {"inference_mode", true}};
@@ -147,20 +182,17 @@ nlohmann::json adapter_config(nn::Model& model, const std::map<std::string, int6
 void export_peft(nn::Model& model, const std::string& dir, const std::string& base) {
   check_expressible(model);
   NamedTensors tensors;
-  std::map<std::string, int64_t> ranks;
-  for (const nn::Linear* linear : model.linears()) {
-    if (!linear->adapter()) continue;
-    const Factors factors = factors_of(*linear);
-    ranks[linear->name()] = factors.rank();
-    tensors.emplace_back(kPrefix + linear->name() + ".lora_A.weight", factors.a);
-    tensors.emplace_back(kPrefix + linear->name() + ".lora_B.weight", factors.b);
+  const std::map<std::string, Module> modules = modules_of(model);
+  for (const auto& [name, module] : modules) {
+    tensors.emplace_back(kPrefix + name + ".lora_A.weight", at::cat(module.a, 0).contiguous());
+    tensors.emplace_back(kPrefix + name + ".lora_B.weight", at::cat(module.b, 1).contiguous());
   }
   for (const std::string& name : model.head_parameters()) {
     tensors.emplace_back(kPrefix + name, model.parameters().at(name).value.detach().to(at::kCPU, at::kFloat));
   }
   StagedDirectory staged(dir, false);
   write_safetensors((staged.path() / "adapter_model.safetensors").string(), tensors);
-  write_file((staged.path() / "adapter_config.json").string(), adapter_config(model, ranks, base).dump(2) + "\n");
+  write_file((staged.path() / "adapter_config.json").string(), adapter_config(model, modules, base).dump(2) + "\n");
   staged.commit();
 }
 

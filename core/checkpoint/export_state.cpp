@@ -65,18 +65,6 @@ nlohmann::json kept_units(nn::Model& model) {
   return {{"heads", std::move(heads)}, {"neurons", std::move(neurons)}};
 }
 
-/// "BertForSequenceClassification" from the class that the base directory names ("BertModel", "BertForMaskedLM").
-std::string architecture(const nlohmann::json& config, nn::Task task) {
-  std::string stem = config.value("model_type", "");
-  if (!stem.empty()) stem[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(stem[0])));
-  const auto named = config.find("architectures");
-  if (named != config.end() && named->is_array() && !named->empty() && named->front().is_string()) {
-    const auto name = named->front().get<std::string>();
-    stem = name.substr(0, std::min({name.find("For"), name.find("Model"), name.size()}));
-  }
-  return stem + (task == nn::Task::masked_lm ? "ForMaskedLM" : "ForSequenceClassification");
-}
-
 }  // namespace
 
 NamedTensors merged_state(nn::Model& model, dist::Communicator* tensor) {
@@ -115,8 +103,8 @@ bool zero_fill(nn::Model& model, NamedTensors& state) {
 
 nlohmann::json export_config(nn::Model& model, ExportFormat format) {
   nlohmann::json config = model.config();
-  config["architectures"] = {architecture(config, model.task())};
-  if (model.task() != nn::Task::masked_lm) {
+  config["architectures"] = {model.architecture()};
+  if (!nn::is_over_tokens(model.task())) {
     config["problem_type"] = model.task() == nn::Task::regression ? "regression" : "single_label_classification";
   }
   config["dtype"] = "float32";
@@ -125,7 +113,7 @@ nlohmann::json export_config(nn::Model& model, ExportFormat format) {
   if (format == ExportFormat::filigree) {
     if (is_pruned(model)) config["filigree"] = kept_units(model);
   } else if (const int64_t width = common_width(model); width != 0) {
-    config[config.contains("n_inner") ? "n_inner" : "intermediate_size"] = width;
+    config[model.ffn_width_key()] = width;
   }
   return config;
 }

@@ -30,6 +30,12 @@ void mask_sample(const Masking& masking, uint64_t draw, int64_t sample, int64_t 
   }
 }
 
+/// A token's label is the token that follows it, from the one before loss_from on; -100: no loss.
+void shift_sample(const Dataset& dataset, int64_t sample, const int64_t* ids, int64_t* labels) {
+  const int64_t length = dataset.length(sample), from = dataset.loss_from[static_cast<size_t>(sample)];
+  for (int64_t i = 0; i < length; ++i) labels[i] = i + 1 < length && i + 1 >= from ? ids[i + 1] : -100;
+}
+
 void fill_sample(const Dataset& dataset, int64_t sample, int64_t* ids, int64_t* types, int64_t* positions) {
   const int64_t begin = dataset.offsets[static_cast<size_t>(sample)];
   const int64_t segment = dataset.segment[static_cast<size_t>(sample)];
@@ -59,11 +65,11 @@ Batch collate(const Dataset& dataset, const std::vector<int64_t>& samples, uint6
     batch.offsets.push_back(batch.offsets.back() + dataset.length(sample));
   }
   const int64_t tokens = batch.offsets.back();
-  const bool masked = dataset.objective == Objective::masked_lm;
+  const bool masked = dataset.objective == Objective::masked_lm, causal = !dataset.loss_from.empty();
   batch.ids = at::empty({tokens}, at::kLong);
   batch.type_ids = at::empty({tokens}, at::kLong);
   batch.positions = at::empty({tokens}, at::kLong);
-  if (masked) batch.labels = at::empty({tokens}, at::kLong);
+  if (masked || causal) batch.labels = at::empty({tokens}, at::kLong);
   auto* ids = batch.ids.mutable_data_ptr<int64_t>();
   auto* types = batch.type_ids.mutable_data_ptr<int64_t>();
   auto* positions = batch.positions.mutable_data_ptr<int64_t>();
@@ -73,6 +79,7 @@ Batch collate(const Dataset& dataset, const std::vector<int64_t>& samples, uint6
     if (masked)
       mask_sample(dataset.masking, draw, samples[b], dataset.length(samples[b]), ids + at,
                   batch.labels.mutable_data_ptr<int64_t>() + at);
+    if (causal) shift_sample(dataset, samples[b], ids + at, batch.labels.mutable_data_ptr<int64_t>() + at);
   }
   if (!dataset.classes.empty()) batch.labels = gather_labels(dataset.classes, samples, at::kLong);
   if (!dataset.scores.empty()) batch.labels = gather_labels(dataset.scores, samples, at::kFloat);

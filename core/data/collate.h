@@ -4,6 +4,8 @@
 // Masked LM: each token that is not special is chosen with Masking::probability; of the chosen, 80% become [MASK], 10%
 // a token drawn from the whole vocabulary, 10% stay (Devlin et al., BERT, 2019, appendix A.1). Each draw is a function
 // of (Masking::seed, draw, sample, position), so it depends neither on ranks nor on the make-up of the batch.
+//
+// Causal LM: a token's label is the token after it, where that one is predicted (causal.h).
 #include <cstdint>
 #include <vector>
 

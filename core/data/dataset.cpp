@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <numeric>
 
+#include "core/data/causal.h"
 #include "core/data/label.h"
 #include "core/data/wordnet.h"
 #include "core/error.h"
@@ -52,7 +53,10 @@ Samples read_wordnet(const TaskSpec& task, const std::string& split, Dataset& ou
   for (const std::string& name : wordnet::files()) out.files.push_back((std::filesystem::path(dir) / name).string());
   Samples samples;
   for (wordnet::Synset& synset : wordnet::read(dir, split)) {
-    samples.texts.push_back({std::move(synset.gloss)});
+    std::vector<std::string> texts;
+    for (const std::string& column : task.splits.at(split).text)
+      texts.push_back(std::move(column == "word" ? synset.word : synset.gloss));
+    samples.texts.push_back(std::move(texts));
     if (task.objective == Objective::classification) samples.classes.push_back(synset.supersense);
     samples.file.push_back(synset.file);
     samples.lines.push_back(synset.line);
@@ -73,7 +77,7 @@ std::string read_label(const std::string& text, Objective objective, const Label
 
 Samples read_rows(const recipe::DataConfig& config, const TaskSpec& task, const SplitSource& source, Dataset& out) {
   TableOptions options{table_format(task.format), source.header, source.text, config.bad_rows == "skip"};
-  const bool labelled = !source.label.empty() && task.objective != Objective::masked_lm;
+  const bool labelled = !source.label.empty() && !is_over_tokens(task.objective);
   if (labelled) options.columns.push_back(source.label);
   Table table = read_table(source.file, options);
   out.files = {source.file};
@@ -155,6 +159,7 @@ uint64_t Dataset::hash() const {
   add(segment);
   add(classes);
   add(scores);
+  if (!loss_from.empty()) add(loss_from);
   for (const std::string& name : label_names) add(name);
   const uint64_t digest = XXH3_64bits_digest(state);
   XXH3_freeState(state);
@@ -180,7 +185,17 @@ Dataset load_dataset(const recipe::DataConfig& config, const TaskSpec& task, con
         "{}: the split '{}' has no samples{}", source->second.file, split,
         out.skipped > 0 ? fmt::format("; {} bad rows were left out, first {}", out.skipped, out.first_skipped) : ""));
   if (split == "train") apply_limit(config.limit, seed, samples);
-  tokenize_all(samples, tokenizer, config.max_length, out);
+  if (task.objective == Objective::causal_lm) {
+    const auto where = [&](size_t row) {
+      return fmt::format("{}:{}", out.files.at(static_cast<size_t>(samples.file[row])), samples.lines[row]);
+    };
+    const auto rows = add_causal(samples.texts, tokenizer, {config.max_length, config.pack}, where, out);
+    const std::vector<int64_t> kept(rows.begin(), rows.end());
+    select(kept, samples.file);
+    select(kept, samples.lines);
+  } else {
+    tokenize_all(samples, tokenizer, config.max_length, out);
+  }
   out.classes = std::move(samples.classes);
   out.scores = std::move(samples.scores);
   out.file = std::move(samples.file);

@@ -5,7 +5,8 @@
 //   ids      [tokens]  the samples one after another, special tokens included
 //   offsets  [size+1]  sample i is ids[offsets[i]] .. ids[offsets[i+1]]
 //   segment  [size]    its tokens from this position on are of segment 1 (its length when it is a single text)
-//   classes | scores [size]; both empty when the split has no labels (a test split, masked LM)
+//   classes | scores [size]; both empty when the split has no labels (a test split, language modelling)
+//   loss_from [size] causal LM: the first token that is predicted (causal.h)
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct Dataset {
   std::vector<int32_t> segment;
   std::vector<int64_t> classes;
   std::vector<float> scores;
+  std::vector<int32_t> loss_from;
   std::vector<std::string> label_names;  ///< by class number
   std::vector<std::string> metrics;      ///< the first one is the task's
   Masking masking;

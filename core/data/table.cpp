@@ -151,6 +151,13 @@ void read_json_line(std::string_view bytes, int64_t line, const TableOptions& op
   table.rows.push_back(std::move(row));
 }
 
+void read_e2e_line(std::string_view bytes, int64_t line, Table& table, BadRows& bad) {
+  const size_t bars = bytes.find("||");
+  if (bars == std::string_view::npos)
+    return bad.add(line, fmt::format("has no '||' between meaning and reference: {}", shown(bytes)));
+  table.rows.push_back({line, {std::string(trimmed(bytes.substr(0, bars))), std::string(trimmed(bytes.substr(bars + 2)))}});
+}
+
 void read_lines(std::string_view text, const TableOptions& options, Table& table, BadRows& bad) {
   LineReader lines(text);
   for (std::string_view line; lines.next(line);) {
@@ -159,6 +166,8 @@ void read_lines(std::string_view text, const TableOptions& options, Table& table
       read_json_line(line, lines.number(), options, table, bad);
     } else if (const std::string fault = encoding_fault(line); !fault.empty()) {
       bad.add(lines.number(), fault);
+    } else if (options.format == TableFormat::e2e) {
+      read_e2e_line(line, lines.number(), table, bad);
     } else {
       table.rows.push_back({lines.number(), {std::string(line)}});
     }
@@ -172,7 +181,8 @@ TableFormat table_format(const std::string& name) {
   if (name == "csv") return TableFormat::csv;
   if (name == "jsonl") return TableFormat::jsonl;
   if (name == "text") return TableFormat::text;
-  throw UsageError(fmt::format("format '{}' is not known; tsv, csv, jsonl, text and wordnet are", name));
+  if (name == "e2e") return TableFormat::e2e;
+  throw UsageError(fmt::format("format '{}' is not known; tsv, csv, jsonl, text, e2e and wordnet are", name));
 }
 
 Table read_table(const std::string& file, const TableOptions& options) {

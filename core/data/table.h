@@ -1,9 +1,10 @@
 #pragma once
-// Rows and columns from TSV, CSV, JSONL and plain text files (UTF-8, byte order mark and CRLF allowed).
+// Rows and columns from TSV, CSV, JSONL, E2E and plain text files (UTF-8, byte order mark and CRLF allowed).
 //   tsv    a line is a row; quotes are plain text; there is no escape
 //   csv    RFC 4180: "..." quotes a field, "" is a quote in it, it may hold commas and line ends
 //   jsonl  a line is an object; columns are its keys
 //   text   a line is a row of one column
+//   e2e    a line is "meaning||reference", a row of two columns
 // Empty lines are no rows. Lines are counted as an editor counts them; a row's line is the one it starts on.
 //
 // A row that cannot be used (too few columns, broken quoting or JSON, not UTF-8, NUL bytes) is a DataError with
@@ -14,7 +15,7 @@
 
 namespace filigree::data {
 
-enum class TableFormat { tsv, csv, jsonl, text };
+enum class TableFormat { tsv, csv, jsonl, text, e2e };
 TableFormat table_format(const std::string& name);  ///< throws UsageError
 
 struct TableOptions {

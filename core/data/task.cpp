@@ -24,30 +24,42 @@ std::string path_in(const std::string& dir, const std::string& file) {
 TaskSpec custom_task(const recipe::DataConfig& config, Objective objective) {
   TaskSpec task;
   task.name = task.format = config.format;
-  const bool lines = config.format == "text";
-  if (!lines) table_format(config.format);
-  if (!lines && config.text.empty())
+  const bool lines = config.format == "text", e2e = config.format == "e2e", columns = !lines && !e2e;
+  table_format(config.format);
+  if (columns && config.text.empty())
     throw UsageError("data.text: is missing; it names the column or columns with the text");
   if (config.text.size() > 2)
     throw UsageError(fmt::format("data.text: names {} columns, one or two are wanted", config.text.size()));
   if (objective == Objective::masked_lm && config.text.size() == 2)
     throw UsageError("data.text: names two columns, masked_lm takes one");
-  if (objective != Objective::masked_lm && lines)
-    throw UsageError("data.format: text has no labels; it is for model.task: masked_lm");
-  if (objective != Objective::masked_lm && config.label.empty())
+  if (!is_over_tokens(objective) && lines)
+    throw UsageError("data.format: text has no labels; it is for model.task: masked_lm or causal_lm");
+  if (objective != Objective::causal_lm && e2e)
+    throw UsageError("data.format: e2e is meanings and references; it is for model.task: causal_lm");
+  if (!is_over_tokens(objective) && config.label.empty())
     throw UsageError("data.label: is missing; it names the column with the label");
-  const std::string suffix = lines ? ".txt" : "." + config.format;
+  const std::string suffix = columns ? "." + config.format : ".txt";
   for (const char* split : {"train", "dev", "test"}) task.splits[split].file = split + suffix;
   return task;
 }
 
-TaskSpec wordnet_task(const recipe::DataConfig& config) {
+/// Columns word and gloss for language modelling, the gloss for all else.
+std::vector<std::string> wordnet_columns(const recipe::DataConfig& config, Objective objective) {
+  if (config.text.empty()) return {"gloss"};
+  if (objective != Objective::causal_lm) throw UsageError("data.text: names columns, wordnet's are for causal_lm");
+  for (const std::string& column : config.text)
+    if (column != "word" && column != "gloss")
+      throw UsageError(fmt::format("data.text: wordnet has the columns word and gloss, not '{}'", column));
+  return config.text;
+}
+
+TaskSpec wordnet_task(const recipe::DataConfig& config, Objective objective) {
   TaskSpec task;
   task.name = task.format = "wordnet";
   task.metrics = {"accuracy", "macro_f1"};
   task.labels = wordnet::supersenses();
   const std::string dir = config.dir.empty() ? wordnet::kDefaultDir : config.dir;
-  for (const char* split : {"train", "dev", "test"}) task.splits[split] = {dir, false, {"gloss"}, "supersense"};
+  for (const char* split : {"train", "dev", "test"}) task.splits[split] = {dir, false, wordnet_columns(config, objective), "supersense"};
   return task;
 }
 
@@ -71,6 +83,7 @@ void apply_config(const recipe::DataConfig& config, TaskSpec& task) {
     if (!config.label.empty()) source.label = config.label;
     if (config.header) source.header = *config.header;
     if (task.format == "text") source.text = {"0"};
+    if (task.format == "e2e") source.text = {"0", "1"};
   }
 }
 
@@ -93,12 +106,13 @@ void apply_objective(Objective objective, TaskSpec& task) {
   task.metrics.clear();
   for (auto& [split, source] : task.splits) {
     source.label.clear();
-    source.text.resize(std::min<size_t>(source.text.size(), 1));  // of a pair the first text
+    if (objective == Objective::masked_lm)
+      source.text.resize(std::min<size_t>(source.text.size(), 1));  // of a pair the first text
   }
 }
 
 void apply_metric(const std::string& metric, TaskSpec& task) {
-  if (metric.empty() || task.objective == Objective::masked_lm) return;
+  if (metric.empty() || is_over_tokens(task.objective)) return;
   const bool of_scores = metric == "pearson" || metric == "spearman";
   if (of_scores != (task.objective == Objective::regression))
     throw UsageError(fmt::format("data.metric: {} is not for {}", metric, of_scores ? "classes" : "scores"));
@@ -137,13 +151,15 @@ Objective objective_from(const std::string& model_task) {
   if (model_task == "sequence_classification") return Objective::classification;
   if (model_task == "regression") return Objective::regression;
   if (model_task == "masked_lm") return Objective::masked_lm;
+  if (model_task == "causal_lm") return Objective::causal_lm;
   throw UsageError(
-      fmt::format("model.task: '{}' is not known; sequence_classification, regression and masked_lm are", model_task));
+      fmt::format("model.task: '{}' is not known; sequence_classification, regression, masked_lm and causal_lm are",
+                  model_task));
 }
 
 TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective) {
   const bool is_wordnet = config.format == "wordnet" || config.task == "wordnet";
-  TaskSpec task = is_wordnet            ? wordnet_task(config)
+  TaskSpec task = is_wordnet            ? wordnet_task(config, objective)
                   : config.task.empty() ? custom_task(config, objective)
                                         : preset_task(config.task);
   if (task.eval_splits.empty()) task.eval_splits = {"dev"};

@@ -18,8 +18,12 @@
 
 namespace filigree::data {
 
-enum class Objective { classification, regression, masked_lm };
+enum class Objective { classification, regression, masked_lm, causal_lm };
 Objective objective_from(const std::string& model_task);  ///< recipe's model.task; throws UsageError
+/// Whether tokens are predicted and not labels of samples.
+inline bool is_over_tokens(Objective objective) {
+  return objective == Objective::masked_lm || objective == Objective::causal_lm;
+}
 
 /// Where one split lies.
 struct SplitSource {
@@ -31,11 +35,11 @@ struct SplitSource {
 
 struct TaskSpec {
   std::string name;    ///< "sst2"; without a preset the format's name
-  std::string format;  ///< tsv | csv | jsonl | text | wordnet
+  std::string format;  ///< tsv | csv | jsonl | text | e2e | wordnet
   Objective objective = Objective::classification;
   std::map<std::string, SplitSource> splits;  ///< by split: train, dev, test, dev_mismatched, ...
   std::vector<std::string> eval_splits;       ///< what "dev" stands for: {dev}, for MNLI {dev_matched, dev_mismatched}
-  std::vector<std::string> labels;            ///< class names by number; empty for regression and masked LM
+  std::vector<std::string> labels;            ///< class names by number; empty for regression and language modelling
   std::vector<std::string> metrics;  ///< accuracy, f1, mcc, pearson, spearman, macro_f1; the first one is the task's
 };
 

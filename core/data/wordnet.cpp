@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include "core/data/label.h"
@@ -17,6 +18,28 @@ constexpr char kPos[] = {'n', 'v', 'a', 'r'};
 
 bool is_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// The words of "<offset> <lexicographer file> <type> <count, hex> <word> <id> <word> <id> ...": spaces for underscores,
+/// without the marker of an adjective's place, "(p)". Empty when the line is cut short.
+std::string words_of(std::string_view line) {
+  std::vector<std::string_view> fields;
+  for (size_t at = 0; at < line.size();) {
+    const size_t end = std::min(line.find(' ', at), line.size());
+    fields.push_back(line.substr(at, end - at));
+    at = end + 1;
+  }
+  size_t count = 0;
+  if (fields.size() < 4 || std::from_chars(fields[3].data(), fields[3].data() + fields[3].size(), count, 16).ec != std::errc())
+    return "";
+  std::string words;
+  for (size_t i = 0; i < count; ++i) {
+    if (fields.size() <= 4 + 2 * i) return "";
+    std::string word(fields[4 + 2 * i].substr(0, fields[4 + 2 * i].find('(')));
+    std::replace(word.begin(), word.end(), '_', ' ');
+    words += (i == 0 ? "" : ", ") + word;
+  }
+  return words;
 }
 
 /// "<offset> <lexicographer file> ... | <gloss>"; lines of the licence begin with a space.
@@ -37,7 +60,9 @@ void read_file(const std::string& path, int32_t number, const std::string& split
       fail_at(path, lines.number(), fmt::format("lexicographer file {} is not one of the {}", label, classes));
     any = true;
     if (split_of(kPos[number], offset) != split) continue;
-    out.push_back({std::string(trimmed(line.substr(bar + 3))), label, number, lines.number()});
+    const std::string words = words_of(line.substr(0, bar));
+    if (words.empty()) fail_at(path, lines.number(), fmt::format("is not a synset of WordNet 3.0: {}", shown(line)));
+    out.push_back({words, std::string(trimmed(line.substr(bar + 3))), label, number, lines.number()});
   }
   if (!any) throw DataError(fmt::format("{}: has no synsets", path));
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/data/batch.h"
@@ -17,9 +18,13 @@
 
 namespace filigree::nn {
 
-enum class Task { sequence_classification, regression, masked_lm };
+class KeyValueCache;
+
+enum class Task { sequence_classification, regression, masked_lm, causal_lm };
 Task task_from(const std::string& name);  ///< throws UsageError
 const char* to_string(Task task);
+/// Whether each token has a loss of its own, over the vocabulary (language modelling), and not each sample.
+bool is_over_tokens(Task task);
 
 /// What a forward pass needs besides the batch. Dropout masks are a function of (seed, step, global sample, site,
 /// position) only, so they depend on no rank.
@@ -28,12 +33,14 @@ struct ForwardContext {
   uint64_t seed = 0;
   int64_t step = 0;
   at::ScalarType compute = at::kFloat;  ///< type of the activations: fp32 or bf16
+  double label_smoothing = 0;           ///< of a task over tokens, in training (ops/loss.h)
+  KeyValueCache* cache = nullptr;       ///< of a decoder that generates: the batch holds the tokens that are new
 };
 
 struct Output {
   at::Tensor loss_sum;  ///< fp32 scalar: sum of the per-sample (per-token for LM) losses; undefined without labels
   int64_t count = 0;    ///< how many losses were summed
-  at::Tensor logits;    ///< fp32 [B, labels], or [T, vocab] for masked LM; with labels, of its columns only those that
+  at::Tensor logits;    ///< fp32 [B, labels], or [T, vocab] for a task over tokens; with labels, of its columns only those that
                         ///< lie here
 };
 
@@ -50,9 +57,21 @@ struct ShardRule {
 /// that is split over the vocabulary here; a model calls them and knows nothing of it.
 struct TokenOutput {
   /// logits: fp32 [N, what lies here of the vocabulary]; labels: int64 [N], ops::kIgnoredLabel where there is no loss.
-  std::function<ops::LossSum(const at::Tensor& logits, const at::Tensor& labels)> loss = ops::cross_entropy;
+  std::function<ops::LossSum(const at::Tensor& logits, const at::Tensor& labels, double smoothing)> loss =
+      ops::cross_entropy;
   Hook whole = [](const at::Tensor& logits) { return logits; };  ///< [N, vocabulary]
 };
+
+/// A linear as the family's files have it: perhaps one of several that are fused along their outputs, perhaps stored as
+/// [in, out].
+struct FileLinear {
+  std::string name;
+  int64_t part = 0, parts = 1;
+  bool turned = false;
+};
+
+/// Tensors by name, as files hold them.
+using StateTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 class Model {
  public:
@@ -69,6 +88,8 @@ class Model {
 
   virtual Task task() const = 0;
   virtual const std::string& family() const = 0;  ///< "bert"
+  virtual std::string architecture() const = 0;   ///< transformers' class: "BertForSequenceClassification"
+  virtual std::string ffn_width_key() const { return "intermediate_size"; }  ///< in config.json
   virtual nlohmann::json config() const = 0;      ///< config.json as read, for export
   virtual int64_t hidden_size() const = 0;
   virtual int64_t num_labels() const = 0;
@@ -76,6 +97,11 @@ class Model {
   virtual int64_t vocab_size() const = 0;
   /// Multiply-adds x 2 of one forward pass for one sequence of n tokens with the structures as they are now.
   virtual double flops(int64_t n) const = 0;
+
+  /// Where a linear of this name stands in the family's files.
+  virtual FileLinear file_linear(const std::string& name) const { return {name}; }
+  /// From the table's names and layouts to those of the family's files.
+  virtual StateTensors to_files(StateTensors state) const { return state; }
 
   void to(at::Device device);
   at::Device device();

@@ -55,18 +55,32 @@ void check_columns(const ModelConfig& model, const DataConfig& data, Rules& rule
     rules.broken("data.text", "is missing: name the text column, or choose a preset with task",
                  {"data.task", "data.format"});
   }
-  if (columns && data.label.empty() && model.task != "masked_lm") {
+  const bool over_tokens = in(model.task, {"masked_lm", "causal_lm"});
+  if (columns && data.label.empty() && !over_tokens) {
     rules.broken("data.label", "is missing: name the label column, or choose a preset with task",
                  {"data.task", "data.format", "model.task"});
   }
-  if (data.format == "text" && model.task != "masked_lm") {
-    rules.broken("data.format", fmt::format("is text, which has no labels for {}; it serves masked_lm", model.task),
+  if (data.format == "text" && !over_tokens) {
+    rules.broken("data.format",
+                 fmt::format("is text, which has no labels for {}; it serves masked_lm and causal_lm", model.task),
                  {"model.task"});
+  }
+  if (data.format == "e2e" && model.task != "causal_lm") {
+    rules.broken("data.format", fmt::format("is e2e, meanings and references: it serves causal_lm, not {}", model.task),
+                 {"model.task"});
+  }
+  if (data.pack && model.task != "causal_lm") {
+    rules.broken("data.pack", fmt::format("joins texts for causal_lm, model.task is {}", model.task), {"model.task"});
+  }
+  if (data.pack && (data.text.size() > 1 || data.format == "e2e")) {
+    rules.broken("data.pack", "joins texts of one column; a context and its reference stay together",
+                 {"data.text", "data.format"});
   }
   if (data.text.size() > 1 && model.task == "masked_lm") {
     rules.broken("data.text", "names two columns, masked_lm takes one", {"model.task"});
   }
-  if (!data.text.empty() && in(data.format, {"wordnet", "text"})) {
+  const bool wordnet_columns = data.format == "wordnet" && model.task == "causal_lm";
+  if (!data.text.empty() && in(data.format, {"wordnet", "text", "e2e"}) && !wordnet_columns) {
     rules.broken("data.text", fmt::format("names columns, format {} has none", data.format), {"data.format"});
   }
 }
@@ -159,14 +173,19 @@ void check_train(const TrainConfig& train, const std::string& path, const ModelC
                  fmt::format("is {}, more than the {} samples of batch_size", train.accumulate, train.batch_size),
                  {path + ".batch_size"});
   }
+  if (train.label_smoothing > 0 && !in(model.task, {"masked_lm", "causal_lm"})) {
+    rules.broken(path + ".label_smoothing", fmt::format("is for masked_lm and causal_lm, not for {}", model.task),
+                 {"model.task"});
+  }
   if (!train.distill) return;
   if (before.known && !before.pruned_trained && !(before.trained && stage.prune)) {
     rules.broken(path + ".distill",
                  "has no teacher: it learns from the trained model as it was before a prune, so a stage that "
                  "trains and then one that prunes must come first");
   }
-  if (model.task == "masked_lm")
-    rules.broken(path + ".distill", "works for classification and regression, not for masked_lm", {"model.task"});
+  if (in(model.task, {"masked_lm", "causal_lm"}))
+    rules.broken(path + ".distill", fmt::format("works for classification and regression, not for {}", model.task),
+                 {"model.task"});
 }
 
 void check_prune(const PruneConfig& prune, const std::string& path, bool may_have_method, Rules& rules) {

@@ -20,13 +20,13 @@ struct MethodOptions {
 
 struct ModelConfig {
   std::string path;                              ///< Hugging Face directory, run, checkpoint or export
-  std::string task = "sequence_classification";  ///< sequence_classification | regression | masked_lm
+  std::string task = "sequence_classification";  ///< sequence_classification | regression | masked_lm | causal_lm
   std::string init = "pretrained";               ///< pretrained | random (config.json only)
   std::optional<double> dropout;                 ///< overrides hidden and attention dropout of config.json
 };
 
 struct DataConfig {
-  std::string format = "tsv";                   ///< tsv | csv | jsonl | text | wordnet
+  std::string format = "tsv";                   ///< tsv | csv | jsonl | text | e2e | wordnet
   std::string task;                             ///< preset: sst2 | cola | mrpc | rte | qnli | qqp | mnli | stsb | wnli
   std::string dir;                              ///< folder of the files
   std::optional<std::string> train, dev, test;  ///< file names in dir, when the preset's do not fit
@@ -39,6 +39,7 @@ struct DataConfig {
   std::string bad_rows = "error";  ///< error | skip (counted and reported)
   int64_t limit = 0;               ///< at most so many training samples (0: all), the first of a seeded order
   double mask_probability = 0.15;  ///< masked LM: share of tokens predicted
+  bool pack = false;               ///< causal LM: texts one after another in blocks of max_length tokens
 };
 
 struct ParallelConfig {
@@ -73,6 +74,7 @@ struct TrainConfig {
   std::string schedule = "linear";  ///< linear | cosine | constant
   double warmup = 0.0;              ///< share of the steps (< 1) or a number of steps
   double clip = 1.0;                ///< global gradient norm; 0: off
+  double label_smoothing = 0;       ///< language modelling: share of the loss that goes to all tokens alike
   std::optional<DistillConfig> distill;
 };
 

@@ -41,7 +41,7 @@ std::string inside_problem(const std::string& dir) {
 void describe(ModelConfig& model, Schema& schema) {
   schema.field("path", model.path, "Hugging Face directory, run, checkpoint or export").required();
   schema.field("task", model.task, "what the model is for: chooses head and loss")
-      .one_of({"sequence_classification", "regression", "masked_lm"});
+      .one_of({"sequence_classification", "regression", "masked_lm", "causal_lm"});
   schema
       .field("init", model.init,
              "where the weights come from: the directory, or drawn at random (needs config.json only)")
@@ -53,7 +53,7 @@ void describe(ModelConfig& model, Schema& schema) {
 
 void describe(DataConfig& data, Schema& schema) {
   schema.field("format", data.format, "layout of the files; wordnet is the demo task, gloss to supersense")
-      .one_of({"tsv", "csv", "jsonl", "text", "wordnet"});
+      .one_of({"tsv", "csv", "jsonl", "text", "e2e", "wordnet"});
   schema.field("task", data.task, "preset that fills files, columns, labels and metric")
       .one_of({"", "sst2", "cola", "mrpc", "rte", "qnli", "qqp", "mnli", "stsb", "wnli", "wordnet"});
   schema.field("dir", data.dir, "folder of the files; may be left out for wordnet: the system's");
@@ -77,6 +77,7 @@ void describe(DataConfig& data, Schema& schema) {
   schema.field("mask_probability", data.mask_probability, "masked_lm: share of the tokens that are predicted")
       .above(0)
       .below(1);
+  schema.field("pack", data.pack, "causal_lm: texts one after another, cut into blocks of max_length tokens");
 }
 
 void describe(ParallelConfig& parallel, Schema& schema) {
@@ -128,6 +129,11 @@ void describe(TrainConfig& train, Schema& schema) {
         return "is neither a share of the steps (below 1) nor a whole number of steps";
       });
   schema.field("clip", train.clip, "largest global norm of the gradient; 0: no clipping").at_least(0);
+  schema
+      .field("label_smoothing", train.label_smoothing,
+             "masked_lm and causal_lm: share of the loss that goes to all tokens of the vocabulary alike")
+      .at_least(0)
+      .below(1);
   schema.section("distill", train.distill, "learn also from the logits that the adapted model had before the prune");
 }
 

@@ -27,7 +27,7 @@ namespace filigree::train {
 /// What a rank works on at once.
 struct MicroBatch {
   double samples = 0, tokens = 0;
-  double predicted = 0;  ///< tokens with a loss, in masked LM
+  double predicted = 0;  ///< tokens with a loss, in language modelling
 };
 
 struct PassOptions {

@@ -7,6 +7,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/data/collate.h"
@@ -64,7 +65,7 @@ EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOp
   for_each_batch(model, dataset, options, dp, [&](const data::Batch& batch, const nn::Output& output) {
     loss += output.loss_sum.item<double>();
     count += static_cast<double>(output.count);
-    if (model.task() != nn::Task::masked_lm) metrics.add(output.logits, batch.labels);
+    if (!nn::is_over_tokens(model.task())) metrics.add(output.logits, batch.labels);
   });
   auto sums = at::tensor({loss, count}, at::kDouble).to(model.device());
   dp.all_reduce(sums);
@@ -72,7 +73,8 @@ EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOp
   EvalResult result;
   result.samples = dataset.size();
   result.loss = sums.const_data_ptr<double>()[0] / std::max(1.0, sums.const_data_ptr<double>()[1]);
-  if (model.task() != nn::Task::masked_lm) result.metrics = metrics.compute(dp);
+  if (!nn::is_over_tokens(model.task())) result.metrics = metrics.compute(dp);
+  if (model.task() == nn::Task::causal_lm) result.metrics["perplexity"] = std::exp(result.loss);
   return result;
 }
 

@@ -11,8 +11,8 @@ namespace filigree::train {
 
 struct EvalResult {
   int64_t samples = 0;
-  double loss = 0;                        ///< mean over samples (over predicted tokens for masked LM)
-  std::map<std::string, double> metrics;  ///< "accuracy", "mcc", ...
+  double loss = 0;                        ///< mean over samples (over predicted tokens in language modelling)
+  std::map<std::string, double> metrics;  ///< "accuracy", "mcc", ...; causal LM: "perplexity"
 };
 
 struct EvalOptions {

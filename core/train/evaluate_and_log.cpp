@@ -5,7 +5,7 @@
 namespace filigree::train {
 namespace {
 
-/// The metric that is compared, larger being better; the loss, negated, where there is no other (masked LM).
+/// The metric that is compared, larger being better; the loss, negated, where there is no other (language modelling).
 std::pair<std::string, double> deciding_metric(const Session& session, const data::Dataset& dataset,
                                                const EvalResult& result) {
   const std::string& wanted = session.recipe.eval.best;

@@ -84,10 +84,12 @@ void connect_group(nn::StructureGroup& group, dist::Communicator& tp) {
 void connect_decoder(nn::Model& model, nn::Linear& decoder, dist::Communicator& tp) {
   decoder.input_hook = [&tp](const at::Tensor& x) { return dist::copy_to(x, tp); };
   const nn::ParameterPtr table = decoder.weight();
-  model.token_output.loss = [table, &tp](const at::Tensor& logits, const at::Tensor& labels) {
+  model.token_output.loss = [table, &tp](const at::Tensor& logits, const at::Tensor& labels, double smoothing) {
+    const dist::Vocabulary vocabulary{table->placement.slice.begin, table->logical_shape[0], nn::ops::kIgnoredLabel,
+                                      smoothing};
     nn::ops::LossSum loss;
     loss.count = labels.ne(nn::ops::kIgnoredLabel).sum().item<int64_t>();
-    loss.sum = dist::vocabulary_cross_entropy(logits, labels, table->placement.slice.begin, nn::ops::kIgnoredLabel, tp);
+    loss.sum = dist::vocabulary_cross_entropy(logits, labels, vocabulary, tp);
     return loss;
   };
   model.token_output.whole = [&tp](const at::Tensor& logits) { return dist::gather_from(logits, tp); };

@@ -13,8 +13,13 @@
 namespace filigree::train {
 namespace {
 
-/// Share of the tokens that masked LM predicts.
+/// Share of the tokens that language modelling predicts.
 double predicted_share(const data::Dataset& set) {
+  if (!set.loss_from.empty()) {
+    int64_t predicted = 0;
+    for (int64_t i = 0; i < set.size(); ++i) predicted += set.length(i) - set.loss_from[static_cast<size_t>(i)];
+    return static_cast<double>(predicted) / static_cast<double>(set.tokens());
+  }
   if (set.objective != data::Objective::masked_lm || set.ids.empty()) return 0;
   const auto& special = set.masking.special_ids;
   const auto plain = std::count_if(set.ids.begin(), set.ids.end(),
@@ -83,8 +88,9 @@ std::optional<TrainingSet> read_training_set(const recipe::Recipe& recipe) {
 Workload workload(const recipe::Recipe& recipe, size_t stage, int64_t data, const std::optional<TrainingSet>& set) {
   Workload work = set ? from_lengths(recipe, stage, data, set->lengths)
                       : from_max_length(recipe, *recipe.stages[stage].train, data);
-  if (recipe.model.task != "masked_lm") return work;
-  const double share = set ? set->predicted : recipe.data.mask_probability;
+  const nn::Task task = nn::task_from(recipe.model.task);
+  if (!nn::is_over_tokens(task)) return work;
+  const double share = set ? set->predicted : task == nn::Task::causal_lm ? 1.0 : recipe.data.mask_probability;
   work.mean.predicted = share * work.mean.tokens;
   // Which tokens are predicted is drawn: two standard deviations above the mean are seen within some dozens of steps.
   const double mean = share * work.fullest.tokens;

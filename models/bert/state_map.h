@@ -1,6 +1,7 @@
 #pragma once
-// Between a Hugging Face BERT directory and the model: names with or without "bert.", LayerNorm.gamma/beta of old
-// files, a task head that is new, what is missing or has another shape.
+// Between a Hugging Face BERT directory and the model. Throws DataError when a tensor of the backbone is missing or has
+// another shape. The task head (and a pooler that the file lacks altogether) is drawn at random from streams named by
+// (seed, tensor) and listed in report.fresh.
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -10,8 +11,6 @@
 
 namespace filigree::models::bert {
 
-/// Throws DataError when a tensor of the backbone is missing or has another shape. The task head (and a pooler that the
-/// file lacks altogether) is drawn at random from streams named by (seed, tensor) and listed in report.fresh.
 std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& config, const ModelOptions& options,
                                 LoadReport& report);
 

@@ -84,14 +84,17 @@ TEST_P(TensorParallel, CrossEntropyOfAPartOfTheVocabulary) {
   on_ranks([](Communicator& tp) {
     const at::Tensor whole = drawn(1, 5, 7).mul(4);
     const at::Tensor labels = at::tensor({6, 0, -100, 3, 2}, at::kLong);
-    const at::Tensor reference = leaf(whole);
-    const at::Tensor expected = at::cross_entropy_loss(reference, labels, {}, at::Reduction::Sum, -100);
-    expected.mul(2).backward();
-    const at::Tensor part = leaf(own(whole, tp));
-    const at::Tensor loss = vocabulary_cross_entropy(part, labels, columns(tp.rank(), tp.size()).begin, -100, tp);
-    EXPECT_NEAR(loss.item<double>(), expected.item<double>(), 1e-5 * expected.item<double>());
-    loss.mul(2).backward();
-    EXPECT_TRUE(part.grad().allclose(own(reference.grad(), tp), 1e-5, 1e-6));
+    for (const double smoothing : {0.0, 0.1}) {
+      const at::Tensor reference = leaf(whole);
+      const at::Tensor expected = at::cross_entropy_loss(reference, labels, {}, at::Reduction::Sum, -100, smoothing);
+      expected.mul(2).backward();
+      const at::Tensor part = leaf(own(whole, tp));
+      const Vocabulary vocabulary{columns(tp.rank(), tp.size()).begin, whole.size(1), -100, smoothing};
+      const at::Tensor loss = vocabulary_cross_entropy(part, labels, vocabulary, tp);
+      EXPECT_NEAR(loss.item<double>(), expected.item<double>(), 1e-5 * expected.item<double>()) << smoothing;
+      loss.mul(2).backward();
+      EXPECT_TRUE(part.grad().allclose(own(reference.grad(), tp), 1e-5, 1e-6)) << smoothing;
+    }
   });
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Small random BERTs, adapted and pruned in the ways that an export must carry; shared by the export tests.
+// Small random models, adapted and pruned in the ways that an export must carry; shared by the export tests.
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
@@ -32,14 +32,19 @@ inline at::Tensor drawn(const std::string& name, const std::vector<int64_t>& sha
   return tensor;
 }
 
-/// A BERT of random weights large enough that rounding and a wrong merge tell apart; config.json is written to `dir`.
-inline std::unique_ptr<nn::Model> random_bert(const std::filesystem::path& dir, nn::Task task, int64_t labels) {
+/// A model of random weights large enough that rounding and a wrong merge tell apart; config.json is written to `dir`.
+inline std::unique_ptr<nn::Model> random_model(const std::string& family, const std::filesystem::path& dir,
+                                               nn::Task task, int64_t labels) {
   std::filesystem::create_directories(dir);
-  const nlohmann::json config = {{"model_type", "bert"},      {"architectures", {"BertModel"}},
-                                 {"vocab_size", 101},         {"hidden_size", 36},
-                                 {"num_hidden_layers", 3},    {"num_attention_heads", 6},
-                                 {"intermediate_size", 50},   {"max_position_embeddings", 40},
-                                 {"initializer_range", 0.15}, {"hidden_act", "gelu"}};
+  nlohmann::json config = {{"vocab_size", 101},         {"hidden_size", 36},
+                           {"num_hidden_layers", 3},    {"num_attention_heads", 6},
+                           {"intermediate_size", 50},   {"max_position_embeddings", 42},
+                           {"initializer_range", 0.15}, {"hidden_act", "gelu"}};
+  if (family == "gpt2")
+    config = {{"vocab_size", 101}, {"n_embd", 36},      {"n_layer", 3},
+              {"n_head", 6},       {"n_inner", 50},     {"initializer_range", 0.15},
+              {"n_positions", 40}, {"eos_token_id", 0}};
+  config["model_type"] = family;
   std::ofstream(dir / "config.json") << config.dump(1);
   models::ModelOptions options;
   options.task = task;
@@ -49,6 +54,10 @@ inline std::unique_ptr<nn::Model> random_bert(const std::filesystem::path& dir, 
     options.label_names.push_back("noun." + std::to_string(i));
   }
   return models::load_model(dir.string(), options);
+}
+
+inline std::unique_ptr<nn::Model> random_bert(const std::filesystem::path& dir, nn::Task task, int64_t labels) {
+  return random_model("bert", dir, task, labels);
 }
 
 /// U, V and S2 with values everywhere, scale 2.
@@ -102,7 +111,8 @@ struct ExportCase {
   nn::Task task = nn::Task::sequence_classification;
   std::function<void(nn::Model&)> change;
   bool zero_filled = false;  ///< in format hf
-  int64_t width = 50;        ///< intermediate_size that format hf says
+  int64_t width = 50;        ///< neurons a layer that format hf says
+  std::string family = "bert";
 };
 
 inline std::vector<ExportCase> export_cases() {
@@ -139,7 +149,20 @@ inline std::vector<ExportCase> export_cases() {
              add_updates(model);
              prune_units(model, 0, 0.4, false);
            },
-           false, 30}};
+           false, 30},
+          {"roberta_adapted", nn::Task::sequence_classification, add_updates, false, 50, "roberta"},
+          {"roberta_heads", nn::Task::masked_lm,
+           [](nn::Model& model) { add_updates(model), prune_units(model, 0.34, 0.4, false); }, true, 30, "roberta"},
+          {"gpt2_adapted", nn::Task::sequence_classification, add_updates, false, 50, "gpt2"},
+          {"gpt2_lm_ffn", nn::Task::causal_lm,
+           [](nn::Model& model) { add_updates(model), prune_units(model, 0, 0.4, false); }, false, 30, "gpt2"},
+          {"gpt2_lm_everything", nn::Task::causal_lm,
+           [=](nn::Model& model) {
+             add_updates(model);
+             unstructured(model);
+             prune_units(model, 0.34, 0.4, true);
+           },
+           true, 50, "gpt2"}};
 }
 
 /// How the tests read an export back: nothing may be missing or left over.

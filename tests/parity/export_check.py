@@ -14,42 +14,43 @@ import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file
-from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
 TOLERANCE = 1e-5
-CASES = 11  # as many as export_cases() has, and peft
+CASES = 18  # as many as export_cases() has, and three of peft
 
 
 def load(folder):
     config = json.loads((folder / "config.json").read_text())
-    masked = config["architectures"][0].endswith("ForMaskedLM")
-    kind = AutoModelForMaskedLM if masked else AutoModelForSequenceClassification
+    architecture = config["architectures"][0]
+    masked, causal = architecture.endswith("ForMaskedLM"), architecture.endswith("LMHeadModel")
+    kind = AutoModelForMaskedLM if masked else AutoModelForCausalLM if causal else AutoModelForSequenceClassification
     model, report = kind.from_pretrained(folder, output_loading_info=True, attn_implementation="eager")
     assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"], (folder, report)
     with safe_open(folder / "model.safetensors", "pt") as file:
         assert all(file.get_slice(name).get_dtype() == "F32" for name in file.keys()), folder
-    assert type(model).__name__ == config["architectures"][0]
-    return model.eval(), masked
+    assert type(model).__name__ == architecture
+    return model.eval(), masked or causal
 
 
 def load_adapter(folder):
-    base, masked = load(folder / "base")
+    base, over_tokens = load(folder / "base")
     model = PeftModel.from_pretrained(base, folder / "peft")
     stored = load_file(folder / "peft" / "adapter_model.safetensors")
     expected = get_peft_model_state_dict(model)
     assert stored.keys() == expected.keys(), stored.keys() ^ expected.keys()
-    return model.eval(), masked
+    return model.eval(), over_tokens
 
 
 def check(folder):
-    model, masked = load_adapter(folder) if (folder / "peft").exists() else load(folder / "hf")
+    model, over_tokens = load_adapter(folder) if (folder / "peft").exists() else load(folder / "hf")
     live = load_file(folder / "live.safetensors")
     offsets = live["offsets"].tolist()
     worst = 0.0
     for i, (begin, end) in enumerate(zip(offsets, offsets[1:])):
         with torch.no_grad():
             logits = model(input_ids=live["ids"][None, begin:end]).logits[0]
-        expected = live["logits"][begin:end] if masked else live["logits"][i]
+        expected = live["logits"][begin:end] if over_tokens else live["logits"][i]
         assert logits.shape == expected.shape, (folder, logits.shape, expected.shape)
         worst = max(worst, (logits - expected).abs().max().item())
     print(f"{folder.name}: largest difference {worst:.1e}")

@@ -34,13 +34,13 @@ TEST_P(ExportParity, BothFormatsGiveTheLiveLogits) {
   const ExportCase& given = GetParam();
   const fs::path dir = kOut / given.name;
   fs::remove_all(dir);
-  const auto model = random_bert(dir / "base", given.task, given.task == nn::Task::regression ? 1 : 5);
+  const auto model = random_model(given.family, dir / "base", given.task, given.task == nn::Task::regression ? 1 : 5);
   given.change(*model);
 
   const auto hf = checkpoint::export_model(*model, export_request(dir / "hf", given, ExportFormat::hf));
   EXPECT_LE(hf.largest_difference, 1e-5);
   EXPECT_EQ(hf.zero_filled, given.zero_filled);
-  EXPECT_EQ(config_of(dir / "hf")["intermediate_size"], given.width);
+  EXPECT_EQ(config_of(dir / "hf")[model->ffn_width_key()], given.width);
   EXPECT_FALSE(config_of(dir / "hf").contains("filigree"));
 
   const auto small = checkpoint::export_model(*model, export_request(dir / "filigree", given, ExportFormat::filigree));
@@ -80,6 +80,26 @@ TEST(PeftExportTest, HoldsTheUpdatesAndTheHead) {
   EXPECT_EQ(rank(layer + "attention.self.query"), 3 + 18);
   EXPECT_EQ(rank(layer + "attention.self.key"), 2);
   EXPECT_EQ(rank(layer + "intermediate.dense"), 3) << "four entries on three columns";
+}
+
+/// Query, value and FFN of a GPT-2: a fused module and plain ones, all stored as [in, out].
+TEST(PeftExportTest, JoinsTheUpdatesOfAFusedModule) {
+  for (const nn::Task task : {nn::Task::sequence_classification, nn::Task::causal_lm}) {
+    const fs::path dir = kOut / fmt::format("peft_gpt2_{}", nn::to_string(task));
+    fs::remove_all(dir);
+    const auto model = random_model("gpt2", dir / "config", task, 5);
+    ExportCase of = export_cases().front();
+    of.task = task;
+    checkpoint::export_model(*model, export_request(dir / "base", of, ExportFormat::hf));
+    add_updates(*model);
+    for (nn::Linear* linear : prune::select_linears(*model, {"mlp.c_proj"})) add_update(*model, *linear);
+    checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string());
+    write_live(*model, dir / "live.safetensors");
+    const json config = json::parse(std::ifstream(dir / "peft" / "adapter_config.json"));
+    EXPECT_EQ(config["target_modules"].size(), 6U);
+    EXPECT_TRUE(config["fan_in_fan_out"]);
+    EXPECT_EQ(config["r"], 2 * (3 + 18)) << "query's and value's";
+  }
 }
 
 TEST(PeftExportTest, RefusesWhatAnAdapterCannotHold) {

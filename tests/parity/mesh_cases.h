@@ -36,16 +36,41 @@ namespace filigree::test {
 inline constexpr double kTolerance = 1e-5;  ///< of a tensor's largest entry
 inline constexpr int64_t kVocabulary = 101, kSamples = 7;
 
-inline std::string bert_dir() { return std::string(FILIGREE_BINARY_DIR) + "/mesh_parity/bert"; }
+struct Family {
+  std::string name;
+  std::vector<nn::Task> tasks;
+  std::vector<std::string> masked;  ///< linears for unstructured pruning: split by outputs, by inputs, not at all
+};
+
+inline const std::vector<Family>& families() {
+  using nn::Task;
+  static const std::vector<Family> all = {
+      {"bert",
+       {Task::sequence_classification, Task::regression, Task::masked_lm},
+       {"query", "attention.output.dense", "pooler.dense"}},
+      {"roberta", {Task::sequence_classification, Task::masked_lm}, {"query", "intermediate.dense", "classifier.dense"}},
+      {"gpt2", {Task::sequence_classification, Task::causal_lm}, {"value", "attn.c_proj", "mlp.c_proj"}}};
+  return all;
+}
+
+inline std::string model_dir(const std::string& family) {
+  return std::string(FILIGREE_BINARY_DIR) + "/mesh_parity/" + family;
+}
 
 /// 12 heads, so that 5 ranks hold 2 or 3 of them; 50 neurons; dropout 0.1.
-inline void write_bert() {
-  std::filesystem::create_directories(bert_dir());
-  const nlohmann::json config = {
-      {"model_type", "bert"},      {"vocab_size", kVocabulary},     {"hidden_size", 36},
-      {"num_hidden_layers", 3},    {"num_attention_heads", 12},     {"intermediate_size", 50},
-      {"initializer_range", 0.15}, {"max_position_embeddings", 40}, {"hidden_act", "gelu"}};
-  std::ofstream(bert_dir() + "/config.json") << config.dump(1);
+inline void write_models() {
+  const nlohmann::json encoder = {
+      {"vocab_size", kVocabulary},     {"hidden_size", 36},   {"num_hidden_layers", 3},    {"num_attention_heads", 12},
+      {"intermediate_size", 50},       {"hidden_act", "gelu"}, {"initializer_range", 0.15}, {"max_position_embeddings", 40}};
+  const nlohmann::json decoder = {{"vocab_size", kVocabulary}, {"n_embd", 36},   {"n_layer", 3},
+                                  {"n_head", 12},              {"n_inner", 50},  {"initializer_range", 0.15},
+                                  {"n_positions", 40},         {"eos_token_id", 0}};
+  for (const Family& family : families()) {
+    std::filesystem::create_directories(model_dir(family.name));
+    nlohmann::json config = family.name == "gpt2" ? decoder : encoder;
+    config["model_type"] = family.name;
+    std::ofstream(model_dir(family.name) + "/config.json") << config.dump(1);
+  }
 }
 
 inline dist::Mesh mesh_of(dist::Communicator& world, int tensor) {
@@ -62,14 +87,15 @@ inline at::Tensor drawn(const std::string& name, const std::vector<int64_t>& sha
 }
 
 /// mesh: cut over its tensor-parallel axis; nullptr: whole.
-inline std::unique_ptr<nn::Model> bert(nn::Task task, const dist::Mesh* mesh, at::Device device) {
+inline std::unique_ptr<nn::Model> model_of(const Family& family, nn::Task task, const dist::Mesh* mesh,
+                                           at::Device device) {
   models::ModelOptions options;
   options.task = task;
   options.pretrained = false;
   options.num_labels = task == nn::Task::regression ? 1 : 3;
   options.seed = 5;
   if (mesh) options.cut = [mesh](nn::Model& model) { train::cut(model, mesh->tp().rank(), mesh->tp().size()); };
-  auto model = models::load_model(bert_dir(), options);
+  auto model = models::load_model(model_dir(family.name), options);
   for (const nn::ParameterPtr& parameter : model->parameters())  // biases are drawn as 0: that would hide mistakes
     if (parameter->logical_shape.size() == 1)
       parameter->value.add_(nn::part_of(drawn(parameter->name, parameter->logical_shape, 0.1), parameter->placement));
@@ -91,7 +117,7 @@ inline data::Batch batch_of(const std::vector<int64_t>& samples, nn::Task task, 
       const auto word = static_cast<int64_t>(random::bits(stream, static_cast<uint64_t>(i + 2)) % kVocabulary);
       ids.push_back(word);
       positions.push_back(i);
-      if (task == nn::Task::masked_lm) classes.push_back(i % 3 == 0 ? (word * 31 + 7) % kVocabulary : -100);
+      if (nn::is_over_tokens(task)) classes.push_back(i % 3 == 0 ? (word * 31 + 7) % kVocabulary : -100);
     }
     if (task == nn::Task::sequence_classification) classes.push_back(sample % 3);
     targets.push_back(0.3 * static_cast<double>(sample));
@@ -151,11 +177,11 @@ inline nn::ForwardContext training() {
 }
 
 /// Losses and gradients of one pass with dropout on, and logits without.
-inline void check_pass(dist::Communicator& world, int tensor, at::Device device, nn::Task task,
-                       const std::string& method) {
+inline void check_pass(dist::Communicator& world, int tensor, at::Device device, const Family& family,
+                       nn::Task task, const std::string& method) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto single = dist::make_single();
-  const auto whole = bert(task, nullptr, device), cut = bert(task, &mesh, device);
+  const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
   attach(*whole, method, *single, nullptr);
   attach(*cut, method, world, &mesh.tp());
   std::vector<int64_t> all;
@@ -204,12 +230,12 @@ inline prune::DataPass pass_of(nn::Model& model, dist::Communicator* dp) {
 }
 
 /// The same units go, the ranks' shares are even afterwards, and what is left computes the same.
-inline void check_structured(dist::Communicator& world, int tensor, at::Device device, prune::ScoreKind kind,
-                             bool global) {
+inline void check_structured(dist::Communicator& world, int tensor, at::Device device, const Family& family,
+                             prune::ScoreKind kind, bool global) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto single = dist::make_single();
   const auto task = nn::Task::sequence_classification;
-  const auto whole = bert(task, nullptr, device), cut = bert(task, &mesh, device);
+  const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
   attach(*whole, "dsee", *single, nullptr);
   attach(*cut, "dsee", world, &mesh.tp());
   const prune::PruneRequest request{0.25, 0.4, global, prune::to_string(kind)};
@@ -236,19 +262,18 @@ inline void check_structured(dist::Communicator& world, int tensor, at::Device d
 }
 
 /// Masks are the same to the bit; with coarse weights most entries at the threshold are ties.
-inline void check_masks(dist::Communicator& world, int tensor, at::Device device, bool global, bool coarse) {
+inline void check_masks(dist::Communicator& world, int tensor, at::Device device, const Family& family, bool global,
+                        bool coarse) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto task = nn::Task::sequence_classification;
-  const auto whole = bert(task, nullptr, device), cut = bert(task, &mesh, device);
+  const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
   for (nn::Model* model : {whole.get(), cut.get()})
     for (const nn::ParameterPtr& parameter : model->parameters())
       if (coarse) parameter->value.copy_(parameter->value.mul(8).round().div(8));
-  const std::vector<std::string> targets = {"query", "attention.output.dense", "3.output.dense", "pooler.dense"};
-  const std::vector<std::string> all = {targets[0], targets[1], targets[3]};
   prune::WeightRequest request{0.37, global, {prune::ScoreKind::magnitude}};
-  const auto expected = prune::prune_weights(*whole, prune::select_linears(*whole, all), request);
+  const auto expected = prune::prune_weights(*whole, prune::select_linears(*whole, family.masked), request);
   request.scores.tensor = &mesh.tp();
-  const auto linears = prune::select_linears(*cut, all);
+  const auto linears = prune::select_linears(*cut, family.masked);
   const auto found = prune::prune_weights(*cut, linears, request);
   EXPECT_EQ(found.zeros, expected.zeros);
   EXPECT_EQ(found.entries, expected.entries);
@@ -260,10 +285,11 @@ inline void check_masks(dist::Communicator& world, int tensor, at::Device device
 }
 
 /// A model that is brought together from its parts is the whole one.
-inline void check_export(dist::Communicator& world, int tensor, at::Device device) {
+inline void check_export(dist::Communicator& world, int tensor, at::Device device, const Family& family) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto single = dist::make_single();
-  const auto whole = bert(nn::Task::masked_lm, nullptr, device), cut = bert(nn::Task::masked_lm, &mesh, device);
+  const nn::Task task = family.tasks.back();
+  const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
   attach(*whole, "dsee", *single, nullptr);
   attach(*cut, "dsee", world, &mesh.tp());
   const auto expected = checkpoint::merged_state(*whole), found = checkpoint::merged_state(*cut, &mesh.tp());
@@ -275,10 +301,10 @@ inline void check_export(dist::Communicator& world, int tensor, at::Device devic
 }
 
 /// Two all-reduces a layer each way, and one for the word embedding.
-inline void check_sums(dist::Communicator& world, int tensor, at::Device device) {
+inline void check_sums(dist::Communicator& world, int tensor, at::Device device, const Family& family) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   if (tensor == 1) return;
-  const auto model = bert(nn::Task::sequence_classification, &mesh, device);
+  const auto model = model_of(family, nn::Task::sequence_classification, &mesh, device);
   attach(*model, "full", world, &mesh.tp());
   const auto calls = [&] {
     const auto found = mesh.tp().traffic().find("all_reduce");
@@ -296,30 +322,34 @@ struct MeshCheck {
   std::function<void(dist::Communicator& world, int tensor, at::Device device)> body;
 };
 
-inline std::vector<MeshCheck> mesh_checks() {
-  using nn::Task;
-  std::vector<MeshCheck> checks;
-  for (const Task task : {Task::sequence_classification, Task::regression, Task::masked_lm})
+inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
+  using dist::Communicator;
+  const auto add = [&](const std::string& name, auto body) { checks.push_back({family.name + "_" + name, body}); };
+  for (const nn::Task task : family.tasks)
     for (const std::string method : {"full", "dsee", "lora", "bitfit"})
-      checks.push_back({fmt::format("{}_{}", nn::to_string(task), method),
-                        [=](dist::Communicator& world, int tensor, at::Device device) {
-                          check_pass(world, tensor, device, task, method);
-                        }});
+      add(fmt::format("{}_{}", nn::to_string(task), method), [=](Communicator& world, int tensor, at::Device device) {
+        check_pass(world, tensor, device, family, task, method);
+      });
   for (const auto kind :
        {prune::ScoreKind::magnitude_delta, prune::ScoreKind::taylor, prune::ScoreKind::l1, prune::ScoreKind::random})
     for (const bool global : {false, true})
-      checks.push_back({fmt::format("prune_{}_{}", static_cast<int>(kind), global ? "global" : "layer"),
-                        [=](dist::Communicator& world, int tensor, at::Device device) {
-                          check_structured(world, tensor, device, kind, global);
-                        }});
+      add(fmt::format("prune_{}_{}", static_cast<int>(kind), global ? "global" : "layer"),
+          [=](Communicator& world, int tensor, at::Device device) {
+            check_structured(world, tensor, device, family, kind, global);
+          });
   for (const bool global : {false, true})
     for (const bool coarse : {false, true})
-      checks.push_back({fmt::format("mask_{}_{}", global ? "global" : "matrix", coarse ? "ties" : "plain"),
-                        [=](dist::Communicator& world, int tensor, at::Device device) {
-                          check_masks(world, tensor, device, global, coarse);
-                        }});
-  checks.push_back({"export", check_export});
-  checks.push_back({"sums", check_sums});
+      add(fmt::format("mask_{}_{}", global ? "global" : "matrix", coarse ? "ties" : "plain"),
+          [=](Communicator& world, int tensor, at::Device device) {
+            check_masks(world, tensor, device, family, global, coarse);
+          });
+  add("export", [=](Communicator& world, int tensor, at::Device device) { check_export(world, tensor, device, family); });
+  add("sums", [=](Communicator& world, int tensor, at::Device device) { check_sums(world, tensor, device, family); });
+}
+
+inline std::vector<MeshCheck> mesh_checks() {
+  std::vector<MeshCheck> checks;
+  for (const Family& family : families()) add_checks(family, checks);
   return checks;
 }
 

@@ -40,6 +40,6 @@ INSTANTIATE_TEST_SUITE_P(Mpi, MeshParity, testing::ValuesIn(mesh_checks()),
 }  // namespace filigree::test
 
 int main(int argc, char** argv) {
-  filigree::test::write_bert();
+  filigree::test::write_models();
   return filigree::test::run_ranks(argc, argv);
 }

@@ -15,7 +15,7 @@ struct MeshSize {
 
 class MeshParity : public testing::TestWithParam<std::tuple<MeshSize, MeshCheck>> {
  protected:
-  static void SetUpTestSuite() { write_bert(); }
+  static void SetUpTestSuite() { write_models(); }
 };
 
 TEST_P(MeshParity, EqualsOneRank) {

@@ -5,6 +5,7 @@
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mul.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
@@ -69,12 +70,13 @@ at::Tensor gather(const at::Tensor& x, const Layout& layout, int64_t heads) {
 
 /// The group's outputs, real rows only, in the order of layout: [rows, H*D].
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Layout& layout,
-                  const at::Tensor& heads, const Dropout& dropout) {
+                  const at::Tensor& heads, bool causal, const Dropout& dropout) {
   const int64_t h = heads.numel(), l = layout.token_BL.size(1);
   const double scale = 1.0 / std::sqrt(static_cast<double>(q.size(1) / h));
   const at::Tensor q_BHLD = gather(q, layout, h), k_BHLD = gather(k, layout, h), v_BHLD = gather(v, layout, h);
   at::Tensor s_BHLL = at::mul(at::matmul(q_BHLD, k_BHLD.transpose(2, 3)).to(at::kFloat), scale);
-  const at::Tensor seen = layout.real_BL.view({-1, 1, 1, l});
+  at::Tensor seen = layout.real_BL.view({-1, 1, 1, l});
+  if (causal) seen = seen.logical_and(at::ones({l, l}, seen.options()).tril());
   at::Tensor p_BHLL = at::softmax(at::where(seen, s_BHLL, -std::numeric_limits<float>::infinity()), -1);
   if (dropout.active()) {
     const at::Tensor rows = row_keys(dropout.keys.index_select(0, layout.token_BL.flatten()), dropout.site);
@@ -88,14 +90,14 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
 }  // namespace
 
 at::Tensor padded_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const std::vector<int64_t>& offsets, const std::vector<int64_t>& heads,
-                            const Dropout& dropout) {
+                            const AttentionLayout& layout, const Dropout& dropout) {
+  const auto& [offsets, heads, causal] = layout;
   const at::Tensor head_numbers = at::tensor(heads, at::kLong).to(q.device());
   std::vector<at::Tensor> parts;
   std::vector<int64_t> place(static_cast<size_t>(q.size(0)));  // packed row -> row of the joined parts
   int64_t row = 0;
   for (const Group& group : group_by_length(offsets)) {
-    parts.push_back(attend(q, k, v, lay_out(group, offsets, q.device()), head_numbers, dropout));
+    parts.push_back(attend(q, k, v, lay_out(group, offsets, q.device()), head_numbers, causal, dropout));
     for (int64_t b : group.samples) {
       for (int64_t t = offsets[static_cast<size_t>(b)]; t < offsets[static_cast<size_t>(b) + 1]; ++t) {
         place[static_cast<size_t>(t)] = row++;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/nn/ops/attention.h"
 #include "core/nn/ops/dropout.h"
 #include "core/nn/ops/dropout_lanes.h"
 
@@ -51,13 +52,12 @@ NormGradients residual_norm_backward_kernel(const at::Tensor& grad, const at::Te
 
 /// See attention.h. q, k and v may be slices of one wider tensor (rows strided, channels adjacent).
 at::Tensor attention_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const std::vector<int64_t>& offsets, const std::vector<int64_t>& heads,
-                            const Dropout& dropout);
+                            const AttentionLayout& layout, const Dropout& dropout);
 struct AttentionGradients {
   at::Tensor q, k, v;
 };
 AttentionGradients attention_backward_kernel(const at::Tensor& grad, const at::Tensor& q, const at::Tensor& k,
-                                             const at::Tensor& v, const std::vector<int64_t>& offsets,
-                                             const std::vector<int64_t>& heads, const Dropout& dropout);
+                                             const at::Tensor& v, const AttentionLayout& layout,
+                                             const Dropout& dropout);
 
 }  // namespace filigree::nn::ops

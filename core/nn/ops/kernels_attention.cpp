@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "core/error.h"
@@ -118,30 +119,52 @@ struct QueryKeys {
   }
 };
 
-/// s := softmax of scale * s down each column; dropped := its dropped-out copy, when there is dropout. What stands in
-/// the columns of the padding is finite and is not read.
-FILIGREE_KERNEL void softmax(float* s, float* dropped, int64_t length, float scale, const Mask& mask,
+/// The keys that queries see: all of the sample's, or, causally, those up to themselves.
+struct Sight {
+  int64_t length;
+  bool causal;
+
+  /// One past the last key that any query from i to i + kLanes sees.
+  FILIGREE_INLINE int64_t end(int64_t i) const { return causal ? std::min(length, i + kLanes) : length; }
+  /// x in the lanes of the queries from i on that see key j, `hidden` in the others.
+  FILIGREE_INLINE Lanes seen(Lanes x, int64_t i, int64_t j, float hidden) const {
+    if (!causal || j <= i) return x;
+    return simd::select(simd::lane_numbers() >= static_cast<uint32_t>(j - i), x, simd::splat(hidden));
+  }
+};
+
+/// Zeros from row `from` on in the columns of queries i to i + kLanes.
+FILIGREE_INLINE void clear(float* s, int64_t from, int64_t length, int64_t i) {
+  for (int64_t j = from; j < length; ++j) simd::store(s + j * round_up(length) + i, Lanes{});
+}
+
+/// s := softmax of scale * s down each column, 0 for keys that are not seen; dropped := its dropped-out copy, when there
+/// is dropout. What stands in the columns of the padding is finite and is not read.
+FILIGREE_KERNEL void softmax(float* s, float* dropped, const Sight& sight, float scale, const Mask& mask,
                              const QueryKeys& keys) {
-  const int64_t width = round_up(length);
+  const int64_t length = sight.length, width = round_up(length);
   for (int64_t i = 0; i < width; i += kLanes) {
+    const int64_t end = sight.end(i);
     Lanes most = simd::load(s + i);
-    for (int64_t j = 1; j < length; ++j) {
-      const Lanes x = simd::load(s + j * width + i);
+    for (int64_t j = 1; j < end; ++j) {
+      const Lanes x = sight.seen(simd::load(s + j * width + i), i, j, std::numeric_limits<float>::lowest());
       most = simd::select(x > most, x, most);
     }
     Lanes total{};
-    for (int64_t j = 0; j < length; ++j) {
-      const Lanes e = simd::exp((simd::load(s + j * width + i) - most) * scale);
+    for (int64_t j = 0; j < end; ++j) {
+      const Lanes e = sight.seen(simd::exp((simd::load(s + j * width + i) - most) * scale), i, j, 0.0f);
       simd::store(s + j * width + i, e);
       total += e;
     }
+    clear(s, end, length, i);
     const Lanes norm = 1.0f / total;
     if (mask.keys == nullptr) {
-      for (int64_t j = 0; j < length; ++j) simd::store(s + j * width + i, simd::load(s + j * width + i) * norm);
+      for (int64_t j = 0; j < end; ++j) simd::store(s + j * width + i, simd::load(s + j * width + i) * norm);
       continue;
     }
+    clear(dropped, end, length, i);
     const simd::Words low = simd::load_words(keys.low.data() + i), high = simd::load_words(keys.high.data() + i);
-    for (int64_t j = 0; j < length; ++j) {
+    for (int64_t j = 0; j < end; ++j) {
       const Lanes p = simd::load(s + j * width + i) * norm;
       simd::store(s + j * width + i, p);
       simd::store(dropped + j * width + i, simd::drop(p, mask, low, high, j));
@@ -150,9 +173,9 @@ FILIGREE_KERNEL void softmax(float* s, float* dropped, int64_t length, float sca
 }
 
 /// ds := scale * p * (drop(dp) - sum of drop(dp) * p down the column), in place of dp.
-FILIGREE_KERNEL void softmax_backward(const float* p, float* dp, int64_t length, float scale, const Mask& mask,
+FILIGREE_KERNEL void softmax_backward(const float* p, float* dp, const Sight& sight, float scale, const Mask& mask,
                                       const QueryKeys& keys) {
-  const int64_t width = round_up(length);
+  const int64_t length = sight.length, width = round_up(length);
   const bool drops = mask.keys != nullptr;
   for (int64_t i = 0; i < width; i += kLanes) {
     simd::Words low{}, high{};
@@ -160,14 +183,16 @@ FILIGREE_KERNEL void softmax_backward(const float* p, float* dp, int64_t length,
       low = simd::load_words(keys.low.data() + i);
       high = simd::load_words(keys.high.data() + i);
     }
+    const int64_t end = sight.end(i);
+    clear(dp, end, length, i);
     Lanes total{};
-    for (int64_t j = 0; j < length; ++j) {
+    for (int64_t j = 0; j < end; ++j) {
       Lanes g = simd::load(dp + j * width + i);
       if (drops) g = simd::drop(g, mask, low, high, j);
       simd::store(dp + j * width + i, g);
       total += g * simd::load(p + j * width + i);
     }
-    for (int64_t j = 0; j < length; ++j) {
+    for (int64_t j = 0; j < end; ++j) {
       const Lanes g = simd::load(dp + j * width + i) - total;
       simd::store(dp + j * width + i, g * simd::load(p + j * width + i) * scale);
     }
@@ -230,13 +255,14 @@ struct Probabilities {
 
   /// Returns what multiplies v: dropped, or p without dropout.
   template <class T>
-  const float* compute(const Rows<T>& q_rows, const Rows<T>& k_rows, int64_t length, int64_t channels, const Mask& mask,
-                       const QueryKeys& keys) const {
+  const float* compute(const Rows<T>& q_rows, const Rows<T>& k_rows, const Sight& sight, int64_t channels,
+                       const Mask& mask, const QueryKeys& keys) const {
+    const int64_t length = sight.length;
     widen(q_rows.at, q_rows.stride, length, channels, q);
     widen(k_rows.at, k_rows.stride, length, channels, k);
     transpose(q, length, channels, q_turned);
     multiply({k, round_up(channels), 1}, q_turned, p, length, channels, round_up(length));
-    softmax(p, dropped, length, scale(channels), mask, keys);
+    softmax(p, dropped, sight, scale(channels), mask, keys);
     return mask.keys == nullptr ? p : dropped;
   }
 
@@ -249,8 +275,8 @@ at::Tensor rows_of(const at::Tensor& x) { return x.stride(1) == 1 ? x : x.contig
 }  // namespace
 
 at::Tensor attention_kernel(const at::Tensor& q_in, const at::Tensor& k_in, const at::Tensor& v_in,
-                            const std::vector<int64_t>& offsets, const std::vector<int64_t>& heads,
-                            const Dropout& dropout) {
+                            const AttentionLayout& layout, const Dropout& dropout) {
+  const auto& [offsets, heads, causal] = layout;
   const at::Tensor q = rows_of(q_in), k = rows_of(k_in), v = rows_of(v_in);
   at::Tensor out = at::empty({q.size(0), q.size(1)}, q.options());
   const auto h = static_cast<int64_t>(heads.size());
@@ -268,7 +294,7 @@ at::Tensor attention_kernel(const at::Tensor& q_in, const at::Tensor& k_in, cons
         const int64_t column = place * d;
         keys.fill(mask, token, length, heads[static_cast<size_t>(place)]);
         const float* p =
-            step.compute(rows_at<T>(q, token, column), rows_at<T>(k, token, column), length, d, mask, keys);
+            step.compute(rows_at<T>(q, token, column), rows_at<T>(k, token, column), {length, causal}, d, mask, keys);
         const Rows<T> v_rows = rows_at<T>(v, token, column);
         widen(v_rows.at, v_rows.stride, length, d, values);
         multiply({p, 1, round_up(length)}, values, result, length, length, round_up(d));
@@ -280,8 +306,9 @@ at::Tensor attention_kernel(const at::Tensor& q_in, const at::Tensor& k_in, cons
 }
 
 AttentionGradients attention_backward_kernel(const at::Tensor& grad_in, const at::Tensor& q_in, const at::Tensor& k_in,
-                                             const at::Tensor& v_in, const std::vector<int64_t>& offsets,
-                                             const std::vector<int64_t>& heads, const Dropout& dropout) {
+                                             const at::Tensor& v_in, const AttentionLayout& layout,
+                                             const Dropout& dropout) {
+  const auto& [offsets, heads, causal] = layout;
   const at::Tensor grad = grad_in.contiguous(), q = rows_of(q_in), k = rows_of(k_in), v = rows_of(v_in);
   const auto h = static_cast<int64_t>(heads.size());
   const int64_t d = q.size(1) / h, samples = static_cast<int64_t>(offsets.size()) - 1, most = longest(offsets);
@@ -302,7 +329,7 @@ AttentionGradients attention_backward_kernel(const at::Tensor& grad_in, const at
         const int64_t column = place * d, l = round_up(length), width = round_up(d), to = token * h * d + column;
         keys.fill(mask, token, length, heads[static_cast<size_t>(place)]);
         const float* p =
-            step.compute(rows_at<T>(q, token, column), rows_at<T>(k, token, column), length, d, mask, keys);
+            step.compute(rows_at<T>(q, token, column), rows_at<T>(k, token, column), {length, causal}, d, mask, keys);
         const Rows<T> v_rows = rows_at<T>(v, token, column), out_rows = rows_at<T>(grad, token, column);
         widen(v_rows.at, v_rows.stride, length, d, values);
         widen(out_rows.at, out_rows.stride, length, d, out);
@@ -310,7 +337,7 @@ AttentionGradients attention_backward_kernel(const at::Tensor& grad_in, const at
         narrow(result, length, d, dv_at + to, h * d);
         transpose(out, length, d, out_turned);
         multiply({values, width, 1}, out_turned, ds, length, d, l);  // dp = dout v^T, key by query
-        softmax_backward(step.p, ds, length, Probabilities::scale(d), mask, keys);
+        softmax_backward(step.p, ds, {length, causal}, Probabilities::scale(d), mask, keys);
         multiply({ds, 1, l}, step.k, result, length, length, width);  // dq = ds k
         narrow(result, length, d, dq_at + to, h * d);
         multiply({ds, l, 1}, step.q, result, length, length, width);  // dk = ds^T q

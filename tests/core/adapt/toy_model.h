@@ -48,6 +48,7 @@ class ToyModel : public nn::Model {
   std::vector<std::string> head_parameters() const override { return {"classifier.weight", "classifier.bias"}; }
   nn::Task task() const override { return nn::Task::sequence_classification; }
   const std::string& family() const override { return family_; }
+  std::string architecture() const override { return "Toy"; }
   nlohmann::json config() const override { return {}; }
   int64_t hidden_size() const override { return hidden_; }
   int64_t num_labels() const override { return 2; }

@@ -19,6 +19,7 @@
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
 #include <cmath>
 
 #include "core/nn/ops/activation.h"
@@ -129,13 +130,14 @@ struct Attended {
 };
 
 template <class Op>
-Attended attend(Op op, at::ScalarType type, int64_t heads, int64_t head_size, const data::Batch& batch, double p) {
+Attended attend(Op op, at::ScalarType type, int64_t heads, int64_t head_size, const data::Batch& batch, double p,
+                bool causal) {
   std::vector<int64_t> numbers;
   for (int64_t h = 0; h < heads; ++h) numbers.push_back(2 * h + 1);
   const std::vector<int64_t> shape{batch.tokens(), heads * head_size};
   const at::Tensor q = leaf(normal(shape, "q", type)), k = leaf(normal(shape, "k", type)),
                    v = leaf(normal(shape, "v", type));
-  const at::Tensor out = op(q, k, v, batch.offsets, numbers, Dropout{token_keys(batch, 1, 2), 3, p});
+  const at::Tensor out = op(q, k, v, {batch.offsets, numbers, causal}, Dropout{token_keys(batch, 1, 2), 3, p});
   at::sum(at::mul(out.to(at::kFloat), normal(shape, "g"))).backward();
   return {out, q.grad(), k.grad(), v.grad()};
 }
@@ -143,14 +145,24 @@ Attended attend(Op op, at::ScalarType type, int64_t heads, int64_t head_size, co
 TEST_P(Ops, AttentionKernelEqualsThePaddedPath) {
   const data::Batch batch = batch_of({5, 6, 7, 8, 9}, {17, 1, 40, 2, 100});
   for (const auto& [heads, head_size] : {std::pair{3, 12}, {1, 36}, {2, 64}, {12, 32}}) {
-    for (double p : {0.0, 0.3}) {
-      const Attended fused = attend(attention, GetParam(), heads, head_size, batch, p);
-      const Attended padded = attend(padded_attention, GetParam(), heads, head_size, batch, p);
-      EXPECT_LE(distance(fused.out, padded.out), tolerance()) << heads << " x " << head_size << ", p = " << p;
-      EXPECT_LE(distance(fused.q, padded.q), tolerance()) << heads << " x " << head_size << ", p = " << p;
-      EXPECT_LE(distance(fused.k, padded.k), tolerance()) << heads << " x " << head_size << ", p = " << p;
-      EXPECT_LE(distance(fused.v, padded.v), tolerance()) << heads << " x " << head_size << ", p = " << p;
+    for (const auto& [p, causal] : {std::pair{0.0, false}, {0.3, false}, {0.0, true}, {0.3, true}}) {
+      const Attended fused = attend(attention, GetParam(), heads, head_size, batch, p, causal);
+      const Attended padded = attend(padded_attention, GetParam(), heads, head_size, batch, p, causal);
+      const std::string at = fmt::format("{} x {}, p = {}, causal {}", heads, head_size, p, causal);
+      EXPECT_LE(distance(fused.out, padded.out), tolerance()) << at;
+      EXPECT_LE(distance(fused.q, padded.q), tolerance()) << at;
+      EXPECT_LE(distance(fused.k, padded.k), tolerance()) << at;
+      EXPECT_LE(distance(fused.v, padded.v), tolerance()) << at;
     }
+  }
+}
+
+TEST(Attention, CausalTokensSeeNothingThatComesLater) {
+  const at::Tensor q = normal({40, 16}, "q"), k = normal({40, 16}, "k"), v = normal({40, 16}, "v");
+  const at::Tensor whole = attention(q, k, v, {{0, 40}, {0, 1}, true}, {});
+  for (const int64_t n : {1, 15, 16, 17, 39}) {
+    const auto first = [&](const at::Tensor& x) { return x.slice(0, 0, n); };
+    EXPECT_LE(distance(first(whole), attention(first(q), first(k), first(v), {{0, n}, {0, 1}, true}, {})), 1e-6) << n;
   }
 }
 
@@ -158,20 +170,20 @@ TEST(Attention, PruningAHeadLeavesTheOthersMasks) {
   const data::Batch batch = batch_of({1, 2}, {9, 14});
   const Dropout site{token_keys(batch, 1, 1), 2, 0.4};
   const at::Tensor q = normal({23, 24}, "q"), k = normal({23, 24}, "k"), v = normal({23, 24}, "v");
-  const at::Tensor all = attention(q, k, v, batch.offsets, {0, 1, 2}, site);
+  const at::Tensor all = attention(q, k, v, {batch.offsets, {0, 1, 2}}, site);
   const at::Tensor left = at::cat({at::arange(0, 8), at::arange(16, 24)});
   const auto pick = [&](const at::Tensor& x) { return x.index_select(1, left); };
-  EXPECT_TRUE(at::equal(attention(pick(q), pick(k), pick(v), batch.offsets, {0, 2}, site), pick(all)));
+  EXPECT_TRUE(at::equal(attention(pick(q), pick(k), pick(v), {batch.offsets, {0, 2}}, site), pick(all)));
 }
 
 TEST(Attention, TakesSlicesOfAWiderTensorAndNoHeads) {
   const data::Batch batch = batch_of({1, 2}, {3, 4});
   const at::Tensor joint = normal({7, 36}, "qkv");
   const auto part = [&](int64_t i) { return joint.slice(1, 12 * i, 12 * (i + 1)); };
-  const at::Tensor out = attention(part(0), part(1), part(2), batch.offsets, {0, 1}, {});
-  EXPECT_LE(distance(out, padded_attention(part(0), part(1), part(2), batch.offsets, {0, 1}, {})), 1e-6);
+  const at::Tensor out = attention(part(0), part(1), part(2), {batch.offsets, {0, 1}}, {});
+  EXPECT_LE(distance(out, padded_attention(part(0), part(1), part(2), {batch.offsets, {0, 1}}, {})), 1e-6);
   const at::Tensor none = at::zeros({7, 0}, at::TensorOptions(at::kFloat));
-  EXPECT_EQ(attention(none, none, none, batch.offsets, {}, {}).sizes(), none.sizes());
+  EXPECT_EQ(attention(none, none, none, {batch.offsets, {}}, {}).sizes(), none.sizes());
 }
 
 // ---- activation, norm, loss
@@ -235,8 +247,8 @@ TEST(Cuda, PathsAgreeWithTheCpuKernels) {
   const Dropout here{token_keys(batch, 1, 2), 3, 0.3};
   const Dropout there{here.keys.to(at::kCUDA), 3, 0.3};
   EXPECT_TRUE(at::equal(dropout(q, here), dropout(q.to(at::kCUDA), there).cpu()));
-  const at::Tensor cpu = attention(q, k, v, batch.offsets, {0, 4}, here);
-  const at::Tensor cuda = attention(q.to(at::kCUDA), k.to(at::kCUDA), v.to(at::kCUDA), batch.offsets, {0, 4}, there);
+  const at::Tensor cpu = attention(q, k, v, {batch.offsets, {0, 4}}, here);
+  const at::Tensor cuda = attention(q.to(at::kCUDA), k.to(at::kCUDA), v.to(at::kCUDA), {batch.offsets, {0, 4}}, there);
   EXPECT_LE(distance(cpu, cuda.cpu()), 1e-4);
 }
 

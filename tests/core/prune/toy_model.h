@@ -74,6 +74,7 @@ class ToyModel final : public nn::Model {
   std::vector<std::string> head_parameters() const override { return {"classifier.weight", "classifier.bias"}; }
   nn::Task task() const override { return nn::Task::sequence_classification; }
   const std::string& family() const override { return family_; }
+  std::string architecture() const override { return "Toy"; }
   nlohmann::json config() const override { return {{"model_type", "toy"}, {"intermediate_size", sizes_.ffn}}; }
   int64_t hidden_size() const override { return sizes_.hidden(); }
   int64_t num_labels() const override { return sizes_.labels; }
@@ -142,7 +143,7 @@ class ToyModel final : public nn::Model {
   at::Tensor encode(size_t i, const at::Tensor& x, const std::vector<int64_t>& offsets) const {
     const auto& l = layers_[i];
     const at::Tensor context = nn::ops::attention(l[query]->forward(x), l[key]->forward(x), l[value]->forward(x),
-                                                  offsets, structures_[2 * i].kept, {});
+                                                  {offsets, structures_[2 * i].kept}, {});
     const at::Tensor y = x.add(l[attention_out]->forward(context));
     return y.add(l[ffn_out]->forward(at::gelu(l[ffn_in]->forward(y))));
   }

@@ -1,6 +1,6 @@
-"""Reference logits, losses and gradients of transformers' BERT, for bert_parity_test.
+"""Reference logits, losses and gradients of transformers' BERT, RoBERTa and GPT-2, for model_parity_test.
 
-usage: bert_reference.py OUT_DIR
+usage: model_reference.py OUT_DIR
 
 Each case is a folder of OUT_DIR: config.json and model.safetensors as save_pretrained writes them, batch.json
 (task and samples), reference.safetensors (logits, loss, grad.<parameter>). All in fp32, without dropout, eager attention.
@@ -15,9 +15,20 @@ import sys
 
 import torch
 from safetensors.torch import save_file
-from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
+from transformers import (BertConfig, BertForMaskedLM, BertForSequenceClassification, GPT2Config,
+                          GPT2ForSequenceClassification, GPT2LMHeadModel, RobertaConfig, RobertaForMaskedLM,
+                          RobertaForSequenceClassification)
 
 SMALL = dict(vocab_size=101, hidden_size=36, num_attention_heads=3, intermediate_size=51, max_position_embeddings=48)
+
+GPT2 = dict(vocab_size=101, n_embd=36, n_head=3, n_positions=48, pad_token_id=0)
+ROBERTA = dict(SMALL, type_vocab_size=1, layer_norm_eps=1e-5)
+
+FAMILIES = {  # config, language model, classifier
+    "bert": (BertConfig, BertForMaskedLM, BertForSequenceClassification),
+    "roberta": (RobertaConfig, RobertaForMaskedLM, RobertaForSequenceClassification),
+    "gpt2": (GPT2Config, GPT2LMHeadModel, GPT2ForSequenceClassification),
+}
 
 CASES = {
     "one_layer": ("sequence_classification", dict(SMALL, num_hidden_layers=1, num_labels=2)),
@@ -29,6 +40,18 @@ CASES = {
                                                  type_vocab_size=3, layer_norm_eps=1e-5)),
     "regression": ("regression", dict(SMALL, num_hidden_layers=2, num_labels=1)),
     "masked_lm": ("masked_lm", dict(SMALL, num_hidden_layers=2)),
+    "roberta_one_layer": ("sequence_classification", dict(ROBERTA, num_hidden_layers=1, num_labels=2)),
+    "roberta_three_layers": ("sequence_classification", dict(ROBERTA, num_hidden_layers=3, hidden_size=60,
+                                                             num_attention_heads=5, num_labels=4, pad_token_id=3)),
+    "roberta_regression": ("regression", dict(ROBERTA, num_hidden_layers=2, num_labels=1)),
+    "roberta_masked_lm": ("masked_lm", dict(ROBERTA, num_hidden_layers=2)),
+    "gpt2_one_layer": ("sequence_classification", dict(GPT2, n_layer=1, num_labels=2)),
+    "gpt2_three_layers": ("sequence_classification", dict(GPT2, n_layer=3, n_embd=60, n_head=5, n_inner=70,
+                                                          num_labels=4)),
+    "gpt2_regression": ("regression", dict(GPT2, n_layer=2, num_labels=1)),
+    "gpt2_causal_lm": ("causal_lm", dict(GPT2, n_layer=2)),
+    "gpt2_causal_lm_gelu": ("causal_lm", dict(GPT2, n_layer=3, n_head=1, n_inner=51, activation_function="gelu",
+                                              layer_norm_epsilon=1e-3)),
 }
 
 
@@ -44,18 +67,22 @@ def find_minilm():
 
 def random_samples(config, task, generator):
     """Single texts and pairs of very different lengths, among them the shortest and the longest possible."""
-    longest = min(config.max_position_embeddings, 120)
+    offset = config.pad_token_id + 1 if config.model_type == "roberta" else 0
+    longest = min(config.max_position_embeddings - offset, 120)
+    padding = config.pad_token_id or 0
     samples = []
     for length in (2, longest, 5, 17, 3, 31, 8, 40):
         length = min(length, longest)
-        ids = torch.randint(1, config.vocab_size, (length,), generator=generator)
+        ids = torch.randint(padding + 1, config.vocab_size, (length,), generator=generator)
         types = torch.zeros(length, dtype=torch.long)
-        if length % 2:
+        if length % 2 and config.model_type != "gpt2":
             types[length // 2:] = config.type_vocab_size - 1
         if task == "masked_lm":
             chosen = torch.rand(length, generator=generator) < 0.3
             chosen[0] = True
             label = torch.where(chosen, ids, -100).tolist()
+        elif task == "causal_lm":
+            label = ids[1:].tolist() + [-100]
         elif task == "regression":
             label = torch.rand((), generator=generator).item() * 5
         else:
@@ -73,8 +100,11 @@ def reference(model, task, samples):
     for sample in samples:
         sample["mask"] = [1] * len(sample["ids"])
     mask = pad(samples, "mask", 0)
-    logits = model(input_ids=pad(samples, "ids", 0), token_type_ids=pad(samples, "types", 0), attention_mask=mask).logits
-    if task == "masked_lm":
+    inputs = {"input_ids": pad(samples, "ids", model.config.pad_token_id or 0), "attention_mask": mask}
+    if model.config.model_type != "gpt2":  # it would add the word embeddings of the types
+        inputs["token_type_ids"] = pad(samples, "types", 0)
+    logits = model(**inputs).logits
+    if task in ("masked_lm", "causal_lm"):
         logits = logits[mask.bool()]  # packed, as filigree keeps them
         labels = torch.tensor([label for sample in samples for label in sample["label"]])
         loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
@@ -87,7 +117,7 @@ def reference(model, task, samples):
     loss.backward()
     tensors = {"logits": logits.detach().contiguous(), "loss": loss.detach()}
     for name, parameter in model.named_parameters():
-        name = {"cls.predictions.decoder.bias": "cls.predictions.bias"}.get(name, name)
+        name = {"cls.predictions.decoder.bias": "cls.predictions.bias", "lm_head.decoder.bias": "lm_head.bias"}.get(name, name)
         tensors["grad." + name] = parameter.grad.contiguous()
     return tensors
 
@@ -106,15 +136,18 @@ def randomise(model, generator):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator) * 0.15
-            parameter.copy_(1 + noise if name.endswith("LayerNorm.weight") else noise)
+            gain = name.endswith(("LayerNorm.weight", "layer_norm.weight")) or ".ln_" in name and name.endswith("weight")
+            parameter.copy_(1 + noise if gain else noise)
 
 
 def main(out):
     out = pathlib.Path(out)
     for number, (name, (task, settings)) in enumerate(CASES.items()):
         generator = torch.Generator().manual_seed(100 + number)
-        config = BertConfig(attn_implementation="eager", **settings)
-        model = (BertForMaskedLM if task == "masked_lm" else BertForSequenceClassification)(config)
+        family = name.split("_")[0]
+        make_config, language_model, classifier = FAMILIES[family if family in FAMILIES else "bert"]
+        config = make_config(attn_implementation="eager", **settings)
+        model = (language_model if task in ("masked_lm", "causal_lm") else classifier)(config)
         randomise(model, generator)
         write_case(out / name, model, task, generator)
     minilm = find_minilm()

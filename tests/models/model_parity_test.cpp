@@ -1,4 +1,4 @@
-// Logits, losses and every gradient against transformers; bert_reference.py makes the numbers in the build folder.
+// Logits, losses and every gradient against transformers; model_reference.py makes the numbers in the build folder.
 #include <ATen/ops/abs.h>
 #include <ATen/ops/max.h>
 #include <ATen/ops/sub.h>
@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kReference = fs::path(FILIGREE_BINARY_DIR) / "reference" / "bert";
+const fs::path kReference = fs::path(FILIGREE_BINARY_DIR) / "reference" / "models";
 
 data::Batch pack(const nlohmann::json& samples, nn::Task task) {
   std::vector<int64_t> ids, types, positions;
@@ -48,12 +48,12 @@ data::Batch pack(const nlohmann::json& samples, nn::Task task) {
 double largest(const at::Tensor& x) { return x.numel() == 0 ? 0 : at::max(at::abs(x)).item<double>(); }
 double distance(const at::Tensor& a, const at::Tensor& b) { return largest(at::sub(a, b)); }
 
-class BertParity : public testing::TestWithParam<const char*> {};
+class ModelParity : public testing::TestWithParam<const char*> {};
 
-TEST_P(BertParity, LogitsLossAndGradients) {
+TEST_P(ModelParity, LogitsLossAndGradients) {
   const fs::path dir = kReference / GetParam();
   if (!fs::exists(dir))
-    GTEST_SKIP() << dir << " is absent: bert_reference.py did not make it (no MiniLM, or run through ctest)";
+    GTEST_SKIP() << dir << " is absent: model_reference.py did not make it (no MiniLM, or run through ctest)";
   const auto given = nlohmann::json::parse(std::ifstream(dir / "batch.json"));
   const auto reference = checkpoint::SafetensorsReader::open((dir / "reference.safetensors").string());
   ModelOptions options;
@@ -71,20 +71,27 @@ TEST_P(BertParity, LogitsLossAndGradients) {
 
   out.loss_sum.backward();
   double greatest = 0;
-  for (const auto& parameter : model->parameters()) greatest = std::max(greatest, largest(parameter->value.grad()));
+  nn::StateTensors gradients;
   for (const auto& parameter : model->parameters()) {
-    const at::Tensor expected = reference.read("grad." + parameter->name);
-    // A key's bias shifts all scores of a query alike: its gradient is zero, what is left is rounding.
-    const bool zero = parameter->name.ends_with("key.bias");
-    const double bound = zero ? 1e-5 * greatest : 1e-4 * largest(expected);
-    EXPECT_LE(distance(parameter->value.grad(), expected), bound) << parameter->name;
+    greatest = std::max(greatest, largest(parameter->value.grad()));
+    gradients.emplace_back(parameter->name, parameter->value.grad());
   }
-  EXPECT_EQ(reference.names().size(), model->parameters().size() + 2) << "a gradient of the reference has no parameter";
+  gradients = model->to_files(std::move(gradients));
+  for (const auto& [name, gradient] : gradients) {
+    const at::Tensor expected = reference.read("grad." + name);
+    // A key's bias shifts all scores of a query alike: its gradient is zero, what is left is rounding.
+    const double bound = name.ends_with("key.bias") ? 1e-5 * greatest : 1e-4 * largest(expected);
+    EXPECT_LE(distance(gradient, expected), bound) << name;
+  }
+  EXPECT_EQ(reference.names().size(), gradients.size() + 2) << "a gradient of the reference has no parameter";
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, BertParity,
+INSTANTIATE_TEST_SUITE_P(Cases, ModelParity,
                          testing::Values("one_layer", "three_layers", "one_head", "relu_wide", "gelu_new", "regression",
-                                         "masked_lm", "minilm"),
+                                         "masked_lm", "minilm", "roberta_one_layer", "roberta_three_layers",
+                                         "roberta_regression", "roberta_masked_lm", "gpt2_one_layer",
+                                         "gpt2_three_layers", "gpt2_regression", "gpt2_causal_lm",
+                                         "gpt2_causal_lm_gelu"),
                          [](const auto& case_) { return std::string(case_.param); });
 
 }  // namespace

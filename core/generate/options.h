@@ -1,0 +1,25 @@
+#pragma once
+// How a sequence is continued. With beams > 1 beam search, with sample sampling, else greedy; the three decode as
+// transformers' generate() does with the same settings (generation/utils.py of 5.23), by test.
+#include <cstdint>
+#include <vector>
+
+namespace filigree::generate {
+
+struct Options {
+  int64_t max_new_tokens = 64;
+  std::vector<int32_t> stop;  ///< tokens that end a sequence; it is given without them
+
+  int64_t beams = 1;
+  double length_penalty = 1;    ///< a hypothesis of n tokens scores sum(log p) / n^length_penalty
+  bool early_stopping = false;  ///< stop as soon as there are `beams` finished hypotheses
+  int64_t no_repeat_ngram = 0;  ///< no n tokens in a row twice, prompt included; 0: off
+
+  bool sample = false;
+  double temperature = 1;
+  int64_t top_k = 0;  ///< only the k likeliest tokens; 0: all
+  double top_p = 1;   ///< only the likeliest tokens that make up this much
+  uint64_t seed = 0;  ///< token i of prompt n is drawn from the stream (seed, n, i)
+};
+
+}  // namespace filigree::generate

@@ -1,0 +1,134 @@
+// Shape suffixes: T packed tokens, C hidden size, F neurons.
+#include "models/common/encoder.h"
+
+#include <ATen/ops/add.h>
+#include <ATen/ops/arange.h>
+
+#include <utility>
+
+#include "core/nn/ops/attention.h"
+
+namespace filigree::models {
+
+namespace ops = nn::ops;
+
+namespace {
+
+enum LayerSite : uint64_t { kAttention = 0, kAttentionOut = 1, kFfnOut = 2 };
+
+int64_t count(const std::vector<int64_t>& kept) { return static_cast<int64_t>(kept.size()); }
+
+}  // namespace
+
+std::vector<nn::Linear*> Encoder::Layer::linears() {
+  return {&query, &key, &value, &attention_out, &ffn_in, &ffn_out};
+}
+
+Encoder::Encoder(EncoderConfig config) : config_(std::move(config)) {
+  add_embeddings();
+  for (size_t i = 0; i < static_cast<size_t>(config_.layers); ++i) add_layer(i);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    Layer& layer = *layers_[i];
+    add_units({static_cast<int64_t>(i), config_.heads, config_.head_size(), config_.intermediate, config_.kept_heads[i],
+               config_.kept_neurons[i], layer.query, layer.key, layer.value, layer.attention_out, layer.ffn_in,
+               layer.ffn_out},
+              structures_);
+  }
+}
+
+void Encoder::add_embeddings() {
+  const std::string prefix = config_.prefix + "embeddings.";
+  word_ = build().embedding(prefix + "word_embeddings", config_.vocab_size, config_.hidden);
+  position_ = build().embedding(prefix + "position_embeddings", config_.max_positions, config_.hidden);
+  token_type_ = build().embedding(prefix + "token_type_embeddings", config_.type_vocab, config_.hidden);
+  embedding_norm_ = Norm(build(), prefix + "LayerNorm", config_.hidden, config_.norm_eps);
+}
+
+void Encoder::add_layer(size_t index) {
+  const std::string prefix = fmt::format("{}encoder.layer.{}.", config_.prefix, index);
+  const int64_t c = config_.hidden, heads = count(config_.kept_heads[index]) * config_.head_size();
+  const int64_t f = count(config_.kept_neurons[index]);
+  const auto linear = [&](const char* name, int64_t out, int64_t in) { return build().linear(prefix + name, out, in); };
+  const auto norm = [&](const char* name) { return Norm(build(), prefix + name, c, config_.norm_eps); };
+  // Braces keep the order, which is the table's order.
+  layers_.push_back(std::unique_ptr<Layer>(
+      new Layer{linear("attention.self.query", heads, c), linear("attention.self.key", heads, c),
+                linear("attention.self.value", heads, c), linear("attention.output.dense", c, heads),
+                norm("attention.output.LayerNorm"), linear("intermediate.dense", f, c), linear("output.dense", c, f),
+                norm("output.LayerNorm")}));
+}
+
+nn::Linear Encoder::tied_decoder(const std::string& name, const std::string& bias) {
+  return {name, word_->weight(), build().parameter(bias, {config_.vocab_size})};
+}
+
+std::vector<nn::Linear*> Encoder::linears() {
+  std::vector<nn::Linear*> all;
+  for (const auto& layer : layers_)
+    for (nn::Linear* linear : layer->linears()) all.push_back(linear);
+  for (nn::Linear* linear : head_linears()) all.push_back(linear);
+  return all;
+}
+
+double Encoder::flops(int64_t n) const {
+  const auto tokens = static_cast<double>(n);
+  double total = head_macs(tokens);
+  for (const auto& layer : layers_) {
+    for (const nn::Linear* linear : layer->linears()) total += tokens * macs(*linear);
+    total += 2 * tokens * tokens * static_cast<double>(layer->query.out_features());  // q k^T and P v
+  }
+  return 2 * total;
+}
+
+// The two linears of a pair (query/key/value -> attention output, FFN in -> FFN out) are cut the two conjugate ways, so
+// that one all-reduce a pair joins them.
+std::vector<nn::ShardRule> Encoder::encoder_shard_plan(const std::string& decoder) const {
+  using nn::Shard;
+  const std::string layer = config_.prefix + "encoder.layer.*.";
+  return {{config_.prefix + "embeddings.word_embeddings", Shard::vocab},
+          {layer + "attention.self.query", Shard::column},
+          {layer + "attention.self.key", Shard::column},
+          {layer + "attention.self.value", Shard::column},
+          {layer + "attention.output.dense", Shard::row},
+          {layer + "intermediate.dense", Shard::column},
+          {layer + "output.dense", Shard::row},
+          {decoder, Shard::vocab}};
+}
+
+at::Tensor Encoder::encode(const Pass& pass) const {
+  at::Tensor x_TC = embed(pass);
+  for (size_t i = 0; i < layers_.size(); ++i) x_TC = run_layer(i, x_TC, pass);
+  return x_TC;
+}
+
+/// As RoBERTa counts: a sample's tokens from position_offset on; a padding token, should one stand in the text, is not
+/// counted and has the row before.
+at::Tensor Encoder::counted_positions(const data::Batch& batch) const {
+  const at::Tensor real = batch.ids.ne(config_.padding).to(at::kLong), count = real.cumsum(0);
+  const at::Tensor first = at::arange(batch.ids.size(0), batch.ids.options()).sub(batch.positions);
+  const at::Tensor before = count.sub(real).index_select(0, first);
+  return count.sub(before).mul(real).add(config_.position_offset - 1);
+}
+
+at::Tensor Encoder::embed(const Pass& pass) const {
+  const at::ScalarType compute = pass.context.compute;
+  const at::Tensor rows = config_.position_offset == 0 ? pass.batch.positions : counted_positions(pass.batch);
+  at::Tensor x_TC =
+      at::add(word_->forward(pass.batch.ids, compute), token_type_->forward(pass.batch.type_ids, compute));
+  x_TC = embedding_norm_(at::add(x_TC, position_->forward(rows, compute)));
+  return ops::dropout(x_TC, pass.dropout(kEmbeddings, config_.hidden_dropout));
+}
+
+at::Tensor Encoder::run_layer(size_t index, const at::Tensor& x_TC, const Pass& pass) const {
+  const Layer& layer = *layers_[index];
+  const auto dropout = [&](LayerSite site, double p) { return pass.dropout(layer_site(index, site), p); };
+  const at::Tensor context_TC =
+      ops::attention(layer.query.forward(x_TC), layer.key.forward(x_TC), layer.value.forward(x_TC),
+                     {pass.batch.offsets, structures_[2 * index].held()}, dropout(kAttention, config_.attention_dropout));
+  const at::Tensor y_TC = layer.attention_norm(layer.attention_out.forward(context_TC), x_TC,
+                                               dropout(kAttentionOut, config_.hidden_dropout));
+  const at::Tensor h_TF = ops::activate(layer.ffn_in.forward(y_TC), config_.activation);
+  return layer.ffn_norm(layer.ffn_out.forward(h_TF), y_TC, dropout(kFfnOut, config_.hidden_dropout));
+}
+
+}  // namespace filigree::models

@@ -1,0 +1,70 @@
+#pragma once
+// The encoder of BERT and RoBERTa: embeddings of words, positions and token types, and post-norm layers. A family adds
+// its heads (models/<family>/model.h). Parameter names are those of transformers, with the family's prefix.
+//
+// The model sees the shapes it is given and nothing else: weights may be pruned or cut, the heads of a layer are the
+// ones that its StructureGroup lists.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/common/encoder_config.h"
+#include "models/common/parts.h"
+
+namespace filigree::models {
+
+class Encoder : public nn::Model {
+ public:
+  nn::ParameterTable& parameters() override { return parameters_; }
+  std::vector<nn::Linear*> linears() override;
+  std::vector<nn::Embedding*> embeddings() override { return {word_.get()}; }
+  std::vector<nn::StructureGroup>& structures() override { return structures_; }
+
+  nn::Task task() const override { return config_.task; }
+  nlohmann::json config() const override { return config_.json; }
+  int64_t hidden_size() const override { return config_.hidden; }
+  int64_t num_labels() const override { return config_.num_labels; }
+  int64_t max_positions() const override { return config_.max_positions - config_.position_offset; }
+  int64_t vocab_size() const override { return config_.vocab_size; }
+  double flops(int64_t n) const override;
+
+ protected:
+  /// Dropout places of the whole model, below kFirstLayerSite.
+  enum Site : uint64_t { kEmbeddings = 0, kPooled = 1, kHeadInput = 2 };
+
+  explicit Encoder(EncoderConfig config);
+
+  at::Tensor encode(const Pass& pass) const;  ///< [T, C], the last layer's output
+  Builder build() { return Builder(parameters_); }
+  nn::Linear tied_decoder(const std::string& name, const std::string& bias);
+  /// The head's linears, in order of depth, and its multiply-adds for n tokens.
+  virtual std::vector<nn::Linear*> head_linears() const = 0;
+  virtual double head_macs(double tokens) const = 0;
+  /// The rules of embeddings and encoder; `decoder`: the name of the masked-LM decoder.
+  std::vector<nn::ShardRule> encoder_shard_plan(const std::string& decoder) const;
+
+  const EncoderConfig config_;
+
+ private:
+  struct Layer {
+    nn::Linear query, key, value, attention_out;
+    Norm attention_norm;
+    nn::Linear ffn_in, ffn_out;
+    Norm ffn_norm;
+    std::vector<nn::Linear*> linears();
+  };
+
+  void add_embeddings();
+  void add_layer(size_t index);
+  at::Tensor counted_positions(const data::Batch& batch) const;
+  at::Tensor embed(const Pass& pass) const;
+  at::Tensor run_layer(size_t index, const at::Tensor& x, const Pass& pass) const;
+
+  nn::ParameterTable parameters_;
+  std::unique_ptr<nn::Embedding> word_, position_, token_type_;
+  Norm embedding_norm_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+  std::vector<nn::StructureGroup> structures_;  // per layer: heads, neurons
+};
+
+}  // namespace filigree::models

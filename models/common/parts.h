@@ -1,0 +1,74 @@
+#pragma once
+// What models are put together from. A part adds its parameters to the table when it is made, in the order of the
+// table; the tensors take no memory until the state map fills them.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/data/batch.h"
+#include "core/nn/model.h"
+#include "core/nn/ops/dropout.h"
+
+namespace filigree::models {
+
+class Builder {
+ public:
+  explicit Builder(nn::ParameterTable& table) : table_(table) {}
+
+  nn::ParameterPtr parameter(const std::string& name, std::vector<int64_t> shape);
+  nn::Linear linear(const std::string& name, int64_t out, int64_t in);  ///< name.weight and name.bias
+  nn::Linear linear_without_bias(const std::string& name, int64_t out, int64_t in);
+  std::unique_ptr<nn::Embedding> embedding(const std::string& name, int64_t rows, int64_t columns);
+
+ private:
+  nn::ParameterTable& table_;
+};
+
+struct Norm {
+  nn::ParameterPtr gain, bias;
+  double eps = 0;
+
+  Norm() = default;
+  Norm(Builder build, const std::string& name, int64_t size, double epsilon);
+  at::Tensor operator()(const at::Tensor& x) const;
+  /// Of residual + dropout(x).
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& residual, const nn::ops::Dropout& dropout) const;
+};
+
+/// One forward pass: batch, context, and the keys of the tokens for dropout.
+struct Pass {
+  const data::Batch& batch;
+  const nn::ForwardContext& context;
+  at::Tensor keys;  ///< undefined in evaluation
+
+  Pass(const data::Batch& batch, const nn::ForwardContext& context);
+  nn::ops::Dropout dropout(uint64_t site, double p) const { return {keys, site, p}; }
+  /// Number of the first token of each sample, or of the last.
+  at::Tensor first_tokens(at::Device device) const;
+  at::Tensor last_tokens(at::Device device) const;
+};
+
+/// Numbers of the dropout places of layer `i`: kLayerSites each, after those of the whole model.
+constexpr uint64_t kFirstLayerSite = 16, kLayerSites = 16;
+inline uint64_t layer_site(size_t layer, uint64_t site) { return kFirstLayerSite + layer * kLayerSites + site; }
+
+/// Loss of a sequence task from fp32 logits [B, labels], when the batch has labels.
+nn::Output sequence_output(const at::Tensor& logits, const Pass& pass, nn::Task task);
+
+/// Logits over the vocabulary of a task over tokens. to_logits: [N, C] -> [N, vocabulary]; in training it sees the
+/// tokens with a loss only, for the vocabulary is wide.
+nn::Output token_output(const at::Tensor& x, const Pass& pass, const nn::TokenOutput& output,
+                        const std::function<at::Tensor(const at::Tensor&)>& to_logits);
+
+/// The two groups of a layer, heads and neurons, as structure.h asks for.
+struct LayerUnits {
+  int64_t layer, heads, head_size, neurons;
+  std::vector<int64_t> kept_heads, kept_neurons;
+  nn::Linear &query, &key, &value, &attention_out, &ffn_in, &ffn_out;
+};
+void add_units(const LayerUnits& units, std::vector<nn::StructureGroup>& groups);
+
+/// Multiply-adds of a linear for one token.
+double macs(const nn::Linear& linear);
+
+}  // namespace filigree::models

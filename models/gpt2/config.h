@@ -1,0 +1,41 @@
+#pragma once
+// config.json of a GPT-2, checked: what this family cannot do (cross attention, scores scaled by the layer, an untied
+// head, masked LM) is a DataError that names the file and the key. n_inner null means 4 n_embd. A model that was pruned
+// and exported in its small shape says which units are left (models/common/config_reader.h).
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/nn/model.h"
+#include "core/nn/ops/activation.h"
+#include "models/registry.h"
+
+namespace filigree::models::gpt2 {
+
+struct Config {
+  int64_t vocab_size = 50257;
+  int64_t hidden = 768;
+  int64_t layers = 12;
+  int64_t heads = 12;
+  int64_t inner = 3072;
+  int64_t max_positions = 1024;
+  double norm_eps = 1e-5;
+  double initializer_range = 0.02;
+  double embedding_dropout = 0.1, attention_dropout = 0.1, residual_dropout = 0.1;
+  nn::ops::Activation activation = nn::ops::Activation::gelu_tanh;
+  nn::Task task = nn::Task::causal_lm;
+  int64_t num_labels = 2;
+  std::vector<std::vector<int64_t>> kept_heads;    ///< per layer, ascending original numbers
+  std::vector<std::vector<int64_t>> kept_neurons;  ///< per layer
+
+  nlohmann::json json;  ///< as read, with labels as the options set them, without "filigree"
+
+  int64_t head_size() const { return hidden / heads; }
+};
+
+/// `file` is for messages.
+Config parse_config(const nlohmann::json& json, const std::string& file, const ModelOptions& options);
+
+}  // namespace filigree::models::gpt2

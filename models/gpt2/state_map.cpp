@@ -1,0 +1,102 @@
+#include "models/gpt2/state_map.h"
+
+#include <ATen/ops/cat.h>
+
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <optional>
+
+#include "core/error.h"
+#include "models/common/fill.h"
+#include "models/gpt2/config.h"
+#include "models/gpt2/model.h"
+
+namespace filigree::models::gpt2 {
+namespace {
+
+constexpr std::string_view kPrefix = "transformer.";
+constexpr const char* kFused[] = {".attn.query.", ".attn.key.", ".attn.value."};
+constexpr int64_t kParts = 3;
+
+/// A name of one of the three, as its place among them and the name of c_attn.
+struct Fused {
+  int64_t part = 0;
+  std::string name;
+};
+std::optional<Fused> fused(const std::string& name) {
+  for (int64_t part = 0; part < kParts; ++part) {
+    const std::string_view word = kFused[part];
+    const size_t at = name.find(word);
+    if (at != std::string::npos) return Fused{part, name.substr(0, at) + ".attn.c_attn." + name.substr(at + word.size())};
+  }
+  return std::nullopt;
+}
+
+/// Linears of the layers: Conv1D in transformers.
+bool turned(const std::string& name) {
+  return name.ends_with(".weight") && (name.find(".attn.") != std::string::npos || name.find(".mlp.") != std::string::npos);
+}
+
+Stored stored(const std::string& name) {
+  Stored stored;
+  const auto part = fused(name);
+  stored.names = {part ? part->name : name};
+  if (stored.names[0].starts_with(kPrefix)) stored.names.push_back(stored.names[0].substr(kPrefix.size()));
+  stored.turned = turned(name);
+  if (part) stored.part = part->part, stored.parts = kParts;
+  return stored;
+}
+
+/// As transformers initialises: what adds to the residual stream is drawn smaller by the root of its 2 n_layer terms.
+Initial initial(const nn::Parameter& parameter, const Config& config) {
+  const std::string& name = parameter.name;
+  if (parameter.logical_shape.size() == 1) {
+    const bool gain = name.ends_with(".weight");  // biases are the only other vectors
+    return {.constant = gain ? 1.0 : 0.0};
+  }
+  const double terms = name.ends_with(".c_proj.weight") ? 2 * static_cast<double>(config.layers) : 1;
+  return {.deviation = config.initializer_range / std::sqrt(terms)};
+}
+
+bool carries_nothing(const std::string& name) {
+  return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") || name == "lm_head.weight";
+}
+
+}  // namespace
+
+nn::FileLinear Model::file_linear(const std::string& name) const {
+  const Stored weight = stored(name + ".weight");
+  const std::string& in_file = weight.names.front();
+  return {in_file.substr(0, in_file.rfind('.')), weight.part, weight.parts, weight.turned};
+}
+
+nn::StateTensors Model::to_files(nn::StateTensors state) const {
+  nn::StateTensors out;
+  std::map<std::string, std::vector<at::Tensor>> parts;
+  for (auto& [name, tensor] : state) {
+    const at::Tensor value = turned(name) ? tensor.t().contiguous() : tensor;
+    const auto part = fused(name);
+    if (!part) {
+      out.emplace_back(name, value);
+      continue;
+    }
+    auto& joined = parts[part->name];
+    FG_CHECK(static_cast<int64_t>(joined.size()) == part->part, "'{}' comes out of turn", name);
+    joined.push_back(value);
+    if (part->part + 1 == kParts) out.emplace_back(part->name, at::cat(joined, -1));
+  }
+  return out;
+}
+
+std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& json, const ModelOptions& options,
+                                LoadReport& report) {
+  const Config config = parse_config(json, (std::filesystem::path(dir) / "config.json").string(), options);
+  auto model = std::make_unique<Model>(config);
+  const StateMap map{stored, [](const std::string& name) { return name.starts_with("score."); }, carries_nothing,
+                     [&config](const nn::Parameter& parameter) { return initial(parameter, config); }};
+  fill(*model, map, dir, options, report);
+  return model;
+}
+
+}  // namespace filigree::models::gpt2
