@@ -2,7 +2,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <iostream>
 
 #include "core/data/input_lines.h"
@@ -15,9 +14,7 @@ namespace {
 
 /// From the model's folder where the files lie there; a run or checkpoint has to be opened to know its base.
 std::unique_ptr<data::Tokenizer> tokenizer_of(const std::string& model) {
-  const std::filesystem::path dir(model);
-  if (std::filesystem::exists(dir / "tokenizer.json") || std::filesystem::exists(dir / "vocab.txt"))
-    return data::load_tokenizer(model);
+  if (data::has_tokenizer(model)) return data::load_tokenizer(model);
   return train::open_model(model, make_plugins()).tokenizer;
 }
 

@@ -1,15 +1,18 @@
 #pragma once
 // Text -> token ids. A Tokenizer gives the tokens of one text (tokenize); what is the same for all kinds stays here:
-// the special tokens around one text or a pair (Template), truncation, and work over many texts at once. WordPiece is
-// one kind (wordpiece.h); another derives from Tokenizer and gets a line in load_tokenizer().
+// the special tokens around one text or a pair (Template), truncation, and work over many texts at once. WordPiece
+// (wordpiece.h) and byte-level BPE (bpe.h) are the kinds; another derives from Tokenizer and gets a line in
+// load_tokenizer().
 //
-// ids and type_ids are equal to what the `tokenizers` package gives for the same files, by test. The truncation and
-// padding sections that a tokenizer.json may carry are ignored: max_length is the caller's, and nothing is padded. Text
-// is UTF-8; a byte that is not decodes as U+FFFD.
+// ids and type_ids, and the texts that decode() gives, are equal to those of the `tokenizers` package for the same
+// files, by test. The truncation, padding and decoder sections that a tokenizer.json may carry are ignored: max_length
+// is the caller's, nothing is padded, and each kind has its one decoder. Text is UTF-8; a byte that is not reads as
+// U+FFFD.
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,9 +41,9 @@ struct Template {
   std::vector<TemplatePiece> single, pair;
 };
 
-/// Ids of the special tokens; -1 where the vocabulary has none.
+/// Ids of the special tokens; -1 where the vocabulary has none. BERT has no bos and eos, GPT-2 only those and unk.
 struct SpecialIds {
-  int32_t unk = -1, cls = -1, sep = -1, pad = -1, mask = -1;
+  int32_t unk = -1, cls = -1, sep = -1, pad = -1, mask = -1, bos = -1, eos = -1;
 };
 
 class Tokenizer {
@@ -51,6 +54,10 @@ class Tokenizer {
 
   /// Appends the tokens of one text, without special tokens, untruncated.
   virtual void tokenize(std::string_view text, std::vector<int32_t>& ids) const = 0;
+
+  /// The text of tokens, special ones among them unless skip_special; ids that have no token are left out. Bytes that
+  /// are not UTF-8, as part of a character may be, become U+FFFD as Python's errors="replace" has it.
+  virtual std::string decode(std::span<const int32_t> ids, bool skip_special) const = 0;
 
   /// With special tokens, at most max_length in all; of a pair the longer text is cut first ("longest_first").
   /// Throws UsageError when max_length is less than the special tokens alone.
@@ -84,9 +91,18 @@ class Tokenizer {
 /// as the longer one can give way; else each gets half, the odd token going to the longer one (to b on a tie).
 std::pair<int64_t, int64_t> truncate_longest_first(int64_t a, int64_t b, int64_t room);
 
-/// The tokenizer of a model directory: tokenizer.json (model.type WordPiece), else vocab.txt with
-/// tokenizer_config.json. Throws DataError, naming file and line, when a file is missing, malformed or of a kind that
-/// filigree does not have.
+/// The tokenizer of a model directory, read from the first of these that is there:
+///   tokenizer.json           model.type WordPiece, or BPE on bytes (GPT-2's and RoBERTa's)
+///   vocab.txt                WordPiece, with tokenizer_config.json
+///   vocab.json, merges.txt   byte-level BPE; model_type of config.json, gpt2 or roberta, names the special tokens.
+///                            With tokenizer_config.json, special_tokens_map.json and added_tokens.json, the result is
+///                            that of transformers 5, where RoBERTa's <mask> takes the space before it only if one of
+///                            these files says so (lstrip).
+/// Throws DataError, naming file and line or key, when a file is missing, malformed or of a kind that filigree does not
+/// have.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& model_dir);
+
+/// Whether the folder has one of these files.
+bool has_tokenizer(const std::string& model_dir);
 
 }  // namespace filigree::data

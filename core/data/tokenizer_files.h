@@ -1,19 +1,26 @@
 #pragma once
-// The two layouts of BERT's tokenizer files, read into WordPieceOptions; load_tokenizer() chooses between them.
+// The layouts of tokenizer files, read into the options of a kind; load_tokenizer() chooses between them. Every fault
+// is a DataError that names the file and the key or line.
 #include <filesystem>
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
+#include "core/data/bpe.h"
 #include "core/data/json_reader.h"
 #include "core/data/wordpiece.h"
 
 namespace filigree::data {
 
-WordPieceOptions wordpiece_from_json(const std::filesystem::path& dir);   ///< tokenizer.json
-WordPieceOptions wordpiece_from_vocab(const std::filesystem::path& dir);  ///< vocab.txt and tokenizer_config.json
+/// `reader` holds the folder's tokenizer.json.
+WordPieceOptions wordpiece_from_json(const JsonReader& reader, const std::filesystem::path& dir);
+BpeOptions bpe_from_json(const JsonReader& reader, const std::filesystem::path& dir);
 
-// What both need.
+WordPieceOptions wordpiece_from_vocab(const std::filesystem::path& dir);  ///< vocab.txt and tokenizer_config.json
+BpeOptions bpe_from_vocab(const std::filesystem::path& dir);              ///< vocab.json, merges.txt and their kin
+
+// What several need.
 using TokenIds = std::unordered_map<std::string, int32_t>;
 using SpecialNames = std::map<std::string, std::string>;  ///< "unk_token" -> "[UNK]", ...
 
@@ -21,12 +28,30 @@ using SpecialNames = std::map<std::string, std::string>;  ///< "unk_token" -> "[
 SpecialNames special_names(const std::filesystem::path& dir);
 SpecialIds special_ids(const SpecialNames& names, const TokenIds& ids);
 
-/// [CLS] A [SEP], and [CLS] A [SEP] B [SEP] with B as segment 1.
-Template bert_template(int32_t cls, int32_t sep);
+/// An object from token to id, appended to `vocab`. An empty one and two tokens with one id are faults.
+TokenIds read_vocab(const JsonReader& reader, const nlohmann::json& object, Vocabulary& vocab);
 
-/// Reads an entry with its flags into `options` and `ids`. Throws DataError when the vocabulary has the token under
+/// "content" and the flags of an added token; what lacks `normalized` is normalised unless it is special.
+AddedToken read_added_token(const JsonReader& reader, const nlohmann::json& entry, int32_t id, bool special);
+
+/// Reads an entry with its flags into `added` and `ids`. Throws DataError when the vocabulary has the token under
 /// another id.
 void add_token(const JsonReader& reader, const nlohmann::json& entry, int32_t id, TokenIds& ids,
-               WordPieceOptions& options);
+               std::vector<AddedToken>& added);
+/// All of tokenizer.json's "added_tokens".
+void read_added(const JsonReader& reader, TokenIds& ids, std::vector<AddedToken>& added);
+
+/// The id that is a key of added_tokens_decoder.
+int32_t decoder_key(const JsonReader& reader, const std::string& key, const nlohmann::json& entry);
+
+// Templates (tokenizer_template.cpp).
+/// A, and A B with B as segment 1.
+Template plain_template();
+/// [CLS] A [SEP], and [CLS] A [SEP] B [SEP] with B as segment 1.
+Template bert_template(int32_t cls, int32_t sep);
+/// <s> A </s>, and <s> A </s></s> B </s>; all of segment 0.
+Template roberta_template(int32_t cls, int32_t sep);
+/// tokenizer.json's "post_processor"; those of byte-level BPE only with `byte_level`.
+Template read_template(const JsonReader& reader, bool byte_level);
 
 }  // namespace filigree::data

@@ -40,12 +40,8 @@ void read_config(const fs::path& dir, TokenIds& ids, WordPieceOptions& options) 
   if (root.contains("never_split") && !root["never_split"].empty())
     reader.fail("never_split is not known here; make them added tokens and save the tokenizer as tokenizer.json");
   if (!root.contains("added_tokens_decoder")) return;
-  for (const auto& [key, entry] : reader.object(root, "added_tokens_decoder").items()) {
-    const bool digits = !key.empty() && key.size() < 10 && key.find_first_not_of("0123456789") == std::string::npos;
-    if (!digits || !entry.is_object())
-      reader.fail(fmt::format("added_tokens_decoder: '{}' is not the id of a token", key));
-    add_token(reader, entry, std::stoi(key), ids, options);
-  }
+  for (const auto& [key, entry] : reader.object(root, "added_tokens_decoder").items())
+    add_token(reader, entry, decoder_key(reader, key, entry), ids, options.added);
 }
 
 }  // namespace

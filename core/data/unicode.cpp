@@ -9,20 +9,14 @@
 #include <array>
 #include <cstring>
 
+#include "core/data/unicode_tables.h"
 #include "core/error.h"
 
 namespace filigree::data::unicode {
 namespace {
 
-constexpr int kCategories = 8, kNormalization = 9, kWord = 16, kCase = 17;
+constexpr int kCategories = 8, kNormalization = 9, kCase = 17;
 constexpr char32_t kFirstMark = 0x300;  ///< no combining mark stands before it
-
-/// Major version of Unicode that brought the character; 0 when this ICU does not know it.
-int age(char32_t c) {
-  UVersionInfo version;
-  u_charAge(static_cast<UChar32>(c), version);
-  return version[0];
-}
 
 /// Category in Unicode 8.
 int category(char32_t c) {
@@ -44,29 +38,7 @@ int category(char32_t c) {
   return type != U_UNASSIGNED && age(c) <= kCategories ? type : U_UNASSIGNED;
 }
 
-struct Range {
-  char32_t first, last;
-};
-
-template <size_t N>
-bool contains(const std::array<Range, N>& ranges, char32_t c) {
-  const auto it =
-      std::upper_bound(ranges.begin(), ranges.end(), c, [](char32_t x, const Range& r) { return x < r.first; });
-  return it != ranges.begin() && c <= std::prev(it)->last;
-}
-
-// Word characters that Unicode 15.1 and 16 brought, for an ICU that does not know them yet.
-constexpr std::array<Range, 32> kNewWords{{
-    {0x897, 0x897},     {0x1c89, 0x1c8a},   {0xa7cb, 0xa7cd},   {0xa7da, 0xa7dc},   {0x105c0, 0x105f3},
-    {0x10d40, 0x10d65}, {0x10d69, 0x10d6d}, {0x10d6f, 0x10d85}, {0x10ec2, 0x10ec4}, {0x10efc, 0x10efc},
-    {0x11380, 0x11389}, {0x1138b, 0x1138b}, {0x1138e, 0x1138e}, {0x11390, 0x113b5}, {0x113b7, 0x113c0},
-    {0x113c2, 0x113c2}, {0x113c5, 0x113c5}, {0x113c7, 0x113ca}, {0x113cc, 0x113d3}, {0x113e1, 0x113e2},
-    {0x116d0, 0x116e3}, {0x11bc0, 0x11be0}, {0x11bf0, 0x11bf9}, {0x11f5a, 0x11f5a}, {0x13460, 0x143fa},
-    {0x16100, 0x16139}, {0x16d40, 0x16d6c}, {0x16d70, 0x16d79}, {0x18cff, 0x18cff}, {0x1ccf0, 0x1ccf9},
-    {0x1e5d0, 0x1e5fa}, {0x2ebf0, 0x2ee5d},
-}};
-
-// Capitals that Unicode 16 and 17 brought, likewise.
+// Capitals that Unicode 16 and 17 brought, for an ICU that does not know them yet.
 char32_t new_lower(char32_t c) {
   switch (c) {
     case 0x1c89:
@@ -133,6 +105,13 @@ size_t find_invalid_utf8(std::string_view text) {
   return kValid;
 }
 
+std::string replace_invalid(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 8);
+  for (size_t i = 0; i < text.size();) append_utf8(next(text, i), out);
+  return out;
+}
+
 bool is_ascii(std::string_view text) {
   size_t i = 0;
   for (uint64_t word = 0; i + 8 <= text.size(); i += 8) {
@@ -197,16 +176,6 @@ bool is_chinese(char32_t c) {
 }
 
 bool is_nonspacing(char32_t c) { return c >= kFirstMark && category(c) == U_NON_SPACING_MARK; }
-
-bool is_word(char32_t c) {
-  const auto u = static_cast<UChar32>(c);
-  const int known = age(c);
-  if (known == 0) return contains(kNewWords, c);
-  if (known > kWord) return false;
-  constexpr uint32_t kMask = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
-  return (U_GET_GC_MASK(u) & kMask) != 0 || u_hasBinaryProperty(u, UCHAR_ALPHABETIC) != 0 ||
-         u_hasBinaryProperty(u, UCHAR_JOIN_CONTROL) != 0;
-}
 
 void decompose(std::u32string& text) {
   const icu::Normalizer2& normalizer = nfd();

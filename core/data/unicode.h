@@ -5,11 +5,12 @@
 //   categories (control, format, private, punctuation, mark)   Unicode 8     unicode_categories
 //   canonical decomposition and combining classes              Unicode 9     unicode-normalization-alignments
 //   \w beside an added token with `single_word`                Unicode 16    regex
+//   \p{L} and \p{N} of the byte-level pre-tokenizer            Unicode 16    onig (Oniguruma)
 //   lower case                                                 Unicode 17    the standard library
 //
 // ICU's tables are newer or older, depending on the machine. Each property is therefore ICU's, filtered by the version
 // in which a character came to be (u_charAge), with the few characters that changed since or that ICU 72 lacks listed
-// in unicode.cpp. tests/core/data/unicode_parity_test.cpp compares every single code point.
+// in unicode.cpp and unicode_regex.cpp. tests/core/data/unicode_parity_test.cpp compares every single code point.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -22,6 +23,9 @@ constexpr size_t kValid = static_cast<size_t>(-1);
 
 /// Byte offset of the first byte that is not UTF-8 (surrogates and overlong forms are not), or kValid.
 size_t find_invalid_utf8(std::string_view text);
+
+/// The text with U+FFFD for each byte sequence that is not UTF-8, as next() reads it.
+std::string replace_invalid(std::string_view text);
 
 bool is_ascii(std::string_view text);
 
@@ -37,6 +41,8 @@ bool is_punctuation(char32_t c);  ///< category P, and every ASCII symbol
 bool is_chinese(char32_t c);      ///< the CJK blocks that get spaces around them
 bool is_nonspacing(char32_t c);   ///< category Mn
 bool is_word(char32_t c);         ///< \w of a Unicode regular expression
+bool is_letter(char32_t c);       ///< \p{L} of a Unicode regular expression
+bool is_number(char32_t c);       ///< \p{N}, likewise
 
 /// Canonical decomposition (NFD) in place, combining marks in canonical order.
 void decompose(std::u32string& text);

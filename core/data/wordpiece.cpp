@@ -8,27 +8,10 @@
 namespace filigree::data {
 namespace {
 
-size_t total_bytes(const std::vector<std::pair<std::string, int32_t>>& vocab) {
+size_t total_bytes(const Vocabulary& vocab) {
   size_t bytes = 0;
   for (const auto& [token, id] : vocab) bytes += token.size();
   return bytes;
-}
-
-int64_t ids_needed(const WordPieceOptions& options) {
-  int32_t largest = -1;
-  for (const auto& [token, id] : options.vocab) largest = std::max(largest, id);
-  for (const AddedToken& token : options.added) largest = std::max(largest, token.id);
-  return int64_t{largest} + 1;
-}
-
-std::vector<int32_t> all_special_ids(const WordPieceOptions& options) {
-  std::vector<int32_t> ids;
-  for (const AddedToken& token : options.added)
-    if (token.special) ids.push_back(token.id);
-  const SpecialIds& s = options.special;
-  for (const int32_t id : {s.unk, s.cls, s.sep, s.pad, s.mask})
-    if (id >= 0) ids.push_back(id);
-  return ids;
 }
 
 /// Tokens of the matcher for raw text (normalized = false) or, with their content normalised, of the other one.
@@ -41,6 +24,19 @@ std::vector<AddedToken> select(const std::vector<AddedToken>& tokens, bool norma
     out.push_back(std::move(token));
   }
   return out;
+}
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+}
+
+/// What the package calls clean-up: the space before punctuation and English contractions goes.
+void clean_up(std::string& piece) {
+  constexpr std::pair<std::string_view, std::string_view> kChanges[] = {
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  for (const auto& [from, to] : kChanges) replace_all(piece, from, to);
 }
 
 }  // namespace
@@ -85,17 +81,25 @@ std::pair<int32_t, size_t> PieceTree::longest(Root root, std::string_view text) 
 }
 
 WordPieceTokenizer::WordPieceTokenizer(const WordPieceOptions& options)
-    : Tokenizer(options.around, options.special, all_special_ids(options), ids_needed(options)),
+    : Tokenizer(options.around, options.special, all_special_ids(options.special, options.added),
+                ids_needed(options.vocab, options.added)),
       normalizer_(options.normalizer),
       raw_(select(options.added, false, normalizer_)),
       normalized_(select(options.added, true, normalizer_)),
       tree_(2 * total_bytes(options.vocab)),
+      prefix_(options.prefix),
       unk_(options.unk),
       max_word_(options.max_word) {
+  const auto special = special_contents(options.added);
   for (const auto& [token, id] : options.vocab) {
     if (!token.empty()) tree_.add(PieceTree::first, token, id);
     if (token.size() > options.prefix.size() && token.starts_with(options.prefix))
       tree_.add(PieceTree::continuing, std::string_view(token).substr(options.prefix.size()), id);
+    texts_.set(id, token, special.contains(token));
+  }
+  for (const AddedToken& token : options.added) {
+    const std::string text = token.normalized ? normalizer_.normalize(token.content) : token.content;
+    texts_.set(token.id, text, special.contains(text));
   }
 }
 
@@ -140,6 +144,23 @@ void WordPieceTokenizer::tokenize(std::string_view text, std::vector<int32_t>& i
   BertNormalizer::Buffers buffers;
   raw_.split(
       text, [&](std::string_view part) { tokenize_piece(part, buffers, ids); }, [&](int32_t id) { ids.push_back(id); });
+}
+
+std::string WordPieceTokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
+  std::string out, piece;
+  bool first = true;
+  for (const int32_t id : ids) {
+    const std::string* token = texts_.find(id, skip_special);
+    if (token == nullptr) continue;
+    const bool continuing = !first && token->starts_with(prefix_);
+    piece.clear();
+    if (!first && !continuing) piece.push_back(' ');
+    piece += continuing ? std::string_view(*token).substr(prefix_.size()) : std::string_view(*token);
+    clean_up(piece);
+    out += piece;
+    first = false;
+  }
+  return out;
 }
 
 }  // namespace filigree::data

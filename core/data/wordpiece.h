@@ -11,6 +11,7 @@
 #include "core/data/added_tokens.h"
 #include "core/data/bert_normalizer.h"
 #include "core/data/tokenizer.h"
+#include "core/data/vocabulary.h"
 
 namespace filigree::data {
 
@@ -41,7 +42,7 @@ class PieceTree {
 };
 
 struct WordPieceOptions {
-  std::vector<std::pair<std::string, int32_t>> vocab;
+  Vocabulary vocab;
   std::string prefix = "##";
   int32_t unk = -1;
   size_t max_word = 100;  ///< characters
@@ -55,6 +56,9 @@ class WordPieceTokenizer final : public Tokenizer {
  public:
   explicit WordPieceTokenizer(const WordPieceOptions& options);
   void tokenize(std::string_view text, std::vector<int32_t>& ids) const override;
+  /// A space before each token but the first; none before a continuing piece, whose prefix goes, and before . ? ! , and
+  /// the like, as the WordPiece decoder of the package has it with its clean-up.
+  std::string decode(std::span<const int32_t> ids, bool skip_special) const override;
 
  private:
   void tokenize_piece(std::string_view text, BertNormalizer::Buffers& buffers, std::vector<int32_t>& ids) const;
@@ -63,6 +67,8 @@ class WordPieceTokenizer final : public Tokenizer {
   BertNormalizer normalizer_;
   AddedTokenMatcher raw_, normalized_;  ///< added tokens matched before and after normalising
   PieceTree tree_;
+  TokenTexts texts_;
+  std::string prefix_;
   int32_t unk_;
   size_t max_word_;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// Reads the files of tokenizer_reference.py; see its head for the layouts.
+// Reads the files of tokenizer_reference.py and bpe_reference.py; see their heads for the layouts.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -12,17 +12,19 @@
 
 namespace filigree::data::testing {
 
-/// Folder of the reference files; empty when there is none (then the test says so and is skipped).
-inline std::string reference_dir() {
-  const char* set = std::getenv("FILIGREE_TOKENIZER_REFERENCE");
-  const std::string dir = set != nullptr ? set : std::string(FILIGREE_BINARY_DIR) + "/tokenizer_reference";
-  return std::filesystem::exists(dir + "/splits.bin") ? dir : "";
+/// Folder of reference files, of which `last` is written last; empty when there is none (then the test says so and is
+/// skipped).
+inline std::string reference_dir(const char* variable, const std::string& name, const std::string& last) {
+  const char* set = std::getenv(variable);
+  const std::string dir = set != nullptr ? set : std::string(FILIGREE_BINARY_DIR) + "/" + name;
+  return std::filesystem::exists(dir + "/" + last) ? dir : "";
 }
 
-#define FILIGREE_REFERENCE_OR_SKIP(dir)                                                     \
-  const std::string dir = ::filigree::data::testing::reference_dir();                       \
-  if (dir.empty())                                                                          \
-  GTEST_SKIP() << "the reference files are missing: the fixture tokenizer_reference needs " \
+#define FILIGREE_REFERENCE_OR_SKIP(dir)                                                                              \
+  const std::string dir =                                                                                            \
+      ::filigree::data::testing::reference_dir("FILIGREE_TOKENIZER_REFERENCE", "tokenizer_reference", "splits.bin"); \
+  if (dir.empty())                                                                                                   \
+  GTEST_SKIP() << "the reference files are missing: the fixture tokenizer_reference needs "                          \
                   "FILIGREE_PYTHON with tokenizers, the demo backbone and wordnet-base"
 
 class ReferenceFile {

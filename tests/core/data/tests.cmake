@@ -10,10 +10,16 @@ if(EXISTS "${FILIGREE_PYTHON}")
   set_tests_properties(tokenizer_reference PROPERTIES LABELS "unit;parity" FIXTURES_SETUP tokenizer_reference TIMEOUT 600
     SKIP_RETURN_CODE 77)
   set_tests_properties(tokenizer_parity_test unicode_parity_test PROPERTIES FIXTURES_REQUIRED tokenizer_reference)
+  add_test(NAME bpe_reference
+    COMMAND "${CMAKE_CURRENT_LIST_DIR}/bpe_reference.sh" "${FILIGREE_PYTHON}" "${CMAKE_BINARY_DIR}/bpe_reference" "${_shared_data}")
+  set_tests_properties(bpe_reference PROPERTIES LABELS "unit;parity" FIXTURES_SETUP bpe_reference TIMEOUT 1200
+    SKIP_RETURN_CODE 77)
+  set_tests_properties(bpe_parity_test PROPERTIES FIXTURES_REQUIRED bpe_reference)
 endif()
 if(TARGET filigree AND EXISTS "${FILIGREE_PYTHON}")
   add_test(NAME tokenize_command
-    COMMAND "${FILIGREE_PYTHON}" "${CMAKE_CURRENT_LIST_DIR}/tokenize_command.py" $<TARGET_FILE:filigree> "${CMAKE_BINARY_DIR}/tokenizer_reference")
-  set_tests_properties(tokenize_command PROPERTIES LABELS "unit;parity" FIXTURES_REQUIRED tokenizer_reference TIMEOUT 300
+    COMMAND "${FILIGREE_PYTHON}" "${CMAKE_CURRENT_LIST_DIR}/tokenize_command.py" $<TARGET_FILE:filigree> "${CMAKE_BINARY_DIR}/tokenizer_reference"
+    "${CMAKE_BINARY_DIR}/bpe_reference")
+  set_tests_properties(tokenize_command PROPERTIES LABELS "unit;parity" FIXTURES_REQUIRED "tokenizer_reference;bpe_reference" TIMEOUT 300
     SKIP_RETURN_CODE 77)
 endif()

@@ -1,7 +1,8 @@
 """`filigree tokenize` against the `tokenizers` package: one line of JSON for each line of the input, pairs split by a tab.
 
-usage: tokenize_command.py FILIGREE MODELS
-  MODELS  folder that tokenizer_reference.py filled
+usage: tokenize_command.py FILIGREE MODELS BPE_MODELS
+  MODELS      folder that tokenizer_reference.py filled
+  BPE_MODELS  folder that bpe_reference.py filled
 """
 
 import json
@@ -32,8 +33,7 @@ def check_tokens(program, models, path):
     lines = inputs()
     with open(path, "w", encoding="utf-8", newline="") as file:
         file.write("".join(line + "\n" for line in lines))
-    for name in ("uncased", "cased", "added"):
-        model = os.path.join(models, name)
+    for model in models:
         done = run(program, model, path)
         assert done.returncode == 0, done.stderr
         printed = done.stdout.splitlines()
@@ -43,7 +43,7 @@ def check_tokens(program, models, path):
         tokenizer.no_truncation()
         for line, got in zip(lines, printed):
             wanted = tokenizer.encode(*line.split("\t"))
-            assert json.loads(got) == {"ids": wanted.ids, "type_ids": wanted.type_ids}, (name, line, got)
+            assert json.loads(got) == {"ids": wanted.ids, "type_ids": wanted.type_ids}, (model, line, got)
 
 
 def check_faults(program, models, path):
@@ -56,13 +56,16 @@ def check_faults(program, models, path):
 
 
 def main():
-    program, models = sys.argv[1:3]
-    if not os.path.exists(os.path.join(models, "splits.bin")):
-        print(f"skipped: {models} has no reference files")
-        sys.exit(77)
+    program, models, bpe_models = sys.argv[1:4]
+    for folder, last in ((models, "splits.bin"), (bpe_models, "models.txt")):
+        if not os.path.exists(os.path.join(folder, last)):
+            print(f"skipped: {folder} has no reference files")
+            sys.exit(77)
+    folders = [os.path.join(models, name) for name in ("uncased", "cased", "added")]
+    folders += [os.path.join(bpe_models, name) for name in ("small", "small_roberta", "small_added")]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "input.txt")
-        check_tokens(program, models, path)
+        check_tokens(program, folders, path)
         check_faults(program, models, path)
 
 

@@ -6,6 +6,7 @@ usage: tokenizer_reference.py OUT MODEL WORDNET SHARED_DATA
 
 OUT/<model>/          model directories made from MODEL: see models()
 OUT/<model>.<set>.bin cases: per case i32 max_length (-1: none), text a, i32 has_b, text b, ids, type ids
+OUT/<model>.decode.bin per case ids, i32 skip_special, text
 OUT/normalized.bin    per option set: 4 x i32 (strip_accents -1: unset), then pairs (text, normalised text)
 OUT/points.<k>.bin    the same for "a<c>b" of every code point c, only where the normalised text differs from it
 OUT/splits.bin        one byte a code point: 1 punctuation, 2 whitespace of the pre-tokenizer, 4 a word character (\\w)
@@ -19,7 +20,7 @@ import shutil
 import struct
 import sys
 
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from tokenizers.implementations import BertWordPieceTokenizer
 
 POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
@@ -173,6 +174,24 @@ def write_cases(path, tokenizer, texts, pairs=(), lengths=(None,)):
     tokenizer.no_truncation()
 
 
+def write_decoded(path, tokenizer, texts):
+    """The texts' own tokens, cut ones and random ones, each with and without special tokens."""
+    out = Writer(path)
+    draw = random.Random(4)
+    size = max(tokenizer.get_vocab().values()) + 3
+    special = sorted(i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special) or [0]
+    cases = []
+    for encoding in tokenizer.encode_batch(texts):
+        cases += [encoding.ids, encoding.ids[draw.randrange(0, 4) :]]
+    for _ in range(2000):
+        cases.append([draw.choice(special) if draw.random() < 0.1 else draw.randrange(size) for _ in range(draw.randrange(12))])
+    for ids in cases:
+        for skip in (False, True):
+            out.array(ids)
+            out.i32(int(skip))
+            out.text(tokenizer.decode(ids, skip_special_tokens=skip))
+
+
 def write_normalized(out, texts):
     def normalizer(options):
         clean, chinese, strip, lower = options
@@ -227,7 +246,9 @@ def main():
         def path(part):
             return os.path.join(out, f"{name}.{part}.bin")
 
+        tokenizer.decoder = decoders.WordPiece(prefix="##", cleanup=True)
         write_cases(path("edge"), tokenizer, edges + noise)
+        write_decoded(path("decode"), tokenizer, edges + noise[:1500] + gloss[:300])
         lengths = (3, 4, 5, 6, 7, 8, 16, 31, 64, 128, None) if name != "bare" else (1, 2, 7, 64, None)
         write_cases(path("pairs"), tokenizer, [a for a, _ in pairs[:150]], pairs, lengths)
         if name in ("uncased", "uncased_vocab", "cased"):

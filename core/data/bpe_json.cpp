@@ -1,0 +1,122 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/data/bpe_files.h"
+#include "core/data/byte_level.h"
+#include "core/data/special_tokens.h"
+#include "core/data/text_file.h"
+
+namespace filigree::data {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+Merge find_merge(const std::string& left, const std::string& right, const TokenIds& ids, std::string& fault) {
+  auto id_of = [&](const std::string& token) {
+    const auto it = ids.find(token);
+    if (it != ids.end()) return it->second;
+    if (fault.empty()) fault = fmt::format("token '{}' is not in the vocabulary", shown(token));
+    return -1;
+  };
+  return {id_of(left), id_of(right), id_of(left + right)};
+}
+
+Merge read_merge(const std::string& line, const TokenIds& ids, std::string& fault) {
+  const auto spaces = std::count(line.begin(), line.end(), ' ');
+  if (spaces != 1) {
+    fault = fmt::format("'{}' is not two tokens with a space between", shown(line));
+    return {};
+  }
+  const size_t space = line.find(' ');
+  return find_merge(line.substr(0, space), line.substr(space + 1), ids, fault);
+}
+
+bool lacks_bytes(const TokenIds& ids) {
+  const auto& alphabet = byte_level::alphabet();
+  return std::any_of(alphabet.begin(), alphabet.end(), [&](const std::string& token) { return !ids.contains(token); });
+}
+
+namespace {
+
+std::vector<Merge> read_merges(const JsonReader& reader, const json& model, const TokenIds& ids) {
+  if (!model.contains("merges") || !model["merges"].is_array()) reader.fail("'merges' is missing or not a list");
+  std::vector<Merge> merges;
+  size_t number = 0;
+  for (const json& entry : model["merges"]) {
+    const bool pair = entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_string();
+    std::string fault;
+    if (entry.is_string() && is_merges_head(entry.get<std::string>())) continue;
+    if (pair) {
+      merges.push_back(find_merge(entry[0], entry[1], ids, fault));
+    } else if (entry.is_string()) {
+      merges.push_back(read_merge(entry, ids, fault));
+    } else {
+      fault = "is neither \"a b\" nor [\"a\", \"b\"]";
+    }
+    if (!fault.empty()) reader.fail(fmt::format("model.merges[{}]: {}", number, fault));
+    ++number;
+  }
+  return merges;
+}
+
+/// What filigree does not do is a fault, not a difference.
+void check_model(const JsonReader& reader, const json& model) {
+  if (model.contains("dropout") && !model["dropout"].is_null() && model["dropout"] != 0)
+    reader.fail("model.dropout is not known here; null is");
+  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
+    if (!reader.text(model, key, "").empty()) reader.fail(fmt::format("model.{} is not known here; null is", key));
+  if (reader.flag(model, "byte_fallback", false)) reader.fail("model.byte_fallback: true is not known here");
+  const json& root = reader.root();
+  if (root.contains("normalizer") && !root["normalizer"].is_null())
+    reader.fail(fmt::format("normalizer of type {} is not known here for BPE; null is",
+                            reader.text(reader.object(root, "normalizer"), "type", "null")));
+}
+
+void read_pre_tokenizer(const JsonReader& reader, BpeOptions& options) {
+  const json& root = reader.root();
+  if (!root.contains("pre_tokenizer") || root["pre_tokenizer"].is_null())
+    reader.fail("'pre_tokenizer' is missing; ByteLevel is wanted");
+  const json& part = reader.object(root, "pre_tokenizer");
+  reader.expect_type(part, "pre_tokenizer", "ByteLevel");
+  const auto prefix = reader.optional_flag(part, "add_prefix_space");
+  if (!prefix) reader.fail("pre_tokenizer.add_prefix_space is missing");
+  options.add_prefix_space = *prefix;
+  options.split_words = reader.flag(part, "use_regex", true);
+}
+
+void read_unknown(const JsonReader& reader, const json& model, const TokenIds& ids, BpeOptions& options) {
+  options.fuse_unk = reader.flag(model, "fuse_unk", false);
+  if (!model.contains("unk_token") || model["unk_token"].is_null() || !lacks_bytes(ids)) return;
+  const std::string name = reader.text(model, "unk_token", "");
+  const auto it = ids.find(name);
+  if (it == ids.end()) reader.fail(fmt::format("the unknown token '{}' is not in the vocabulary", name));
+  options.unk = it->second;
+}
+
+/// RobertaProcessing, at the top or in a Sequence, is what tells the two apart here.
+BpeFamily family_of(const JsonReader& reader) {
+  const json& root = reader.root();
+  const auto processor = root.find("post_processor");
+  const bool roberta = processor != root.end() && processor->dump().find("RobertaProcessing") != std::string::npos;
+  return roberta ? BpeFamily::roberta : BpeFamily::gpt2;
+}
+
+}  // namespace
+
+BpeOptions bpe_from_json(const JsonReader& reader, const fs::path& dir) {
+  const json& model = reader.object(reader.root(), "model");
+  check_model(reader, model);
+  BpeOptions options;
+  read_pre_tokenizer(reader, options);
+  TokenIds ids = read_vocab(reader, reader.object(model, "vocab"), options.vocab);
+  options.merges = read_merges(reader, model, ids);
+  options.ignore_merges = reader.flag(model, "ignore_merges", false);
+  read_unknown(reader, model, ids, options);
+  read_added(reader, ids, options.added);
+  options.around = read_template(reader, true);
+  options.special = special_ids(named_tokens(dir, family_of(reader)).names(), ids);
+  return options;
+}
+
+}  // namespace filigree::data
