@@ -105,8 +105,8 @@ struct VocabularyCrossEntropy : torch::autograd::Function<VocabularyCrossEntropy
                            : at::amax(logits, 1);
     tp->all_reduce(top, ReduceOp::max);
     const at::Tensor below = logits.sub(top.unsqueeze(1)), exponentials = below.exp();
-    const at::Tensor own = empty ? at::zeros({logits.size(0)}, logits.options())
-                                 : below.gather(1, targets.column.unsqueeze(1)).squeeze(1);
+    const at::Tensor own =
+        empty ? at::zeros({logits.size(0)}, logits.options()) : below.gather(1, targets.column.unsqueeze(1)).squeeze(1);
     const double smoothing = vocabulary.smoothing, share = smoothing / static_cast<double>(vocabulary.size);
     at::Tensor wanted = at::where(targets.here, own, 0.0).mul(1 - smoothing);
     if (smoothing > 0) wanted = wanted.add(below.sum(1), share);

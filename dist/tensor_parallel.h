@@ -33,8 +33,8 @@ at::Tensor scatter_to(const at::Tensor& x, int64_t begin, int64_t end, Communica
 /// vocabulary. logits: [N, own columns], fp32; labels: int64 [N], numbers of the whole vocabulary, `ignored` where
 /// there is no loss. Returns the same fp32 scalar on every rank.
 struct Vocabulary {
-  int64_t begin = 0;     ///< number of the first own column
-  int64_t size = 0;      ///< columns of all ranks
+  int64_t begin = 0;  ///< number of the first own column
+  int64_t size = 0;   ///< columns of all ranks
   int64_t ignored = -100;
   double smoothing = 0;  ///< e: a row's loss is (1 - e) (-log p[label]) + e mean over the vocabulary of -log p
 };

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/recipe/load.h"
+#include "core/train/continue_texts.h"
 #include "core/train/serve.h"
 #include "launch/command.h"
 #include "launch/plugins.h"
@@ -35,8 +36,12 @@ recipe::DataConfig data_section(const EvalOptions& options, const train::OpenedM
 int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   std::string task_name;
-  if (is_recipe(options.data))
-    task_name = recipe::load(options.data, options.sets, plugins.methods.catalog()).model.task;
+  std::optional<recipe::GenerateConfig> decoding;
+  if (is_recipe(options.data)) {
+    const auto recipe = recipe::load(options.data, options.sets, plugins.methods.catalog());
+    task_name = recipe.model.task;
+    decoding = recipe.eval.generate;
+  }
   auto served = train::serve(options.model, plugins, environment, task_name);
   auto& opened = served.opened;
   auto config = data_section(options, opened, plugins);
@@ -54,6 +59,8 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
     nlohmann::ordered_json json = {
         {"task", task.name}, {"split", split}, {"samples", result.samples}, {"loss", result.loss}};
     for (const auto& [name, value] : result.metrics) json[name] = value;
+    if (decoding && train::has_contexts(dataset))
+      for (const auto& [name, value] : train::text_metrics_of(served, dataset, *decoding)) json[name] = value;
     if (environment.world_rank() == 0) std::cout << json.dump() << '\n';
   }
   return 0;

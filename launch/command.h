@@ -15,6 +15,7 @@ namespace filigree::launch {
 int cmd_train(const TrainOptions& options, dist::Environment& environment);
 int cmd_eval(const EvalOptions& options, dist::Environment& environment);
 int cmd_predict(const PredictOptions& options, dist::Environment& environment);
+int cmd_generate(const GenerateOptions& options, dist::Environment& environment);
 int cmd_tokenize(const TokenizeOptions& options, dist::Environment& environment);
 int cmd_export(const ExportOptions& options, dist::Environment& environment);
 int cmd_inspect(const InspectOptions& options, dist::Environment& environment);

@@ -44,6 +44,7 @@ const std::vector<Command>& commands() {
       row<EvalOptions, cmd_eval>(),
       row<PredictOptions, cmd_predict>(),
       row<TokenizeOptions, cmd_tokenize>(),
+      row<GenerateOptions, cmd_generate>(),
       row<ExportOptions, cmd_export>(),
       row<InspectOptions, cmd_inspect>(),
       row<CheckOptions, cmd_check>(),

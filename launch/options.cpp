@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
+#include <charconv>
 
 #include "core/error.h"
 #include "core/recipe/suggest.h"
@@ -102,6 +103,11 @@ std::string set_value(const Argument& argument, const std::string& value) {
     **text = value;
     return value.empty() ? fmt::format("{}{} is empty", argument.positional ? "" : "--", argument.name) : "";
   }
+  if (auto* number = std::get_if<double*>(&argument.target)) {
+    const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), **number);
+    const bool good = code == std::errc() && end == value.data() + value.size() && **number >= 0;
+    return good ? "" : fmt::format("--{} is '{}', must be a number of at least 0", argument.name, value);
+  }
   const bool whole = !value.empty() && value.size() < 10 && value.find_first_not_of("0123456789") == std::string::npos;
   if (!whole || std::stoll(value) < 1)
     return fmt::format("--{} is '{}', must be a whole number of at least 1", argument.name, value);
@@ -180,6 +186,23 @@ void EvalOptions::describe(CommandLine& line) {
 void PredictOptions::describe(CommandLine& line) {
   line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export");
   line.flag("input", "FILE", input, "text, one sample a line").needed = true;
+}
+
+void GenerateOptions::describe(CommandLine& line) {
+  line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export of a causal language model");
+  line.flag("input", "FILE", input,
+            "text, one prompt a line; for a model of contexts and references, one context a line")
+      .needed = true;
+  line.flag("max-new-tokens", "N", max_new_tokens, "longest continuation; default: 64");
+  line.flag("beams", "N", beams, "beam search with so many hypotheses; default: 1, greedy");
+  line.flag("length-penalty", "X", length_penalty, "a hypothesis of n tokens scores log p / n^X; default: 1");
+  line.flag("no-repeat-ngram", "N", no_repeat_ngram, "no N tokens in a row twice, prompt included; default: off");
+  line.flag("temperature", "X", temperature, "draw from softmax(logits / X)");
+  line.flag("top-k", "K", top_k, "draw from the K likeliest tokens");
+  line.flag("top-p", "P", top_p, "draw from the likeliest tokens that make up P");
+  line.flag("seed", "N", seed, "of the draws; default: 1");
+  line.flag("batch", "N", batch, "prompts at once and rank; default: 8");
+  line.flag("tensor", "T", tensor, "ranks that share one copy of the model; default: 1");
 }
 
 void TokenizeOptions::describe(CommandLine& line) {

@@ -18,7 +18,7 @@ struct Argument {
   std::string name;     ///< "RECIPE", or "out" for --out
   std::string metavar;  ///< of a flag's value: "DIR"
   std::string help;
-  std::variant<std::string*, int64_t*, std::vector<std::string>*> target;
+  std::variant<std::string*, int64_t*, double*, std::vector<std::string>*> target;
   bool positional = false;
   bool needed = false;  ///< a flag that must be given
   std::vector<std::string> choices = {};
@@ -74,6 +74,24 @@ struct PredictOptions {
                                      "filigree predict runs/demo/final --input sentences.txt"};
   std::string model;
   std::string input;
+  void describe(CommandLine& line);
+};
+
+struct GenerateOptions {
+  static constexpr CommandText kText{"generate", "continue each line of a file; prints a JSON object a line",
+                                     "filigree generate runs/e2e/final --input meanings.txt --beams 10"};
+  std::string model;
+  std::string input;
+  int64_t max_new_tokens = 64;
+  int64_t beams = 1;
+  double length_penalty = 1;
+  int64_t no_repeat_ngram = 0;
+  double temperature = 0;  ///< 0: not given; any of these three draws
+  int64_t top_k = 0;
+  double top_p = 0;
+  int64_t seed = 1;
+  int64_t batch = 8;
+  int64_t tensor = 1;
   void describe(CommandLine& line);
 };
 

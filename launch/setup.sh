@@ -3,7 +3,8 @@
 #
 #   as root or with sudo   apt-get installs the Debian packages below that are missing
 #   otherwise              says what is missing and how to get it, and goes on with what it finds
-#   always                 a venv in $FILIGREE_HOME with launch/requirements.txt, and the demo backbone as models/minilm-l6
+#   always                 a venv in $FILIGREE_HOME with launch/requirements.txt, the demo backbone as models/minilm-l6, and the vocabulary
+#                          of a small GPT-2 as models/gpt2-tiny
 #
 # FILIGREE_PYTHON=/path/to/python reuses a Python that has torch 2.11; no venv is made then.
 set -euo pipefail
@@ -207,8 +208,17 @@ link_backbone() {
   mv -T "$target" "$backbone"
 }
 
+decoder="$FILIGREE_MODELS/gpt2-tiny"
+decoder_ready() { [ -e "$decoder/config.json" ] && [ -e "$decoder/tokenizer.json" ]; }
+
+# The vocabulary and sizes of a small GPT-2, which recipes/wordnet_gpt2_tiny.yaml trains from random weights.
+make_decoder() {
+  "$filigree_python" -I "$FILIGREE_ROOT/launch/make_gpt2_tiny.py" "$decoder" 2>"$FILIGREE_HOME/gpt2-tiny.log" ||
+    say "no models/gpt2-tiny: it needs WordNet and the tokenizers package ($FILIGREE_HOME/gpt2-tiny.log has the message)"
+}
+
 environment_ready() {
-  { [ -n "${FILIGREE_PYTHON:-}" ] || venv_ready; } && backbone_ready
+  { [ -n "${FILIGREE_PYTHON:-}" ] || venv_ready; } && backbone_ready && decoder_ready
 }
 
 install_packages
@@ -219,4 +229,5 @@ if ! environment_ready; then
   flock 9  # another clone may be at it; who waited finds it done
   [ -n "${FILIGREE_PYTHON:-}" ] || venv_ready || make_venv
   backbone_ready || link_backbone
+  decoder_ready || make_decoder
 fi

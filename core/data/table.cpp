@@ -155,7 +155,8 @@ void read_e2e_line(std::string_view bytes, int64_t line, Table& table, BadRows& 
   const size_t bars = bytes.find("||");
   if (bars == std::string_view::npos)
     return bad.add(line, fmt::format("has no '||' between meaning and reference: {}", shown(bytes)));
-  table.rows.push_back({line, {std::string(trimmed(bytes.substr(0, bars))), std::string(trimmed(bytes.substr(bars + 2)))}});
+  table.rows.push_back(
+      {line, {std::string(trimmed(bytes.substr(0, bars))), std::string(trimmed(bytes.substr(bars + 2)))}});
 }
 
 void read_lines(std::string_view text, const TableOptions& options, Table& table, BadRows& bad) {

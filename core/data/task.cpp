@@ -59,7 +59,8 @@ TaskSpec wordnet_task(const recipe::DataConfig& config, Objective objective) {
   task.metrics = {"accuracy", "macro_f1"};
   task.labels = wordnet::supersenses();
   const std::string dir = config.dir.empty() ? wordnet::kDefaultDir : config.dir;
-  for (const char* split : {"train", "dev", "test"}) task.splits[split] = {dir, false, wordnet_columns(config, objective), "supersense"};
+  for (const char* split : {"train", "dev", "test"})
+    task.splits[split] = {dir, false, wordnet_columns(config, objective), "supersense"};
   return task;
 }
 
@@ -152,9 +153,8 @@ Objective objective_from(const std::string& model_task) {
   if (model_task == "regression") return Objective::regression;
   if (model_task == "masked_lm") return Objective::masked_lm;
   if (model_task == "causal_lm") return Objective::causal_lm;
-  throw UsageError(
-      fmt::format("model.task: '{}' is not known; sequence_classification, regression, masked_lm and causal_lm are",
-                  model_task));
+  throw UsageError(fmt::format(
+      "model.task: '{}' is not known; sequence_classification, regression, masked_lm and causal_lm are", model_task));
 }
 
 TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective) {

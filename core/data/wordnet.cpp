@@ -20,8 +20,8 @@ bool is_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// The words of "<offset> <lexicographer file> <type> <count, hex> <word> <id> <word> <id> ...": spaces for underscores,
-/// without the marker of an adjective's place, "(p)". Empty when the line is cut short.
+/// The words of "<offset> <lexicographer file> <type> <count, hex> <word> <id> <word> <id> ...": spaces for
+/// underscores, without the marker of an adjective's place, "(p)". Empty when the line is cut short.
 std::string words_of(std::string_view line) {
   std::vector<std::string_view> fields;
   for (size_t at = 0; at < line.size();) {
@@ -30,7 +30,8 @@ std::string words_of(std::string_view line) {
     at = end + 1;
   }
   size_t count = 0;
-  if (fields.size() < 4 || std::from_chars(fields[3].data(), fields[3].data() + fields[3].size(), count, 16).ec != std::errc())
+  if (fields.size() < 4 ||
+      std::from_chars(fields[3].data(), fields[3].data() + fields[3].size(), count, 16).ec != std::errc())
     return "";
   std::string words;
   for (size_t i = 0; i < count; ++i) {

@@ -16,7 +16,7 @@ namespace filigree::data::wordnet {
 inline constexpr const char* kDefaultDir = "/usr/share/wordnet";
 
 struct Synset {
-  std::string word;   ///< its words, joined by ", "
+  std::string word;  ///< its words, joined by ", "
   std::string gloss;
   int64_t supersense = 0;  ///< class number = number of the lexicographer file
   int32_t file = 0;        ///< index into files()

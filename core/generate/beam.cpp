@@ -47,9 +47,9 @@ std::vector<BeamSearch::Candidate> BeamSearch::best_candidates(std::span<float> 
     for (size_t token = 0; token < vocabulary; ++token)
       own.push_back({row[token] + running_[beam].score, static_cast<int64_t>(beam * vocabulary + token), false});
     const size_t kept = std::min(looked_at, own.size());
-    std::partial_sort(own.begin(), own.begin() + static_cast<int64_t>(kept), own.end(), [](const auto& a, const auto& b) {
-      return a.score != b.score ? a.score > b.score : a.place < b.place;
-    });
+    std::partial_sort(
+        own.begin(), own.begin() + static_cast<int64_t>(kept), own.end(),
+        [](const auto& a, const auto& b) { return a.score != b.score ? a.score > b.score : a.place < b.place; });
     all.insert(all.end(), own.begin(), own.begin() + static_cast<int64_t>(kept));
   }
   keep_best(all, looked_at);

@@ -1,8 +1,8 @@
 #pragma once
 // Beam search over one prompt: keeps `beams` running hypotheses and the best `beams` finished ones, with their scores
-// divided by length^length_penalty. Of the candidates of a step the best beams * (1 + stop tokens) are looked at, so that
-// enough go on when all the best end; only the best `beams` of them may finish. It ends when no running hypothesis can
-// beat the worst finished one, measured at its present length, or at max_new_tokens.
+// divided by length^length_penalty. Of the candidates of a step the best beams * (1 + stop tokens) are looked at, so
+// that enough go on when all the best end; only the best `beams` of them may finish. It ends when no running hypothesis
+// can beat the worst finished one, measured at its present length, or at max_new_tokens.
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -49,7 +49,7 @@ class BeamSearch {
   std::vector<int32_t> prompt_;
   Options options_;
   std::vector<Hypothesis> running_, finished_;
-  int64_t length_ = 0;     ///< tokens after the prompt
+  int64_t length_ = 0;      ///< tokens after the prompt
   bool improvable_ = true;  ///< whether a running hypothesis can still beat a finished one
   bool done_ = false;
 };

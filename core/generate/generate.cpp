@@ -79,10 +79,10 @@ struct Walk {
   int32_t advance(std::span<float> logits) {
     forbid_repeats(sequence, options.no_repeat_ngram, logits);
     const auto place = static_cast<int64_t>(sequence.size() - prompt.tokens.size());
-    const int32_t token =
-        options.sample ? draw(logits, options.temperature, options.top_k, options.top_p,
-                              random::uniform(random::stream(options.seed, "generate", prompt.number), place))
-                       : best(logits);
+    const int32_t token = options.sample
+                              ? draw(logits, options.temperature, options.top_k, options.top_p,
+                                     random::uniform(random::stream(options.seed, "generate", prompt.number), place))
+                              : best(logits);
     const bool stops = std::find(options.stop.begin(), options.stop.end(), token) != options.stop.end();
     if (!stops) sequence.push_back(token);
     done = stops || place + 1 == options.max_new_tokens;
@@ -181,8 +181,8 @@ void check(nn::Model& model, const std::vector<Prompt>& prompts) {
     const auto length = static_cast<int64_t>(prompt.tokens.size());
     if (length == 0) throw UsageError(fmt::format("generate: prompt {} is empty", prompt.number + 1));
     if (length >= model.max_positions())
-      throw UsageError(fmt::format("generate: prompt {} has {} tokens, the model {} positions", prompt.number + 1, length,
-                                   model.max_positions()));
+      throw UsageError(fmt::format("generate: prompt {} has {} tokens, the model {} positions", prompt.number + 1,
+                                   length, model.max_positions()));
   }
 }
 

@@ -16,8 +16,8 @@ class KeyValueCache {
   /// Room for `capacity` tokens a sequence.
   explicit KeyValueCache(int64_t capacity) : capacity_(capacity) {}
 
-  /// Appends k and v ([T, H*d], packed) and returns what the new tokens' attention to all up to themselves gives. A pass
-  /// calls it for each layer in turn, from layer 0 on.
+  /// Appends k and v ([T, H*d], packed) and returns what the new tokens' attention to all up to themselves gives. A
+  /// pass calls it for each layer in turn, from layer 0 on.
   at::Tensor attend(size_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                     const ops::AttentionLayout& layout);
 
@@ -36,9 +36,9 @@ class KeyValueCache {
   int64_t capacity_;
   std::vector<int64_t> lengths_;
   std::vector<Layer> layers_;
-  bool prompts_ = true;     ///< the pass that is under way brings the prompts
-  at::Tensor rows_;         ///< of the pass under way: place of each new token among [B * capacity]
-  at::Tensor seen_BL;       ///< bool, the tokens that a sequence has, in a pass of one token each
+  bool prompts_ = true;  ///< the pass that is under way brings the prompts
+  at::Tensor rows_;      ///< of the pass under way: place of each new token among [B * capacity]
+  at::Tensor seen_BL;    ///< bool, the tokens that a sequence has, in a pass of one token each
 };
 
 }  // namespace filigree::nn

@@ -8,7 +8,8 @@ Task task_from(const std::string& name) {
   for (Task task : {Task::sequence_classification, Task::regression, Task::masked_lm, Task::causal_lm}) {
     if (name == to_string(task)) return task;
   }
-  throw UsageError(fmt::format("unknown task '{}': use sequence_classification, regression, masked_lm or causal_lm", name));
+  throw UsageError(
+      fmt::format("unknown task '{}': use sequence_classification, regression, masked_lm or causal_lm", name));
 }
 
 const char* to_string(Task task) {

@@ -40,8 +40,8 @@ struct ForwardContext {
 struct Output {
   at::Tensor loss_sum;  ///< fp32 scalar: sum of the per-sample (per-token for LM) losses; undefined without labels
   int64_t count = 0;    ///< how many losses were summed
-  at::Tensor logits;    ///< fp32 [B, labels], or [T, vocab] for a task over tokens; with labels, of its columns only those that
-                        ///< lie here
+  at::Tensor logits;    ///< fp32 [B, labels], or [T, vocab] for a task over tokens; with labels, of its columns only
+                      ///< those that lie here
 };
 
 /// How a linear or an embedding is cut over the tensor-parallel axis, by a pattern of its name in which '*' stands for
@@ -90,7 +90,7 @@ class Model {
   virtual const std::string& family() const = 0;  ///< "bert"
   virtual std::string architecture() const = 0;   ///< transformers' class: "BertForSequenceClassification"
   virtual std::string ffn_width_key() const { return "intermediate_size"; }  ///< in config.json
-  virtual nlohmann::json config() const = 0;      ///< config.json as read, for export
+  virtual nlohmann::json config() const = 0;                                 ///< config.json as read, for export
   virtual int64_t hidden_size() const = 0;
   virtual int64_t num_labels() const = 0;
   virtual int64_t max_positions() const = 0;

@@ -110,11 +110,21 @@ struct CheckpointConfig {
   int64_t keep = 3;    ///< newest ones kept, besides best and last
 };
 
+/// How `filigree eval` continues the contexts of a split; the defaults are LoRA's for E2E.
+struct GenerateConfig {
+  int64_t beams = 10;
+  int64_t max_new_tokens = 64;
+  double length_penalty = 0.8;
+  int64_t no_repeat_ngram = 4;
+  int64_t batch_size = 8;  ///< prompts at once and rank
+};
+
 struct EvalConfig {
   int64_t every = 0;  ///< steps; 0: at the end of each epoch and stage
   std::string split = "dev";
   std::string best;         ///< metric by which `best` is chosen; empty: the task's
   int64_t batch_size = 64;  ///< samples a forward pass and rank
+  std::optional<GenerateConfig> generate;
 };
 
 struct Recipe {

@@ -194,12 +194,22 @@ void describe(CheckpointConfig& checkpoint, Schema& schema) {
   schema.field("keep", checkpoint.keep, "newest ones kept, besides best and last").at_least(0);
 }
 
+void describe(GenerateConfig& generate, Schema& schema) {
+  schema.field("beams", generate.beams, "hypotheses of the beam search; 1: greedy").at_least(1);
+  schema.field("max_new_tokens", generate.max_new_tokens, "longest continuation").at_least(1);
+  schema.field("length_penalty", generate.length_penalty, "a hypothesis of n tokens scores log p / n^length_penalty");
+  schema.field("no_repeat_ngram", generate.no_repeat_ngram, "no so many tokens in a row twice; 0: off").at_least(0);
+  schema.field("batch_size", generate.batch_size, "prompts at once and rank").at_least(1);
+}
+
 void describe(EvalConfig& eval, Schema& schema) {
   schema.field("every", eval.every, "steps between evaluations; 0: at the end of each epoch and stage").at_least(0);
   schema.field("split", eval.split, "split that is evaluated").required();
   schema.field("best", eval.best, "metric by which `best` is chosen; empty: the task's")
       .one_of({"", "accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman", "loss"});
   schema.field("batch_size", eval.batch_size, "samples a forward pass and rank").at_least(1);
+  schema.section("generate", eval.generate,
+                 "causal_lm with a context: `filigree eval` generates, and prints BLEU, NIST, ROUGE-L and CIDEr");
 }
 
 void describe(Recipe& recipe, Schema& schema) {

@@ -40,10 +40,11 @@ std::string ascii_marks(std::string text) {
   return text;
 }
 
+/// c: one of ( ) [ ] { }.
 std::string bracket(char c) {
-  constexpr std::string_view kBrackets = "()[]{}", kShapes = "rrsscc";
-  const size_t place = kBrackets.find(c);
-  return std::string(place % 2 ? "-r" : "-l") + kShapes[place] + "b-";
+  const bool closes = c == ')' || c == ']' || c == '}';
+  const char shape = c == '(' || c == ')' ? 'r' : c == '[' || c == ']' ? 's' : 'c';
+  return std::string(closes ? "-r" : "-l") + shape + "b-";
 }
 
 /// Cuts one piece of text without white space, in lower case.

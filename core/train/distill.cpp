@@ -49,8 +49,9 @@ void cache_teacher_logits(Session& session) {
 Distiller::Distiller(Session& session, recipe::DistillConfig config)
     : config_(config), regression_(session.model->task() == nn::Task::regression) {
   if (nn::is_over_tokens(session.model->task()))
-    throw UsageError(fmt::format("distill: works for classification and regression, not for {}; remove it from the recipe",
-                                 nn::to_string(session.model->task())));
+    throw UsageError(
+        fmt::format("distill: works for classification and regression, not for {}; remove it from the recipe",
+                    nn::to_string(session.model->task())));
   teacher_ = at::zeros({session.train_data.size(), session.model->num_labels()}, at::kFloat);
   on_first_rank(session, [&] { teacher_ = read_teacher_logits(session); });
   teacher_ = teacher_.to(session.device).contiguous();

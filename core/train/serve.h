@@ -16,9 +16,10 @@ struct ServedModel {
   EvalOptions options;
 };
 
-/// task: "" keeps the model's. Precision and device are those of the run that made it, else fp32 on CUDA when there is
-/// one.
+/// task: "" keeps the model's. tensor: ranks that share one copy of the model; it must be whole (no checkpoint with
+/// updates or masks, whose export it may be), and each rank reads all of it before it keeps its part. Precision and
+/// device are those of the run that made it, else fp32 on CUDA when there is one.
 ServedModel serve(const std::string& path, const Plugins& plugins, const dist::Environment& environment,
-                  const std::string& task = "");
+                  const std::string& task = "", int64_t tensor = 1);
 
 }  // namespace filigree::train

@@ -59,8 +59,7 @@ nn::Output Model::forward(const data::Batch& batch, const nn::ForwardContext& co
 at::Tensor Model::classify(const at::Tensor& x_TC, const Pass& pass) const {
   const at::Tensor first_B = pass.first_tokens(x_TC.device());
   const at::Tensor pooled_BC = at::tanh(pooler_->forward(x_TC.index_select(0, first_B))).to(at::kFloat);
-  return classifier_->forward(
-      ops::dropout(pooled_BC, pass.dropout(kPooled, config_.head_dropout).rows(first_B)));
+  return classifier_->forward(ops::dropout(pooled_BC, pass.dropout(kPooled, config_.head_dropout).rows(first_B)));
 }
 
 }  // namespace filigree::models::bert

@@ -12,9 +12,9 @@ std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& js
                                 LoadReport& report) {
   const EncoderConfig config = parse_config(json, (std::filesystem::path(dir) / "config.json").string(), options);
   auto model = std::make_unique<Model>(config);
-  const StateMap map = encoder_state_map(config, {.fresh = {"classifier.", "cls.", "bert.pooler."},
-                                                  .nothing = {"cls.predictions.decoder.weight",
-                                                              "cls.predictions.decoder.bias"}});
+  const StateMap map =
+      encoder_state_map(config, {.fresh = {"classifier.", "cls.", "bert.pooler."},
+                                 .nothing = {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}});
   fill(*model, map, dir, options, report);
   return model;
 }

@@ -20,9 +20,7 @@ int64_t count(const std::vector<int64_t>& kept) { return static_cast<int64_t>(ke
 
 }  // namespace
 
-std::vector<nn::Linear*> Encoder::Layer::linears() {
-  return {&query, &key, &value, &attention_out, &ffn_in, &ffn_out};
-}
+std::vector<nn::Linear*> Encoder::Layer::linears() { return {&query, &key, &value, &attention_out, &ffn_in, &ffn_out}; }
 
 Encoder::Encoder(EncoderConfig config) : config_(std::move(config)) {
   add_embeddings();
@@ -122,9 +120,9 @@ at::Tensor Encoder::embed(const Pass& pass) const {
 at::Tensor Encoder::run_layer(size_t index, const at::Tensor& x_TC, const Pass& pass) const {
   const Layer& layer = *layers_[index];
   const auto dropout = [&](LayerSite site, double p) { return pass.dropout(layer_site(index, site), p); };
-  const at::Tensor context_TC =
-      ops::attention(layer.query.forward(x_TC), layer.key.forward(x_TC), layer.value.forward(x_TC),
-                     {pass.batch.offsets, structures_[2 * index].held()}, dropout(kAttention, config_.attention_dropout));
+  const at::Tensor context_TC = ops::attention(
+      layer.query.forward(x_TC), layer.key.forward(x_TC), layer.value.forward(x_TC),
+      {pass.batch.offsets, structures_[2 * index].held()}, dropout(kAttention, config_.attention_dropout));
   const at::Tensor y_TC = layer.attention_norm(layer.attention_out.forward(context_TC), x_TC,
                                                dropout(kAttentionOut, config_.hidden_dropout));
   const at::Tensor h_TF = ops::activate(layer.ffn_in.forward(y_TC), config_.activation);

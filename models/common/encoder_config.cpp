@@ -23,7 +23,9 @@ void read_sizes(const ConfigReader& in, EncoderConfig& config) {
 }
 
 void read_dropout(const ConfigReader& in, EncoderConfig& config, const ModelOptions& options) {
-  const auto read = [&](const char* key, double fallback) { return options.dropout.value_or(in.dropout(key, fallback)); };
+  const auto read = [&](const char* key, double fallback) {
+    return options.dropout.value_or(in.dropout(key, fallback));
+  };
   config.hidden_dropout = read("hidden_dropout_prob", config.hidden_dropout);
   config.attention_dropout = read("attention_probs_dropout_prob", config.attention_dropout);
   config.head_dropout = options.dropout.value_or(in.dropout("classifier_dropout", config.hidden_dropout));

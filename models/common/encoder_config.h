@@ -21,8 +21,8 @@ struct EncoderConfig {
   int64_t layers = 12;
   int64_t heads = 12;
   int64_t intermediate = 3072;
-  int64_t max_positions = 512;   ///< rows of the position table
-  int64_t position_offset = 0;   ///< row of a sample's first token; above 0: padding tokens are not counted (RoBERTa)
+  int64_t max_positions = 512;  ///< rows of the position table
+  int64_t position_offset = 0;  ///< row of a sample's first token; above 0: padding tokens are not counted (RoBERTa)
   int64_t type_vocab = 2;
   double norm_eps = 1e-12;
   double initializer_range = 0.02;
@@ -32,7 +32,7 @@ struct EncoderConfig {
   nn::ops::Activation activation = nn::ops::Activation::gelu;
   nn::Task task = nn::Task::sequence_classification;
   int64_t num_labels = 2;
-  int64_t padding = 0;  ///< row of the word table that is drawn as zeros
+  int64_t padding = 0;                             ///< row of the word table that is drawn as zeros
   std::vector<std::vector<int64_t>> kept_heads;    ///< per layer, ascending original numbers
   std::vector<std::vector<int64_t>> kept_neurons;  ///< per layer
 

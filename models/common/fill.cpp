@@ -55,8 +55,8 @@ std::vector<int64_t> stored_shape(const nn::Parameter& parameter, const Stored& 
 }
 
 /// What lies on this rank of a parameter, read from its stored form.
-at::Tensor read_part(const checkpoint::SafetensorsReader& reader, const std::string& key, const nn::Parameter& parameter,
-                     const Stored& stored) {
+at::Tensor read_part(const checkpoint::SafetensorsReader& reader, const std::string& key,
+                     const nn::Parameter& parameter, const Stored& stored) {
   const nn::Placement& placement = parameter.placement;
   const auto stored_dim = [&](int64_t dim) { return stored.turned ? 1 - dim : dim; };
   at::Tensor value;
@@ -66,8 +66,8 @@ at::Tensor read_part(const checkpoint::SafetensorsReader& reader, const std::str
     const nn::Slice lines = placement.split(0) ? placement.slice : nn::Slice{0, rows};
     value = reader.read_lines(key, stored_dim(0), {begin + lines.begin, begin + lines.end});
   } else {
-    value = placement.replicated() ? reader.read(key)
-                                   : reader.read_lines(key, stored_dim(placement.dim), placement.slice);
+    value =
+        placement.replicated() ? reader.read(key) : reader.read_lines(key, stored_dim(placement.dim), placement.slice);
   }
   return (stored.turned ? value.t().contiguous() : value).to(at::kFloat);
 }
@@ -108,8 +108,8 @@ class Filler {
   static void refuse_missing(const std::string& path, std::vector<std::string>& missing) {
     if (missing.empty()) return;
     missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
-    throw DataError(fmt::format("{}: {} tensors of the model are missing: {}", path, missing.size(),
-                                fmt::join(missing, ", ")));
+    throw DataError(
+        fmt::format("{}: {} tensors of the model are missing: {}", path, missing.size(), fmt::join(missing, ", ")));
   }
 
   static void set(nn::Parameter& parameter, const checkpoint::SafetensorsReader& reader, const std::string& key,

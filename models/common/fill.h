@@ -20,7 +20,7 @@ struct Stored {
 
 /// How a parameter is drawn: a constant, or normal around 0.
 struct Initial {
-  double deviation = 0;   ///< 0: the constant
+  double deviation = 0;  ///< 0: the constant
   double constant = 0;
   int64_t zero_row = -1;  ///< a row that is 0 (the padding token's embedding)
 };

@@ -19,7 +19,9 @@ void read_sizes(const ConfigReader& in, Config& config) {
 }
 
 void read_dropout(const ConfigReader& in, Config& config, const ModelOptions& options) {
-  const auto read = [&](const char* key, double fallback) { return options.dropout.value_or(in.dropout(key, fallback)); };
+  const auto read = [&](const char* key, double fallback) {
+    return options.dropout.value_or(in.dropout(key, fallback));
+  };
   config.embedding_dropout = read("embd_pdrop", config.embedding_dropout);
   config.attention_dropout = read("attn_pdrop", config.attention_dropout);
   config.residual_dropout = read("resid_pdrop", config.residual_dropout);

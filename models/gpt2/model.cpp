@@ -43,10 +43,9 @@ void Model::add_layer(size_t index) {
   const auto linear = [&](const char* name, int64_t out, int64_t in) { return build.linear(prefix + name, out, in); };
   const auto norm = [&](const char* name) { return Norm(build, prefix + name, c, config_.norm_eps); };
   // Braces keep the order, which is the table's order.
-  layers_.push_back(std::unique_ptr<Layer>(
-      new Layer{norm("ln_1"), linear("attn.query", heads, c), linear("attn.key", heads, c),
-                linear("attn.value", heads, c), linear("attn.c_proj", c, heads), norm("ln_2"),
-                linear("mlp.c_fc", f, c), linear("mlp.c_proj", c, f)}));
+  layers_.push_back(std::unique_ptr<Layer>(new Layer{
+      norm("ln_1"), linear("attn.query", heads, c), linear("attn.key", heads, c), linear("attn.value", heads, c),
+      linear("attn.c_proj", c, heads), norm("ln_2"), linear("mlp.c_fc", f, c), linear("mlp.c_proj", c, f)}));
   Layer& layer = *layers_.back();
   add_units({static_cast<int64_t>(index), config_.heads, config_.head_size(), config_.inner, config_.kept_heads[index],
              config_.kept_neurons[index], layer.query, layer.key, layer.value, layer.attention_out, layer.ffn_in,
@@ -102,7 +101,8 @@ nn::Output Model::forward(const data::Batch& batch, const nn::ForwardContext& co
 
 at::Tensor Model::embed(const Pass& pass) const {
   const at::ScalarType compute = pass.context.compute;
-  const at::Tensor x_TC = at::add(word_->forward(pass.batch.ids, compute), position_->forward(pass.batch.positions, compute));
+  const at::Tensor x_TC =
+      at::add(word_->forward(pass.batch.ids, compute), position_->forward(pass.batch.positions, compute));
   return ops::dropout(x_TC, pass.dropout(kEmbeddings, config_.embedding_dropout));
 }
 
@@ -112,11 +112,11 @@ at::Tensor Model::run_layer(size_t index, const at::Tensor& x_TC, const Pass& pa
   const at::Tensor in_TC = layer.attention_norm(x_TC);
   const at::Tensor q = layer.query.forward(in_TC), k = layer.key.forward(in_TC), v = layer.value.forward(in_TC);
   const ops::AttentionLayout layout{pass.batch.offsets, structures_[2 * index].held(), /*causal=*/true};
-  const at::Tensor context_TC =
-      pass.context.cache ? pass.context.cache->attend(index, q, k, v, layout)
-                         : ops::attention(q, k, v, layout, dropout(kAttention, config_.attention_dropout));
-  const at::Tensor y_TC = at::add(x_TC, ops::dropout(layer.attention_out.forward(context_TC),
-                                                     dropout(kAttentionOut, config_.residual_dropout)));
+  const at::Tensor context_TC = pass.context.cache
+                                    ? pass.context.cache->attend(index, q, k, v, layout)
+                                    : ops::attention(q, k, v, layout, dropout(kAttention, config_.attention_dropout));
+  const at::Tensor y_TC = at::add(
+      x_TC, ops::dropout(layer.attention_out.forward(context_TC), dropout(kAttentionOut, config_.residual_dropout)));
   const at::Tensor h_TF = ops::activate(layer.ffn_in.forward(layer.ffn_norm(y_TC)), config_.activation);
   return at::add(y_TC, ops::dropout(layer.ffn_out.forward(h_TF), dropout(kFfnOut, config_.residual_dropout)));
 }

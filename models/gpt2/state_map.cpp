@@ -28,14 +28,16 @@ std::optional<Fused> fused(const std::string& name) {
   for (int64_t part = 0; part < kParts; ++part) {
     const std::string_view word = kFused[part];
     const size_t at = name.find(word);
-    if (at != std::string::npos) return Fused{part, name.substr(0, at) + ".attn.c_attn." + name.substr(at + word.size())};
+    if (at != std::string::npos)
+      return Fused{part, name.substr(0, at) + ".attn.c_attn." + name.substr(at + word.size())};
   }
   return std::nullopt;
 }
 
 /// Linears of the layers: Conv1D in transformers.
 bool turned(const std::string& name) {
-  return name.ends_with(".weight") && (name.find(".attn.") != std::string::npos || name.find(".mlp.") != std::string::npos);
+  return name.ends_with(".weight") &&
+         (name.find(".attn.") != std::string::npos || name.find(".mlp.") != std::string::npos);
 }
 
 Stored stored(const std::string& name) {

@@ -1,7 +1,6 @@
 #pragma once
-// Between a Hugging Face RoBERTa directory and the model. Throws DataError when a tensor of the backbone is missing or has
-// another shape. The task head is drawn at random from streams named by
-// (seed, tensor) and listed in report.fresh.
+// Between a Hugging Face RoBERTa directory and the model. Throws DataError when a tensor of the backbone is missing or
+// has another shape. The task head is drawn at random from streams named by (seed, tensor) and listed in report.fresh.
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>

@@ -36,14 +36,12 @@ inline at::Tensor drawn(const std::string& name, const std::vector<int64_t>& sha
 inline std::unique_ptr<nn::Model> random_model(const std::string& family, const std::filesystem::path& dir,
                                                nn::Task task, int64_t labels) {
   std::filesystem::create_directories(dir);
-  nlohmann::json config = {{"vocab_size", 101},         {"hidden_size", 36},
-                           {"num_hidden_layers", 3},    {"num_attention_heads", 6},
-                           {"intermediate_size", 50},   {"max_position_embeddings", 42},
+  nlohmann::json config = {{"vocab_size", 101},         {"hidden_size", 36},       {"num_hidden_layers", 3},
+                           {"num_attention_heads", 6},  {"intermediate_size", 50}, {"max_position_embeddings", 42},
                            {"initializer_range", 0.15}, {"hidden_act", "gelu"}};
   if (family == "gpt2")
-    config = {{"vocab_size", 101}, {"n_embd", 36},      {"n_layer", 3},
-              {"n_head", 6},       {"n_inner", 50},     {"initializer_range", 0.15},
-              {"n_positions", 40}, {"eos_token_id", 0}};
+    config = {{"vocab_size", 101},         {"n_embd", 36},      {"n_layer", 3},     {"n_head", 6}, {"n_inner", 50},
+              {"initializer_range", 0.15}, {"n_positions", 40}, {"eos_token_id", 0}};
   config["model_type"] = family;
   std::ofstream(dir / "config.json") << config.dump(1);
   models::ModelOptions options;

@@ -48,7 +48,9 @@ inline const std::vector<Family>& families() {
       {"bert",
        {Task::sequence_classification, Task::regression, Task::masked_lm},
        {"query", "attention.output.dense", "pooler.dense"}},
-      {"roberta", {Task::sequence_classification, Task::masked_lm}, {"query", "intermediate.dense", "classifier.dense"}},
+      {"roberta",
+       {Task::sequence_classification, Task::masked_lm},
+       {"query", "intermediate.dense", "classifier.dense"}},
       {"gpt2", {Task::sequence_classification, Task::causal_lm}, {"value", "attn.c_proj", "mlp.c_proj"}}};
   return all;
 }
@@ -59,12 +61,13 @@ inline std::string model_dir(const std::string& family) {
 
 /// 12 heads, so that 5 ranks hold 2 or 3 of them; 50 neurons; dropout 0.1.
 inline void write_models() {
-  const nlohmann::json encoder = {
-      {"vocab_size", kVocabulary},     {"hidden_size", 36},   {"num_hidden_layers", 3},    {"num_attention_heads", 12},
-      {"intermediate_size", 50},       {"hidden_act", "gelu"}, {"initializer_range", 0.15}, {"max_position_embeddings", 40}};
-  const nlohmann::json decoder = {{"vocab_size", kVocabulary}, {"n_embd", 36},   {"n_layer", 3},
-                                  {"n_head", 12},              {"n_inner", 50},  {"initializer_range", 0.15},
-                                  {"n_positions", 40},         {"eos_token_id", 0}};
+  const nlohmann::json encoder = {{"vocab_size", kVocabulary}, {"hidden_size", 36},
+                                  {"num_hidden_layers", 3},    {"num_attention_heads", 12},
+                                  {"intermediate_size", 50},   {"hidden_act", "gelu"},
+                                  {"initializer_range", 0.15}, {"max_position_embeddings", 40}};
+  const nlohmann::json decoder = {
+      {"vocab_size", kVocabulary}, {"n_embd", 36},      {"n_layer", 3},     {"n_head", 12}, {"n_inner", 50},
+      {"initializer_range", 0.15}, {"n_positions", 40}, {"eos_token_id", 0}};
   for (const Family& family : families()) {
     std::filesystem::create_directories(model_dir(family.name));
     nlohmann::json config = family.name == "gpt2" ? decoder : encoder;
@@ -177,8 +180,8 @@ inline nn::ForwardContext training() {
 }
 
 /// Losses and gradients of one pass with dropout on, and logits without.
-inline void check_pass(dist::Communicator& world, int tensor, at::Device device, const Family& family,
-                       nn::Task task, const std::string& method) {
+inline void check_pass(dist::Communicator& world, int tensor, at::Device device, const Family& family, nn::Task task,
+                       const std::string& method) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto single = dist::make_single();
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
@@ -343,7 +346,8 @@ inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
           [=](Communicator& world, int tensor, at::Device device) {
             check_masks(world, tensor, device, family, global, coarse);
           });
-  add("export", [=](Communicator& world, int tensor, at::Device device) { check_export(world, tensor, device, family); });
+  add("export",
+      [=](Communicator& world, int tensor, at::Device device) { check_export(world, tensor, device, family); });
   add("sums", [=](Communicator& world, int tensor, at::Device device) { check_sums(world, tensor, device, family); });
 }
 

@@ -15,8 +15,8 @@ namespace filigree::nn::ops {
 
 struct AttentionLayout {
   std::vector<int64_t> offsets;
-  /// Original numbers of the H heads, which are coordinates of the dropout masks: pruning a head leaves the masks of the
-  /// others as they are.
+  /// Original numbers of the H heads, which are coordinates of the dropout masks: pruning a head leaves the masks of
+  /// the others as they are.
   std::vector<int64_t> heads;
   bool causal = false;
 };

@@ -138,8 +138,8 @@ FILIGREE_INLINE void clear(float* s, int64_t from, int64_t length, int64_t i) {
   for (int64_t j = from; j < length; ++j) simd::store(s + j * round_up(length) + i, Lanes{});
 }
 
-/// s := softmax of scale * s down each column, 0 for keys that are not seen; dropped := its dropped-out copy, when there
-/// is dropout. What stands in the columns of the padding is finite and is not read.
+/// s := softmax of scale * s down each column, 0 for keys that are not seen; dropped := its dropped-out copy, when
+/// there is dropout. What stands in the columns of the padding is finite and is not read.
 FILIGREE_KERNEL void softmax(float* s, float* dropped, const Sight& sight, float scale, const Mask& mask,
                              const QueryKeys& keys) {
   const int64_t length = sight.length, width = round_up(length);

@@ -13,7 +13,8 @@ namespace filigree::nn::ops {
 LossSum cross_entropy(const at::Tensor& logits, const at::Tensor& labels, double smoothing) {
   FG_CHECK(logits.size(0) == labels.size(0), "{} rows of logits for {} labels", logits.size(0), labels.size(0));
   const auto count = at::sum(at::ne(labels, kIgnoredLabel)).item<int64_t>();
-  return {at::cross_entropy_loss(logits.to(at::kFloat), labels, {}, at::Reduction::Sum, kIgnoredLabel, smoothing), count};
+  return {at::cross_entropy_loss(logits.to(at::kFloat), labels, {}, at::Reduction::Sum, kIgnoredLabel, smoothing),
+          count};
 }
 
 LossSum squared_error(const at::Tensor& logits, const at::Tensor& labels) {

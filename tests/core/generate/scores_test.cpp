@@ -43,7 +43,7 @@ std::map<int32_t, double> shares(const std::vector<float>& scores, double temper
 void expect_near(const std::map<int32_t, double>& found, const std::map<int32_t, double>& expected) {
   ASSERT_EQ(found.size(), expected.size());
   for (const auto& [token, share] : expected)
-    EXPECT_NEAR(found.at(token), share, 5 * std::sqrt(share * (1 - share) / 40000)) << token;  // 5 sigma
+    EXPECT_NEAR(found.at(token), share, 1e-9 + 5 * std::sqrt(share * (1 - share) / 40000)) << token;  // 5 sigma
 }
 
 TEST(Scores, DrawAsTheSoftmaxSays) {

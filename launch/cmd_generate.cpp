@@ -1,0 +1,68 @@
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/data/causal.h"
+#include "core/data/input_lines.h"
+#include "core/error.h"
+#include "core/train/continue_texts.h"
+#include "launch/command.h"
+#include "launch/plugins.h"
+
+namespace filigree::launch {
+namespace {
+
+/// Whether the model was trained to answer a context (two text columns), and not to go on with a text.
+bool answers_contexts(const std::optional<recipe::Recipe>& recipe) {
+  return recipe && (recipe->data.format == "e2e" || recipe->data.text.size() == 2);
+}
+
+std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, const train::OpenedModel& opened) {
+  std::vector<std::vector<int32_t>> prompts;
+  for (const data::TextPair& line : lines.texts()) {
+    if (line.b) throw DataError("generate: a line holds a tab; a prompt is one text");
+    if (answers_contexts(opened.recipe)) {
+      prompts.push_back(data::causal_prompt(line.a, *opened.tokenizer));
+      continue;
+    }
+    prompts.emplace_back();
+    opened.tokenizer->tokenize(line.a, prompts.back());
+    if (prompts.back().empty()) prompts.back().push_back(opened.tokenizer->special().eos);  // a text from its start
+  }
+  return prompts;
+}
+
+generate::Options options_of(const GenerateOptions& given, const data::Tokenizer& tokenizer) {
+  generate::Options options;
+  options.max_new_tokens = given.max_new_tokens;
+  options.beams = given.beams;
+  options.length_penalty = given.length_penalty;
+  options.no_repeat_ngram = given.no_repeat_ngram;
+  options.sample = given.temperature > 0 || given.top_k > 0 || given.top_p > 0;
+  options.temperature = given.temperature > 0 ? given.temperature : 1;
+  options.top_k = given.top_k;
+  options.top_p = given.top_p > 0 ? given.top_p : 1;
+  options.seed = static_cast<uint64_t>(given.seed);
+  options.stop = {tokenizer.special().eos};
+  if (options.sample && options.beams > 1)
+    throw UsageError("filigree generate: --beams searches, --temperature, --top-k and --top-p draw; give one of them");
+  return options;
+}
+
+}  // namespace
+
+int cmd_generate(const GenerateOptions& options, dist::Environment& environment) {
+  const auto plugins = make_plugins();
+  const data::InputLines lines(options.input);
+  auto served = train::serve(options.model, plugins, environment, "", options.tensor);
+  const auto prompts = prompts_of(lines, served.opened);
+  const auto decoding = options_of(options, *served.opened.tokenizer);
+  const auto continued = train::continue_prompts(served, prompts, decoding, options.batch);
+  if (environment.world_rank() != 0) return 0;
+  for (const train::Continuation& one : continued) {
+    nlohmann::ordered_json json = {{"text", one.text}, {"ids", one.ids}};
+    std::cout << json.dump() << '\n';
+  }
+  return 0;
+}
+
+}  // namespace filigree::launch
