@@ -41,7 +41,7 @@ struct Output {
   at::Tensor loss_sum;  ///< fp32 scalar: sum of the per-sample (per-token for LM) losses; undefined without labels
   int64_t count = 0;    ///< how many losses were summed
   at::Tensor logits;    ///< fp32 [B, labels], or [T, vocab] for a task over tokens; with labels, of its columns only
-                      ///< those that lie here
+                        ///< those that lie here
 };
 
 /// How a linear or an embedding is cut over the tensor-parallel axis, by a pattern of its name in which '*' stands for

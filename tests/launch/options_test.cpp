@@ -34,14 +34,27 @@ TEST(Options, ArgumentsOfEachCommandAreADecision) {
   EXPECT_EQ(arguments<PlanOptions>(), (Words{"RECIPE", "--ranks", "--tensor", "--set"}));
   EXPECT_EQ(arguments<BenchOptions>(), (Words{"RECIPE", "--set"}));
   EXPECT_EQ(arguments<ReportOptions>(), (Words{"RUN"}));
+  EXPECT_EQ(arguments<GenerateOptions>(),
+            (Words{"MODEL", "--input", "--max-new-tokens", "--beams", "--length-penalty", "--no-repeat-ngram",
+                   "--temperature", "--top-k", "--top-p", "--seed", "--batch", "--tensor"}));
 }
 
 TEST(Options, CommandsAreADecision) {
-  const std::vector<std::string> decided{"train",   "eval",  "predict", "tokenize", "export",
+  const std::vector<std::string> decided{"train",   "eval",  "predict", "tokenize", "generate", "export",
                                          "inspect", "check", "plan",    "bench",    "report"};
   std::vector<std::string> found;
   for (const Command& command : commands()) found.emplace_back(command.text.name);
   EXPECT_EQ(found, decided);
+}
+
+TEST(Options, ReadsNumbers) {
+  const auto given =
+      parse<GenerateOptions>({"m", "--input", "f", "--top-p", "0.9", "--length-penalty", "0", "--beams", "4"});
+  EXPECT_EQ(given.top_p, 0.9);
+  EXPECT_EQ(given.length_penalty, 0);
+  EXPECT_EQ(given.beams, 4);
+  for (const std::string bad : {"-1", "x", "1x", ""})
+    EXPECT_THROW(parse<GenerateOptions>({"m", "--input", "f", "--top-p", bad}), UsageError) << bad;
 }
 
 TEST(Options, ReadsPositionalsAndFlagsInAnyOrder) {

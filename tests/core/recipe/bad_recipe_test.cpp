@@ -69,7 +69,7 @@ const BadCase kCases[] = {
      "13: stages.adapt.method: 'sketh' is not a method (there are full, sketch), did you mean 'sketch'?"},
     // Values out of range.
     {"ChoiceWithGuess", "format: tsv", "format: tvs",
-     "7: data.format: is 'tvs', must be one of tsv, csv, jsonl, text, wordnet, did you mean 'tsv'?"},
+     "7: data.format: is 'tvs', must be one of tsv, csv, jsonl, text, e2e, wordnet, did you mean 'tsv'?"},
     {"ChoiceWithoutGuess", "precision: fp32", "precision: int8",
      "10: parallel.precision: is 'int8', must be one of fp32, bf16"},
     {"ChoiceInList", "[heads, ffn]", "[heads, fnn]",
@@ -161,7 +161,7 @@ const BadCase kCases[] = {
     {"PresetOfWordNet", "format: tsv", "format: wordnet",
      "8: data.task: is 'sst2', a preset of files with columns; format wordnet has none"},
     {"PlainTextHasNoLabels", "format: tsv\n  task: sst2", "format: text\n  train: a.txt",
-     "7: data.format: is text, which has no labels for sequence_classification; it serves masked_lm"},
+     "7: data.format: is text, which has no labels for sequence_classification; it serves masked_lm and causal_lm"},
     {"StsbIsRegression", "task: sst2", "task: stsb",
      "5: model.task: is sequence_classification, but stsb has scores, not classes; set it to regression"},
     {"Sst2HasClasses", "task: sequence_classification", "task: regression",
