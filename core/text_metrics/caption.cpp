@@ -40,11 +40,10 @@ std::string ascii_marks(std::string text) {
   return text;
 }
 
-/// c: one of ( ) [ ] { }.
 std::string bracket(char c) {
-  const bool closes = c == ')' || c == ']' || c == '}';
-  const char shape = c == '(' || c == ')' ? 'r' : c == '[' || c == ']' ? 's' : 'c';
-  return std::string(closes ? "-r" : "-l") + shape + "b-";
+  constexpr std::string_view kBrackets = "()[]{}", kShapes = "rrsscc";
+  const size_t place = kBrackets.find(c);
+  return {'-', place % 2 ? 'r' : 'l', kShapes[place], 'b', '-'};
 }
 
 /// Cuts one piece of text without white space, in lower case.
