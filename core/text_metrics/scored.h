@@ -7,8 +7,8 @@
 //   sources  one reference a line beside its source, the source repeated on each: group_by_source(). The E2E files that
 //            LoRA ships are such: "name : The Wrestlers | Type : coffee shop | ...||The Wrestlers is a ... . ", source
 //            and reference separated by "||", words and punctuation separated by spaces, a space at the end of the
-//            line. The lines of one source follow each other; its development part has 5 to 14 references for each of
-//            55 sources.
+//            line. The lines of one source follow each other: 547 sources of 2 to 43 references in the development
+//            part, 630 of 1 to 45 in the test part.
 #include <map>
 #include <string>
 #include <string_view>
