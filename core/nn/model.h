@@ -33,6 +33,7 @@ struct ForwardContext {
   uint64_t seed = 0;
   int64_t step = 0;
   at::ScalarType compute = at::kFloat;  ///< type of the activations: fp32 or bf16
+  bool recompute = false;               ///< in training a layer keeps its input only (recompute.h)
   double label_smoothing = 0;           ///< of a task over tokens, in training (ops/loss.h)
   KeyValueCache* cache = nullptr;       ///< of a decoder that generates: the batch holds the tokens that are new
 };

@@ -68,6 +68,7 @@ struct TrainConfig {
   int64_t max_steps = 0;    ///< ... or steps
   int64_t batch_size = 32;  ///< global: over all ranks and accumulated micro-batches
   int64_t accumulate = 1;   ///< micro-batches a step
+  bool recompute = false;   ///< layers keep their inputs only, the backward pass computes the rest again
   std::string optimizer = "adamw";
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;

@@ -112,6 +112,9 @@ void describe(TrainConfig& train, Schema& schema) {
   });
   schema.field("batch_size", train.batch_size, "samples a step, over all ranks and micro-batches").at_least(1);
   schema.field("accumulate", train.accumulate, "micro-batches a step").at_least(1);
+  schema.field(
+      "recompute", train.recompute,
+      "keep of each layer its input only and compute the rest again in the backward pass: less memory, more time");
   schema.field("optimizer", train.optimizer, "optimizer").one_of({"adamw"});
   schema.field("lr", train.lr, "highest learning rate").above(0);
   schema.field("beta1", train.beta1, "decay of the first moment").at_least(0).below(1);

@@ -93,7 +93,13 @@ class Passes {
   std::vector<Place> list() {
     gradients_ = embeddings_train(model_);
     embeddings();
-    for (const nn::StructureGroup& group : model_.structures()) block(group);
+    const auto& groups = model_.structures();
+    for (size_t i = 0, first = places_.size(); i < groups.size(); ++i) {
+      block(groups[i]);
+      const bool ends = i + 1 == groups.size() || groups[i + 1].layer != groups[i].layer;
+      if (ends && options_.recompute) join(first);
+      if (ends) first = places_.size();
+    }
     head();
     return places_;
   }
@@ -101,6 +107,20 @@ class Passes {
  private:
   /// Bytes of one row a token in the compute type.
   double rows(double width) const { return batch_.tokens * width * element_; }
+
+  /// Makes one place of a layer's.
+  void join(size_t first) {
+    const std::vector<Place> layer(places_.begin() + static_cast<int64_t>(first), places_.end());
+    Place whole;
+    whole.kept = rows(static_cast<double>(model_.hidden_size()));
+    for (const Place& place : layer) {
+      whole.forward = std::max(whole.forward, place.kept + place.forward);
+      whole.held += place.held;
+    }
+    whole.backward = fullest_moment(layer);
+    places_.resize(first);
+    places_.push_back(whole);
+  }
 
   void embeddings() {
     const auto width = static_cast<double>(model_.hidden_size());

@@ -17,6 +17,8 @@
 //   loss over tokens        logits (to the end), probabilities              gradients of both
 //   embeddings              input of the normalisation, if they train       a dense gradient of the widest table
 //
+// With recompute a layer is one place: it keeps its input, and on the way back takes what it would have kept.
+//
 // The kernels counted are the CPU's. What CUDA's attention keeps besides (probabilities, length x length) is not in it.
 #include <cstdint>
 
@@ -33,6 +35,7 @@ struct MicroBatch {
 struct PassOptions {
   int64_t element = 4;       ///< bytes of an activation
   bool dropout = true;       ///< in the residual blocks
+  bool recompute = false;    ///< a layer keeps its input only
   bool staged_wire = false;  ///< gradients go over the wire in bf16, in tensors of their own
 };
 

@@ -40,7 +40,8 @@ std::unique_ptr<nn::Model> load(const recipe::Recipe& recipe, const Plugins& plu
 /// Activations on the tensor-parallel axis: a sum after each pair of linears, and on the way back one before it, down
 /// to the first linear that trains; around a decoder that is split over the vocabulary, its input's gradient and three
 /// numbers a predicted token.
-void add_activations(nn::Model& model, const Layout& layout, const MicroBatch& work, CommBytes& comm) {
+void add_activations(nn::Model& model, const Layout& layout, const MicroBatch& work, bool recompute, CommBytes& comm) {
+  const uint64_t times = recompute ? 2 : 1;  // that a layer is gone through forward
   const auto bytes = [&](double rows, int64_t width) {
     return static_cast<uint64_t>(rows * static_cast<double>(width * layout.element));
   };
@@ -50,7 +51,7 @@ void add_activations(nn::Model& model, const Layout& layout, const MicroBatch& w
   for (const nn::StructureGroup& group : model.structures()) {
     if (gradients) comm["tp.backward"] += bytes(work.tokens, group.members.front().linear->in_features());
     for (const nn::StructureMember& member : group.members) {
-      if (member.dim == 1) comm["tp.forward"] += bytes(work.tokens, member.linear->out_features());
+      if (member.dim == 1) comm["tp.forward"] += times * bytes(work.tokens, member.linear->out_features());
       gradients = gradients || trains(*member.linear);
     }
   }
@@ -88,7 +89,7 @@ void shard_frozen(nn::Model& model, const Layout& layout, int64_t passes, StageF
   result.comm["dp.weights"] = (gathered - std::min(gathered, reused)) * static_cast<uint64_t>(passes);
 }
 
-CommBytes comm_of(nn::Model& model, const Layout& layout, const MicroBatch& work) {
+CommBytes comm_of(nn::Model& model, const Layout& layout, const MicroBatch& work, bool recompute) {
   CommBytes comm;
   if (layout.data * layout.tensor > 1) comm["world.other"] = kCounterBytes;
   if (layout.data > 1) comm["dp.gradients"] = layout.wire * static_cast<uint64_t>(count_elements(model).trainable_here);
@@ -97,7 +98,7 @@ CommBytes comm_of(nn::Model& model, const Layout& layout, const MicroBatch& work
   for (const nn::ParameterPtr& parameter : model.parameters())
     if (parameter->trainable() && parameter->partial_gradient)
       comm["tp.gradients"] += 4 * static_cast<uint64_t>(parameter->value.numel());
-  add_activations(model, layout, work, comm);
+  add_activations(model, layout, work, recompute, comm);
   return comm;
 }
 
@@ -113,10 +114,10 @@ StageForecast count(nn::Model& model, const recipe::Recipe& recipe, const recipe
   result.gradients = 4 * static_cast<uint64_t>(elements.trainable_here);
   result.optimizer = 8 * static_cast<uint64_t>(elements.trainable_here);
   const bool dropout = !recipe.model.dropout || *recipe.model.dropout > 0;
-  result.activations =
-      peak_activations(model, work.fullest, {layout.element, dropout, layout.wire < 4 && layout.data > 1});
+  result.activations = peak_activations(
+      model, work.fullest, {layout.element, dropout, stage.train->recompute, layout.wire < 4 && layout.data > 1});
   result.tokens = work.fullest.tokens;
-  result.comm = comm_of(model, layout, work.mean);
+  result.comm = comm_of(model, layout, work.mean, stage.train->recompute);
   if (recipe.parallel.shard_frozen && layout.data > 1) shard_frozen(model, layout, stage.train->accumulate, result);
   result.full_comm_bytes_per_step = total(result.comm);
   if (layout.data > 1)

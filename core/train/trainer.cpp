@@ -132,6 +132,7 @@ void Trainer::forward_backward(const std::vector<int64_t>& global_batch) {
   const auto shares = data::share(global_batch, lengths_, dp.rank(), dp.size(), config_.accumulate);
   auto context = session_.forward_context(true);
   context.label_smoothing = config_.label_smoothing;
+  context.recompute = config_.recompute;
   const auto draw = static_cast<uint64_t>(sampler_.epoch(session_.state.stage_step)) + 1;
   for (size_t i = 0; i < shares.size(); ++i) {
     if (i + 1 == shares.size()) buckets_->arm();

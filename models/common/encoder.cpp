@@ -95,7 +95,9 @@ std::vector<nn::ShardRule> Encoder::encoder_shard_plan(const std::string& decode
 
 at::Tensor Encoder::encode(const Pass& pass) const {
   at::Tensor x_TC = embed(pass);
-  for (size_t i = 0; i < layers_.size(); ++i) x_TC = run_layer(i, x_TC, pass);
+  for (size_t i = 0; i < layers_.size(); ++i)
+    x_TC = run(
+        pass, layers_[i]->trains(), [this, i, pass](const at::Tensor& x) { return run_layer(i, x, pass); }, x_TC);
   return x_TC;
 }
 

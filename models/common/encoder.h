@@ -52,6 +52,7 @@ class Encoder : public nn::Model {
     nn::Linear ffn_in, ffn_out;
     Norm ffn_norm;
     std::vector<nn::Linear*> linears();
+    bool trains() { return models::trains(linears(), {&attention_norm, &ffn_norm}); }
   };
 
   void add_embeddings();

@@ -5,8 +5,11 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+
 #include "core/nn/ops/loss.h"
 #include "core/nn/ops/norm.h"
+#include "core/nn/recompute.h"
 
 namespace filigree::models {
 
@@ -47,6 +50,22 @@ at::Tensor Pass::first_tokens(at::Device device) const {
 
 at::Tensor Pass::last_tokens(at::Device device) const {
   return at::tensor(at::ArrayRef<int64_t>(batch.offsets).slice(1), at::kLong).sub(1).to(device);
+}
+
+at::Tensor run(const Pass& pass, bool trains, const std::function<at::Tensor(const at::Tensor&)>& layer,
+               const at::Tensor& x) {
+  const bool again = pass.context.training && pass.context.recompute && (trains || x.requires_grad());
+  return again ? nn::recompute(layer, x) : layer(x);
+}
+
+bool trains(const std::vector<nn::Linear*>& linears, const std::vector<const Norm*>& norms) {
+  return std::any_of(linears.begin(), linears.end(),
+                     [](const nn::Linear* linear) {
+                       return linear->adapter() || linear->weight()->trainable() ||
+                              (linear->bias() && linear->bias()->trainable());
+                     }) ||
+         std::any_of(norms.begin(), norms.end(),
+                     [](const Norm* norm) { return norm->gain->trainable() || norm->bias->trainable(); });
 }
 
 nn::Output sequence_output(const at::Tensor& logits, const Pass& pass, nn::Task task) {

@@ -1,6 +1,7 @@
 #pragma once
 // What models are put together from. A part adds its parameters to the table when it is made, in the order of the
 // table; the tensors take no memory until the state map fills them.
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,6 +48,12 @@ struct Pass {
   at::Tensor first_tokens(at::Device device) const;
   at::Tensor last_tokens(at::Device device) const;
 };
+
+/// layer(x), or, where the context asks for it, with its activations computed again in the backward pass; batch and
+/// context live until then. `trains`: whether something of the layer trains.
+at::Tensor run(const Pass& pass, bool trains, const std::function<at::Tensor(const at::Tensor&)>& layer,
+               const at::Tensor& x);
+bool trains(const std::vector<nn::Linear*>& linears, const std::vector<const Norm*>& norms);
 
 /// Numbers of the dropout places of layer `i`: kLayerSites each, after those of the whole model.
 constexpr uint64_t kFirstLayerSite = 16, kLayerSites = 16;

@@ -89,7 +89,9 @@ double Model::flops(int64_t n) const {
 nn::Output Model::forward(const data::Batch& batch, const nn::ForwardContext& context) {
   const Pass pass(batch, context);
   at::Tensor x_TC = embed(pass);
-  for (size_t i = 0; i < layers_.size(); ++i) x_TC = run_layer(i, x_TC, pass);
+  for (size_t i = 0; i < layers_.size(); ++i)
+    x_TC = run(
+        pass, layers_[i]->trains(), [this, i, pass](const at::Tensor& x) { return run_layer(i, x, pass); }, x_TC);
   if (context.cache) x_TC = x_TC.index_select(0, pass.last_tokens(x_TC.device()));  // the others' next token is known
   if (nn::is_over_tokens(config_.task)) {
     return models::token_output(x_TC, pass, token_output,

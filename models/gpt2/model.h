@@ -46,6 +46,7 @@ class Model final : public nn::Model {
     Norm ffn_norm;
     nn::Linear ffn_in, ffn_out;
     std::vector<nn::Linear*> linears();
+    bool trains() { return models::trains(linears(), {&attention_norm, &ffn_norm}); }
   };
 
   void add_layer(size_t index);

@@ -171,6 +171,33 @@ inline at::Tensor key_weight_gradient(nn::Model& model, const std::string& bias)
   return model.parameters().at(query.replace(query.find("key"), 3, "query")).value.grad();
 }
 
+/// The backward pass that computes layers again gives the same, to the bit.
+inline void check_recompute(dist::Communicator& world, int tensor, at::Device device, const Family& family,
+                            const std::string& method) {
+  const dist::Mesh mesh = mesh_of(world, tensor);
+  std::vector<std::unique_ptr<nn::Model>> models;
+  std::vector<at::Tensor> losses;
+  for (const bool recompute : {false, true}) {
+    models.push_back(model_of(family, family.tasks.back(), &mesh, device));
+    attach(*models.back(), method, world, &mesh.tp());
+    nn::ForwardContext context;
+    context.training = true;
+    context.seed = 2;
+    context.step = 17;
+    context.recompute = recompute;
+    const auto batch = batch_of({0, 1, 2, 3}, models.back()->task(), device);
+    losses.push_back(models.back()->forward(batch, context).loss_sum);
+    losses.back().backward();
+  }
+  EXPECT_TRUE(losses[0].equal(losses[1])) << method;
+  for (const nn::ParameterPtr& parameter : models[0]->parameters()) {
+    const at::Tensor expected = parameter->value.grad(),
+                     found = models[1]->parameters().at(parameter->name).value.grad();
+    EXPECT_EQ(expected.defined(), found.defined()) << method << " " << parameter->name;
+    if (expected.defined()) EXPECT_TRUE(found.equal(expected)) << method << " " << parameter->name;
+  }
+}
+
 inline nn::ForwardContext training() {
   nn::ForwardContext context;
   context.training = true;
@@ -346,6 +373,10 @@ inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
           [=](Communicator& world, int tensor, at::Device device) {
             check_masks(world, tensor, device, family, global, coarse);
           });
+  for (const std::string method : {"full", "dsee", "head"})
+    add("recompute_" + method, [=](Communicator& world, int tensor, at::Device device) {
+      check_recompute(world, tensor, device, family, method);
+    });
   add("export",
       [=](Communicator& world, int tensor, at::Device device) { check_export(world, tensor, device, family); });
   add("sums", [=](Communicator& world, int tensor, at::Device device) { check_sums(world, tensor, device, family); });
