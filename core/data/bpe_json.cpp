@@ -1,49 +1,21 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "core/data/bpe_files.h"
-#include "core/data/byte_level.h"
 #include "core/data/special_tokens.h"
-#include "core/data/text_file.h"
 
 namespace filigree::data {
 
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-Merge find_merge(const std::string& left, const std::string& right, const TokenIds& ids, std::string& fault) {
-  auto id_of = [&](const std::string& token) {
-    const auto it = ids.find(token);
-    if (it != ids.end()) return it->second;
-    if (fault.empty()) fault = fmt::format("token '{}' is not in the vocabulary", shown(token));
-    return -1;
-  };
-  return {id_of(left), id_of(right), id_of(left + right)};
-}
-
-Merge read_merge(const std::string& line, const TokenIds& ids, std::string& fault) {
-  const auto spaces = std::count(line.begin(), line.end(), ' ');
-  if (spaces != 1) {
-    fault = fmt::format("'{}' is not two tokens with a space between", shown(line));
-    return {};
-  }
-  const size_t space = line.find(' ');
-  return find_merge(line.substr(0, space), line.substr(space + 1), ids, fault);
-}
-
-bool lacks_bytes(const TokenIds& ids) {
-  const auto& alphabet = byte_level::alphabet();
-  return std::any_of(alphabet.begin(), alphabet.end(), [&](const std::string& token) { return !ids.contains(token); });
-}
-
 namespace {
 
 std::vector<Merge> read_merges(const JsonReader& reader, const json& model, const TokenIds& ids) {
   if (!model.contains("merges") || !model["merges"].is_array()) reader.fail("'merges' is missing or not a list");
   std::vector<Merge> merges;
-  size_t number = 0;
+  int number = -1;
   for (const json& entry : model["merges"]) {
+    ++number;
     const bool pair = entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_string();
     std::string fault;
     if (entry.is_string() && is_merges_head(entry.get<std::string>())) continue;
@@ -55,7 +27,6 @@ std::vector<Merge> read_merges(const JsonReader& reader, const json& model, cons
       fault = "is neither \"a b\" nor [\"a\", \"b\"]";
     }
     if (!fault.empty()) reader.fail(fmt::format("model.merges[{}]: {}", number, fault));
-    ++number;
   }
   return merges;
 }

@@ -13,7 +13,9 @@ namespace {
 
 std::unique_ptr<Tokenizer> from_json(const fs::path& dir) {
   const JsonReader reader((dir / "tokenizer.json").string());
-  const std::string type = reader.text(reader.object(reader.root(), "model"), "type", "null");
+  const auto& model = reader.object(reader.root(), "model");
+  const bool untyped_bpe = !model.contains("type") && model.contains("merges");  // as GPT-2's own file is
+  const std::string type = reader.text(model, "type", untyped_bpe ? "BPE" : "null");
   if (type == "WordPiece") return std::make_unique<WordPieceTokenizer>(wordpiece_from_json(reader, dir));
   if (type == "BPE") return std::make_unique<BpeTokenizer>(bpe_from_json(reader, dir));
   reader.fail(fmt::format("model of type {} is not known here; WordPiece and BPE are", type));

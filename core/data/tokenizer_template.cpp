@@ -58,7 +58,8 @@ std::optional<Template> sequence_template(const JsonReader& reader, const json& 
 std::optional<Template> processor_template(const JsonReader& reader, const json& processor, bool byte_level) {
   const std::string type = reader.text(processor, "type", "");
   const auto cls_and_sep = [&](Template (*make)(int32_t, int32_t)) {
-    return make(processing_id(reader, processor, "cls"), processing_id(reader, processor, "sep"));
+    const int32_t cls = processing_id(reader, processor, "cls");
+    return make(cls, processing_id(reader, processor, "sep"));
   };
   if (type == "BertProcessing") return cls_and_sep(bert_template);
   if (byte_level) {

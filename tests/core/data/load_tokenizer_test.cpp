@@ -60,7 +60,8 @@ std::vector<Fault> faults() {
       {"cut_json", json_file, good_json().dump(1).substr(0, 300), "tokenizer.json: is not valid JSON"},
       {"list", json_file, "[]", "is not a JSON object"},
       {"no_model", json_file, "{}", "'model' is missing"},
-      {"bpe", json_file, changed("/model/type", "BPE"), "model of type BPE is not known here; WordPiece is"},
+      {"unigram", json_file, changed("/model/type", "Unigram"),
+       "model of type Unigram is not known here; WordPiece and BPE are"},
       {"vocab_list", json_file, changed("/model/vocab", json::array()), "'vocab' is missing or not an object"},
       {"vocab_empty", json_file, changed("/model/vocab", json::object()), "the vocabulary is empty"},
       {"same_id", json_file, changed("/model/vocab/b", 5), "have the same id 5"},
@@ -78,7 +79,7 @@ std::vector<Fault> faults() {
        "added token '[MASK]' has id 5, in the vocabulary it has 4"},
       {"added_no_id", json_file, changed("/added_tokens/0", json::object()), "an entry of 'added_tokens' has no id"},
       {"invalid_utf8_json", json_file, "{\"model\": \"\xff\"}", "is not valid JSON"},
-      {"neither", "config.json", "{}", "has neither tokenizer.json nor vocab.txt"},
+      {"neither", "config.json", "{}", "has neither tokenizer.json nor vocab.txt nor vocab.json"},
   };
 }
 
@@ -116,6 +117,12 @@ TEST(LoadTokenizer, JsonWinsAndItsTruncationIsIgnored) {
 TEST(LoadTokenizer, InvalidBytesAreDroppedByTheCleanUp) {
   const auto tokenizer = testing::tiny_tokenizer();
   EXPECT_EQ(tokenizer->encode("a\xff b").ids, tokenizer->encode("a b").ids);
+}
+
+TEST(LoadTokenizer, DecodingGluesPieces) {
+  const auto tokenizer = testing::tiny_tokenizer();
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode("good a, bad.").ids, true), "good a, bad.");
+  EXPECT_EQ(tokenizer->decode(std::vector<int32_t>{13, 14, 5, 15, 99, -3}, false), "##ab ac");
 }
 
 TEST(Truncation, LengthLessThanSpecialTokensIsAUsageError) {
