@@ -105,6 +105,14 @@ TEST(MaskedLm, SharesAreThoseOfBert) {
   EXPECT_NEAR(same / chosen, 0.10, 0.009);
 }
 
+TEST(Collate, SecondTextOfSegmentZero) {  // as RoBERTa has it
+  Dataset data;
+  data.add({{0, 5, 2, 2, 6, 2}, {0, 0, 0, 0, 0, 0}});
+  data.add({{0, 5, 6}, {0, 0, 1}});
+  EXPECT_EQ(data.segment, (std::vector<int32_t>{6, 2}));
+  EXPECT_EQ(values(collate(data, {0, 1}, 0).type_ids), (std::vector<int64_t>{0, 0, 0, 0, 0, 0, 0, 0, 1}));
+}
+
 TEST(MaskedLm, DrawsDependOnSampleAndDrawAlone) {
   const Dataset data = masked(8, 60);
   const Batch whole = collate(data, all(8), 3), part = collate(data, {6, 2}, 3), other = collate(data, {6, 2}, 4);

@@ -1,7 +1,10 @@
 // Malformed and unusual files of byte-level BPE, in both layouts, and the parts of it that need no reference.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <random>
+#include <set>
 
 #include "core/data/bpe_merges.h"
 #include "support.h"
@@ -220,17 +223,28 @@ Ids merged_slowly(const std::vector<Merge>& merges, Ids word) {
   }
 }
 
+/// Random merges of three first tokens and of what they become; no pair twice.
+std::vector<Merge> random_merges(std::minstd_rand& draw) {
+  std::vector<Merge> merges;
+  std::set<std::pair<int32_t, int32_t>> pairs;
+  while (merges.size() < 12) {
+    const auto tokens = static_cast<uint32_t>(merges.size() + 3);
+    const auto left = static_cast<int32_t>(draw() % tokens), right = static_cast<int32_t>(draw() % tokens);
+    if (pairs.emplace(left, right).second) merges.push_back({left, right, static_cast<int32_t>(tokens)});
+  }
+  std::shuffle(merges.begin(), merges.end(), draw);
+  return merges;
+}
+
 TEST(MergeTable, MergesByRankInWordsOfAnyLength) {
-  const std::vector<Merge> merges = {{0, 1, 2}, {2, 2, 3}, {1, 0, 4}, {3, 0, 5}, {0, 0, 6}, {6, 0, 7}, {3, 3, 8}};
-  const MergeTable table(merges);
-  uint32_t state = 1;
-  for (size_t length = 0; length < 120; ++length) {
+  std::minstd_rand draw(7);
+  for (size_t length = 0; length < 200; ++length) {
+    const std::vector<Merge> merges = random_merges(draw);
     Ids word;
-    for (size_t i = 0; i < length; ++i)
-      word.push_back(static_cast<int32_t>((state = state * 1664525 + 1013904223) >> 31));
+    for (size_t i = 0; i < length; ++i) word.push_back(static_cast<int32_t>(draw() % 3));
     Ids got = {42};
     got.insert(got.end(), word.begin(), word.end());
-    table.apply(got, 1);
+    MergeTable(merges).apply(got, 1);
     Ids wanted = merged_slowly(merges, word);
     wanted.insert(wanted.begin(), 42);
     EXPECT_EQ(got, wanted) << length;

@@ -1,0 +1,80 @@
+#include "core/data/triples.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+
+namespace filigree::data {
+namespace {
+
+using nlohmann::json;
+
+std::string joined(const std::string& subject, const std::string& property, const std::string& object) {
+  return fmt::format("{} : {} : {}", subject, property, object);
+}
+
+/// Throws json::exception when a part is missing or of another kind.
+std::string webnlg_triple(const json& triple) {
+  return joined(triple.at("subject").get<std::string>(), triple.at("property").get<std::string>(),
+                triple.at("object").get<std::string>());
+}
+
+std::string dart_triple(const json& triple) {
+  auto property = triple.at(1).get<std::string>();
+  std::transform(property.begin(), property.end(), property.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return joined(triple.at(0).get<std::string>(), property, triple.at(2).get<std::string>());
+}
+
+std::string context(const json& triples, std::string (*text)(const json&)) {
+  std::string all;
+  for (const json& triple : triples) all += (all.empty() ? "" : " | ") + text(triple);
+  if (all.empty()) throw std::invalid_argument("it has no triples");
+  return all;
+}
+
+void add_webnlg(const json& numbered, int64_t entry, Table& table) {
+  const json& body = numbered.begin().value();  // {"17": {...}}
+  const std::string source = context(body.at("modifiedtripleset"), webnlg_triple);
+  for (const json& text : body.at("lexicalisations"))
+    if (text.at("comment") == "good") table.rows.push_back({entry, {source, text.at("lex").get<std::string>()}});
+}
+
+void add_dart(const json& body, int64_t entry, Table& table) {
+  const std::string source = context(body.at("tripleset"), dart_triple);
+  for (const json& text : body.at("annotations"))
+    table.rows.push_back({entry, {source, text.at("text").get<std::string>()}});
+}
+
+const json& entries_of(const json& root, bool webnlg, const std::string& file) {
+  if (webnlg && (!root.is_object() || !root.contains("entries") || !root["entries"].is_array()))
+    throw DataError(fmt::format("{}: is no WebNLG file: it has no list 'entries'", file));
+  if (!webnlg && !root.is_array()) throw DataError(fmt::format("{}: is no DART file: it is no list", file));
+  return webnlg ? root["entries"] : root;
+}
+
+}  // namespace
+
+void read_triples(std::string_view text, TableFormat format,
+                  const std::function<void(int64_t, const std::string&)>& bad, Table& table) {
+  const json root = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (root.is_discarded()) throw DataError(fmt::format("{}: is not valid JSON", table.file));
+  const bool webnlg = format == TableFormat::webnlg;
+  int64_t number = 0;
+  for (const json& entry : entries_of(root, webnlg, table.file)) {
+    const size_t before = table.rows.size();
+    ++number;
+    try {
+      webnlg ? add_webnlg(entry, number, table) : add_dart(entry, number, table);
+    } catch (const std::exception& error) {  // json's, or of context()
+      table.rows.resize(before);
+      bad(number,
+          fmt::format("entry {} is not laid out as {} has it: {}", number, webnlg ? "WebNLG" : "DART", error.what()));
+    }
+  }
+}
+
+}  // namespace filigree::data
