@@ -65,11 +65,15 @@ void read_unknown(const JsonReader& reader, const json& model, const TokenIds& i
   options.unk = it->second;
 }
 
-/// RobertaProcessing, at the top or in a Sequence, is what tells the two apart here.
-BpeFamily family_of(const JsonReader& reader) {
+/// RoBERTa's by config.json's model_type or by RobertaProcessing, at the top or in a Sequence.
+BpeFamily family_of(const JsonReader& reader, const fs::path& dir) {
   const json& root = reader.root();
   const auto processor = root.find("post_processor");
-  const bool roberta = processor != root.end() && processor->dump().find("RobertaProcessing") != std::string::npos;
+  bool roberta = processor != root.end() && processor->dump().find("RobertaProcessing") != std::string::npos;
+  if (!roberta && fs::exists(dir / "config.json")) {
+    const JsonReader config((dir / "config.json").string());
+    roberta = config.text(config.root(), "model_type", "") == "roberta";
+  }
   return roberta ? BpeFamily::roberta : BpeFamily::gpt2;
 }
 
@@ -86,7 +90,7 @@ BpeOptions bpe_from_json(const JsonReader& reader, const fs::path& dir) {
   read_unknown(reader, model, ids, options);
   read_added(reader, ids, options.added);
   options.around = read_template(reader, true);
-  options.special = special_ids(named_tokens(dir, family_of(reader)).names(), ids);
+  options.special = special_ids(named_tokens(dir, family_of(reader, dir)).names(), ids);
   return options;
 }
 
