@@ -16,7 +16,8 @@ namespace {
 
 nlohmann::ordered_json export_merged(const train::OpenedModel& opened, const train::Plugins& plugins,
                                      const ExportOptions& options) {
-  const auto request = train::export_request(plugins, *opened.model, opened.files, options.format, options.dir);
+  const auto request =
+      train::export_request(plugins, *opened.model, opened.files, options.format, options.dir, options.shard_mb);
   const auto result = checkpoint::export_model(*opened.model, request);
   // With its recipe a model in filigree's own format can be evaluated without naming one.
   if (request.format == checkpoint::ExportFormat::filigree && opened.recipe)

@@ -13,7 +13,7 @@ namespace {
 
 /// Whether the model was trained to answer a context (two text columns), and not to go on with a text.
 bool answers_contexts(const std::optional<recipe::Recipe>& recipe) {
-  return recipe && (recipe->data.format == "e2e" || recipe->data.text.size() == 2);
+  return recipe && (data::has_references(recipe->data.format) || recipe->data.text.size() == 2);
 }
 
 std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, const train::OpenedModel& opened) {

@@ -216,6 +216,7 @@ void ExportOptions::describe(CommandLine& line) {
   kind.needed = true;
   kind.choices = {"hf", "peft", "filigree"};
   line.positional("DIR", dir, "directory to write to");
+  line.flag("shard-mb", "N", shard_mb, "most MiB of a weight file, several with an index; default: one file");
 }
 
 void InspectOptions::describe(CommandLine& line) {

@@ -110,6 +110,7 @@ struct ExportOptions {
   std::string source;  ///< run or checkpoint
   std::string format;  ///< hf | peft | filigree
   std::string dir;
+  double shard_mb = 0;
   void describe(CommandLine& line);
 };
 

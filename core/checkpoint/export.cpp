@@ -33,7 +33,7 @@ void copy_tokenizer(const std::string& from, const fs::path& to) {
 
 bool write_files(nn::Model& model, NamedTensors state, const ExportRequest& request, const fs::path& dir) {
   const bool filled = request.format == ExportFormat::hf && zero_fill(model, state);
-  write_safetensors((dir / "model.safetensors").string(), model.to_files(std::move(state)));
+  write_model_safetensors(dir.string(), model.to_files(std::move(state)), request.shard_bytes);
   write_file((dir / "config.json").string(), export_config(model, request.format).dump(2) + "\n");
   copy_tokenizer(request.tokenizer_dir, dir);
   return filled;

@@ -46,7 +46,8 @@ struct ExportRequest {
   std::string tokenizer_dir;  ///< its tokenizer files are copied as they are; "": none
   /// Loads a directory as the program would, for the comparison.
   std::function<std::unique_ptr<nn::Model>(const std::string& dir)> reload;
-  bool replace = false;  ///< a run's own export, which a resumed run writes again: what is there goes
+  uint64_t shard_bytes = 0;  ///< most bytes of a weight file; 0: one file
+  bool replace = false;      ///< a run's own export, which a resumed run writes again: what is there goes
 };
 
 struct ExportResult {

@@ -79,4 +79,8 @@ using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 void write_safetensors(const std::string& path, const NamedTensors& tensors,
                        const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
 
+/// A model's tensors into `dir`: model.safetensors, or, where they have more than `most` bytes (0: no limit), files of
+/// at most so many bytes each, model-00001-of-00003.safetensors and so on, with model.safetensors.index.json.
+void write_model_safetensors(const std::string& dir, const NamedTensors& tensors, uint64_t most = 0);
+
 }  // namespace filigree::checkpoint

@@ -10,6 +10,7 @@
 
 #include "core/data/csv.h"
 #include "core/data/text_file.h"
+#include "core/data/triples.h"
 #include "core/error.h"
 
 namespace filigree::data {
@@ -183,7 +184,10 @@ TableFormat table_format(const std::string& name) {
   if (name == "jsonl") return TableFormat::jsonl;
   if (name == "text") return TableFormat::text;
   if (name == "e2e") return TableFormat::e2e;
-  throw UsageError(fmt::format("format '{}' is not known; tsv, csv, jsonl, text, e2e and wordnet are", name));
+  if (name == "webnlg") return TableFormat::webnlg;
+  if (name == "dart") return TableFormat::dart;
+  throw UsageError(
+      fmt::format("format '{}' is not known; tsv, csv, jsonl, text, e2e, webnlg, dart and wordnet are", name));
 }
 
 Table read_table(const std::string& file, const TableOptions& options) {
@@ -193,6 +197,9 @@ Table read_table(const std::string& file, const TableOptions& options) {
   BadRows bad(table, options.skip_bad_rows);
   if (options.format == TableFormat::tsv || options.format == TableFormat::csv) {
     read_fields(text, options, table, bad);
+  } else if (options.format == TableFormat::webnlg || options.format == TableFormat::dart) {
+    read_triples(
+        text, options.format, [&](int64_t entry, const std::string& fault) { bad.add(entry, fault); }, table);
   } else {
     read_lines(text, options, table, bad);
   }

@@ -5,6 +5,7 @@
 //   jsonl  a line is an object; columns are its keys
 //   text   a line is a row of one column
 //   e2e    a line is "meaning||reference", a row of two columns
+//   webnlg, dart    see triples.h
 // Empty lines are no rows. Lines are counted as an editor counts them; a row's line is the one it starts on.
 //
 // A row that cannot be used (too few columns, broken quoting or JSON, not UTF-8, NUL bytes) is a DataError with
@@ -15,7 +16,7 @@
 
 namespace filigree::data {
 
-enum class TableFormat { tsv, csv, jsonl, text, e2e };
+enum class TableFormat { tsv, csv, jsonl, text, e2e, webnlg, dart };
 TableFormat table_format(const std::string& name);  ///< throws UsageError
 
 struct TableOptions {

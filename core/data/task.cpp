@@ -24,7 +24,8 @@ std::string path_in(const std::string& dir, const std::string& file) {
 TaskSpec custom_task(const recipe::DataConfig& config, Objective objective) {
   TaskSpec task;
   task.name = task.format = config.format;
-  const bool lines = config.format == "text", e2e = config.format == "e2e", columns = !lines && !e2e;
+  const bool lines = config.format == "text", references = has_references(config.format);
+  const bool columns = !lines && !references;
   table_format(config.format);
   if (columns && config.text.empty())
     throw UsageError("data.text: is missing; it names the column or columns with the text");
@@ -34,11 +35,14 @@ TaskSpec custom_task(const recipe::DataConfig& config, Objective objective) {
     throw UsageError("data.text: names two columns, masked_lm takes one");
   if (!is_over_tokens(objective) && lines)
     throw UsageError("data.format: text has no labels; it is for model.task: masked_lm or causal_lm");
-  if (objective != Objective::causal_lm && e2e)
-    throw UsageError("data.format: e2e is meanings and references; it is for model.task: causal_lm");
+  if (objective != Objective::causal_lm && references)
+    throw UsageError(
+        fmt::format("data.format: {} is contexts and references; it is for model.task: causal_lm", config.format));
   if (!is_over_tokens(objective) && config.label.empty())
     throw UsageError("data.label: is missing; it names the column with the label");
-  const std::string suffix = columns ? "." + config.format : ".txt";
+  const std::string suffix = columns                                                ? "." + config.format
+                             : config.format == "webnlg" || config.format == "dart" ? ".json"
+                                                                                    : ".txt";
   for (const char* split : {"train", "dev", "test"}) task.splits[split].file = split + suffix;
   return task;
 }
@@ -84,7 +88,7 @@ void apply_config(const recipe::DataConfig& config, TaskSpec& task) {
     if (!config.label.empty()) source.label = config.label;
     if (config.header) source.header = *config.header;
     if (task.format == "text") source.text = {"0"};
-    if (task.format == "e2e") source.text = {"0", "1"};
+    if (has_references(task.format)) source.text = {"0", "1"};
   }
 }
 

@@ -18,6 +18,11 @@
 
 namespace filigree::data {
 
+/// Formats that give a context and a reference, for causal_lm.
+inline bool has_references(const std::string& format) {
+  return format == "e2e" || format == "webnlg" || format == "dart";
+}
+
 enum class Objective { classification, regression, masked_lm, causal_lm };
 Objective objective_from(const std::string& model_task);  ///< recipe's model.task; throws UsageError
 /// Whether tokens are predicted and not labels of samples.
@@ -35,7 +40,7 @@ struct SplitSource {
 
 struct TaskSpec {
   std::string name;    ///< "sst2"; without a preset the format's name
-  std::string format;  ///< tsv | csv | jsonl | text | e2e | wordnet
+  std::string format;  ///< tsv | csv | jsonl | text | e2e | webnlg | dart | wordnet
   Objective objective = Objective::classification;
   std::map<std::string, SplitSource> splits;  ///< by split: train, dev, test, dev_mismatched, ...
   std::vector<std::string> eval_splits;       ///< what "dev" stands for: {dev}, for MNLI {dev_matched, dev_mismatched}

@@ -65,14 +65,16 @@ void check_columns(const ModelConfig& model, const DataConfig& data, Rules& rule
                  fmt::format("is text, which has no labels for {}; it serves masked_lm and causal_lm", model.task),
                  {"model.task"});
   }
-  if (data.format == "e2e" && model.task != "causal_lm") {
-    rules.broken("data.format", fmt::format("is e2e, meanings and references: it serves causal_lm, not {}", model.task),
+  const bool references = in(data.format, {"e2e", "webnlg", "dart"});
+  if (references && model.task != "causal_lm") {
+    rules.broken("data.format",
+                 fmt::format("is {}, contexts and references: it serves causal_lm, not {}", data.format, model.task),
                  {"model.task"});
   }
   if (data.pack && model.task != "causal_lm") {
     rules.broken("data.pack", fmt::format("joins texts for causal_lm, model.task is {}", model.task), {"model.task"});
   }
-  if (data.pack && (data.text.size() > 1 || data.format == "e2e")) {
+  if (data.pack && (data.text.size() > 1 || references)) {
     rules.broken("data.pack", "joins texts of one column; a context and its reference stay together",
                  {"data.text", "data.format"});
   }
@@ -80,7 +82,7 @@ void check_columns(const ModelConfig& model, const DataConfig& data, Rules& rule
     rules.broken("data.text", "names two columns, masked_lm takes one", {"model.task"});
   }
   const bool wordnet_columns = data.format == "wordnet" && model.task == "causal_lm";
-  if (!data.text.empty() && in(data.format, {"wordnet", "text", "e2e"}) && !wordnet_columns) {
+  if (!data.text.empty() && (references || in(data.format, {"wordnet", "text"})) && !wordnet_columns) {
     rules.broken("data.text", fmt::format("names columns, format {} has none", data.format), {"data.format"});
   }
 }

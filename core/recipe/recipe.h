@@ -26,7 +26,7 @@ struct ModelConfig {
 };
 
 struct DataConfig {
-  std::string format = "tsv";                   ///< tsv | csv | jsonl | text | e2e | wordnet
+  std::string format = "tsv";                   ///< tsv | csv | jsonl | text | e2e | webnlg | dart | wordnet
   std::string task;                             ///< preset: sst2 | cola | mrpc | rte | qnli | qqp | mnli | stsb | wnli
   std::string dir;                              ///< folder of the files
   std::optional<std::string> train, dev, test;  ///< file names in dir, when the preset's do not fit
@@ -95,6 +95,7 @@ struct PruneConfig {
 struct ExportConfig {
   std::string format = "hf";   ///< hf | filigree
   std::string dir = "export";  ///< inside the run directory
+  double shard_mb = 0;         ///< most MiB of a weight file; 0: one file
 };
 
 struct StageConfig {

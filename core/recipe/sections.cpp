@@ -53,7 +53,7 @@ void describe(ModelConfig& model, Schema& schema) {
 
 void describe(DataConfig& data, Schema& schema) {
   schema.field("format", data.format, "layout of the files; wordnet is the demo task, gloss to supersense")
-      .one_of({"tsv", "csv", "jsonl", "text", "e2e", "wordnet"});
+      .one_of({"tsv", "csv", "jsonl", "text", "e2e", "webnlg", "dart", "wordnet"});
   schema.field("task", data.task, "preset that fills files, columns, labels and metric")
       .one_of({"", "sst2", "cola", "mrpc", "rte", "qnli", "qqp", "mnli", "stsb", "wnli", "wordnet"});
   schema.field("dir", data.dir, "folder of the files; may be left out for wordnet: the system's");
@@ -178,6 +178,8 @@ void describe(ExportConfig& export_config, Schema& schema) {
   schema.field("dir", export_config.dir, "folder inside the run's")
       .required()
       .rule("inside the run's folder", [&export_config] { return inside_problem(export_config.dir); });
+  schema.field("shard_mb", export_config.shard_mb, "most MiB of a weight file, several with an index; 0: one file")
+      .at_least(0);
 }
 
 void describe(StageConfig& stage, Schema& schema) {

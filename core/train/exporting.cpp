@@ -10,9 +10,11 @@
 namespace filigree::train {
 namespace {
 
-void write_files(Session& session, const checkpoint::ExportSource& source, const std::string& format,
+void write_files(Session& session, const checkpoint::ExportSource& source, const recipe::ExportConfig& config,
                  const std::string& dir, bool with_recipe) {
-  auto request = export_request(*session.plugins, *session.model, session.recipe.model.path, format, dir);
+  const std::string& format = config.format;
+  auto request =
+      export_request(*session.plugins, *session.model, session.recipe.model.path, format, dir, config.shard_mb);
   request.replace = true;
   const auto result = checkpoint::export_model(*session.model, source, request);
   session.log->info(
@@ -27,20 +29,21 @@ void write_files(Session& session, const checkpoint::ExportSource& source, const
 }
 
 /// The first copy of the model is brought together on rank 0, which writes it.
-void write_export(Session& session, const std::string& format, const std::string& dir, bool with_recipe) {
+void write_export(Session& session, const recipe::ExportConfig& config, const std::string& dir, bool with_recipe) {
   checkpoint::ExportSource source;
   if (session.mesh->dp().rank() == 0) source = checkpoint::export_source(*session.model, session.tensor());
-  on_first_rank(session, [&] { write_files(session, source, format, dir, with_recipe); });
+  on_first_rank(session, [&] { write_files(session, source, config, dir, with_recipe); });
 }
 
 }  // namespace
 
 checkpoint::ExportRequest export_request(const Plugins& plugins, nn::Model& model, const std::string& files,
-                                         const std::string& format, const std::string& dir) {
+                                         const std::string& format, const std::string& dir, double shard_mb) {
   checkpoint::ExportRequest request;
   request.dir = dir;
   request.format = checkpoint::export_format_from(format);
   request.tokenizer_dir = files;
+  request.shard_bytes = static_cast<uint64_t>(shard_mb * 1024 * 1024);
   request.reload = [&plugins, task = model.task()](const std::string& written) {
     ModelRequest load;
     load.task = task;
@@ -50,9 +53,9 @@ checkpoint::ExportRequest export_request(const Plugins& plugins, nn::Model& mode
 }
 
 void export_stage(Session& session, const recipe::ExportConfig& config) {
-  write_export(session, config.format, session.run_dir + "/" + config.dir, false);
+  write_export(session, config, session.run_dir + "/" + config.dir, false);
 }
 
-void export_final(Session& session) { write_export(session, "filigree", session.run_dir + "/final", true); }
+void export_final(Session& session) { write_export(session, {.format = "filigree"}, session.run_dir + "/final", true); }
 
 }  // namespace filigree::train

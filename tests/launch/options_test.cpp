@@ -28,7 +28,7 @@ TEST(Options, ArgumentsOfEachCommandAreADecision) {
   EXPECT_EQ(arguments<EvalOptions>(), (Words{"MODEL", "--data", "--split", "--set"}));
   EXPECT_EQ(arguments<PredictOptions>(), (Words{"MODEL", "--input"}));
   EXPECT_EQ(arguments<TokenizeOptions>(), (Words{"MODEL", "--input"}));
-  EXPECT_EQ(arguments<ExportOptions>(), (Words{"SOURCE", "--format", "DIR"}));
+  EXPECT_EQ(arguments<ExportOptions>(), (Words{"SOURCE", "--format", "DIR", "--shard-mb"}));
   EXPECT_EQ(arguments<InspectOptions>(), (Words{"MODEL"}));
   EXPECT_EQ(arguments<CheckOptions>(), (Words{"RECIPE", "--set"}));
   EXPECT_EQ(arguments<PlanOptions>(), (Words{"RECIPE", "--ranks", "--tensor", "--set"}));

@@ -111,6 +111,7 @@ struct ExportCase {
   bool zero_filled = false;  ///< in format hf
   int64_t width = 50;        ///< neurons a layer that format hf says
   std::string family = "bert";
+  uint64_t shard_bytes = 0;
 };
 
 inline std::vector<ExportCase> export_cases() {
@@ -151,7 +152,7 @@ inline std::vector<ExportCase> export_cases() {
           {"roberta_adapted", nn::Task::sequence_classification, add_updates, false, 50, "roberta"},
           {"roberta_heads", nn::Task::masked_lm,
            [](nn::Model& model) { add_updates(model), prune_units(model, 0.34, 0.4, false); }, true, 30, "roberta"},
-          {"gpt2_adapted", nn::Task::sequence_classification, add_updates, false, 50, "gpt2"},
+          {"gpt2_adapted", nn::Task::sequence_classification, add_updates, false, 50, "gpt2", 20000},
           {"gpt2_lm_ffn", nn::Task::causal_lm,
            [](nn::Model& model) { add_updates(model), prune_units(model, 0, 0.4, false); }, false, 30, "gpt2"},
           {"gpt2_lm_everything", nn::Task::causal_lm,
@@ -179,6 +180,7 @@ inline checkpoint::ExportRequest export_request(const std::filesystem::path& dir
   checkpoint::ExportRequest request;
   request.dir = dir.string();
   request.format = format;
+  request.shard_bytes = of.shard_bytes;
   request.reload = [task = of.task](const std::string& written) { return reread(written, task); };
   return request;
 }

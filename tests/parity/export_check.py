@@ -27,8 +27,9 @@ def load(folder):
     kind = AutoModelForMaskedLM if masked else AutoModelForCausalLM if causal else AutoModelForSequenceClassification
     model, report = kind.from_pretrained(folder, output_loading_info=True, attn_implementation="eager")
     assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"], (folder, report)
-    with safe_open(folder / "model.safetensors", "pt") as file:
-        assert all(file.get_slice(name).get_dtype() == "F32" for name in file.keys()), folder
+    for path in folder.glob("model*.safetensors"):
+        with safe_open(path, "pt") as file:
+            assert all(file.get_slice(name).get_dtype() == "F32" for name in file.keys()), folder
     assert type(model).__name__ == architecture
     return model.eval(), masked or causal
 

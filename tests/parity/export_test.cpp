@@ -42,6 +42,8 @@ TEST_P(ExportParity, BothFormatsGiveTheLiveLogits) {
   EXPECT_EQ(hf.zero_filled, given.zero_filled);
   EXPECT_EQ(config_of(dir / "hf")[model->ffn_width_key()], given.width);
   EXPECT_FALSE(config_of(dir / "hf").contains("filigree"));
+  EXPECT_EQ(fs::exists(dir / "hf" / "model.safetensors.index.json"), given.shard_bytes > 0);
+  EXPECT_EQ(fs::exists(dir / "hf" / "model.safetensors"), given.shard_bytes == 0);
 
   const auto small = checkpoint::export_model(*model, export_request(dir / "filigree", given, ExportFormat::filigree));
   EXPECT_LE(small.largest_difference, 1e-5);

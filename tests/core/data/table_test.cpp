@@ -127,6 +127,48 @@ TEST_F(TableTest, JsonFaults) {
   EXPECT_HAS(error(std::string(200000, '['), TableFormat::jsonl, {"t"}), "is not valid JSON");
 }
 
+TEST_F(TableTest, ContextsAndReferences) {
+  const Table e2e = read("name : A | food : B||A serves B || well .  \n\nx||y\n", TableFormat::e2e, {});
+  ASSERT_EQ(e2e.rows.size(), 2u);
+  EXPECT_EQ(e2e.rows[0].fields, (Fields{"name : A | food : B", "A serves B || well ."}));
+  EXPECT_EQ(e2e.rows[1].line, 3);
+  EXPECT_HAS(error("a||b\nplain\n", TableFormat::e2e, {}),
+             "data.x:2: has no '||' between meaning and reference: plain");
+
+  const std::string triples =
+      R"([{"subject": "A", "property": "cityOf", "object": "B"}, {"subject": "A", "property": "p", "object": "1"}])";
+  const Table webnlg =
+      read(R"({"entries": [{"1": {"modifiedtripleset": )" + triples +
+               R"(, "lexicalisations": [{"lex": "one", "comment": "good"}, {"lex": "two", "comment": ""},
+                                                         {"lex": "three", "comment": "good"}]}}]})",
+           TableFormat::webnlg, {});
+  ASSERT_EQ(webnlg.rows.size(), 2u) << "one text is not marked good";
+  EXPECT_EQ(webnlg.rows[1].fields, (Fields{"A : cityOf : B | A : p : 1", "three"}));
+
+  const Table dart = read(R"([{"tripleset": [["A", "CITY", "b"]], "annotations": [{"text": "x"}]},
+                              {"tripleset": [["C", "D", "e"]], "annotations": [{"text": "y"}, {"text": "z"}]}])",
+                          TableFormat::dart, {});
+  ASSERT_EQ(dart.rows.size(), 3u);
+  EXPECT_EQ(dart.rows[0].fields, (Fields{"A : city : b", "x"}));
+  EXPECT_EQ(dart.rows[2].fields, (Fields{"C : d : e", "z"}));
+  EXPECT_EQ(dart.rows[2].line, 2);
+}
+
+TEST_F(TableTest, TripleFaults) {
+  EXPECT_HAS(error("{", TableFormat::webnlg, {}), "data.x: is not valid JSON");
+  EXPECT_HAS(error("[]", TableFormat::webnlg, {}), "data.x: is no WebNLG file: it has no list 'entries'");
+  EXPECT_HAS(error("{}", TableFormat::dart, {}), "data.x: is no DART file: it is no list");
+  EXPECT_HAS(error(R"({"entries": [3]})", TableFormat::webnlg, {}),
+             "data.x:1: entry 1 is not laid out as WebNLG has it");
+  EXPECT_HAS(error(R"([{"tripleset": [["a", "b"]], "annotations": []}])", TableFormat::dart, {}),
+             "entry 1 is not laid out");
+  EXPECT_HAS(error(R"([{"tripleset": [], "annotations": []}])", TableFormat::dart, {}), "it has no triples");
+  const Table some = read(R"([{"tripleset": []}, {"tripleset": [["a", "b", "c"]], "annotations": [{"text": "t"}]}])",
+                          TableFormat::dart, {}, true, true);
+  EXPECT_EQ(some.skipped, 1);
+  EXPECT_EQ(some.rows.size(), 1u);
+}
+
 TEST_F(TableTest, TextLinesAndHugeFields) {
   const std::string huge(5 << 20, 'x');
   const Table table = read("one\ttab\n\n" + huge + "\nlast", TableFormat::text, {});
