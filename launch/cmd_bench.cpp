@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/recipe/load.h"
 #include "core/train/open_session.h"
+#include "core/train/precision.h"
 #include "core/train/stages.h"
 #include "launch/command.h"
 #include "launch/plugins.h"
@@ -72,7 +73,7 @@ nlohmann::ordered_json result(const Sums& sums, const nlohmann::json& peak, cons
           {"comm", train::to_json(a_step)},
           {"peak_tensor_bytes", peak},
           {"peak_rss_bytes", peak_rss_bytes()},
-          {"precision", session.recipe.parallel.precision},
+          {"precision", train::precision_name(session.compute)},
           {"ranks", session.mesh->world().size()},
           {"tensor", session.mesh->tensor_parallel()}};
 }

@@ -46,7 +46,7 @@ struct ParallelConfig {
   int64_t tensor = 1;              ///< ranks that share one copy of the model
   std::string device = "auto";     ///< auto | cpu | cuda
   std::string backend = "auto";    ///< auto | single | mpi | nccl
-  std::string precision = "bf16";  ///< fp32 | bf16
+  std::string precision = "auto";  ///< auto | fp32 | bf16
   double timeout = 600;            ///< seconds until a collective counts as hung
   std::string wire = "fp32";       ///< type of gradients on the wire: fp32 | bf16
   double bucket_mb = 4;            ///< size of a gradient bucket

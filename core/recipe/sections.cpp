@@ -87,8 +87,12 @@ void describe(ParallelConfig& parallel, Schema& schema) {
   schema.field("device", parallel.device, "auto: CUDA when there is a device").one_of({"auto", "cpu", "cuda"});
   schema.field("backend", parallel.backend, "auto: single for one rank, nccl on CUDA, else mpi")
       .one_of({"auto", "single", "mpi", "nccl"});
-  schema.field("precision", parallel.precision, "of the frozen weights and the computation; what is trained stays fp32")
-      .one_of({"fp32", "bf16"});
+  schema
+      .field("precision", parallel.precision,
+             "of the frozen weights and the computation, what is trained stays fp32; auto: bf16 where the device "
+             "multiplies "
+             "it in hardware, else fp32")
+      .one_of({"auto", "fp32", "bf16"});
   schema.field("timeout", parallel.timeout, "seconds after which a collective counts as hung and ends the job")
       .above(0);
   schema.field("wire", parallel.wire, "type of the gradients on the wire").one_of({"fp32", "bf16"});

@@ -1,11 +1,14 @@
 #include "core/train/forecast.h"
 
+#include <ATen/Context.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "core/error.h"
 #include "core/train/frozen_shards.h"
 #include "core/train/parallelize.h"
+#include "core/train/precision.h"
 #include "core/train/trainer.h"
 #include "core/train/workload.h"
 #include "dist/factory.h"
@@ -126,11 +129,19 @@ StageForecast count(nn::Model& model, const recipe::Recipe& recipe, const recipe
   return result;
 }
 
+/// Where a run of this recipe would compute, were it started here.
+at::Device device_of(const recipe::ParallelConfig& parallel) {
+  return parallel.device == "cuda" || (parallel.device == "auto" && at::hasCUDA()) ? at::Device(at::kCUDA, 0)
+                                                                                   : at::kCPU;
+}
+
 Layout layout_of(const recipe::ParallelConfig& parallel, int64_t ranks, int64_t tensor) {
   if (ranks < 1) throw UsageError(fmt::format("--ranks {}: give the number of ranks, 1 or more", ranks));
   if (tensor < 1 || ranks % tensor != 0)
     throw UsageError(fmt::format("--tensor {}: must divide the number of ranks, {}", tensor, ranks));
-  return {ranks / tensor, tensor, parallel.precision == "bf16" ? 2 : 4, parallel.wire == "bf16" ? 2U : 4U};
+  return {ranks / tensor, tensor,
+          static_cast<int64_t>(at::elementSize(choose_precision(parallel.precision, device_of(parallel)))),
+          parallel.wire == "bf16" ? 2U : 4U};
 }
 
 }  // namespace

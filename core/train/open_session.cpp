@@ -12,6 +12,7 @@
 #include "core/train/first_rank.h"
 #include "core/train/open_model.h"
 #include "core/train/parallelize.h"
+#include "core/train/precision.h"
 #include "core/train/resume.h"
 #include "core/train/snapshot.h"
 
@@ -99,7 +100,7 @@ OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const 
   session.stop = std::make_unique<StopSignal>();
   const auto& parallel = session.recipe.parallel;
   session.device = choose_device(parallel.device, environment.local_rank());
-  session.compute = parallel.precision == "bf16" ? at::kBFloat16 : at::kFloat;
+  session.compute = choose_precision(parallel.precision, session.device);
   session.mesh = open_mesh(parallel, environment, session.device.is_cuda());
   choose_threads(session.mesh->world());
   load_data(session);

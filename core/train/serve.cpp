@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/train/open_session.h"
 #include "core/train/parallelize.h"
+#include "core/train/precision.h"
 
 namespace filigree::train {
 
@@ -33,7 +34,7 @@ ServedModel serve(const std::string& path, const Plugins& plugins, const dist::E
   if (world->size() % tensor != 0)
     throw UsageError(fmt::format("{} ranks cannot share copies of the model by {}", world->size(), tensor));
   served.mesh = std::make_shared<dist::Mesh>(std::move(world), static_cast<int>(tensor));
-  served.options.compute = parallel.precision == "bf16" ? at::kBFloat16 : at::kFloat;
+  served.options.compute = choose_precision(parallel.precision, device);
   served.opened.model->to(device);
   served.opened.model->parameters().set_frozen_dtype(served.options.compute);
   if (tensor > 1) share_out(*served.opened.model, served.mesh->tp(), path);

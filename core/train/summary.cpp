@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "core/prune/inspect.h"
+#include "core/train/precision.h"
 
 namespace filigree::train {
 namespace {
@@ -49,7 +50,10 @@ void describe_start(Session& session, const checkpoint::Loaded* resumed) {
   const auto& mesh = *session.mesh;
   log.info("{} ranks ({} data-parallel x {} tensor-parallel, backend {}), {}, {} threads a rank, {}",
            mesh.world().size(), mesh.data_parallel(), mesh.tensor_parallel(), mesh.world().backend(),
-           session.device.str(), at::get_num_threads(), session.recipe.parallel.precision);
+           session.device.str(), at::get_num_threads(), precision_name(session.compute));
+  if (session.compute == at::kBFloat16 && !multiplies_bf16(session.device))
+    log.warn(
+        "this CPU has no bf16 instructions: bf16 is emulated, ten and more times slower than parallel.precision: fp32");
   log.info("{} from {}: {} training samples", session.model->family(), session.recipe.model.path,
            session.train_data.size());
   if (session.train_data.skipped > 0)

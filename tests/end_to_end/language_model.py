@@ -21,7 +21,7 @@ parallel: {precision: fp32, device: cpu, timeout: 120}
 stages:
   - name: pretrain
     method: {name: full}
-    train: {max_steps: 60, batch_size: 16, lr: 3e-3, warmup: 0.1}
+    train: {max_steps: 50, batch_size: 8, lr: 1e-3, warmup: 0.1}
 log_every: 1
 """
 ADAPT = """
@@ -33,11 +33,11 @@ parallel: {precision: fp32, device: cpu, timeout: 120}
 stages:
   - name: adapt
     method: {name: dsee, rank: 8, sparse: 16, targets: [query, value], support: grebsmo}
-    train: {max_steps: 40, batch_size: 16, lr: 5e-3, warmup: 0.1, label_smoothing: 0.1}
+    train: {max_steps: 30, batch_size: 8, lr: 5e-3, warmup: 0.1, label_smoothing: 0.1}
   - name: prune
     prune: {structure: [heads, ffn], heads: 0.25, ffn: 0.4, score: taylor, batches: 4}
   - name: recover
-    train: {max_steps: 20, batch_size: 16, lr: 3e-3}
+    train: {max_steps: 15, batch_size: 8, lr: 3e-3}
 eval: {generate: {beams: 3, max_new_tokens: 16, length_penalty: 0.8, no_repeat_ngram: 4}}
 log_every: 1
 """
@@ -136,10 +136,11 @@ def test():
             run(ranks, "train", recipe, "--out", f"{folder}/n{ranks}")
         difference = relative(losses(f"{folder}/n1", "pretrain"), losses(f"{folder}/n2", "pretrain"))
         print(f"pretraining on 2 ranks against 1: relative difference of the losses {difference:.1e}")
-        expect(difference <= 1e-4, "the ranks change the pretraining")
+        first = relative(losses(f"{folder}/n1", "pretrain")[:5], losses(f"{folder}/n2", "pretrain")[:5])
+        expect(first <= 5e-6 and difference <= 1e-4, "the ranks change the pretraining")
         found = json.loads(run(1, "eval", f"{folder}/n1/final", "--data", recipe)[0])
-        print(f"perplexity {found['perplexity']:.0f} after 60 steps, unigram {unigram:.0f}")
-        expect(found["perplexity"] < unigram, "60 steps do not beat the unigram model")
+        print(f"perplexity {found['perplexity']:.0f} after 50 steps, unigram {unigram:.0f}")
+        expect(found["perplexity"] < unigram, "50 steps do not beat the unigram model")
         expect(abs(found["perplexity"] - math.exp(found["loss"])) < 1e-3, "perplexity is not exp(loss)")
 
         write(folder, "train.txt", [f"{word}||{gloss.split(';')[0]}" for i, (word, gloss) in enumerate(rows) if i % 10])

@@ -71,7 +71,7 @@ const BadCase kCases[] = {
     {"ChoiceWithGuess", "format: tsv", "format: tvs",
      "7: data.format: is 'tvs', must be one of tsv, csv, jsonl, text, e2e, webnlg, dart, wordnet, did you mean 'tsv'?"},
     {"ChoiceWithoutGuess", "precision: fp32", "precision: int8",
-     "10: parallel.precision: is 'int8', must be one of fp32, bf16"},
+     "10: parallel.precision: is 'int8', must be one of auto, fp32, bf16"},
     {"ChoiceInList", "[heads, ffn]", "[heads, fnn]",
      "17: stages.prune.prune.structure: is 'fnn', must be one of heads, ffn, did you mean 'ffn'?"},
     {"UnknownPreset", "task: sst2", "task: sst3",

@@ -32,7 +32,7 @@ ROWS = [
     edited("too large a number", "seed: 7", "seed: 99999999999999999999",
            "recipe.yaml:2: seed: is 99999999999999999999, which is too large"),
     edited("unknown precision", "fp32", "fp31",
-           "parallel.precision: is 'fp31', must be one of fp32, bf16, did you mean 'fp32'?"),
+           "parallel.precision: is 'fp31', must be one of auto, fp32, bf16, did you mean 'fp32'?"),
     edited("both epochs and max_steps", "max_steps: 3", "max_steps: 3, epochs: 2",
            "max_steps: is given together with epochs"),
     edited("neither epochs nor max_steps", "max_steps: 3, ", "",
