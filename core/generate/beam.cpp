@@ -27,8 +27,8 @@ BeamSearch::BeamSearch(std::vector<int32_t> prompt, Options options)
   finished_.assign(beams, {{}, kNever, false});
 }
 
-bool BeamSearch::stops(int32_t token) const {
-  return std::find(options_.stop.begin(), options_.stop.end(), token) != options_.stop.end();
+bool BeamSearch::all_finished() const {
+  return std::all_of(finished_.begin(), finished_.end(), [](const Hypothesis& one) { return one.finished; });
 }
 
 float BeamSearch::normalised(float score, int64_t length) const {
@@ -54,7 +54,7 @@ std::vector<BeamSearch::Candidate> BeamSearch::best_candidates(std::span<float> 
   }
   keep_best(all, looked_at);
   for (Candidate& candidate : all)
-    candidate.ends = stops(static_cast<int32_t>(candidate.place % static_cast<int64_t>(vocabulary))) ||
+    candidate.ends = options_.stops(static_cast<int32_t>(candidate.place % static_cast<int64_t>(vocabulary))) ||
                      length_ + 1 == options_.max_new_tokens;
   return all;
 }
@@ -68,8 +68,7 @@ BeamSearch::Hypothesis BeamSearch::extended(const Candidate& candidate, size_t v
 }
 
 void BeamSearch::update_finished(const std::vector<Candidate>& candidates, size_t vocabulary) {
-  const bool full = options_.early_stopping &&
-                    std::all_of(finished_.begin(), finished_.end(), [](const auto& one) { return one.finished; });
+  const bool full = options_.early_stopping && all_finished();
   for (size_t i = 0; i < candidates.size(); ++i) {
     Hypothesis next = extended(candidates[i], vocabulary);
     next.finished = candidates[i].ends && i < running_.size();
@@ -104,9 +103,8 @@ void BeamSearch::check_end(const std::vector<Candidate>& candidates) {
   improvable_ = improvable_ && std::any_of(finished_.begin(), finished_.end(), [&](const Hypothesis& one) {
                   return reachable > (one.finished ? worst : kNever);
                 });
-  const bool full = std::all_of(finished_.begin(), finished_.end(), [](const auto& one) { return one.finished; });
   const bool all_end = std::all_of(candidates.begin(), candidates.end(), [](const auto& one) { return one.ends; });
-  done_ = !improvable_ || (full && options_.early_stopping) || all_end;
+  done_ = !improvable_ || (options_.early_stopping && all_finished()) || all_end;
 }
 
 BeamSearch::Step BeamSearch::advance(std::span<float> log_probs) {
@@ -121,7 +119,7 @@ BeamSearch::Step BeamSearch::advance(std::span<float> log_probs) {
 
 std::vector<int32_t> BeamSearch::result() const {
   std::vector<int32_t> tokens = finished_[0].tokens;
-  if (!tokens.empty() && stops(tokens.back())) tokens.pop_back();
+  if (!tokens.empty() && options_.stops(tokens.back())) tokens.pop_back();
   return tokens;
 }
 

@@ -43,7 +43,7 @@ class BeamSearch {
   Step go_on(std::vector<Candidate> candidates, size_t vocabulary);
   void check_end(const std::vector<Candidate>& candidates);
   Hypothesis extended(const Candidate& candidate, size_t vocabulary) const;
-  bool stops(int32_t token) const;
+  bool all_finished() const;
   float normalised(float score, int64_t length) const;
 
   std::vector<int32_t> prompt_;

@@ -47,18 +47,18 @@ class Decoder {
     return model_.forward(to(batch, model_.device()), context_).logits.to(at::kCPU, at::kFloat).contiguous();
   }
 
-  void select(const std::vector<int64_t>& from) { cache_.select(at::tensor(from, at::kLong)); }
+  /// Sequence i goes on from sequence from[i]; nothing is copied when all go on from themselves.
+  void select(const std::vector<int64_t>& from) {
+    bool same = from.size() == cache_.lengths().size();
+    for (size_t i = 0; same && i < from.size(); ++i) same = from[i] == static_cast<int64_t>(i);
+    if (!same) cache_.select(at::tensor(from, at::kLong));
+  }
 
  private:
   nn::Model& model_;
   nn::KeyValueCache cache_;
   nn::ForwardContext context_;
 };
-
-std::span<float> row_of(const at::Tensor& rows, int64_t row) {
-  const auto width = static_cast<size_t>(rows.size(1));
-  return {rows.mutable_data_ptr<float>() + static_cast<size_t>(row) * width, width};
-}
 
 /// The options of one prompt: as many tokens as the model has positions left.
 Options options_for(const Prompt& prompt, const Options& options, const nn::Model& model) {
@@ -68,63 +68,48 @@ Options options_for(const Prompt& prompt, const Options& options, const nn::Mode
   return own;
 }
 
-/// One prompt's way, one token at a time.
-struct Walk {
-  Prompt prompt;
-  Options options;
-  std::vector<int32_t> sequence;  ///< prompt and what came after it
-  bool done = false;
+/// One prompt's way, one token at a time: greedy, or drawn. Has what BeamSearch has, with one hypothesis.
+class Walk {
+ public:
+  Walk(const Prompt& prompt, Options options)
+      : prompt_(prompt), options_(std::move(options)), sequence_(prompt.tokens) {}
 
-  /// Returns the token that the sequence goes on with; sets done.
-  int32_t advance(std::span<float> logits) {
-    forbid_repeats(sequence, options.no_repeat_ngram, logits);
-    const auto place = static_cast<int64_t>(sequence.size() - prompt.tokens.size());
-    const int32_t token = options.sample
-                              ? draw(logits, options.temperature, options.top_k, options.top_p,
-                                     random::uniform(random::stream(options.seed, "generate", prompt.number), place))
+  static at::Tensor scores(const at::Tensor& logits) { return logits; }
+
+  BeamSearch::Step advance(std::span<float> logits) {
+    forbid_repeats(sequence_, options_.no_repeat_ngram, logits);
+    const auto place = static_cast<int64_t>(sequence_.size() - prompt_.tokens.size());
+    const int32_t token = options_.sample
+                              ? draw(logits, options_.temperature, options_.top_k, options_.top_p,
+                                     random::uniform(random::stream(options_.seed, "generate", prompt_.number), place))
                               : best(logits);
-    const bool stops = std::find(options.stop.begin(), options.stop.end(), token) != options.stop.end();
-    if (!stops) sequence.push_back(token);
-    done = stops || place + 1 == options.max_new_tokens;
-    return token;
+    const bool stops = options_.stops(token);
+    if (!stops) sequence_.push_back(token);
+    done_ = stops || place + 1 == options_.max_new_tokens;
+    return {{0}, {token}};
   }
+  bool done() const { return done_; }
   std::vector<int32_t> result() const {
-    return {sequence.begin() + static_cast<int64_t>(prompt.tokens.size()), sequence.end()};
+    return {sequence_.begin() + static_cast<int64_t>(prompt_.tokens.size()), sequence_.end()};
   }
+
+ private:
+  const Prompt& prompt_;
+  Options options_;
+  std::vector<int32_t> sequence_;  ///< prompt and what came after it
+  bool done_ = false;
+};
+
+/// The same of beam search.
+struct Search : BeamSearch {
+  Search(const Prompt& prompt, const Options& options) : BeamSearch(prompt.tokens, options) {}
+  static at::Tensor scores(const at::Tensor& logits) { return at::log_softmax(logits, 1); }
 };
 
 std::vector<std::vector<int32_t>> tokens_of(const std::vector<Prompt>& prompts) {
   std::vector<std::vector<int32_t>> tokens;
   for (const Prompt& prompt : prompts) tokens.push_back(prompt.tokens);
   return tokens;
-}
-
-std::vector<std::vector<int32_t>> walk(Decoder& decoder, const std::vector<Prompt>& prompts,
-                                       const std::vector<Options>& options) {
-  std::vector<Walk> walks;
-  for (size_t i = 0; i < prompts.size(); ++i) walks.push_back({prompts[i], options[i], prompts[i].tokens});
-  std::vector<size_t> open;
-  for (size_t i = 0; i < walks.size(); ++i) open.push_back(i);
-  std::vector<std::vector<int32_t>> fresh = tokens_of(prompts);
-  while (!open.empty()) {
-    const at::Tensor logits_BV = decoder.next(fresh);
-    std::vector<size_t> still;
-    std::vector<int64_t> rows;
-    fresh.clear();
-    for (size_t b = 0; b < open.size(); ++b) {
-      Walk& one = walks[open[b]];
-      const int32_t token = one.advance(row_of(logits_BV, static_cast<int64_t>(b)));
-      if (one.done) continue;
-      still.push_back(open[b]);
-      rows.push_back(static_cast<int64_t>(b));
-      fresh.push_back({token});
-    }
-    if (still.size() < open.size() && !still.empty()) decoder.select(rows);
-    open = std::move(still);
-  }
-  std::vector<std::vector<int32_t>> results;
-  for (const Walk& one : walks) results.push_back(one.result());
-  return results;
 }
 
 /// Rows of the prompts' logits, `beams` times each.
@@ -134,29 +119,32 @@ std::vector<int64_t> repeated(size_t prompts, int64_t beams) {
   return rows;
 }
 
-std::vector<std::vector<int32_t>> search(Decoder& decoder, const std::vector<Prompt>& prompts,
+/// Takes every prompt its way to the end, all that are open in one pass. Each has `beams` rows.
+template <class Way>
+std::vector<std::vector<int32_t>> decode(Decoder& decoder, const std::vector<Prompt>& prompts,
                                          const std::vector<Options>& options) {
   const int64_t beams = options[0].beams;
-  std::vector<BeamSearch> searches;
+  std::vector<Way> ways;
   std::vector<size_t> open;
   for (size_t i = 0; i < prompts.size(); ++i) {
-    searches.emplace_back(prompts[i].tokens, options[i]);
+    ways.emplace_back(prompts[i], options[i]);
     open.push_back(i);
   }
-  const auto first_rows = repeated(prompts.size(), beams);
-  at::Tensor log_probs_BV =
-      at::log_softmax(decoder.next(tokens_of(prompts)), 1).index_select(0, at::tensor(first_rows, at::kLong));
-  decoder.select(first_rows);
+  std::vector<int64_t> rows = repeated(prompts.size(), beams);
+  at::Tensor scores_BV = Way::scores(decoder.next(tokens_of(prompts)));
+  if (beams > 1) scores_BV = scores_BV.index_select(0, at::tensor(rows, at::kLong));
+  decoder.select(rows);
   for (;;) {
-    const int64_t width = log_probs_BV.size(1);
+    const int64_t width = scores_BV.size(1);
     std::vector<size_t> still;
-    std::vector<int64_t> rows;
     std::vector<std::vector<int32_t>> fresh;
+    rows.clear();
     for (size_t i = 0; i < open.size(); ++i) {
       const auto first = static_cast<int64_t>(i) * beams;
-      const auto step = searches[open[i]].advance(
-          {log_probs_BV.mutable_data_ptr<float>() + first * width, static_cast<size_t>(beams * width)});
-      if (searches[open[i]].done()) continue;
+      Way& way = ways[open[i]];
+      const auto step =
+          way.advance({scores_BV.mutable_data_ptr<float>() + first * width, static_cast<size_t>(beams * width)});
+      if (way.done()) continue;
       still.push_back(open[i]);
       for (size_t beam = 0; beam < step.token.size(); ++beam) {
         rows.push_back(first + step.parent[beam]);
@@ -166,10 +154,10 @@ std::vector<std::vector<int32_t>> search(Decoder& decoder, const std::vector<Pro
     open = std::move(still);
     if (open.empty()) break;
     decoder.select(rows);
-    log_probs_BV = at::log_softmax(decoder.next(fresh), 1);
+    scores_BV = Way::scores(decoder.next(fresh));
   }
   std::vector<std::vector<int32_t>> results;
-  for (const BeamSearch& one : searches) results.push_back(one.result());
+  for (const Way& way : ways) results.push_back(way.result());
   return results;
 }
 
@@ -204,7 +192,7 @@ std::vector<std::vector<int32_t>> generate(nn::Model& model, const std::vector<P
       capacity = std::max(capacity, static_cast<int64_t>(prompt.tokens.size()) + own.back().max_new_tokens);
     }
     Decoder decoder(model, compute, capacity);
-    for (auto& tokens : options.beams > 1 ? search(decoder, some, own) : walk(decoder, some, own))
+    for (auto& tokens : options.beams > 1 ? decode<Search>(decoder, some, own) : decode<Walk>(decoder, some, own))
       results.push_back(std::move(tokens));
   }
   return results;

@@ -1,6 +1,7 @@
 #pragma once
 // How a sequence is continued. With beams > 1 beam search, with sample sampling, else greedy; the three decode as
 // transformers' generate() does with the same settings (generation/utils.py of 5.23), by test.
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -9,6 +10,7 @@ namespace filigree::generate {
 struct Options {
   int64_t max_new_tokens = 64;
   std::vector<int32_t> stop;  ///< tokens that end a sequence; it is given without them
+  bool stops(int32_t token) const { return std::find(stop.begin(), stop.end(), token) != stop.end(); }
 
   int64_t beams = 1;
   double length_penalty = 1;    ///< a hypothesis of n tokens scores sum(log p) / n^length_penalty
