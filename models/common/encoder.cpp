@@ -22,7 +22,8 @@ int64_t count(const std::vector<int64_t>& kept) { return static_cast<int64_t>(ke
 
 std::vector<nn::Linear*> Encoder::Layer::linears() { return {&query, &key, &value, &attention_out, &ffn_in, &ffn_out}; }
 
-Encoder::Encoder(EncoderConfig config) : config_(std::move(config)) {
+Encoder::Encoder(EncoderConfig config, const std::string& dense, const std::string& out, const TokenHeadNames& token)
+    : config_(std::move(config)), transform_activation_(token.activation) {
   add_embeddings();
   for (size_t i = 0; i < static_cast<size_t>(config_.layers); ++i) add_layer(i);
   for (size_t i = 0; i < layers_.size(); ++i) {
@@ -32,6 +33,16 @@ Encoder::Encoder(EncoderConfig config) : config_(std::move(config)) {
                layer.ffn_out},
               structures_);
   }
+  const int64_t c = config_.hidden;
+  if (!nn::is_over_tokens(config_.task)) {
+    dense_ = std::make_unique<nn::Linear>(build().linear(dense, c, c));
+    out_ = std::make_unique<nn::Linear>(build().linear(out, config_.num_labels, c));
+    return;
+  }
+  transform_ = std::make_unique<nn::Linear>(build().linear(token.transform, c, c));
+  transform_norm_ = Norm(build(), token.norm, c, config_.norm_eps);
+  decoder_ =
+      std::make_unique<nn::Linear>(token.decoder, word_->weight(), build().parameter(token.bias, {config_.vocab_size}));
 }
 
 void Encoder::add_embeddings() {
@@ -56,8 +67,27 @@ void Encoder::add_layer(size_t index) {
                 norm("output.LayerNorm")}));
 }
 
-nn::Linear Encoder::tied_decoder(const std::string& name, const std::string& bias) {
-  return {name, word_->weight(), build().parameter(bias, {config_.vocab_size})};
+std::vector<nn::Linear*> Encoder::head_linears() const {
+  if (dense_) return {dense_.get(), out_.get()};
+  return {transform_.get(), decoder_.get()};
+}
+
+std::vector<std::string> Encoder::head_parameters() const {
+  std::vector<std::string> names;
+  for (const auto& parameter : dense_ ? std::vector{dense_->weight(), dense_->bias(), out_->weight(), out_->bias()}
+                                      : std::vector{transform_->weight(), transform_->bias(), transform_norm_.gain,
+                                                    transform_norm_.bias, decoder_->bias()})
+    names.push_back(parameter->name);
+  return names;
+}
+
+nn::Output Encoder::forward(const data::Batch& batch, const nn::ForwardContext& context) {
+  const Pass pass(batch, context);
+  const at::Tensor x_TC = encode(pass);
+  if (dense_) return sequence_output(classify(x_TC, pass), pass, config_.task);
+  return models::token_output(x_TC, pass, token_output, [this](const at::Tensor& x) {
+    return decoder_->forward(transform_norm_(ops::activate(transform_->forward(x), transform_activation_)));
+  });
 }
 
 std::vector<nn::Linear*> Encoder::linears() {
@@ -70,7 +100,8 @@ std::vector<nn::Linear*> Encoder::linears() {
 
 double Encoder::flops(int64_t n) const {
   const auto tokens = static_cast<double>(n);
-  double total = head_macs(tokens);
+  double total = 0;
+  for (const nn::Linear* linear : head_linears()) total += (dense_ ? 1 : tokens) * macs(*linear);
   for (const auto& layer : layers_) {
     for (const nn::Linear* linear : layer->linears()) total += tokens * macs(*linear);
     total += 2 * tokens * tokens * static_cast<double>(layer->query.out_features());  // q k^T and P v

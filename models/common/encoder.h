@@ -13,8 +13,16 @@
 
 namespace filigree::models {
 
+/// Masked LM: a transform with its norm, and a decoder tied to the word embeddings.
+struct TokenHeadNames {
+  std::string transform, norm, decoder, bias;
+  nn::ops::Activation activation;
+};
+
 class Encoder : public nn::Model {
  public:
+  nn::Output forward(const data::Batch& batch, const nn::ForwardContext& context) final;
+  std::vector<std::string> head_parameters() const override;
   nn::ParameterTable& parameters() override { return parameters_; }
   std::vector<nn::Linear*> linears() override;
   std::vector<nn::Embedding*> embeddings() override { return {word_.get()}; }
@@ -32,20 +40,22 @@ class Encoder : public nn::Model {
   /// Dropout places of the whole model, below kFirstLayerSite.
   enum Site : uint64_t { kEmbeddings = 0, kPooled = 1, kHeadInput = 2 };
 
-  explicit Encoder(EncoderConfig config);
+  /// dense, out: names of the two linears of a sequence task's head.
+  Encoder(EncoderConfig config, const std::string& dense, const std::string& out, const TokenHeadNames& token);
 
-  at::Tensor encode(const Pass& pass) const;  ///< [T, C], the last layer's output
-  Builder build() { return Builder(parameters_); }
-  nn::Linear tied_decoder(const std::string& name, const std::string& bias);
-  /// The head's linears, in order of depth, and its multiply-adds for n tokens.
-  virtual std::vector<nn::Linear*> head_linears() const = 0;
-  virtual double head_macs(double tokens) const = 0;
+  /// x: [T, C], the last layer's output; result: fp32 [B, labels].
+  virtual at::Tensor classify(const at::Tensor& x, const Pass& pass) const = 0;
   /// The rules of embeddings and encoder; `decoder`: the name of the masked-LM decoder.
   std::vector<nn::ShardRule> encoder_shard_plan(const std::string& decoder) const;
 
   const EncoderConfig config_;
+  std::unique_ptr<nn::Linear> dense_, out_;  // sequence tasks
 
  private:
+  std::vector<nn::Linear*> head_linears() const;  ///< in order of depth
+  at::Tensor encode(const Pass& pass) const;
+  Builder build() { return Builder(parameters_); }
+
   struct Layer {
     nn::Linear query, key, value, attention_out;
     Norm attention_norm;
@@ -65,7 +75,10 @@ class Encoder : public nn::Model {
   std::unique_ptr<nn::Embedding> word_, position_, token_type_;
   Norm embedding_norm_;
   std::vector<std::unique_ptr<Layer>> layers_;
-  std::vector<nn::StructureGroup> structures_;  // per layer: heads, neurons
+  std::vector<nn::StructureGroup> structures_;       // per layer: heads, neurons
+  std::unique_ptr<nn::Linear> transform_, decoder_;  // masked LM
+  Norm transform_norm_;
+  nn::ops::Activation transform_activation_;
 };
 
 }  // namespace filigree::models
