@@ -24,8 +24,8 @@ nlohmann::ordered_json export_merged(const train::OpenedModel& opened, const tra
     checkpoint::write_file(options.dir + "/recipe.yaml", recipe::to_yaml(*opened.recipe));
   if (result.zero_filled)
     std::cerr
-        << "note: transformers cannot express the pruned shapes, so they are filled up with zeros; --format filigree "
-           "keeps them small\n";
+        << "note: transformers cannot express the pruned shapes, so they are filled up with zeros; --format "
+           "hf_pruned keeps them small for transformers 4, or 5 with trust_remote_code=True, filigree for filigree\n";
   return {{"largest_difference", result.largest_difference}, {"zero_filled", result.zero_filled}};
 }
 

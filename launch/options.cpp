@@ -214,7 +214,7 @@ void ExportOptions::describe(CommandLine& line) {
   line.positional("SOURCE", source, "run or checkpoint");
   Argument& kind = line.flag("format", "FORMAT", format, "what to write");
   kind.needed = true;
-  kind.choices = {"hf", "peft", "filigree"};
+  kind.choices = {"hf", "hf_pruned", "peft", "filigree"};
   line.positional("DIR", dir, "directory to write to");
   line.flag("shard-mb", "N", shard_mb, "most MiB of a weight file, several with an index; default: one file");
 }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/checkpoint/disk.h"
+#include "core/checkpoint/export_pruned.h"
 #include "core/checkpoint/export_state.h"
 #include "core/checkpoint/staged_directory.h"
 #include "core/error.h"
@@ -35,6 +36,8 @@ bool write_files(nn::Model& model, NamedTensors state, const ExportRequest& requ
   const bool filled = request.format == ExportFormat::hf && zero_fill(model, state);
   write_model_safetensors(dir.string(), model.to_files(std::move(state)), request.shard_bytes);
   write_file((dir / "config.json").string(), export_config(model, request.format).dump(2) + "\n");
+  if (request.format == ExportFormat::hf_pruned && is_pruned(model))
+    write_file((dir / kModelingFile).string(), modeling_code(model));
   copy_tokenizer(request.tokenizer_dir, dir);
   return filled;
 }
@@ -53,8 +56,9 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
 
 ExportFormat export_format_from(const std::string& name) {
   if (name == "hf") return ExportFormat::hf;
+  if (name == "hf_pruned") return ExportFormat::hf_pruned;
   if (name == "filigree") return ExportFormat::filigree;
-  throw UsageError(fmt::format("unknown export format '{}': use hf or filigree", name));
+  throw UsageError(fmt::format("unknown export format '{}': use hf, hf_pruned or filigree", name));
 }
 
 data::Batch probe_batch(nn::Model& model) {

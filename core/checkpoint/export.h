@@ -6,6 +6,9 @@
 //   config.json;
 //             what transformers has no way to say (uneven widths, removed heads) is filled up with zeros to the
 //             original shape, which gives the same logits: a head or neuron of zero weights adds nothing.
+//   hf_pruned  small shapes that transformers loads: see core/checkpoint/export_pruned.h. eval, predict and inspect
+//   read
+//             it too.
 //   filigree  keeps the small shapes. config.json says which units are left, per layer, the sizes in it stay the
 //   original
 //             ones: "filigree": {"heads": [[numbers kept]...], "neurons": [[numbers kept]...]}. eval, predict and
@@ -37,7 +40,7 @@ struct ExportSource {
 };
 ExportSource export_source(nn::Model& model, dist::Communicator* tensor = nullptr);  ///< collective as merged_state
 
-enum class ExportFormat { hf, filigree };
+enum class ExportFormat { hf, hf_pruned, filigree };
 ExportFormat export_format_from(const std::string& name);  ///< throws UsageError
 
 struct ExportRequest {

@@ -3,12 +3,12 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
-#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/adapt/adapter.h"
+#include "core/checkpoint/export_pruned.h"
 #include "core/checkpoint/export_state.h"
 #include "core/error.h"
 #include "core/nn/whole.h"
@@ -40,7 +40,8 @@ void fill_up(at::Tensor& tensor, int64_t dim, const nn::StructureGroup& group, c
   tensor = at::zeros(shape, tensor.options()).index_copy(dim, lines, tensor);
 }
 
-/// The one width that all layers' neurons have, or 0.
+}  // namespace
+
 int64_t common_width(nn::Model& model) {
   int64_t width = 0;
   for (const nn::StructureGroup& group : model.structures()) {
@@ -51,12 +52,6 @@ int64_t common_width(nn::Model& model) {
   return width;
 }
 
-bool is_pruned(nn::Model& model) {
-  const auto& structures = model.structures();
-  return std::any_of(structures.begin(), structures.end(),
-                     [](const auto& group) { return group.left() != group.total; });
-}
-
 nlohmann::json kept_units(nn::Model& model) {
   nlohmann::json heads = nlohmann::json::array(), neurons = nlohmann::json::array();
   for (const nn::StructureGroup& group : model.structures()) {
@@ -64,8 +59,6 @@ nlohmann::json kept_units(nn::Model& model) {
   }
   return {{"heads", std::move(heads)}, {"neurons", std::move(neurons)}};
 }
-
-}  // namespace
 
 NamedTensors merged_state(nn::Model& model, dist::Communicator* tensor) {
   const std::set<std::string> of_adapters = adapter_parameters(model);
@@ -112,9 +105,10 @@ nlohmann::json export_config(nn::Model& model, ExportFormat format) {
   config.erase("filigree");
   if (format == ExportFormat::filigree) {
     if (is_pruned(model)) config["filigree"] = kept_units(model);
-  } else if (const int64_t width = common_width(model); width != 0) {
-    config[model.ffn_width_key()] = width;
+    return config;
   }
+  if (const int64_t width = common_width(model); width != 0) config[model.ffn_width_key()] = width;
+  if (format == ExportFormat::hf_pruned) add_pruned_config(model, config);
   return config;
 }
 

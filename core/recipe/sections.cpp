@@ -177,8 +177,11 @@ void describe(PruneConfig& prune, Schema& schema) {
 }
 
 void describe(ExportConfig& export_config, Schema& schema) {
-  schema.field("format", export_config.format, "hf: for transformers, shapes as before; filigree: the small shapes")
-      .one_of({"hf", "filigree"});
+  schema
+      .field("format", export_config.format,
+             "hf: for transformers, shapes as before; hf_pruned: small, for transformers 4 or with trust_remote_code; "
+             "filigree: small, for filigree")
+      .one_of({"hf", "hf_pruned", "filigree"});
   schema.field("dir", export_config.dir, "folder inside the run's")
       .required()
       .rule("inside the run's folder", [&export_config] { return inside_problem(export_config.dir); });

@@ -20,7 +20,9 @@ void write_files(Session& session, const checkpoint::ExportSource& source, const
   session.log->info(
       "exported to {} ({}); read back, its logits differ from the live model's by at most {:.1e}{}", dir, format,
       result.largest_difference,
-      result.zero_filled ? "; removed structures are filled up with zeros, format filigree keeps them small" : "");
+      result.zero_filled
+          ? "; removed structures are filled up with zeros, formats hf_pruned and filigree keep them small"
+          : "");
   if (!with_recipe) return;
   std::ofstream out(dir + "/recipe.yaml");
   out << recipe::to_yaml(session.recipe);

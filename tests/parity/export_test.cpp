@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/checkpoint/export_peft.h"
+#include "core/checkpoint/export_pruned.h"
 #include "core/error.h"
 #include "core/prune/inspect.h"
 #include "tests/parity/export_cases.h"
@@ -26,6 +27,26 @@ void write_live(nn::Model& model, const fs::path& file) {
   const at::Tensor logits = model.forward(probe, {}).logits;
   checkpoint::write_safetensors(
       file.string(), {{"ids", probe.ids}, {"offsets", at::tensor(probe.offsets, at::kLong)}, {"logits", logits}});
+}
+
+bool is_small(nn::Model& model, nn::StructureKind kind) {
+  for (const auto& group : model.structures()) {
+    if (group.kind == kind && group.left() != group.total) return true;
+  }
+  return false;
+}
+
+void expect_pruned(nn::Model& model, const ExportCase& given, const fs::path& dir) {
+  const auto result = checkpoint::export_model(model, export_request(dir, given, ExportFormat::hf_pruned));
+  EXPECT_LE(result.largest_difference, 1e-5);
+  EXPECT_FALSE(result.zero_filled);
+  const bool heads = is_small(model, nn::StructureKind::head),
+             any = heads || is_small(model, nn::StructureKind::neuron);
+  EXPECT_EQ(config_of(dir).contains("pruned_heads"), heads);
+  EXPECT_EQ(config_of(dir).contains("auto_map"), any);
+  EXPECT_EQ(fs::exists(dir / checkpoint::kModelingFile), any);
+  const auto again = reread(dir.string(), given.task);
+  EXPECT_DOUBLE_EQ(again->flops(64), model.flops(64));
 }
 
 class ExportParity : public testing::TestWithParam<ExportCase> {};
@@ -56,6 +77,8 @@ TEST_P(ExportParity, BothFormatsGiveTheLiveLogits) {
   }
   EXPECT_DOUBLE_EQ(again->flops(64), model->flops(64));
   EXPECT_DOUBLE_EQ(prune::unpruned_flops(*again, 64), prune::unpruned_flops(*model, 64));
+
+  expect_pruned(*model, given, dir / "hf_pruned");
   write_live(*model, dir / "live.safetensors");
 }
 
@@ -215,6 +238,7 @@ TEST_F(ExportTest, AnUnwritablePlaceIsADataError) {
 TEST(ExportFormatTest, Names) {
   EXPECT_EQ(checkpoint::export_format_from("hf"), ExportFormat::hf);
   EXPECT_EQ(checkpoint::export_format_from("filigree"), ExportFormat::filigree);
+  EXPECT_EQ(checkpoint::export_format_from("hf_pruned"), ExportFormat::hf_pruned);
   EXPECT_THROW(checkpoint::export_format_from("onnx"), UsageError);
 }
 
