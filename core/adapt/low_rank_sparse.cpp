@@ -159,4 +159,11 @@ std::vector<Recut> LowRankSparse::recut(int64_t dim, const nn::LineChange& chang
   return done;
 }
 
+std::optional<double> update_scale(const Adapter& adapter) {
+  if (const auto* low_rank = dynamic_cast<const LowRank*>(&adapter)) return low_rank->scale();
+  if (const auto* sparse = dynamic_cast<const SparseDelta*>(&adapter)) return sparse->scale();
+  if (const auto* both = dynamic_cast<const LowRankSparse*>(&adapter)) return both->scale();
+  return std::nullopt;
+}
+
 }  // namespace filigree::adapt

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -121,5 +122,8 @@ class LowRankSparse : public Adapter {
   SparseEntries entries_;
   double scale_;
 };
+
+/// s of one of the three; nothing of another adapter.
+std::optional<double> update_scale(const Adapter& adapter);
 
 }  // namespace filigree::adapt

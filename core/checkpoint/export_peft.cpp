@@ -31,9 +31,7 @@ struct Factors {
 
 double scale_of(const nn::Linear& linear) {
   const adapt::Adapter* adapter = linear.adapter();
-  if (const auto* low_rank = dynamic_cast<const adapt::LowRank*>(adapter)) return low_rank->scale();
-  if (const auto* sparse = dynamic_cast<const adapt::SparseDelta*>(adapter)) return sparse->scale();
-  if (const auto* both = dynamic_cast<const adapt::LowRankSparse*>(adapter)) return both->scale();
+  if (const auto scale = adapt::update_scale(*adapter)) return *scale;
   throw UsageError(fmt::format("format peft: an update of kind '{}' on '{}' is no LoRA; use --format hf",
                                adapter->kind(), linear.name()));
 }

@@ -128,6 +128,16 @@ void check_split(const std::string& split, const DataConfig& data, Rules& rules)
                {"data.task"});
 }
 
+void check_adapter(const Recipe& recipe, Rules& rules) {
+  if (recipe.model.adapter.empty()) return;
+  if (recipe.model.init == "random")
+    rules.broken("model.adapter", "was trained on pretrained weights, model.init is random", {"model.init"});
+  const auto has_method = [](const StageConfig& stage) { return stage.method.has_value(); };
+  if (std::none_of(recipe.stages.begin(), recipe.stages.end(), has_method))
+    rules.broken("model.adapter", "is given, but no stage has a method (dsee, lora) that would go on from it",
+                 {"stages"});
+}
+
 void check_parallel(const ParallelConfig& parallel, Rules& rules) {
   if (parallel.backend == "nccl" && parallel.device == "cpu") {
     rules.broken("parallel.backend", "is nccl, which carries CUDA tensors only; device is cpu", {"parallel.device"});
@@ -268,6 +278,7 @@ void check(const Recipe& recipe, const Source& source, std::vector<Problem>& pro
   check_metric(recipe.data.metric, "data.metric", recipe.model, rules);
   check_metric(recipe.eval.best, "eval.best", recipe.model, rules);
   check_split(recipe.eval.split, recipe.data, rules);
+  check_adapter(recipe, rules);
   check_parallel(recipe.parallel, rules);
   check_stages(recipe, rules);
 }

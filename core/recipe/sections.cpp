@@ -49,6 +49,9 @@ void describe(ModelConfig& model, Schema& schema) {
   schema.field("dropout", model.dropout, "replaces the hidden and attention dropout of config.json")
       .at_least(0)
       .below(1);
+  schema.field(
+      "adapter", model.adapter,
+      "directory of a LoRA of the peft package: the first method's low-rank part and the task head go on from it");
 }
 
 void describe(DataConfig& data, Schema& schema) {

@@ -1,7 +1,9 @@
 #include "core/train/stages.h"
 
+#include <algorithm>
 #include <filesystem>
 
+#include "core/checkpoint/import_peft.h"
 #include "core/error.h"
 #include "core/train/distill.h"
 #include "core/train/evaluate_and_log.h"
@@ -22,6 +24,15 @@ bool later_stage_distills(const Session& session) {
   for (size_t i = static_cast<size_t>(session.state.stage); i < session.recipe.stages.size(); ++i)
     if (session.recipe.stages[i].train && session.recipe.stages[i].train->distill) return true;
   return false;
+}
+
+/// The first method goes on from the peft LoRA of the recipe.
+void start_from_adapter(Session& session) {
+  const std::string& dir = session.recipe.model.adapter;
+  const auto is_attach = [](const Event& event) { return event.kind == Event::Kind::attach; };
+  if (dir.empty() || std::ranges::any_of(session.state.events, is_attach)) return;
+  checkpoint::continue_from(*session.model, checkpoint::read_peft(dir));
+  session.log->info("going on from the LoRA in {}", dir);
 }
 
 void prepare_prune(Session& session) {
@@ -61,6 +72,7 @@ void attach_method(Session& session, const recipe::StageConfig& stage) {
   session.method->attach(*session.model,
                          {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(), false, session.tensor(),
                           [&](const std::string& text) { session.log->warn("{}", text); }});
+  start_from_adapter(session);
   // Only now: what the method trains starts from the exact weights, and searches for places read them.
   session.model->parameters().set_frozen_dtype(session.compute);
   session.state.events.push_back({Event::Kind::attach, session.state.stage, {}});

@@ -15,6 +15,7 @@
 
 #include "core/adapt/low_rank_sparse.h"
 #include "core/checkpoint/export.h"
+#include "core/error.h"
 #include "core/prune/plan.h"
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"

@@ -1,0 +1,100 @@
+#include "core/checkpoint/import_peft.h"
+
+#include <ATen/core/grad_mode.h>
+#include <fmt/ranges.h>
+
+#include <optional>
+#include <set>
+
+#include "core/adapt/low_rank_sparse.h"
+#include "core/error.h"
+
+namespace filigree::checkpoint {
+namespace {
+
+/// The LoRA's module that a linear belongs to: the name in the files, perhaps without the model's prefix ("bert."),
+/// which a LoRA of the bare backbone lacks.
+std::optional<std::string> module_of(const PeftLora& lora, const std::string& file_name) {
+  for (std::string name = file_name;;) {
+    if (lora.modules.contains(name)) return name;
+    const size_t dot = name.find('.');
+    if (dot == std::string::npos) return std::nullopt;
+    name = name.substr(dot + 1);
+  }
+}
+
+/// B's rows of this linear.
+at::Tensor rows_of(const PeftLora& lora, const std::string& name, const nn::Linear& linear,
+                   const nn::FileLinear& place) {
+  const PeftLora::Module& module = lora.modules.at(name);
+  const int64_t out = linear.out_features(), in = linear.in_features();
+  if (module.a.size(1) != in || module.b.size(0) != place.parts * out)
+    throw DataError(fmt::format("{}: the update of '{}' is {} x {}, the model's weight {} x {}; it is of another model",
+                                lora.dir, name, module.b.size(0), module.a.size(1), place.parts * out, in));
+  return module.b.narrow(0, place.part * out, out);
+}
+
+nn::ParameterPtr factor(const nn::Linear& linear, const char* which) {
+  if (!linear.adapter()) return nullptr;
+  for (const nn::ParameterPtr& parameter : linear.adapter()->parameters())
+    if (parameter->name == linear.name() + which) return parameter;
+  return nullptr;
+}
+
+void fill(const nn::Linear& linear, const PeftLora& lora, const std::string& name, const at::Tensor& b) {
+  const PeftLora::Module& module = lora.modules.at(name);
+  const nn::ParameterPtr u = factor(linear, ".lora_U"), v = factor(linear, ".lora_V");
+  if (!u || !v) {
+    if (b.count_nonzero().item<int64_t>() == 0) return;
+    throw UsageError(
+        fmt::format("model.adapter: {} changes '{}', for which the first method has no low-rank update; "
+                    "add it to the method's targets",
+                    lora.dir, linear.name()));
+  }
+  const int64_t rank = v->logical_shape[0];
+  if (module.rank() > rank)
+    throw UsageError(
+        fmt::format("model.adapter: {} has rank {} on '{}', the method only {}; set its rank to {} or more", lora.dir,
+                    module.rank(), linear.name(), rank, module.rank()));
+  u->value.narrow(1, 0, module.rank())
+      .copy_(nn::part_of(b, u->placement).mul(module.scale / *adapt::update_scale(*linear.adapter())));
+  v->value.narrow(0, 0, module.rank()).copy_(nn::part_of(module.a, v->placement));
+}
+
+void fill_head(nn::Model& model, const PeftLora& lora) {
+  const std::vector<std::string> names = model.head_parameters();
+  const std::set<std::string> head(names.begin(), names.end());
+  for (const auto& [name, value] : lora.head) {
+    if (!head.contains(name))
+      throw DataError(fmt::format("{}: holds '{}', which is no parameter of this {} model's head ({})", lora.dir, name,
+                                  model.family(),
+                                  names.empty() ? "it has none" : fmt::format("{}", fmt::join(names, ", "))));
+    nn::Parameter& parameter = model.parameters().at(name);
+    if (value.sizes() != at::IntArrayRef(parameter.logical_shape))
+      throw DataError(fmt::format("{}: '{}' is [{}], the model's [{}]: it was trained for other labels", lora.dir, name,
+                                  fmt::join(value.sizes(), ", "), fmt::join(parameter.logical_shape, ", ")));
+    parameter.value.copy_(nn::part_of(value, parameter.placement));
+  }
+}
+
+}  // namespace
+
+void continue_from(nn::Model& model, const PeftLora& lora) {
+  const at::NoGradGuard no_grad;
+  std::set<std::string> used;
+  for (const nn::Linear* linear : model.linears()) {
+    const nn::FileLinear place = model.file_linear(linear->name());
+    const auto name = module_of(lora, place.name);
+    if (!name) continue;
+    used.insert(*name);
+    fill(*linear, lora, *name, rows_of(lora, *name, *linear, place));
+  }
+  for (const auto& [name, module] : lora.modules) {
+    if (!used.contains(name))
+      throw DataError(
+          fmt::format("{}: changes '{}', which this {} model does not have", lora.dir, name, model.family()));
+  }
+  fill_head(model, lora);
+}
+
+}  // namespace filigree::checkpoint

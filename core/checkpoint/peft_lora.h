@@ -1,0 +1,30 @@
+#pragma once
+// A LoRA directory of the peft package: adapter_config.json and adapter_model.safetensors.
+//
+//   D = s B A,  s = lora_alpha / r, or lora_alpha / sqrt(r) with use_rslora
+//
+// What is no plain LoRA of linears (DoRA, biases, embeddings, initialisations that changed the base weights) is refused
+// with advice.
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <string>
+
+namespace filigree::checkpoint {
+
+struct PeftLora {
+  struct Module {
+    at::Tensor a;      ///< [r, in], fp32
+    at::Tensor b;      ///< [out, r], fp32
+    double scale = 1;  ///< s
+    int64_t rank() const { return a.size(0); }
+  };
+  std::string dir;
+  std::map<std::string, Module> modules;   ///< by their names in the base model's files
+  std::map<std::string, at::Tensor> head;  ///< modules_to_save, by parameter
+};
+
+/// Throws DataError for files that are absent, broken or do not fit each other, UsageError for what is no plain LoRA.
+PeftLora read_peft(const std::string& dir);
+
+}  // namespace filigree::checkpoint

@@ -1,0 +1,232 @@
+// LoRA directories that peft wrote (import_reference.py), and those that filigree exports, as the start of a run: the
+// model's logits are those of peft's, whatever the method's own rank and scale, whole and cut.
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/zeros_like.h>
+#include <gtest/gtest.h>
+
+#include "core/adapt/method.h"
+#include "core/adapt/methods/update.h"
+#include "core/checkpoint/export_peft.h"
+#include "core/checkpoint/import_peft.h"
+#include "core/train/parallelize.h"
+#include "dist/factory.h"
+#include "tests/core/adapt/compare.h"
+#include "tests/parity/export_cases.h"
+
+namespace filigree::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kReference = fs::path(FILIGREE_BINARY_DIR) / "reference" / "peft_import";
+
+struct Case {
+  const char* name;
+  nn::Task task;
+  std::vector<std::string> targets;
+};
+
+void PrintTo(const Case& given, std::ostream* out) { *out << given.name; }
+
+/// A scale of its own: alpha / rank = 13 / 9.
+void attach(nn::Model& model, const std::vector<std::string>& targets, const std::string& method, int64_t rank = 9) {
+  const auto ranks = dist::make_single();
+  std::shared_ptr<recipe::MethodOptions> options;
+  if (method == "dsee") {
+    auto dsee = std::make_shared<adapt::DseeOptions>();
+    dsee->rank = rank, dsee->alpha = 13, dsee->targets = targets, dsee->sparse = 20;
+    options = dsee;
+  } else {
+    auto lora = std::make_shared<adapt::LoraOptions>();
+    lora->rank = rank, lora->alpha = 13, lora->targets = targets;
+    options = lora;
+  }
+  adapt::builtin_methods().make({method, options})->attach(model, {1, ranks.get(), false});
+}
+
+std::unique_ptr<nn::Model> load(const fs::path& dir, nn::Task task,
+                                const std::function<void(nn::Model&)>& cut = nullptr) {
+  models::ModelOptions options;
+  options.task = task;
+  options.cut = cut;
+  return models::load_model(dir.string(), options);
+}
+
+data::Batch packed(const checkpoint::SafetensorsReader& live) {
+  data::Batch batch;
+  batch.ids = live.read("ids");
+  batch.type_ids = at::zeros_like(batch.ids);
+  const at::Tensor offsets = live.read("offsets");
+  std::vector<at::Tensor> positions;
+  for (int64_t i = 0; i < offsets.numel(); ++i) batch.offsets.push_back(offsets[i].item<int64_t>());
+  for (size_t i = 0; i + 1 < batch.offsets.size(); ++i) {
+    positions.push_back(at::arange(batch.offsets[i + 1] - batch.offsets[i], at::kLong));
+    batch.samples.push_back(static_cast<int64_t>(i));
+  }
+  batch.positions = at::cat(positions);
+  return batch;
+}
+
+class ImportPeft : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    dir_ = kReference / GetParam().name;
+    if (!fs::exists(dir_ / "live.safetensors"))
+      GTEST_SKIP() << dir_ << " is missing: the fixture peft_import_reference makes it (needs peft)";
+  }
+  fs::path dir_;
+};
+
+TEST_P(ImportPeft, GivesPeftsLogits) {
+  const auto live = checkpoint::SafetensorsReader::open((dir_ / "live.safetensors").string());
+  for (const char* method : {"lora", "dsee"}) {
+    const auto model = load(dir_ / "base", GetParam().task);
+    attach(*model, GetParam().targets, method);
+    const at::NoGradGuard no_grad;
+    const at::Tensor before = model->forward(packed(live), {}).logits;
+    EXPECT_GT(max_difference(before, live.read("logits")), 1e-2) << "the LoRA changes nothing: a test that cannot fail";
+    checkpoint::continue_from(*model, checkpoint::read_peft((dir_ / "lora").string()));
+    const at::Tensor after = model->forward(packed(live), {}).logits;
+    EXPECT_LE(max_difference(after, live.read("logits")), 1e-5 * std::max(1.0, largest_entry(after))) << method;
+  }
+}
+
+TEST_P(ImportPeft, EachRankTakesItsPart) {
+  const auto lora = checkpoint::read_peft((dir_ / "lora").string());
+  const auto whole = load(dir_ / "base", GetParam().task);
+  attach(*whole, GetParam().targets, "lora");
+  checkpoint::continue_from(*whole, lora);
+  for (int64_t rank = 0; rank < 2; ++rank) {
+    const auto part = load(dir_ / "base", GetParam().task, [&](nn::Model& model) { train::cut(model, rank, 2); });
+    attach(*part, GetParam().targets, "lora");
+    checkpoint::continue_from(*part, lora);
+    for (const auto& parameter : part->parameters().with_role(nn::Role::trainable)) {
+      const at::Tensor expected =
+          nn::part_of(whole->parameters().at(parameter->name).value.detach(), parameter->placement);
+      EXPECT_EQ(max_difference(parameter->value, expected), 0.0) << parameter->name;
+    }
+  }
+}
+
+using nn::Task;
+const std::vector<std::string> kAttention = {"query", "key", "value"};
+INSTANTIATE_TEST_SUITE_P(
+    Cases, ImportPeft,
+    testing::Values(Case{"bert", Task::sequence_classification, kAttention},
+                    Case{"patterns", Task::sequence_classification, {"query", "value", "intermediate.dense"}},
+                    Case{"bare", Task::sequence_classification, {"query", "output.dense"}},
+                    Case{"gpt2", Task::causal_lm, {"query", "key", "value", "mlp.c_fc"}},
+                    Case{"gpt2_classes", Task::sequence_classification, kAttention}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+/// What filigree wrote as a LoRA (S2 as further columns, query and value of GPT-2 in one c_attn) comes back.
+TEST(ImportOwnExport, GivesTheLogitsAgain) {
+  const fs::path dir = kReference / "own";
+  for (const char* family : {"bert", "gpt2"}) {
+    fs::remove_all(dir);
+    const auto model = random_model(family, dir / "config", Task::sequence_classification, 5);
+    checkpoint::export_model(*model,
+                             export_request(dir / "base", export_cases().front(), checkpoint::ExportFormat::hf));
+    add_updates(*model);
+    checkpoint::export_peft(*model, (dir / "lora").string(), (dir / "base").string());
+    const auto again = load(dir / "base", Task::sequence_classification);
+    attach(*again, {"query", "value"}, "lora", 50);
+    checkpoint::continue_from(*again, checkpoint::read_peft((dir / "lora").string()));
+    EXPECT_LE(checkpoint::largest_difference(*again, *model, checkpoint::probe_batch(*model)), 1e-5) << family;
+  }
+}
+
+/// A LoRA of a small BERT, spoilt in one place each.
+class ImportRefusals : public testing::Test {
+ protected:
+  void SetUp() override {
+    fs::remove_all(dir_);
+    model_ = random_bert(dir_ / "config", Task::sequence_classification, 5);
+    checkpoint::export_model(*model_,
+                             export_request(dir_ / "base", export_cases().front(), checkpoint::ExportFormat::hf));
+    add_updates(*model_);
+    checkpoint::export_peft(*model_, lora(), (dir_ / "base").string());
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  std::string lora() const { return (dir_ / "lora").string(); }
+  void set(const std::string& key, const nlohmann::json& value) {
+    const fs::path file = dir_ / "lora" / "adapter_config.json";
+    auto config = nlohmann::json::parse(std::ifstream(file));
+    config[key] = value;
+    std::ofstream(file) << config;
+  }
+  template <class Error>
+  void expect(const std::string& says, const std::vector<std::string>& targets = {"query", "value"},
+              int64_t rank = 40) {
+    const auto model = load(dir_ / "base", Task::sequence_classification);
+    attach(*model, targets, "lora", rank);
+    try {
+      checkpoint::continue_from(*model, checkpoint::read_peft(lora()));
+      ADD_FAILURE() << "nothing was refused: " << says;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(says), std::string::npos) << error.what();
+    }
+  }
+
+  fs::path dir_ = kReference / "refused";
+  std::unique_ptr<nn::Model> model_;
+};
+
+TEST_F(ImportRefusals, WhatTheMethodCannotTake) {
+  expect<UsageError>("for which the first method has no low-rank update; add it to the method's targets", {"query"});
+  expect<UsageError>("has rank 21 on 'bert.encoder.layer.0.attention.self.query', the method only 4",
+                     {"query", "value"}, 4);
+}
+
+TEST_F(ImportRefusals, WhatIsNoPlainLora) {
+  for (const auto& [key, value, says] : std::vector<std::tuple<std::string, nlohmann::json, std::string>>{
+           {"use_dora", true, "use_dora is set"},
+           {"bias", "all", "bias is 'all'"},
+           {"init_lora_weights", "pissa_niter_4", "changed the base weights"},
+           {"layer_replication", {{0, 1}}, "layer_replication is set"},
+           {"peft_type", "IA3", "peft_type is 'IA3'"}}) {
+    const auto before = nlohmann::json::parse(std::ifstream(dir_ / "lora" / "adapter_config.json"));
+    set(key, value);
+    expect<UsageError>(says);
+    std::ofstream(dir_ / "lora" / "adapter_config.json") << before;
+  }
+}
+
+TEST_F(ImportRefusals, FilesOfAnotherModelOrBroken) {
+  const std::string file = lora() + "/adapter_model.safetensors";
+  const std::string query = "base_model.model.bert.encoder.layer.0.attention.self.query.lora_";
+  const auto write = [&](const checkpoint::NamedTensors& tensors) { checkpoint::write_safetensors(file, tensors); };
+  write({{query + "A.weight", drawn("a", {2, 35}, 1)}, {query + "B.weight", drawn("b", {36, 2}, 1)}});
+  expect<DataError>("is 36 x 35, the model's weight 36 x 36");
+  write({{query + "A.weight", drawn("a", {2, 36}, 1)}, {query + "B.weight", drawn("b", {36, 3}, 1)}});
+  expect<DataError>("which is no product");
+  write({{query + "A.weight", drawn("a", {2, 36}, 1)}});
+  expect<DataError>("query' has no lora_B");
+  write({{"base_model.model.bert.encoder.layer.7.x.lora_A.weight", drawn("a", {2, 36}, 1)},
+         {"base_model.model.bert.encoder.layer.7.x.lora_B.weight", drawn("b", {36, 2}, 1)}});
+  expect<DataError>("changes 'bert.encoder.layer.7.x', which this bert model does not have");
+  write({{query + "A.weight", drawn("a", {2, 36}, 1)},
+         {query + "B.weight", drawn("b", {36, 2}, 1)},
+         {"base_model.model.classifier.weight", drawn("c", {4, 36}, 1)}});
+  expect<DataError>("'classifier.weight' is [4, 36], the model's [5, 36]: it was trained for other labels");
+  write({{"query.lora_A.weight", drawn("a", {2, 36}, 1)}});
+  expect<DataError>("does not start with 'base_model.model.'");
+  write({{"base_model.model.bert.embeddings.lora_embedding_A", drawn("a", {2, 36}, 1)}});
+  expect<UsageError>("is no part of a plain LoRA of linears");
+  fs::remove(file);
+  expect<DataError>("adapter_model.safetensors: is missing");
+  std::ofstream(lora() + "/adapter_model.bin") << "x";
+  expect<DataError>("is a pickle");
+  set("lora_alpha", "much");
+  checkpoint::write_safetensors(
+      file, {{query + "A.weight", drawn("a", {2, 36}, 1)}, {query + "B.weight", drawn("b", {36, 2}, 1)}});
+  expect<DataError>("lora_alpha is \"much\", which is of another type");
+  fs::remove(lora() + "/adapter_config.json");
+  expect<DataError>("adapter_config.json: is missing; model.adapter names a directory");
+}
+
+}  // namespace
+}  // namespace filigree::test
