@@ -92,6 +92,7 @@ class Place:
         return os.path.join(self.path, name)
 
     def write(self, name, content):
+        os.makedirs(os.path.dirname(self.at(name)), exist_ok=True)
         with open(self.at(name), "wb") as out:
             out.write(content if isinstance(content, bytes) else content.encode())
         return self
