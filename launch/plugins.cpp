@@ -31,6 +31,7 @@ std::unique_ptr<nn::Model> load_model(const std::string& dir, const train::Model
   if (options.task == nn::Task::regression) options.num_labels = 1;
   options.dropout = request.dropout;
   options.pretrained = !request.random_init;
+  options.shapes_only = request.shapes_only;
   options.seed = request.seed;
   options.cut = request.cut;
   return models::load_model(dir, options);

@@ -20,6 +20,7 @@ struct ModelOptions {
   std::vector<std::string> label_names;  ///< empty: what config.json says
   std::optional<double> dropout;         ///< overrides hidden and attention dropout
   bool pretrained = true;                ///< false: random weights, only config.json is read
+  bool shapes_only = false;              ///< tensors without memory (on the meta device); only config.json is read
   uint64_t seed = 0;                     ///< of whatever is drawn at random
   /// Says which part of each tensor lies on this rank, before any is read; unset: all of it.
   std::function<void(nn::Model&)> cut = nullptr;

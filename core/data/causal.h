@@ -21,11 +21,12 @@ namespace filigree::data {
 struct CausalOptions {
   int64_t max_length = 128;
   bool pack = false;
+  bool skip_bad = false;  ///< a context that leaves no room for its reference is counted in Dataset::skipped
 };
 
 /// Appends the samples of `rows` (one or two fields each) to `out`, with Dataset::loss_from. Returns, for each sample,
 /// the row that it begins with. Throws DataError when the tokenizer has no end-of-text token, or a context leaves no
-/// room for its reference (`where(row)` names the row).
+/// room for its reference (`where(row)` names the row), unless such are skipped.
 std::vector<size_t> add_causal(const std::vector<std::vector<std::string>>& rows, const Tokenizer& tokenizer,
                                const CausalOptions& options, const std::function<std::string(size_t)>& where,
                                Dataset& out);

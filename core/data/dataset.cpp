@@ -189,7 +189,11 @@ Dataset load_dataset(const recipe::DataConfig& config, const TaskSpec& task, con
     const auto where = [&](size_t row) {
       return fmt::format("{}:{}", out.files.at(static_cast<size_t>(samples.file[row])), samples.lines[row]);
     };
-    const auto rows = add_causal(samples.texts, tokenizer, {config.max_length, config.pack}, where, out);
+    const auto rows =
+        add_causal(samples.texts, tokenizer, {config.max_length, config.pack, config.bad_rows == "skip"}, where, out);
+    if (rows.empty())
+      throw DataError(
+          fmt::format("{}: no row of the split '{}' fits, first {}", source->second.file, split, out.first_skipped));
     const std::vector<int64_t> kept(rows.begin(), rows.end());
     select(kept, samples.file);
     select(kept, samples.lines);

@@ -3,7 +3,6 @@
 #include <ATen/Context.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "core/error.h"
 #include "core/train/frozen_shards.h"
@@ -29,10 +28,7 @@ std::unique_ptr<nn::Model> load(const recipe::Recipe& recipe, const Plugins& plu
   request.task = nn::task_from(recipe.model.task);
   request.labels = set ? set->labels : data::resolve_task(recipe.data, data::objective_from(recipe.model.task)).labels;
   request.seed = static_cast<uint64_t>(recipe.seed);
-  // The shapes are all that counts, so a config.json without weights will do.
-  namespace fs = std::filesystem;
-  const fs::path dir(recipe.model.path);
-  request.random_init = !fs::exists(dir / "model.safetensors") && !fs::exists(dir / "model.safetensors.index.json");
+  request.shapes_only = true;
   const int64_t tensor = layout.tensor;
   if (tensor > 1) request.cut = [tensor](nn::Model& model) { cut(model, tensor - 1, tensor); };
   auto model = plugins.load_model(recipe.model.path, request);

@@ -26,6 +26,7 @@ struct ModelRequest {
   std::vector<std::string> labels;  ///< names by class number; empty: as config.json says
   std::optional<double> dropout;
   bool random_init = false;
+  bool shapes_only = false;  ///< tensors without values and memory, from config.json alone
   uint64_t seed = 0;
   std::function<void(nn::Model&)> cut =
       nullptr;  ///< leaves of each tensor the part that lies on this rank (parallelize.h)

@@ -81,6 +81,11 @@ class Filler {
     for (const nn::ParameterPtr& parameter : model_.parameters()) set_fresh(*parameter);
   }
 
+  void shapes_only() {
+    for (const nn::ParameterPtr& parameter : model_.parameters())
+      parameter->value = at::empty(parameter->value.sizes(), at::TensorOptions(at::kFloat).device(at::kMeta));
+  }
+
   void from_file(const std::string& dir) {
     const auto reader = checkpoint::SafetensorsReader::open(dir);
     std::set<std::string> used;
@@ -142,7 +147,9 @@ void fill(nn::Model& model, const StateMap& map, const std::string& dir, const M
           LoadReport& report) {
   if (options.cut) options.cut(model);
   Filler filler(model, map, options.seed, report);
-  if (options.pretrained) {
+  if (options.shapes_only) {
+    filler.shapes_only();
+  } else if (options.pretrained) {
     filler.from_file(dir);
   } else {
     filler.from_random();

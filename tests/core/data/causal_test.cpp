@@ -65,7 +65,12 @@ TEST(Causal, LongSamplesAreCutAtTheirEnd) {
   EXPECT_HAS(error_of([] {
                make({{"a", "b"}, {"abcd", "x"}}, {5, false});
              }),
-             "file:2: the context has 5 tokens, data.max_length 5 leaves none for the reference");
+             "file:2: the context has 5 tokens, data.max_length 5 leaves none for the reference (data.bad_rows: skip");
+  const Made left = make({{"a", "b"}, {"abcd", "x"}, {"c", "d"}}, {5, false, true});
+  EXPECT_EQ(left.set.ids, (Ids{'a', 0, ' ', 'b', 0, 'c', 0, ' ', 'd', 0}));
+  EXPECT_EQ(left.rows, (std::vector<size_t>{0, 2}));
+  EXPECT_EQ(left.set.skipped, 1);
+  EXPECT_HAS(left.set.first_skipped, "file:2: the context has 5 tokens");
 }
 
 TEST(Causal, PackedBlocksLoseNothing) {
