@@ -54,6 +54,9 @@ int cmd_generate(const GenerateOptions& options, dist::Environment& environment)
   const auto plugins = make_plugins();
   const data::InputLines lines(options.input);
   auto served = train::serve(options.model, plugins, environment, "", options.tensor);
+  if (served.opened.model->task() != nn::Task::causal_lm)
+    throw UsageError(fmt::format("{}: is a {}; generate needs a causal language model (GPT2LMHeadModel)", options.model,
+                                 served.opened.model->architecture()));
   const auto prompts = prompts_of(lines, served.opened);
   const auto decoding = options_of(options, *served.opened.tokenizer);
   const auto continued = train::continue_prompts(served, prompts, decoding, options.batch);

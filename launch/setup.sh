@@ -4,7 +4,7 @@
 #   as root or with sudo   apt-get installs the Debian packages below that are missing
 #   otherwise              says what is missing and how to get it, and goes on with what it finds
 #   always                 a venv in $FILIGREE_HOME with launch/requirements.txt, the demo backbone as models/minilm-l6, and the vocabulary
-#                          of a small GPT-2 as models/gpt2-tiny
+#                          of a small GPT-2 as models/gpt2-tiny; launch/requirements-transformers4.txt beside it, for a test
 #
 # FILIGREE_PYTHON=/path/to/python reuses a Python that has torch 2.11; no venv is made then.
 set -euo pipefail
@@ -217,8 +217,21 @@ make_decoder() {
     say "no models/gpt2-tiny: it needs WordNet and the tokenizers package ($FILIGREE_HOME/gpt2-tiny.log has the message)"
 }
 
+older="$FILIGREE_HOME/transformers4"
+older_requirements="$FILIGREE_ROOT/launch/requirements-transformers4.txt"
+older_stamp() { sha256sum <"$older_requirements" | cut -d' ' -f1; }
+older_ready() { [ "$(cat "$older/filigree-stamp" 2>/dev/null)" = "$(older_stamp)" ]; }
+
+# transformers 4 for a test, in a folder of its own.
+install_older() {
+  rm -rf "$older"
+  PIP_USER=0 "$filigree_python" -I -m pip install --quiet --no-deps --disable-pip-version-check --target "$older" \
+    -r "$older_requirements" >&2 && older_stamp >"$older/filigree-stamp" ||
+    say "transformers 4 could not be installed: the test that loads small exports with it will skip"
+}
+
 environment_ready() {
-  { [ -n "${FILIGREE_PYTHON:-}" ] || venv_ready; } && backbone_ready && decoder_ready
+  { [ -n "${FILIGREE_PYTHON:-}" ] || venv_ready; } && backbone_ready && decoder_ready && older_ready
 }
 
 install_packages
@@ -230,4 +243,5 @@ if ! environment_ready; then
   [ -n "${FILIGREE_PYTHON:-}" ] || venv_ready || make_venv
   backbone_ready || link_backbone
   decoder_ready || make_decoder
+  older_ready || install_older
 fi

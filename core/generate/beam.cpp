@@ -44,6 +44,7 @@ std::vector<BeamSearch::Candidate> BeamSearch::best_candidates(std::span<float> 
     sequence.insert(sequence.end(), running_[beam].tokens.begin(), running_[beam].tokens.end());
     forbid_repeats(sequence, options_.no_repeat_ngram, row);
     std::vector<Candidate> own;
+    own.reserve(vocabulary);
     for (size_t token = 0; token < vocabulary; ++token)
       own.push_back({row[token] + running_[beam].score, static_cast<int64_t>(beam * vocabulary + token), false});
     const size_t kept = std::min(looked_at, own.size());

@@ -163,8 +163,8 @@ std::vector<std::vector<int32_t>> decode(Decoder& decoder, const std::vector<Pro
 
 void check(nn::Model& model, const std::vector<Prompt>& prompts) {
   if (model.task() != nn::Task::causal_lm)
-    throw UsageError("generate: needs a causal language model (GPT2LMHeadModel), this one does " +
-                     std::string(nn::to_string(model.task())));
+    throw UsageError(fmt::format("generate: needs a causal language model (GPT2LMHeadModel), this one is a {}",
+                                 model.architecture()));
   for (const Prompt& prompt : prompts) {
     const auto length = static_cast<int64_t>(prompt.tokens.size());
     if (length == 0) throw UsageError(fmt::format("generate: prompt {} is empty", prompt.number + 1));

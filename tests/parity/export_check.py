@@ -1,6 +1,6 @@
 """Loads what export_test left in transformers and compares logits.
 
-usage: export_check.py EXPORT_DIR
+usage: export_check.py EXPORT_DIR [transformers4]      exits with 77 when transformers 4 is wanted and lacks
 
 Each case is a folder: hf/ and hf_pruned/ (exports) or peft/ (an adapter of base/), and live.safetensors (ids, offsets,
 logits of filigree's live model). Runs with transformers 5 and, without peft's cases, with 4.57, where hf_pruned/ loads
@@ -15,6 +15,13 @@ import tempfile
 
 MODULES = tempfile.TemporaryDirectory()  # for the modelling files, which transformers copies
 os.environ["HF_MODULES_CACHE"] = MODULES.name
+
+if sys.argv[2:] == ["transformers4"]:  # a folder that launch/setup.sh made
+    home = pathlib.Path(os.environ.get("FILIGREE_HOME", pathlib.Path.home() / ".cache" / "filigree"))
+    if not (home / "transformers4" / "filigree-stamp").exists():
+        print(f"skipped: {home / 'transformers4'} is missing, launch/setup.sh makes it")
+        sys.exit(77)
+    sys.path.insert(0, str(home / "transformers4"))
 
 import torch
 import transformers
