@@ -29,6 +29,12 @@ nlohmann::ordered_json export_merged(const train::OpenedModel& opened, const tra
   return {{"largest_difference", result.largest_difference}, {"zero_filled", result.zero_filled}};
 }
 
+nlohmann::ordered_json export_adapter(const train::OpenedModel& opened, const train::Plugins& plugins,
+                                      const ExportOptions& options) {
+  const auto reload = train::export_request(plugins, *opened.model, opened.files, "hf", options.dir, 0).reload;
+  return {{"largest_difference", checkpoint::export_peft(*opened.model, options.dir, opened.files, reload)}};
+}
+
 /// A run's final model is merged; its updates are in its checkpoints.
 std::string with_updates(const std::string& source) {
   const auto newest = checkpoint::newest_whole(source + "/checkpoints");
@@ -43,10 +49,7 @@ int cmd_export(const ExportOptions& options, dist::Environment& environment) {
   const bool peft = options.format == "peft";
   const auto opened = train::open_model(peft ? with_updates(options.source) : options.source, plugins);
   nlohmann::ordered_json json = {{"dir", options.dir}, {"format", options.format}};
-  if (peft)
-    checkpoint::export_peft(*opened.model, options.dir, opened.files);
-  else
-    json.update(export_merged(opened, plugins, options));
+  json.update(peft ? export_adapter(opened, plugins, options) : export_merged(opened, plugins, options));
   std::cout << json.dump() << '\n';
   return 0;
 }

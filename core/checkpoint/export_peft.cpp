@@ -13,6 +13,8 @@
 
 #include "core/adapt/low_rank_sparse.h"
 #include "core/checkpoint/disk.h"
+#include "core/checkpoint/export.h"
+#include "core/checkpoint/import_peft.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/checkpoint/staged_directory.h"
 #include "core/error.h"
@@ -175,9 +177,20 @@ nlohmann::json adapter_config(nn::Model& model, const std::map<std::string, Modu
           {"inference_mode", true}};
 }
 
+/// Of the live model and what was written, on its base.
+double read_back(nn::Model& model, const std::string& dir, nn::Model& base) {
+  merge(base, read_peft(dir));
+  base.to(model.device());
+  const double difference = largest_difference(model, base, probe_batch(model));
+  FG_CHECK(difference <= kExportTolerance, "the adapter on its base gives logits that differ from the model's by {}",
+           difference);
+  return difference;
+}
+
 }  // namespace
 
-void export_peft(nn::Model& model, const std::string& dir, const std::string& base) {
+double export_peft(nn::Model& model, const std::string& dir, const std::string& base,
+                   const std::function<std::unique_ptr<nn::Model>(const std::string& dir)>& reload) {
   check_expressible(model);
   NamedTensors tensors;
   const std::map<std::string, Module> modules = modules_of(model);
@@ -191,7 +204,9 @@ void export_peft(nn::Model& model, const std::string& dir, const std::string& ba
   StagedDirectory staged(dir, false);
   write_safetensors((staged.path() / "adapter_model.safetensors").string(), tensors);
   write_file((staged.path() / "adapter_config.json").string(), adapter_config(model, modules, base).dump(2) + "\n");
+  const double difference = read_back(model, staged.path().string(), *reload(base));
   staged.commit();
+  return difference;
 }
 
 }  // namespace filigree::checkpoint

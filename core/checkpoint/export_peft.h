@@ -9,13 +9,18 @@
 //
 // The base weights stay whole in that format: a model with pruned structures or masks, or one where anything but
 // updates and the task head was trained, is refused with a UsageError.
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "core/nn/model.h"
 
 namespace filigree::checkpoint {
 
-/// base: directory of the base model, as the adapter's config names it.
-void export_peft(nn::Model& model, const std::string& dir, const std::string& base);
+/// base: directory of the base model, as the adapter's config names it; reload loads it. What was written is read back,
+/// merged into that base and compared with the live model on a probe batch before the directory gets its name. Returns
+/// the largest difference of a logit; throws InternalError beyond kExportTolerance (export.h).
+double export_peft(nn::Model& model, const std::string& dir, const std::string& base,
+                   const std::function<std::unique_ptr<nn::Model>(const std::string& dir)>& reload);
 
 }  // namespace filigree::checkpoint

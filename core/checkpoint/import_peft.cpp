@@ -1,6 +1,7 @@
 #include "core/checkpoint/import_peft.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/matmul.h>
 #include <fmt/ranges.h>
 
 #include <optional>
@@ -77,23 +78,40 @@ void fill_head(nn::Model& model, const PeftLora& lora) {
   }
 }
 
-}  // namespace
-
-void continue_from(nn::Model& model, const PeftLora& lora) {
-  const at::NoGradGuard no_grad;
+/// Calls use(linear, name of the LoRA's module, B's rows) for each linear that the LoRA changes.
+template <class Use>
+void for_each_linear(nn::Model& model, const PeftLora& lora, const Use& use) {
   std::set<std::string> used;
   for (const nn::Linear* linear : model.linears()) {
     const nn::FileLinear place = model.file_linear(linear->name());
     const auto name = module_of(lora, place.name);
     if (!name) continue;
     used.insert(*name);
-    fill(*linear, lora, *name, rows_of(lora, *name, *linear, place));
+    use(*linear, *name, rows_of(lora, *name, *linear, place));
   }
   for (const auto& [name, module] : lora.modules) {
     if (!used.contains(name))
       throw DataError(
           fmt::format("{}: changes '{}', which this {} model does not have", lora.dir, name, model.family()));
   }
+}
+
+}  // namespace
+
+void continue_from(nn::Model& model, const PeftLora& lora) {
+  const at::NoGradGuard no_grad;
+  for_each_linear(model, lora, [&](const nn::Linear& linear, const std::string& name, const at::Tensor& b) {
+    fill(linear, lora, name, b);
+  });
+  fill_head(model, lora);
+}
+
+void merge(nn::Model& model, const PeftLora& lora) {
+  const at::NoGradGuard no_grad;
+  for_each_linear(model, lora, [&](const nn::Linear& linear, const std::string& name, const at::Tensor& b) {
+    const PeftLora::Module& module = lora.modules.at(name);
+    linear.weight()->value.add_(at::matmul(b, module.a), module.scale);
+  });
   fill_head(model, lora);
 }
 

@@ -14,4 +14,7 @@ namespace filigree::checkpoint {
 /// that the LoRA changes, or one of a smaller rank; DataError where names or shapes are of another model.
 void continue_from(nn::Model& model, const PeftLora& lora);
 
+/// Into the weights of a model that lies on this rank alone: W + s_peft B A, and the head. Throws as continue_from.
+void merge(nn::Model& model, const PeftLora& lora);
+
 }  // namespace filigree::checkpoint

@@ -176,6 +176,11 @@ inline std::unique_ptr<nn::Model> reread(const std::string& dir, nn::Task task) 
   return model;
 }
 
+/// Loads the base of an adapter.
+inline std::function<std::unique_ptr<nn::Model>(const std::string&)> reload_base(nn::Task task) {
+  return [task](const std::string& dir) { return reread(dir, task); };
+}
+
 inline checkpoint::ExportRequest export_request(const std::filesystem::path& dir, const ExportCase& of,
                                                 checkpoint::ExportFormat format) {
   checkpoint::ExportRequest request;

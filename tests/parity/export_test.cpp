@@ -93,7 +93,8 @@ TEST(PeftExportTest, HoldsTheUpdatesAndTheHead) {
   add_mixed_updates(*model);
   model->parameters().set_role(model->parameters().at("classifier.weight"), nn::Role::trainable);
   model->parameters().at("classifier.weight").value.detach().copy_(drawn("head", {5, 36}, 0.3));
-  checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string());
+  checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string(),
+                          reload_base(nn::Task::sequence_classification));
   write_live(*model, dir / "live.safetensors");
   const json config = json::parse(std::ifstream(dir / "peft" / "adapter_config.json"));
   EXPECT_EQ(config["target_modules"].size(), 12U);
@@ -118,13 +119,28 @@ TEST(PeftExportTest, JoinsTheUpdatesOfAFusedModule) {
     checkpoint::export_model(*model, export_request(dir / "base", of, ExportFormat::hf));
     add_updates(*model);
     for (nn::Linear* linear : prune::select_linears(*model, {"mlp.c_proj"})) add_update(*model, *linear);
-    checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string());
+    checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string(), reload_base(task));
     write_live(*model, dir / "live.safetensors");
     const json config = json::parse(std::ifstream(dir / "peft" / "adapter_config.json"));
     EXPECT_EQ(config["target_modules"].size(), 6U);
     EXPECT_TRUE(config["fan_in_fan_out"]);
     EXPECT_EQ(config["r"], 2 * (3 + 18)) << "query's and value's";
   }
+}
+
+TEST(PeftExportTest, WhatReadsBackDifferentlyIsNotLeft) {
+  const fs::path dir = kOut / "other_base";
+  fs::remove_all(dir);
+  const auto model = random_bert(dir / "config", nn::Task::sequence_classification, 5);
+  checkpoint::export_model(*model, export_request(dir / "base", export_cases().front(), ExportFormat::hf));
+  add_updates(*model);
+  const auto other = [](const std::string& written) {
+    auto base = reread(written, nn::Task::sequence_classification);
+    base->parameters().at("bert.pooler.dense.bias").value.add_(1e-2);
+    return base;
+  };
+  EXPECT_THROW(checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string(), other), InternalError);
+  EXPECT_FALSE(fs::exists(dir / "peft"));
 }
 
 TEST(PeftExportTest, RefusesWhatAnAdapterCannotHold) {
@@ -134,7 +150,8 @@ TEST(PeftExportTest, RefusesWhatAnAdapterCannotHold) {
     const auto model = random_bert(dir / "config", nn::Task::sequence_classification, 5);
     change(*model);
     try {
-      checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string());
+      checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string(),
+                              reload_base(nn::Task::sequence_classification));
       ADD_FAILURE() << reason;
     } catch (const UsageError& error) {
       EXPECT_NE(std::string(error.what()).find(reason), std::string::npos) << error.what();

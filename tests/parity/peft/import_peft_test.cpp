@@ -130,7 +130,8 @@ TEST(ImportOwnExport, GivesTheLogitsAgain) {
     checkpoint::export_model(*model,
                              export_request(dir / "base", export_cases().front(), checkpoint::ExportFormat::hf));
     add_updates(*model);
-    checkpoint::export_peft(*model, (dir / "lora").string(), (dir / "base").string());
+    checkpoint::export_peft(*model, (dir / "lora").string(), (dir / "base").string(),
+                            reload_base(Task::sequence_classification));
     const auto again = load(dir / "base", Task::sequence_classification);
     attach(*again, {"query", "value"}, "lora", 50);
     checkpoint::continue_from(*again, checkpoint::read_peft((dir / "lora").string()));
@@ -147,7 +148,7 @@ class ImportRefusals : public testing::Test {
     checkpoint::export_model(*model_,
                              export_request(dir_ / "base", export_cases().front(), checkpoint::ExportFormat::hf));
     add_updates(*model_);
-    checkpoint::export_peft(*model_, lora(), (dir_ / "base").string());
+    checkpoint::export_peft(*model_, lora(), (dir_ / "base").string(), reload_base(Task::sequence_classification));
   }
   void TearDown() override { fs::remove_all(dir_); }
 
