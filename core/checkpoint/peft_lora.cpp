@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -127,6 +128,12 @@ void check_factors(const PeftLora::Module& module, const std::string& name, cons
 }
 
 }  // namespace
+
+int64_t PeftLora::largest_rank() const {
+  int64_t rank = 0;
+  for (const auto& [name, module] : modules) rank = std::max(rank, module.rank());
+  return rank;
+}
 
 PeftLora read_peft(const std::string& dir) {
   const std::string config_file = dir + "/adapter_config.json";

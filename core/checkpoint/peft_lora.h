@@ -22,6 +22,8 @@ struct PeftLora {
   std::string dir;
   std::map<std::string, Module> modules;   ///< by their names in the base model's files
   std::map<std::string, at::Tensor> head;  ///< modules_to_save, by parameter
+
+  int64_t largest_rank() const;
 };
 
 /// Throws DataError for files that are absent, broken or do not fit each other, UsageError for what is no plain LoRA.

@@ -3,6 +3,7 @@
 
 #include <ATen/ops/add.h>
 #include <ATen/ops/arange.h>
+#include <fmt/format.h>
 
 #include <utility>
 

@@ -3,6 +3,7 @@
 
 #include <ATen/ops/add.h>
 #include <ATen/ops/index_select.h>
+#include <fmt/format.h>
 
 #include <utility>
 

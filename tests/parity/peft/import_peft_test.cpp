@@ -178,8 +178,9 @@ class ImportRefusals : public testing::Test {
 
 TEST_F(ImportRefusals, WhatTheMethodCannotTake) {
   expect<UsageError>("for which the first method has no low-rank update; add it to the method's targets", {"query"});
-  expect<UsageError>("has rank 21 on 'bert.encoder.layer.0.attention.self.query', the method only 4",
-                     {"query", "value"}, 4);
+  expect<UsageError>(
+      "has rank 21 on 'bert.encoder.layer.0.attention.self.query', the method only 4; set its rank to 21 or more",
+      {"query", "value"}, 4);
 }
 
 TEST_F(ImportRefusals, WhatIsNoPlainLora) {
