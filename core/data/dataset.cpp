@@ -192,8 +192,8 @@ Dataset load_dataset(const recipe::DataConfig& config, const TaskSpec& task, con
     const auto rows =
         add_causal(samples.texts, tokenizer, {config.max_length, config.pack, config.bad_rows == "skip"}, where, out);
     if (rows.empty())
-      throw DataError(
-          fmt::format("{}: no row of the split '{}' fits, first {}", source->second.file, split, out.first_skipped));
+      throw DataError(fmt::format("{}: the split '{}' leaves no sample{}", source->second.file, split,
+                                  out.skipped > 0 ? "; the first row left out: " + out.first_skipped : ""));
     const std::vector<int64_t> kept(rows.begin(), rows.end());
     select(kept, samples.file);
     select(kept, samples.lines);
