@@ -1,12 +1,14 @@
 #include "core/data/batch.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 
 #include "core/data/collate.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "core/to_device.h"
 
 namespace filigree::data {
 namespace {
@@ -54,6 +56,15 @@ at::Tensor gather_labels(const std::vector<T>& values, const std::vector<int64_t
   return out;
 }
 
+/// Found here, on the host, so that no pass has to ask the device for it.
+at::Tensor rows_with_loss(const at::Tensor& labels) {
+  const int64_t* label = labels.const_data_ptr<int64_t>();
+  std::vector<int64_t> rows;
+  for (int64_t t = 0; t < labels.numel(); ++t)
+    if (label[t] != -100) rows.push_back(t);
+  return at::tensor(rows, at::kLong);
+}
+
 }  // namespace
 
 Batch collate(const Dataset& dataset, const std::vector<int64_t>& samples, uint64_t draw) {
@@ -81,6 +92,7 @@ Batch collate(const Dataset& dataset, const std::vector<int64_t>& samples, uint6
                   batch.labels.mutable_data_ptr<int64_t>() + at);
     if (causal) shift_sample(dataset, samples[b], ids + at, batch.labels.mutable_data_ptr<int64_t>() + at);
   }
+  if (masked || causal) batch.predicted = rows_with_loss(batch.labels);
   if (!dataset.classes.empty()) batch.labels = gather_labels(dataset.classes, samples, at::kLong);
   if (!dataset.scores.empty()) batch.labels = gather_labels(dataset.scores, samples, at::kFloat);
   return batch;
@@ -88,8 +100,8 @@ Batch collate(const Dataset& dataset, const std::vector<int64_t>& samples, uint6
 
 Batch to(const Batch& batch, at::Device device) {
   Batch out = batch;
-  for (at::Tensor* tensor : {&out.ids, &out.type_ids, &out.positions, &out.labels})
-    if (tensor->defined()) *tensor = tensor->to(device);
+  for (at::Tensor* tensor : {&out.ids, &out.type_ids, &out.positions, &out.labels, &out.predicted})
+    if (tensor->defined()) *tensor = to_device(*tensor, device);
   return out;
 }
 

@@ -14,6 +14,7 @@ struct Batch {
   at::Tensor positions;  ///< int64 [T], 0-based within its sample
   at::Tensor labels;  ///< int64 [B] classes; fp32 [B] regression; int64 [T] over tokens, -100 where there is no loss;
                       ///< may be undefined
+  at::Tensor predicted;  ///< int64 [P], the tokens that have a loss, ascending; undefined unless labels are over tokens
   std::vector<int64_t> offsets;  ///< B+1 cumulative lengths: sample b is tokens offsets[b] .. offsets[b+1]
   std::vector<int64_t> samples;  ///< B global sample numbers (position in the data set), for dropout and messages
 

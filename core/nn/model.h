@@ -58,7 +58,7 @@ struct ShardRule {
 /// that is split over the vocabulary here; a model calls them and knows nothing of it.
 struct TokenOutput {
   /// logits: fp32 [N, what lies here of the vocabulary]; labels: int64 [N], ops::kIgnoredLabel where there is no loss.
-  std::function<ops::LossSum(const at::Tensor& logits, const at::Tensor& labels, double smoothing)> loss =
+  std::function<at::Tensor(const at::Tensor& logits, const at::Tensor& labels, double smoothing)> loss =
       ops::cross_entropy;
   Hook whole = [](const at::Tensor& logits) { return logits; };  ///< [N, vocabulary]
 };

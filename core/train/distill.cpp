@@ -9,6 +9,7 @@
 
 #include "core/checkpoint/safetensors.h"
 #include "core/error.h"
+#include "core/to_device.h"
 #include "core/train/evaluate.h"
 #include "core/train/evaluate_and_log.h"
 #include "core/train/first_rank.h"
@@ -59,7 +60,7 @@ Distiller::Distiller(Session& session, recipe::DistillConfig config)
 }
 
 at::Tensor Distiller::loss_sum(const nn::Output& output, const data::Batch& batch) const {
-  auto rows = at::tensor(batch.samples, at::kLong).to(teacher_.device());
+  auto rows = to_device(at::tensor(batch.samples, at::kLong), teacher_.device());
   auto teacher = teacher_.index_select(0, rows);
   if (regression_)
     return output.loss_sum * (1 - config_.weight) + (teacher - output.logits).square().sum() * config_.weight;

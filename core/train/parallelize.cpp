@@ -87,10 +87,7 @@ void connect_decoder(nn::Model& model, nn::Linear& decoder, dist::Communicator& 
   model.token_output.loss = [table, &tp](const at::Tensor& logits, const at::Tensor& labels, double smoothing) {
     const dist::Vocabulary vocabulary{table->placement.slice.begin, table->logical_shape[0], nn::ops::kIgnoredLabel,
                                       smoothing};
-    nn::ops::LossSum loss;
-    loss.count = labels.ne(nn::ops::kIgnoredLabel).sum().item<int64_t>();
-    loss.sum = dist::vocabulary_cross_entropy(logits, labels, vocabulary, tp);
-    return loss;
+    return dist::vocabulary_cross_entropy(logits, labels, vocabulary, tp);
   };
   model.token_output.whole = [&tp](const at::Tensor& logits) { return dist::gather_from(logits, tp); };
 }

@@ -1,6 +1,7 @@
 #include "core/train/trainer.h"
 
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include <chrono>
 #include <cmath>
@@ -8,6 +9,7 @@
 #include "core/data/collate.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "core/to_device.h"
 #include "core/train/evaluate_and_log.h"
 #include "core/train/pruning.h"
 #include "core/train/snapshot.h"
@@ -105,7 +107,7 @@ StepReport Trainer::train_step() {
 
   session_.method->before_step(*session_.model, state.stage_step);
   buckets_->zero();
-  counts_ = {};
+  counts_ = {at::zeros({1}, at::TensorOptions().dtype(at::kDouble).device(session_.device))};
   {
     const dist::PhaseScope counted(session_.mesh->dp(), "gradients");
     forward_backward(global_batch);
@@ -144,7 +146,7 @@ void Trainer::forward_backward(const std::vector<int64_t>& global_batch) {
     const auto output = session_.model->forward(batch, context);
     const auto loss = distiller_ ? distiller_->loss_sum(output, batch) : output.loss_sum;
     loss.backward();
-    counts_.loss += loss.item<double>();
+    counts_.loss.add_(loss.detach().to(at::kDouble));
     counts_.losses += static_cast<double>(output.count);
     counts_.samples += static_cast<double>(batch.size());
     counts_.tokens += static_cast<double>(batch.tokens());
@@ -163,11 +165,12 @@ StepReport Trainer::reduce_counts() {
   const bool due =
       session_.first_rank() && checkpoint.minutes > 0 && seconds_since(last_save_) > checkpoint.minutes * 60;
   // The ranks that share a copy of the model have the same sums: the first of them speaks for all.
-  const Counts own = session_.mesh->tp().rank() == 0 ? counts_ : Counts{};
-  auto counts = at::tensor({own.loss, own.losses, own.samples, own.tokens, session_.stop->received() ? 1.0 : 0.0,
-                            due ? 1.0 : 0.0},
-                           at::kDouble)
-                    .to(session_.device);
+  const double speaks = session_.mesh->tp().rank() == 0 ? 1.0 : 0.0;
+  auto counts = to_device(at::tensor({0.0, speaks * counts_.losses, speaks * counts_.samples, speaks * counts_.tokens,
+                                      session_.stop->received() ? 1.0 : 0.0, due ? 1.0 : 0.0},
+                                     at::kDouble),
+                          session_.device);
+  if (speaks > 0) counts.narrow(0, 0, 1).copy_(counts_.loss);
   session_.mesh->world().all_reduce(counts);
   counts = counts.cpu();
   const double* value = counts.const_data_ptr<double>();

@@ -51,7 +51,8 @@ class Trainer {
  private:
   /// This rank's sums over the step's samples; added up over the data-parallel ranks by reduce_counts().
   struct Counts {
-    double loss = 0, losses = 0, samples = 0, tokens = 0;
+    at::Tensor loss;  ///< fp64 [1] on the device: reading it here would make the host wait for each micro-batch
+    double losses = 0, samples = 0, tokens = 0;
   };
 
   StepReport train_step();

@@ -10,6 +10,7 @@
 #include "core/nn/ops/loss.h"
 #include "core/nn/ops/norm.h"
 #include "core/nn/recompute.h"
+#include "core/to_device.h"
 
 namespace filigree::models {
 
@@ -45,11 +46,12 @@ Pass::Pass(const data::Batch& of, const nn::ForwardContext& with)
     : batch(of), context(with), keys(with.training ? ops::token_keys(of, with.seed, with.step) : at::Tensor()) {}
 
 at::Tensor Pass::first_tokens(at::Device device) const {
-  return at::tensor(at::ArrayRef<int64_t>(batch.offsets.data(), batch.offsets.size() - 1), at::kLong).to(device);
+  return to_device(at::tensor(at::ArrayRef<int64_t>(batch.offsets.data(), batch.offsets.size() - 1), at::kLong),
+                   device);
 }
 
 at::Tensor Pass::last_tokens(at::Device device) const {
-  return at::tensor(at::ArrayRef<int64_t>(batch.offsets).slice(1), at::kLong).sub(1).to(device);
+  return to_device(at::tensor(at::ArrayRef<int64_t>(batch.offsets).slice(1), at::kLong).sub(1), device);
 }
 
 at::Tensor run(const Pass& pass, bool trains, const std::function<at::Tensor(const at::Tensor&)>& layer,
@@ -73,18 +75,26 @@ nn::Output sequence_output(const at::Tensor& logits, const Pass& pass, nn::Task 
   out.logits = logits;
   const at::Tensor& labels = pass.batch.labels;
   if (!labels.defined()) return out;
-  const ops::LossSum loss =
-      task == nn::Task::regression ? ops::squared_error(logits, labels) : ops::cross_entropy(logits, labels);
-  out.loss_sum = loss.sum;
-  out.count = loss.count;
+  out.loss_sum = task == nn::Task::regression ? ops::squared_error(logits, labels) : ops::cross_entropy(logits, labels);
+  out.count = labels.size(0);
   return out;
 }
+
+namespace {
+
+/// A batch that collate() made knows them; for another one the device is asked.
+at::Tensor rows_with_loss(const data::Batch& batch) {
+  if (batch.predicted.defined()) return batch.predicted;
+  return at::ne(batch.labels, ops::kIgnoredLabel).nonzero().squeeze(1);
+}
+
+}  // namespace
 
 nn::Output token_output(const at::Tensor& x, const Pass& pass, const nn::TokenOutput& output,
                         const std::function<at::Tensor(const at::Tensor&)>& to_logits) {
   at::Tensor input = x, labels = pass.batch.labels;
+  const at::Tensor predicted = labels.defined() ? rows_with_loss(pass.batch) : at::Tensor();
   if (pass.context.training && labels.defined()) {
-    const at::Tensor predicted = at::ne(labels, ops::kIgnoredLabel).nonzero().squeeze(1);
     input = input.index_select(0, predicted);
     labels = labels.index_select(0, predicted);
   }
@@ -95,9 +105,8 @@ nn::Output token_output(const at::Tensor& x, const Pass& pass, const nn::TokenOu
     return out;
   }
   out.logits = logits;
-  const ops::LossSum loss = output.loss(logits, labels, pass.context.training ? pass.context.label_smoothing : 0);
-  out.loss_sum = loss.sum;
-  out.count = loss.count;
+  out.loss_sum = output.loss(logits, labels, pass.context.training ? pass.context.label_smoothing : 0);
+  out.count = predicted.size(0);
   return out;
 }
 

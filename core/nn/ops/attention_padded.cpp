@@ -16,6 +16,7 @@
 #include <numeric>
 
 #include "core/nn/ops/attention.h"
+#include "core/to_device.h"
 
 namespace filigree::nn::ops {
 namespace {
@@ -59,7 +60,7 @@ Layout lay_out(const Group& group, const std::vector<int64_t>& offsets, at::Devi
       *token_at++ = begin + i < end ? begin + i : begin;
     }
   }
-  return {token.to(device), real.to(device)};
+  return {to_device(token, device), to_device(real, device)};
 }
 
 /// [T, H*D] -> [B, H, L, D]
@@ -68,7 +69,7 @@ at::Tensor gather(const at::Tensor& x, const Layout& layout, int64_t heads) {
   return x.index_select(0, layout.token_BL.flatten()).view({b, l, heads, x.size(1) / heads}).transpose(1, 2);
 }
 
-/// The group's outputs, real rows only, in the order of layout: [rows, H*D].
+/// The group's outputs in the order of layout, padding included: [B*L, H*D].
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Layout& layout,
                   const at::Tensor& heads, bool causal, const Dropout& dropout) {
   const int64_t h = heads.numel(), l = layout.token_BL.size(1);
@@ -83,8 +84,7 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
     const at::Tensor keys = head_keys(rows.view({-1, l}), heads).transpose(1, 2);
     p_BHLL = at::where(keep_mask(keys, l, dropout.threshold()), at::mul(p_BHLL, dropout.scale()), 0.0);
   }
-  const at::Tensor out = at::matmul(p_BHLL.to(v.scalar_type()), v_BHLD).transpose(1, 2).reshape({-1, q.size(1)});
-  return out.index_select(0, layout.real_BL.flatten().nonzero().squeeze(1));
+  return at::matmul(p_BHLL.to(v.scalar_type()), v_BHLD).transpose(1, 2).reshape({-1, q.size(1)});
 }
 
 }  // namespace
@@ -92,19 +92,19 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
 at::Tensor padded_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const AttentionLayout& layout, const Dropout& dropout) {
   const auto& [offsets, heads, causal] = layout;
-  const at::Tensor head_numbers = at::tensor(heads, at::kLong).to(q.device());
+  const at::Tensor head_numbers = to_device(at::tensor(heads, at::kLong), q.device());
   std::vector<at::Tensor> parts;
   std::vector<int64_t> place(static_cast<size_t>(q.size(0)));  // packed row -> row of the joined parts
-  int64_t row = 0;
+  int64_t first = 0;                                           // of the sample, in the joined parts
   for (const Group& group : group_by_length(offsets)) {
     parts.push_back(attend(q, k, v, lay_out(group, offsets, q.device()), head_numbers, causal, dropout));
     for (int64_t b : group.samples) {
-      for (int64_t t = offsets[static_cast<size_t>(b)]; t < offsets[static_cast<size_t>(b) + 1]; ++t) {
-        place[static_cast<size_t>(t)] = row++;
-      }
+      const auto begin = place.begin() + offsets[static_cast<size_t>(b)];
+      std::iota(begin, place.begin() + offsets[static_cast<size_t>(b) + 1], first);
+      first += group.length;
     }
   }
-  return at::cat(parts).index_select(0, at::tensor(place, at::kLong).to(q.device()));
+  return at::cat(parts).index_select(0, to_device(at::tensor(place, at::kLong), q.device()));
 }
 
 }  // namespace filigree::nn::ops

@@ -14,6 +14,7 @@
 #include "core/nn/ops/dropout_bits.h"
 #include "core/nn/ops/kernels.h"
 #include "core/nn/ops/saved_dropout.h"
+#include "core/to_device.h"
 
 namespace filigree::nn::ops {
 namespace {
@@ -64,7 +65,7 @@ at::Tensor token_keys(const data::Batch& batch, uint64_t seed, int64_t step) {
       out[t] = as_signed(random::bits(sample, static_cast<uint64_t>(t - batch.offsets[b])));
     }
   }
-  return keys.to(batch.ids.device());
+  return to_device(keys, batch.ids.device());
 }
 
 at::Tensor row_keys(const at::Tensor& token_keys, uint64_t site) {

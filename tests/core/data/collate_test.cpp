@@ -113,6 +113,17 @@ TEST(Collate, SecondTextOfSegmentZero) {  // as RoBERTa has it
   EXPECT_EQ(values(collate(data, {0, 1}, 0).type_ids), (std::vector<int64_t>{0, 0, 0, 0, 0, 0, 0, 0, 1}));
 }
 
+TEST(Collate, PredictedAreTheTokensWithALoss) {
+  const Dataset data = masked(200, 12);
+  const Batch batch = collate(data, all(200), 1);
+  std::vector<int64_t> expected;
+  for (int64_t t = 0; t < batch.tokens(); ++t)
+    if (values(batch.labels)[static_cast<size_t>(t)] != -100) expected.push_back(t);
+  EXPECT_FALSE(expected.empty());
+  EXPECT_EQ(values(batch.predicted), expected);
+  EXPECT_FALSE(collate(small(), {1, 0}).predicted.defined());
+}
+
 TEST(MaskedLm, DrawsDependOnSampleAndDrawAlone) {
   const Dataset data = masked(8, 60);
   const Batch whole = collate(data, all(8), 3), part = collate(data, {6, 2}, 3), other = collate(data, {6, 2}, 4);

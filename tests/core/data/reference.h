@@ -16,7 +16,7 @@ namespace filigree::data::testing {
 /// skipped).
 inline std::string reference_dir(const char* variable, const std::string& name, const std::string& last) {
   const char* set = std::getenv(variable);
-  const std::string dir = set != nullptr ? set : std::string(FILIGREE_BINARY_DIR) + "/" + name;
+  const std::string dir = set != nullptr ? set : FILIGREE_BINARY_DIR "/" + name;
   return std::filesystem::exists(dir + "/" + last) ? dir : "";
 }
 
