@@ -3,7 +3,8 @@
 if(FILIGREE_SANITIZE)
   set(_flags "-fsanitize=${FILIGREE_SANITIZE}" -fno-omit-frame-pointer)
   # GCC's analysis loses track in instrumented code and warns of the standard library's own (std::regex, std::optional, std::string).
-  list(APPEND _flags -Wno-maybe-uninitialized -Wno-array-bounds)
+  list(APPEND _flags -Wno-maybe-uninitialized -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow
+       -Wno-stringop-overread)
   if(FILIGREE_SANITIZE MATCHES "undefined")
     # vptr looks for type information that LibTorch's libraries keep hidden.
     list(APPEND _flags -fno-sanitize=vptr -fno-sanitize-recover=undefined)
