@@ -3,8 +3,8 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "core/checkpoint/disk.h"
 #include "core/checkpoint/export_peft.h"
+#include "core/files/disk.h"
 #include "core/recipe/load.h"
 #include "core/train/exporting.h"
 #include "core/train/open_model.h"
@@ -21,7 +21,7 @@ nlohmann::ordered_json export_merged(const train::OpenedModel& opened, const tra
   const auto result = checkpoint::export_model(*opened.model, request);
   // With its recipe a model in filigree's own format can be evaluated without naming one.
   if (request.format == checkpoint::ExportFormat::filigree && opened.recipe)
-    checkpoint::write_file(options.dir + "/recipe.yaml", recipe::to_yaml(*opened.recipe));
+    files::write_file(options.dir + "/recipe.yaml", recipe::to_yaml(*opened.recipe));
   if (result.zero_filled)
     std::cerr
         << "note: transformers cannot express the pruned shapes, so they are filled up with zeros; --format "

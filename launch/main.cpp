@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <iostream>
 
-#include "core/checkpoint/disk.h"
 #include "core/error.h"
+#include "core/files/disk.h"
 #include "launch/command.h"
 #include "launch/failure.h"
 
@@ -31,7 +31,7 @@ int run(const std::vector<std::string>& words, dist::Environment& environment) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  checkpoint::ignore_file_size_signal();  // a file that may not grow is told as a full disk is
+  files::ignore_file_size_signal();  // a file that may not grow is told as a full disk is
   try {
     dist::Environment environment(&argc, &argv);
     return run(std::vector<std::string>(argv + 1, argv + argc), environment);

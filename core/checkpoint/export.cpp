@@ -8,11 +8,12 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "core/checkpoint/disk.h"
 #include "core/checkpoint/export_pruned.h"
 #include "core/checkpoint/export_state.h"
 #include "core/checkpoint/staged_directory.h"
 #include "core/error.h"
+#include "core/files/disk.h"
+#include "core/files/read.h"
 #include "core/random.h"
 
 namespace filigree::checkpoint {
@@ -28,16 +29,16 @@ void copy_tokenizer(const std::string& from, const fs::path& to) {
   if (from.empty()) return;
   for (const char* name : kTokenizerFiles) {
     const fs::path file = fs::path(from) / name;
-    if (fs::is_regular_file(file)) write_file((to / name).string(), read_file(file.string()));
+    if (fs::is_regular_file(file)) files::write_file((to / name).string(), files::read_file(file.string()));
   }
 }
 
 bool write_files(nn::Model& model, NamedTensors state, const ExportRequest& request, const fs::path& dir) {
   const bool filled = request.format == ExportFormat::hf && zero_fill(model, state);
   write_model_safetensors(dir.string(), model.to_files(std::move(state)), request.shard_bytes);
-  write_file((dir / "config.json").string(), export_config(model, request.format).dump(2) + "\n");
+  files::write_file((dir / "config.json").string(), export_config(model, request.format).dump(2) + "\n");
   if (request.format == ExportFormat::hf_pruned && is_pruned(model))
-    write_file((dir / kModelingFile).string(), modeling_code(model));
+    files::write_file((dir / kModelingFile).string(), modeling_code(model));
   copy_tokenizer(request.tokenizer_dir, dir);
   return filled;
 }

@@ -12,12 +12,12 @@
 #include <set>
 
 #include "core/adapt/low_rank_sparse.h"
-#include "core/checkpoint/disk.h"
 #include "core/checkpoint/export.h"
 #include "core/checkpoint/import_peft.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/checkpoint/staged_directory.h"
 #include "core/error.h"
+#include "core/files/disk.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -203,7 +203,8 @@ double export_peft(nn::Model& model, const std::string& dir, const std::string& 
   }
   StagedDirectory staged(dir, false);
   write_safetensors((staged.path() / "adapter_model.safetensors").string(), tensors);
-  write_file((staged.path() / "adapter_config.json").string(), adapter_config(model, modules, base).dump(2) + "\n");
+  files::write_file((staged.path() / "adapter_config.json").string(),
+                    adapter_config(model, modules, base).dump(2) + "\n");
   const double difference = read_back(model, staged.path().string(), *reload(base));
   staged.commit();
   return difference;

@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <string_view>
 
-#include "core/checkpoint/disk.h"
 #include "core/error.h"
+#include "core/files/read.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -71,7 +71,7 @@ Manifest read_manifest(const std::string& dir) {
   const std::string path = dir + "/" + kManifestName;
   if (!std::filesystem::exists(path))
     throw DataError(fmt::format("{}: is missing, so the checkpoint was never finished", path));
-  const std::string text = read_file(path);
+  const std::string text = files::read_file(path);
   const size_t head = kLead.size() + kDigits;
   if (text.size() <= head || !text.starts_with(kLead) ||
       text.substr(kLead.size(), kDigits) != hash_text(text.substr(head)))

@@ -9,9 +9,9 @@
 #include <optional>
 #include <regex>
 
-#include "core/checkpoint/disk.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/error.h"
+#include "core/files/read.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -27,7 +27,7 @@ json read_config(const std::string& file) {
         fmt::format("{}: is missing; model.adapter names a directory that peft's save_pretrained or "
                     "`filigree export --format peft` wrote",
                     file));
-  json config = json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  json config = json::parse(files::read_file(file), nullptr, /*allow_exceptions=*/false);
   if (!config.is_object()) throw DataError(fmt::format("{}: is no JSON object", file));
   return config;
 }

@@ -3,11 +3,11 @@
 #include <charconv>
 #include <filesystem>
 
-#include "core/checkpoint/disk.h"
 #include "core/checkpoint/manifest.h"
 #include "core/checkpoint/paths.h"
 #include "core/checkpoint/store.h"
 #include "core/error.h"
+#include "core/files/read.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -54,7 +54,7 @@ std::optional<CheckpointInfo> newest_whole(const std::string& dir, std::vector<R
 std::optional<CheckpointInfo> best_checkpoint(const std::string& dir) {
   const std::string marker = dir + "/" + kBestName;
   if (!fs::exists(marker)) return std::nullopt;
-  const auto json = nlohmann::json::parse(read_file(marker), nullptr, /*allow_exceptions=*/false);
+  const auto json = nlohmann::json::parse(files::read_file(marker), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.value("step", nlohmann::json()).is_number_integer()) return std::nullopt;
   const CheckpointInfo info{json["step"], (fs::path(dir) / directory_name(json["step"])).string()};
   if (!fs::is_directory(info.path)) return std::nullopt;

@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "core/checkpoint/disk.h"
 #include "core/checkpoint/safetensors.h"
+#include "core/files/disk.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -44,7 +44,7 @@ void write_model_safetensors(const std::string& dir, const NamedTensors& tensors
   }
   const nlohmann::ordered_json index = {{"metadata", {{"total_parameters", elements}, {"total_size", bytes}}},
                                         {"weight_map", files}};
-  write_file((folder / "model.safetensors.index.json").string(), index.dump(2) + "\n");
+  files::write_file((folder / "model.safetensors.index.json").string(), index.dump(2) + "\n");
 }
 
 }  // namespace filigree::checkpoint

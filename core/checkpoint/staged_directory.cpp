@@ -1,8 +1,8 @@
 #include "core/checkpoint/staged_directory.h"
 
-#include "core/checkpoint/disk.h"
 #include "core/checkpoint/paths.h"
 #include "core/error.h"
+#include "core/files/disk.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -37,12 +37,12 @@ StagedDirectory::~StagedDirectory() {
 }
 
 void StagedDirectory::commit() {
-  sync_directory(temporary_.string());
+  files::sync_directory(temporary_.string());
   std::error_code error;
   fs::remove_all(target_, error);
   if (!error) fs::rename(temporary_, target_, error);
   if (error) throw DataError(fmt::format("{}: cannot be written: {}", target_.string(), error.message()));
-  sync_directory(target_.parent_path().string());
+  files::sync_directory(target_.parent_path().string());
 }
 
 }  // namespace filigree::checkpoint

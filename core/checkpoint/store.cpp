@@ -10,9 +10,9 @@
 #include <cstring>
 #include <filesystem>
 
-#include "core/checkpoint/disk.h"
 #include "core/checkpoint/paths.h"
 #include "core/error.h"
+#include "core/files/disk.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -49,7 +49,7 @@ uint64_t CheckpointData::bytes() const {
 
 CheckpointStore::CheckpointStore(const std::string& run_dir, int64_t keep)
     : dir_(run_dir + "/checkpoints"), keep_(keep), lock_(run_dir) {
-  ignore_file_size_signal();
+  files::ignore_file_size_signal();
   std::error_code problem;
   fs::create_directories(dir_, problem);
   if (problem) throw DataError(fmt::format("{}: cannot be made: {}; choose another --out", dir_, problem.message()));
@@ -65,7 +65,7 @@ void CheckpointStore::remove_leftovers() {
 }
 
 std::vector<ManifestFile> write_files(const CheckpointData& data, const std::string& folder, int rank, int ranks) {
-  ignore_file_size_signal();
+  files::ignore_file_size_signal();
   std::vector<ManifestFile> files;
   for (const auto& [stem, tensors] : data.files) {
     if (tensors.empty() && ranks > 1) continue;
@@ -104,8 +104,8 @@ std::string CheckpointStore::begin(int64_t step) const {
 
 void CheckpointStore::commit(int64_t step, const nlohmann::json& state, const std::vector<ManifestFile>& files) {
   const std::string folder = temporary(step);
-  write_file(folder + "/" + kManifestName, to_text(Manifest{step, state, files}));
-  sync_directory(folder);
+  files::write_file(folder + "/" + kManifestName, to_text(Manifest{step, state, files}));
+  files::sync_directory(folder);
   put_in_place(folder, dir_ + "/" + directory_name(step));
   retire_old(step);
 }
@@ -120,7 +120,7 @@ void CheckpointStore::put_in_place(const std::string& temporary, const std::stri
     rename_or_throw(temporary, target);
     remove(old);
   }
-  sync_directory(dir_);
+  files::sync_directory(dir_);
   std::error_code ignored;
   fs::remove_all(temporary, ignored);  // after an exchange: the one that was replaced
 }
@@ -150,7 +150,7 @@ void CheckpointStore::mark_best(int64_t step) {
 }
 
 void CheckpointStore::write_best(int64_t step) const {
-  replace_file(dir_ + "/" + kBestName, nlohmann::json({{"step", step}}).dump() + "\n");
+  files::replace_file(dir_ + "/" + kBestName, nlohmann::json({{"step", step}}).dump() + "\n");
 }
 
 std::optional<CheckpointInfo> CheckpointStore::newest_whole(std::vector<Rejected>* rejected) const {
@@ -165,7 +165,7 @@ void CheckpointStore::rewind(int64_t step, std::optional<int64_t> best) {
     if (info.step > step) remove(info.path);
     if (best == info.step && info.step <= step) write_best(info.step);
   }
-  sync_directory(dir_);
+  files::sync_directory(dir_);
 }
 
 void CheckpointStore::check_space(uint64_t bytes) const {
@@ -173,23 +173,23 @@ void CheckpointStore::check_space(uint64_t bytes) const {
   const auto wanted = static_cast<uint64_t>(std::max<int64_t>(keep_, 1)) + 2;
   const auto present = static_cast<uint64_t>(list_checkpoints(dir_).size());
   const uint64_t needed = bytes * (wanted - std::min(wanted - 1, present));
-  const uint64_t available = free_bytes(dir_);
+  const uint64_t available = files::free_bytes(dir_);
   if (available < needed)
-    throw DataError(
-        fmt::format("{}: checkpoints of {} each need {} (checkpoint.keep: {}, the best, and one being written), and "
-                    "only {} are free; free some space, lower checkpoint.keep, or choose another --out",
-                    dir_, format_bytes(bytes), format_bytes(needed), keep_, format_bytes(available)));
+    throw DataError(fmt::format(
+        "{}: checkpoints of {} each need {} (checkpoint.keep: {}, the best, and one being written), and "
+        "only {} are free; free some space, lower checkpoint.keep, or choose another --out",
+        dir_, files::format_bytes(bytes), files::format_bytes(needed), keep_, files::format_bytes(available)));
 }
 
 void CheckpointStore::give_up(int64_t step, uint64_t bytes, const std::string& message) const {
   std::error_code ignored;
   fs::remove_all(temporary(step), ignored);
-  const uint64_t available = std::min(free_bytes(dir_), file_size_limit());
+  const uint64_t available = std::min(files::free_bytes(dir_), files::file_size_limit());
   const bool full = available < bytes + bytes / 8 + 65536;
   const auto last = newest_whole();
   throw DataError(fmt::format(
       "{}\nThe checkpoint of step {} needs {}; {} can be written there. {} {}, then start the run again{}", message,
-      step, format_bytes(bytes), format_bytes(available),
+      step, files::format_bytes(bytes), files::format_bytes(available),
       last ? fmt::format("The last whole one is {}.", last->path) : "There is no older one.",
       full ? "Free some space, lower checkpoint.keep, raise the file size limit (ulimit -f), or choose another --out"
            : "Make the folder writable by all ranks or choose another --out",

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <limits>
-#include <unordered_set>
-#include <vector>
 
 #include "core/data/text_file.h"
 #include "core/error.h"
+#include "core/files/json.h"
 
 namespace filigree::data {
 
@@ -15,29 +14,11 @@ using nlohmann::json;
 
 JsonReader::JsonReader(std::string file) : file_(std::move(file)) {
   const std::string text = read_text_file(file_);
-  if (text.empty()) fail("is empty");
-  parse(text);
+  root_ = files::parse_json(text, file_, files::DuplicateKeys::refuse);
   if (!root_.is_object()) fail("is not a JSON object");
 }
 
 void JsonReader::fail(const std::string& message) const { throw DataError(fmt::format("{}: {}", file_, message)); }
-
-void JsonReader::parse(const std::string& text) {
-  std::vector<std::unordered_set<std::string>> keys;  // of the object that is open at each depth
-  auto no_duplicates = [&](int depth, json::parse_event_t event, json& value) {
-    const auto level = static_cast<size_t>(depth);
-    if (keys.size() < level + 2) keys.resize(level + 2);
-    if (event == json::parse_event_t::object_start) keys[level + 1].clear();
-    if (event == json::parse_event_t::key && !keys[level].insert(value.get<std::string>()).second)
-      fail(fmt::format("key '{}' stands there twice", value.get<std::string>()));
-    return true;
-  };
-  try {
-    root_ = json::parse(text, no_duplicates);
-  } catch (const json::exception& error) {
-    fail(fmt::format("is not valid JSON: {}", error.what()));
-  }
-}
 
 const json& JsonReader::object(const json& in, const char* key) const {
   if (!in.contains(key) || !in[key].is_object()) fail(fmt::format("'{}' is missing or not an object", key));

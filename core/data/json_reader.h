@@ -26,8 +26,6 @@ class JsonReader {
   void expect_type(const nlohmann::json& in, const char* part, const std::string& wanted) const;
 
  private:
-  void parse(const std::string& text);
-
   std::string file_;
   nlohmann::json root_;
 };

@@ -2,27 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-
 #include "core/data/unicode.h"
 #include "core/error.h"
+#include "core/files/read.h"
 
 namespace filigree::data {
 
 std::string read_text_file(const std::string& path) {
-  std::error_code code;
-  const auto status = std::filesystem::status(path, code);
-  if (status.type() == std::filesystem::file_type::not_found)
-    throw DataError(fmt::format("{}: there is no such file", path));
-  if (std::filesystem::is_directory(status)) throw DataError(fmt::format("{}: is a folder, a file is wanted", path));
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  if (file) text.assign(std::istreambuf_iterator<char>(file), {});
-  if (!file.is_open() || file.bad()) throw DataError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  std::string text = files::read_file(path);
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
     throw DataError(fmt::format("{}: is UTF-16; convert it to UTF-8, for example with iconv", path));
   if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);

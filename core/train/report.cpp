@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/checkpoint/disk.h"
+#include "core/files/disk.h"
 #include "core/train/report_parts.h"
 #include "core/train/report_style.h"
 #include "core/train/report_svg.h"
@@ -39,7 +39,7 @@ std::string percent(double share) {
 
 std::string write_report(const std::string& run_dir) {
   const std::string path = run_dir + "/report.html";
-  checkpoint::replace_file(path, page(read_run(run_dir)));
+  files::replace_file(path, page(read_run(run_dir)));
   return path;
 }
 

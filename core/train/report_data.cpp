@@ -7,10 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "core/checkpoint/disk.h"
 #include "core/checkpoint/manifest.h"
 #include "core/checkpoint/store.h"
 #include "core/error.h"
+#include "core/files/disk.h"
+#include "core/files/read.h"
 
 namespace filigree::train {
 namespace {
@@ -117,7 +118,7 @@ void add_metrics(RunData& run) {
   if (!fs::exists(path))
     throw DataError(
         fmt::format("{}: has no metrics.jsonl; give the directory of a run that `filigree train` made", run.dir));
-  std::istringstream in(checkpoint::read_file(path));
+  std::istringstream in(files::read_file(path));
   int64_t lines = 0;
   for (std::string line; std::getline(in, line); ++lines) {
     const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
@@ -130,7 +131,7 @@ void add_metrics(RunData& run) {
 
 void add_recipe(RunData& run) {
   const std::string path = run.dir + "/recipe.yaml";
-  if (fs::exists(path)) run.recipe = checkpoint::read_file(path);
+  if (fs::exists(path)) run.recipe = files::read_file(path);
   std::istringstream in(run.recipe);
   for (std::string line; std::getline(in, line);) {
     if (!line.starts_with("name:")) continue;
@@ -161,7 +162,7 @@ void add_plans(RunData& run) {
   std::error_code problem;
   for (fs::directory_iterator it(run.dir + "/plans", problem), end; !problem && it != end; it.increment(problem))
     if (it->path().extension() == ".json")
-      add_plan(run, Json::parse(checkpoint::read_file(it->path().string()), nullptr, /*allow_exceptions=*/false));
+      add_plan(run, Json::parse(files::read_file(it->path().string()), nullptr, /*allow_exceptions=*/false));
 }
 
 /// The metric that decided which checkpoint is best; without one, the most telling of those evaluated.

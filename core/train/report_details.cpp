@@ -4,15 +4,13 @@
 #include <algorithm>
 #include <map>
 
-#include "core/checkpoint/disk.h"
+#include "core/files/disk.h"
 #include "core/train/progress.h"
 #include "core/train/report_parts.h"
 #include "core/train/report_svg.h"
 
 namespace filigree::train {
 namespace {
-
-using checkpoint::format_bytes;
 
 std::pair<size_t, int64_t> units(const Shapes& shapes) {
   size_t kept = 0;
@@ -57,7 +55,7 @@ std::string stage_row(const RunData& run, const StageRecord& stage) {
               [&](int64_t all) { return done < all ? fmt::format("{} of {}", done, all) : fmt::format("{}", all); });
   row += cell(stage.trainable, [&](int64_t number) { return format_count(static_cast<double>(number)); });
   const auto bytes_sent = stage.comm_bytes.value_or(0) > 0 ? stage.comm_bytes : std::nullopt;
-  row += cell(bytes_sent, [](int64_t bytes) { return format_bytes(static_cast<uint64_t>(bytes)); });
+  row += cell(bytes_sent, [](int64_t bytes) { return files::format_bytes(static_cast<uint64_t>(bytes)); });
   row += cell(median(run, stage.name, &TrainRecord::step_ms), [](double ms) { return fmt::format("{:.0f} ms", ms); });
   row += cell(median(run, stage.name, &TrainRecord::tokens_per_s), count);
   row += cell(last_loss, [](double value) { return fmt::format("{:.3f}", value); });
@@ -107,7 +105,7 @@ std::string purposes_table(const RunData& run) {
     head += "<th>" + escape_html(stage.name) + "</th>";
     for (auto& [key, row] : cells) {
       const auto found = stage.comm.find(key);
-      row.push_back(found == stage.comm.end() ? "–" : format_bytes(static_cast<uint64_t>(found->second)));
+      row.push_back(found == stage.comm.end() ? "–" : files::format_bytes(static_cast<uint64_t>(found->second)));
     }
   }
   if (cells.empty()) return "";
@@ -151,10 +149,10 @@ std::string report_communication(const RunData& run) {
     const auto value = static_cast<double>(*stage.comm_bytes);
     bars.push_back(
         {stage.name,
-         fmt::format("{} ({})", format_bytes(static_cast<uint64_t>(*stage.comm_bytes)), percent(value / whole)), value,
-         whole});
+         fmt::format("{} ({})", files::format_bytes(static_cast<uint64_t>(*stage.comm_bytes)), percent(value / whole)),
+         value, whole});
   }
-  bars.push_back({"full fine-tuning", format_bytes(static_cast<uint64_t>(full)), whole, whole, true});
+  bars.push_back({"full fine-tuning", files::format_bytes(static_cast<uint64_t>(full)), whole, whole, true});
   const auto drawn =
       at_both_widths([&](int width) { return draw_bars(bars, "bytes per step, by stage", width); }, kWholeCard);
   return report_card("Bytes each rank hands to the network in a step", drawn + purposes_table(run), "all");

@@ -1,15 +1,13 @@
 // Name, state and the headline figures of a report.
 #include <fmt/format.h>
 
-#include "core/checkpoint/disk.h"
+#include "core/files/disk.h"
 #include "core/train/progress.h"
 #include "core/train/report_parts.h"
 #include "core/train/report_svg.h"
 
 namespace filigree::train {
 namespace {
-
-using checkpoint::format_bytes;
 
 std::string hero_figure(double value, const std::string& caption) {
   return fmt::format("<div><div class=\"figure\">{:.3f}</div><p>{}</p></div>", value, escape_html(caption));
@@ -46,10 +44,10 @@ const StageRecord* first_trained(const RunData& run) {
 std::string communication_tile(const StageRecord& stage) {
   const auto own = stage.comm_bytes.value_or(0), full = stage.full_comm_bytes.value_or(0);
   if (own <= 0 || full <= 0) return tile("none", "bytes exchanged: the run has one rank");
-  return tile(format_bytes(static_cast<uint64_t>(own)),
+  return tile(files::format_bytes(static_cast<uint64_t>(own)),
               fmt::format("exchanged a step, {} of full fine-tuning's {}",
                           percent(static_cast<double>(own) / static_cast<double>(full)),
-                          format_bytes(static_cast<uint64_t>(full))));
+                          files::format_bytes(static_cast<uint64_t>(full))));
 }
 
 std::string size_tile(const RunData& run) {

@@ -12,8 +12,9 @@
 #include <iostream>
 #include <vector>
 
-#include "core/checkpoint/disk.h"
 #include "core/error.h"
+#include "core/files/disk.h"
+#include "core/files/read.h"
 
 namespace filigree::train {
 namespace {
@@ -96,13 +97,13 @@ double wall_seconds() {
 
 int64_t cut_metrics(const std::string& path, const LogPosition& position) {
   if (!fs::exists(path)) return 0;
-  const std::string text = checkpoint::read_file(path);
+  const std::string text = files::read_file(path);
   int64_t lines = 0;
   size_t keep = 0;
   for (size_t end = 0; (end = text.find('\n', keep)) != std::string::npos; keep = end + 1, ++lines) {
     if (position.lines ? lines >= *position.lines : beyond(text.substr(keep, end - keep), position.step)) break;
   }
-  if (keep < text.size()) checkpoint::replace_file(path, text.substr(0, keep));
+  if (keep < text.size()) files::replace_file(path, text.substr(0, keep));
   return lines;
 }
 

@@ -14,9 +14,9 @@
 #include <system_error>
 #include <thread>
 
-#include "core/checkpoint/disk.h"
 #include "core/checkpoint/store.h"
 #include "core/error.h"
+#include "core/files/disk.h"
 #include "tests/core/checkpoint/store_support.h"
 #include "tests/core/checkpoint/temp_dir.h"
 

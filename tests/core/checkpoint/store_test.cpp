@@ -7,8 +7,8 @@
 #include <filesystem>
 
 #include "core/checkpoint/content_hash.h"
-#include "core/checkpoint/disk.h"
 #include "core/error.h"
+#include "core/files/disk.h"
 #include "tests/core/checkpoint/store_support.h"
 #include "tests/core/checkpoint/temp_dir.h"
 
@@ -229,11 +229,11 @@ TEST(ContentHash, NamesTheBytesOfTheWeights) {
 }
 
 TEST(Disk, FormatsBytes) {
-  EXPECT_EQ(format_bytes(0), "0 B");
-  EXPECT_EQ(format_bytes(999), "999 B");
-  EXPECT_EQ(format_bytes(1500), "1.5 KB");
-  EXPECT_EQ(format_bytes(999'960), "1.0 MB");
-  EXPECT_EQ(format_bytes(90'900'000), "90.9 MB");
+  EXPECT_EQ(files::format_bytes(0), "0 B");
+  EXPECT_EQ(files::format_bytes(999), "999 B");
+  EXPECT_EQ(files::format_bytes(1500), "1.5 KB");
+  EXPECT_EQ(files::format_bytes(999'960), "1.0 MB");
+  EXPECT_EQ(files::format_bytes(90'900'000), "90.9 MB");
 }
 
 }  // namespace

@@ -3,15 +3,13 @@
 #include <cstdint>
 #include <string>
 
-namespace filigree::checkpoint {
+namespace filigree::files {
 
 /// Creates or truncates, writes, syncs.
 void write_file(const std::string& path, const std::string& text);
 
 /// Writes aside, syncs, renames over `path`, syncs the folder: readers see the old or the new text, never a part.
 void replace_file(const std::string& path, const std::string& text);
-
-std::string read_file(const std::string& path);
 
 /// A folder's entries are on the disk: after files were made or renamed in it.
 void sync_directory(const std::string& path);
@@ -27,4 +25,4 @@ uint64_t file_size_limit();
 
 std::string format_bytes(uint64_t bytes);  ///< "512 B", "1.5 KB", "90.9 MB"
 
-}  // namespace filigree::checkpoint
+}  // namespace filigree::files

@@ -1,4 +1,4 @@
-#include "core/checkpoint/disk.h"
+#include "core/files/disk.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -15,28 +15,14 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/files/read.h"
 
-namespace filigree::checkpoint {
+namespace filigree::files {
 namespace {
 
 [[noreturn]] void fail(const std::string& path, const char* what, int code) {
   throw DataError(fmt::format("{}: {}: {}", path, what, std::strerror(code)));
 }
-
-/// A descriptor that is closed at the end of its scope.
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 void write_all(int fd, const std::string& path, const std::string& text) {
   size_t done = 0;
@@ -51,7 +37,7 @@ void write_all(int fd, const std::string& path, const std::string& text) {
 }  // namespace
 
 void write_file(const std::string& path, const std::string& text) {
-  const Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (file.get() < 0) fail(path, "cannot be created", errno);
   write_all(file.get(), path, text);
   if (::fsync(file.get()) != 0) fail(path, "cannot be synced to the disk", errno);
@@ -65,22 +51,8 @@ void replace_file(const std::string& path, const std::string& text) {
   sync_directory(target.parent_path().string());
 }
 
-std::string read_file(const std::string& path) {
-  const Descriptor file(path, O_RDONLY);
-  if (file.get() < 0) fail(path, "cannot be opened", errno);
-  std::string text;
-  std::array<char, 65536> buffer{};
-  while (true) {
-    const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) fail(path, "cannot be read", errno);
-    if (size == 0) return text;
-    text.append(buffer.data(), static_cast<size_t>(size));
-  }
-}
-
 void sync_directory(const std::string& path) {
-  const Descriptor folder(path.empty() ? "." : path, O_RDONLY | O_DIRECTORY);
+  const Descriptor folder(::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0) fail(path, "cannot be opened", errno);
   // Some network file systems cannot sync a folder and say EINVAL; their renames are safe by their own means.
   if (::fsync(folder.get()) != 0 && errno != EINVAL) fail(path, "cannot be synced to the disk", errno);
@@ -109,4 +81,4 @@ std::string format_bytes(uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, units[unit]);
 }
 
-}  // namespace filigree::checkpoint
+}  // namespace filigree::files

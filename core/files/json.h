@@ -1,0 +1,35 @@
+#pragma once
+// JSON text from a file, with errors that name the file and the line. No text of the JSON library reaches a user.
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/error.h"
+
+namespace filigree::files {
+
+enum class DuplicateKeys { take_last, refuse };
+
+/// DataError "path:line: ..." when `text` is not one JSON value; with `refuse`, also when an object has a key twice.
+nlohmann::json parse_json(std::string_view text, const std::string& path,
+                          DuplicateKeys duplicates = DuplicateKeys::take_last);
+
+/// parse_json() of a regular file. DataError when it cannot be read.
+nlohmann::json read_json(const std::string& path, DuplicateKeys duplicates = DuplicateKeys::take_last);
+
+/// What an access to a parsed value met, in plain words: "the key 'x' is missing", "a value has the wrong type".
+std::string explain(const nlohmann::json::exception& error);
+
+/// Runs `body`, which takes values out of the JSON of `path`; a missing key or a wrong type becomes a DataError.
+template <class Body>
+auto take_values(const std::string& path, Body&& body) {
+  try {
+    return std::forward<Body>(body)();
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(fmt::format("{}: {}", path, explain(error)));
+  }
+}
+
+}  // namespace filigree::files

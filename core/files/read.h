@@ -1,0 +1,35 @@
+#pragma once
+// Reading files that a user hands over: a pipe or a device is refused and never waited for.
+#include <cstdint>
+#include <string>
+
+namespace filigree::files {
+
+/// An open file that is closed at the end of its scope.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  ~Descriptor();
+  Descriptor(Descriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// Opens a regular file for reading, through symbolic links. DataError names `path` when it does not exist, cannot be
+/// opened, or is a directory, a pipe, a socket or a device. Does not block.
+Descriptor open_for_reading(const std::string& path);
+
+/// The bytes of a regular file; errors as open_for_reading().
+std::string read_file(const std::string& path);
+
+/// The bytes of a regular file, or of a pipe or terminal that this process already holds open (/dev/stdin, /dev/fd/N).
+std::string read_file_or_stream(const std::string& path);
+
+/// Reads all of `fd`. `path` is for the message.
+std::string read_all(int fd, const std::string& path);
+
+}  // namespace filigree::files
