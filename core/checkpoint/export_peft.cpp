@@ -15,9 +15,9 @@
 #include "core/checkpoint/export.h"
 #include "core/checkpoint/import_peft.h"
 #include "core/checkpoint/safetensors.h"
-#include "core/checkpoint/staged_directory.h"
 #include "core/error.h"
 #include "core/files/disk.h"
+#include "core/files/staged_directory.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -201,7 +201,7 @@ double export_peft(nn::Model& model, const std::string& dir, const std::string& 
   for (const std::string& name : model.head_parameters()) {
     tensors.emplace_back(kPrefix + name, model.parameters().at(name).value.detach().to(at::kCPU, at::kFloat));
   }
-  StagedDirectory staged(dir, false);
+  files::StagedDirectory staged(dir, files::StagedDirectory::Existing::refuse);
   write_safetensors((staged.path() / "adapter_model.safetensors").string(), tensors);
   files::write_file((staged.path() / "adapter_config.json").string(),
                     adapter_config(model, modules, base).dump(2) + "\n");

@@ -64,7 +64,7 @@ std::string to_text(const Manifest& manifest) {
   for (const auto& file : manifest.files) body["files"].push_back(to_json(file));
   body["state"] = nlohmann::ordered_json(manifest.state);
   const std::string rest = "\"," + body.dump().substr(1) + "\n";
-  return std::string(kLead) + hash_text(rest) + rest;
+  return std::string(kLead) + files::hash_text(rest) + rest;
 }
 
 Manifest read_manifest(const std::string& dir) {
@@ -74,7 +74,7 @@ Manifest read_manifest(const std::string& dir) {
   const std::string text = files::read_file(path);
   const size_t head = kLead.size() + kDigits;
   if (text.size() <= head || !text.starts_with(kLead) ||
-      text.substr(kLead.size(), kDigits) != hash_text(text.substr(head)))
+      text.substr(kLead.size(), kDigits) != files::hash_text(text.substr(head)))
     throw DataError(fmt::format("{}: does not match its own checksum: damaged or cut short", path));
   try {
     return parse(path, text);
@@ -91,7 +91,7 @@ std::optional<std::string> find_fault(const std::string& dir, const Manifest& ma
     if (problem) return fmt::format("{}: {}", path, problem.message());
     if (size != file.hash.bytes)
       return fmt::format("{}: has {} bytes, the manifest says {}", path, size, file.hash.bytes);
-    if (hash_file(path).xxh3 != file.hash.xxh3) return fmt::format("{}: does not match its checksum", path);
+    if (files::hash_file(path).xxh3 != file.hash.xxh3) return fmt::format("{}: does not match its checksum", path);
   }
   return std::nullopt;
 }

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "core/checkpoint/content_hash.h"
+#include "core/files/hash.h"
 #include "dist/line_range.h"
 
 namespace filigree::checkpoint {
@@ -32,7 +32,7 @@ using TensorParts = std::map<std::string, TensorPart>;  ///< by tensor name
 
 struct ManifestFile {
   std::string name;
-  FileHash hash;
+  files::FileHash hash;
   TensorParts parts = {};  ///< of those tensors that are not whole
 };
 

@@ -2,6 +2,7 @@
 // Reading files that a user hands over: a pipe or a device is refused and never waited for.
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace filigree::files {
 
@@ -11,6 +12,10 @@ class Descriptor {
   explicit Descriptor(int fd = -1) : fd_(fd) {}
   ~Descriptor();
   Descriptor(Descriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }

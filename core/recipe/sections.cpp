@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "core/files/run_directory.h"
 #include "core/recipe/schema.h"
 
 namespace filigree::recipe {
@@ -30,10 +31,17 @@ std::string stage_name_problem(const std::string& name) {
   return good ? "" : "is '" + name + "', may hold letters, digits, '-' and '_' and starts with a letter";
 }
 
-std::string inside_problem(const std::string& dir) {
+/// An export gets a directory of its own in the run's: none that filigree uses itself, none that a link could be in.
+std::string export_dir_problem(const std::string& dir) {
   const std::filesystem::path path(dir);
-  const bool leaves = std::any_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; });
-  return path.is_absolute() || leaves ? "is '" + dir + "', must be a folder inside the run's" : "";
+  const bool plain = std::all_of(path.begin(), path.end(), [](const auto& part) {
+    return !part.empty() && part != "." && part != ".." && part.string().front() != '.';
+  });
+  if (path.empty() || path.is_absolute() || !plain)
+    return "is '" + dir + "', must be the name of a new directory in the run's";
+  if (files::run_names::is_reserved(path.begin()->string()))
+    return "is '" + dir + "', a name that filigree uses itself in the run's directory; choose another";
+  return "";
 }
 
 }  // namespace
@@ -185,9 +193,9 @@ void describe(ExportConfig& export_config, Schema& schema) {
              "hf: for transformers, shapes as before; hf_pruned: small, for transformers 4 or with trust_remote_code; "
              "filigree: small, for filigree")
       .one_of({"hf", "hf_pruned", "filigree"});
-  schema.field("dir", export_config.dir, "folder inside the run's")
+  schema.field("dir", export_config.dir, "directory of the export, in the run's directory")
       .required()
-      .rule("inside the run's folder", [&export_config] { return inside_problem(export_config.dir); });
+      .rule("a new name in the run's directory", [&export_config] { return export_dir_problem(export_config.dir); });
   schema.field("shard_mb", export_config.shard_mb, "most MiB of a weight file, several with an index; 0: one file")
       .at_least(0);
 }

@@ -114,7 +114,7 @@ OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const 
     check_origin(session, *opened.resumed);
     restore_model(session, *opened.resumed);
   }
-  open_logs(session, opened.resumed);
+  open_logs(session, request, opened.resumed);
   return opened;
 }
 

@@ -9,11 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "core/files/append_file.h"
 #include "core/train/event_file.h"
 #include "core/train/progress.h"
 
@@ -58,8 +58,7 @@ class RunLog {
   std::shared_ptr<spdlog::logger> text_;  ///< null on all ranks but the first
   std::unique_ptr<EventFile> events_;
   std::unique_ptr<Progress> progress_;
-  std::string metrics_path_;
-  std::ofstream metrics_;
+  files::AppendFile metrics_;
   int64_t lines_ = 0;
 };
 

@@ -112,7 +112,7 @@ TEST(CheckpointStore, RefusesAnotherFormatVersion) {
   std::string text = slurp(info.path + "/manifest.json");
   text.replace(text.find("\"version\":2"), 11, "\"version\":9");
   const std::string rest = text.substr(9 + 16);
-  spit(info.path + "/manifest.json", "{\"xxh3\":\"" + hash_text(rest) + rest);
+  spit(info.path + "/manifest.json", "{\"xxh3\":\"" + files::hash_text(rest) + rest);
   EXPECT_NE(message_of<DataError>([&] { load(info); }).find("format version 9"), std::string::npos);
 }
 
