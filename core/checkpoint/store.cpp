@@ -91,6 +91,7 @@ CheckpointStore::CheckpointStore(const std::string& run_dir, int64_t keep)
 }
 
 void CheckpointStore::remove_leftovers() {
+  files::remove_leftovers_of(dir_ + "/" + kBestName);
   for (const std::string& name : files::entries_of(dir_))
     if (is_leftover(name)) remove_now(dir_ + "/" + name);
 }

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <vector>
 
 #include "core/error.h"
 #include "core/files/read.h"
@@ -32,10 +33,14 @@ namespace {
                               full ? ". Free some space, or raise the file size limit (ulimit -f)" : ""));
 }
 
-/// A new name beside `target`, of this process alone.
+std::string temporary_prefix(const std::filesystem::path& target) {
+  return fmt::format(".tmp-{}.", target.filename().string());
+}
+
+/// A new name beside `target`, of this process alone: .tmp-NAME.<process>-<number>
 std::string temporary_name(const std::filesystem::path& target) {
   static std::atomic<int> number{0};
-  const std::string name = fmt::format(".tmp-{}.{}-{}", target.filename().string(), ::getpid(), number++);
+  const std::string name = fmt::format("{}{}-{}", temporary_prefix(target), ::getpid(), number++);
   ::unlink((target.parent_path() / name).c_str());  // left over by a killed process that had the same number
   return (target.parent_path() / name).string();
 }
@@ -82,6 +87,20 @@ void replace_file(const std::string& path, const std::string& text) {
     throw;
   }
   sync_directory(target.parent_path().string());
+}
+
+void remove_leftovers_of(const std::string& path) {
+  namespace fs = std::filesystem;
+  const std::string prefix = temporary_prefix(path);
+  std::error_code problem;
+  std::vector<fs::path> leftovers;
+  for (fs::directory_iterator it(fs::path(path).parent_path(), problem), end; !problem && it != end;
+       it.increment(problem)) {
+    const std::string name = it->path().filename().string();
+    if (!name.starts_with(prefix) || fs::symlink_status(it->path()).type() != fs::file_type::regular) continue;
+    if (name.find_first_not_of("0123456789-", prefix.size()) == std::string::npos) leftovers.push_back(it->path());
+  }
+  for (const auto& leftover : leftovers) fs::remove(leftover, problem);
 }
 
 void sync_directory(const std::string& path) {

@@ -23,6 +23,9 @@ void write_file(const std::string& path, const std::string& text);
 /// link at `path` is replaced, not followed.
 void replace_file(const std::string& path, const std::string& text);
 
+/// Removes what replace_file() of killed processes left beside `path`. Nobody may replace `path` meanwhile.
+void remove_leftovers_of(const std::string& path);
+
 /// A directory's entries are on the disk: after files were made or renamed in it.
 void sync_directory(const std::string& path);
 

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/files/disk.h"
 #include "core/files/ownership.h"
 
 namespace filigree::files {
@@ -90,6 +91,7 @@ RunDirectory::RunDirectory(const std::string& path) : path_(claimed(path)), lock
     throw DataError(fmt::format("{}: cannot be opened: {}", path_, std::strerror(errno)));
   device_ = info.st_dev;
   inode_ = info.st_ino;
+  for (const char* name : {run_names::kRecipe, run_names::kMetrics, kMarkerName.data()}) remove_leftovers_of(at(name));
 }
 
 std::string RunDirectory::folder(const std::string& name) const {

@@ -24,7 +24,7 @@ TEST(ParseJson, SaysWhereAndNotInTheLibrarysWords) {
   EXPECT_EQ(message("{\"a\": 1}"), "");
   EXPECT_EQ(message(""), "x.json: is empty");
   EXPECT_EQ(message(" \n"), "x.json: is empty");
-  EXPECT_EQ(message("{\n  \"a\": NaN\n}"), "x.json:2: is not valid JSON (column 9, near 'aN')");
+  EXPECT_EQ(message("{\n  \"a\": NaN\n}"), "x.json:2: is not valid JSON (column 8, near 'NaN')");
   EXPECT_EQ(message("{\"a\": [1, 2"),
             "x.json:1: the JSON text ends in the middle of a value; the file may be cut short (column 12)");
   EXPECT_NE(message("{\"a\": 1} x").find("x.json:1: is not valid JSON (column 10"), std::string::npos);
