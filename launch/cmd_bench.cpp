@@ -86,7 +86,7 @@ int cmd_bench(const BenchOptions& options, dist::Environment& environment) {
   const std::string out = fs::temp_directory_path() / fmt::format("filigree-bench-{}-{}", recipe.name, getpid());
   {
     TensorBytes tensors;
-    auto opened = train::open_session(recipe, plugins, environment, {out, "never"});
+    auto opened = train::open_session(recipe, plugins, environment, {out, "never", {{"command", "bench"}}});
     auto& session = *opened.session;
     const auto& stage = session.recipe.stages.front();
     session.eval_data.clear();

@@ -51,6 +51,11 @@ void replace_file(const std::string& path, const std::string& text) {
   sync_directory(target.parent_path().string());
 }
 
+void sync_file(const std::string& path) {
+  const Descriptor file = open_for_reading(path);
+  if (::fsync(file.get()) != 0) fail(path, "cannot be synced to the disk", errno);
+}
+
 void sync_directory(const std::string& path) {
   const Descriptor folder(::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0) fail(path, "cannot be opened", errno);

@@ -11,6 +11,9 @@ void write_file(const std::string& path, const std::string& text);
 /// Writes aside, syncs, renames over `path`, syncs the folder: readers see the old or the new text, never a part.
 void replace_file(const std::string& path, const std::string& text);
 
+/// What was written to a file that exists is on the disk.
+void sync_file(const std::string& path);
+
 /// A folder's entries are on the disk: after files were made or renamed in it.
 void sync_directory(const std::string& path);
 
