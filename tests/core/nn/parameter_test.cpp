@@ -56,6 +56,57 @@ TEST(ParameterTable, RoleDecidesTypeAndGradient) {
   EXPECT_THROW(table.set_role(*mask, Role::trainable), InternalError);
 }
 
+/// Nobody reads a stand-in: all that touches the values throws, while the shape is still known.
+TEST(Parameter, SharedOutHasNoValues) {
+  ParameterTable table;
+  const ParameterPtr w = table.add("w", numbers(4, 3)), bias = table.add("b", numbers(1, 4).view({4}));
+  Linear linear("l", w, bias);
+  const at::Tensor whole = w->value().clone();
+  std::vector<bool> asked;
+  w->share_out([&](bool backward) {
+    asked.push_back(backward);
+    return whole;
+  });
+  EXPECT_THROW(w->value(), InternalError);
+  EXPECT_THROW(linear.merged_weight(), InternalError);
+  EXPECT_THROW(table.set_role(*w, Role::trainable), InternalError);
+  EXPECT_THROW(table.set_frozen_dtype(at::kBFloat16), InternalError);
+  EXPECT_THROW(recut(w, 0, keep_lines(index({0}))), InternalError);
+  EXPECT_TRUE(asked.empty());
+  EXPECT_EQ(w->sizes(), (at::IntArrayRef{4, 3}));
+  EXPECT_EQ(w->bytes_here(), 0U);
+
+  EXPECT_TRUE(at::equal(w->gather(), whole));
+  const at::Tensor x = numbers(2, 3);
+  EXPECT_TRUE(at::equal(linear.forward(x), at::add(at::matmul(x, whole.t()), bias->value())));
+  EXPECT_EQ(asked, (std::vector<bool>{false, false}));
+
+  w->set_value(whole);
+  EXPECT_TRUE(w->value().is_same(whole) && !w->shared_out());
+  EXPECT_EQ(w->bytes_here(), 48U);
+}
+
+TEST(Parameter, OnlyFrozenOnesAreSharedOut) {
+  ParameterTable table;
+  const ParameterPtr w = table.add("w", numbers(4, 3), Role::trainable);
+  EXPECT_THROW(w->share_out([&](bool) { return numbers(4, 3); }), InternalError);
+}
+
+/// A weight that was trained under its mask keeps the masked entries. Once frozen and shared out, they are zero.
+TEST(Linear, FrozenWeightIsMaskedBeforeItIsSharedOut) {
+  ParameterTable table;
+  const ParameterPtr w = table.add("w", numbers(4, 3), Role::trainable);
+  Linear linear("l", w, nullptr);
+  const at::Tensor pattern = at::ones({4, 3}, at::TensorOptions(at::kByte));
+  pattern[1][2] = 0;
+  linear.set_mask(table.add("l.mask", pattern, Role::mask));
+  linear.mask_frozen_weight();
+  EXPECT_NE(w->value()[1][2].item<float>(), 0) << "it is trained still";
+  table.set_role(*w, Role::frozen);
+  linear.mask_frozen_weight();
+  EXPECT_EQ(w->value()[1][2].item<float>(), 0);
+}
+
 TEST(ParameterTable, NamesAreUniqueAndOrdered) {
   ParameterTable table;
   for (const char* name : {"z", "a", "m"}) table.add(name, numbers(1, 1));
