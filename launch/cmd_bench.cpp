@@ -113,7 +113,7 @@ int cmd_bench(const BenchOptions& options, dist::Environment& environment) {
   const TemporaryRun out(recipe.name, environment.world_rank() == 0);
   {
     TensorBytes tensors;
-    auto opened = train::open_session(recipe, plugins, environment, {out.path(), "never"});
+    auto opened = train::open_session(recipe, plugins, environment, {out.path(), "never", {{"command", "bench"}}});
     auto& session = *opened.session;
     const auto& stage = session.recipe.stages.front();
     session.eval_data.clear();

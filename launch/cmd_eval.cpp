@@ -7,6 +7,7 @@
 #include "core/train/continue_texts.h"
 #include "core/train/serve.h"
 #include "launch/command.h"
+#include "launch/given.h"
 #include "launch/plugins.h"
 
 namespace filigree::launch {
@@ -37,12 +38,14 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   std::string task_name;
   std::optional<recipe::GenerateConfig> decoding;
+  std::vector<train::Subject> given{given_arguments(options)};
   if (is_recipe(options.data)) {
     const auto recipe = recipe::load(options.data, options.sets, plugins.methods.catalog());
     task_name = recipe.model.task;
     decoding = recipe.eval.generate;
+    given.push_back(train::recipe_subject(recipe));
   }
-  auto served = train::serve(options.model, plugins, environment, task_name);
+  auto served = train::serve(options.model, plugins, environment, given, task_name);
   auto& opened = served.opened;
   auto config = data_section(options, opened, plugins);
   if (config.labels.empty() && !opened.labels.empty() && config.task.empty() && config.format != "wordnet")
@@ -55,6 +58,7 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   const int64_t seed = opened.recipe ? opened.recipe->seed : 42;
   for (const auto& split : data::splits_of(task, options.split)) {
     const auto dataset = data::load_dataset(config, task, split, *opened.tokenizer, seed);
+    train::require_same_data(dataset, served.mesh->world());
     const auto result = train::evaluate(*opened.model, dataset, served.options, served.mesh->dp());
     nlohmann::ordered_json json = {
         {"task", task.name}, {"split", split}, {"samples", result.samples}, {"loss", result.loss}};

@@ -63,7 +63,7 @@ Factors factors_of(const nn::Linear& linear) {
   const at::NoGradGuard no_grad;
   std::map<std::string, at::Tensor> parts;
   for (const nn::ParameterPtr& parameter : linear.adapter()->parameters()) {
-    parts[parameter->name.substr(linear.name().size() + 1)] = parameter->value.detach().cpu();
+    parts[parameter->name.substr(linear.name().size() + 1)] = parameter->value().detach().cpu();
   }
   std::vector<at::Tensor> a, b;
   if (parts.contains("lora_U")) {
@@ -199,7 +199,7 @@ double export_peft(nn::Model& model, const std::string& dir, const std::string& 
     tensors.emplace_back(kPrefix + name + ".lora_B.weight", at::cat(module.b, 1).contiguous());
   }
   for (const std::string& name : model.head_parameters()) {
-    tensors.emplace_back(kPrefix + name, model.parameters().at(name).value.detach().to(at::kCPU, at::kFloat));
+    tensors.emplace_back(kPrefix + name, model.parameters().at(name).value().detach().to(at::kCPU, at::kFloat));
   }
   files::StagedDirectory staged(dir, files::StagedDirectory::Existing::refuse);
   write_safetensors((staged.path() / "adapter_model.safetensors").string(), tensors);

@@ -57,9 +57,10 @@ void fill(const nn::Linear& linear, const PeftLora& lora, const std::string& nam
     throw UsageError(
         fmt::format("model.adapter: {} has rank {} on '{}', the method only {}; set its rank to {} or more", lora.dir,
                     module.rank(), linear.name(), rank, lora.largest_rank()));
-  u->value.narrow(1, 0, module.rank())
+  u->value()
+      .narrow(1, 0, module.rank())
       .copy_(nn::part_of(b, u->placement).mul(module.scale / *adapt::update_scale(*linear.adapter())));
-  v->value.narrow(0, 0, module.rank()).copy_(nn::part_of(module.a, v->placement));
+  v->value().narrow(0, 0, module.rank()).copy_(nn::part_of(module.a, v->placement));
 }
 
 void fill_head(nn::Model& model, const PeftLora& lora) {
@@ -74,7 +75,7 @@ void fill_head(nn::Model& model, const PeftLora& lora) {
     if (value.sizes() != at::IntArrayRef(parameter.logical_shape))
       throw DataError(fmt::format("{}: '{}' is [{}], the model's [{}]: it was trained for other labels", lora.dir, name,
                                   fmt::join(value.sizes(), ", "), fmt::join(parameter.logical_shape, ", ")));
-    parameter.value.copy_(nn::part_of(value, parameter.placement));
+    parameter.value().copy_(nn::part_of(value, parameter.placement));
   }
 }
 
@@ -110,7 +111,7 @@ void merge(nn::Model& model, const PeftLora& lora) {
   const at::NoGradGuard no_grad;
   for_each_linear(model, lora, [&](const nn::Linear& linear, const std::string& name, const at::Tensor& b) {
     const PeftLora::Module& module = lora.modules.at(name);
-    linear.weight()->value.add_(at::matmul(b, module.a), module.scale);
+    linear.weight()->value().add_(at::matmul(b, module.a), module.scale);
   });
   fill_head(model, lora);
 }

@@ -15,6 +15,7 @@
 #include "core/checkpoint/paths.h"
 #include "core/error.h"
 #include "core/files/disk.h"
+#include "core/files/hash.h"
 #include "core/files/ownership.h"
 
 namespace filigree::checkpoint {

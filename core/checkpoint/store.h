@@ -57,7 +57,9 @@ class Loaded {
  public:
   CheckpointInfo info;
   nlohmann::json state;
+  int version = 0;  ///< of the manifest
 
+  std::vector<std::string> names(const std::string& file) const;  ///< of its tensors
   bool contains(const std::string& file, const std::string& name) const;
   /// DataError when it is absent.
   at::Tensor tensor(const std::string& file, const std::string& name) const;

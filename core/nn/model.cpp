@@ -30,14 +30,14 @@ bool is_over_tokens(Task task) { return task == Task::masked_lm || task == Task:
 
 void Model::to(at::Device device) {
   for (const ParameterPtr& parameter : parameters()) {
-    parameter->value = parameter->value.detach().to(device);
-    parameter->value.set_requires_grad(parameter->trainable());
+    parameter->set_value(parameter->value().detach().to(device));
+    parameter->value().set_requires_grad(parameter->trainable());
   }
 }
 
 at::Device Model::device() {
   FG_CHECK(parameters().size() > 0, "a model without parameters");
-  return (*parameters().begin())->value.device();
+  return (*parameters().begin())->device();
 }
 
 }  // namespace filigree::nn

@@ -7,6 +7,7 @@
 #include "core/checkpoint/store.h"
 #include "core/error.h"
 #include "core/recipe/load.h"
+#include "core/train/saved_state.h"
 #include "core/train/snapshot.h"
 #include "dist/factory.h"
 
@@ -43,18 +44,19 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
   const auto loaded = checkpoint::load(info);
   Session session;
   session.plugins = &plugins;
-  session.recipe = recipe::load_text(loaded.state.at("recipe").get<std::string>(),
-                                     info.path + "/manifest.json (recipe)", plugins.methods.catalog());
+  const SavedState saved = saved_state(loaded);
+  session.recipe = recipe::load_text(saved.recipe, info.path + "/manifest.json (recipe)", plugins.methods.catalog());
   session.mesh = std::make_shared<dist::Mesh>(dist::make_single(), 1);
   const auto& config = session.recipe.model;
   ModelRequest request;
   request.task = nn::task_from(config.task);
-  request.labels = loaded.state.at("labels").get<std::vector<std::string>>();
+  request.labels = saved.labels;
   request.random_init = config.init == "random";
   request.seed = static_cast<uint64_t>(session.recipe.seed);
   session.model = plugins.load_model(config.path, request);
-  if (!request.random_init && checkpoint::content_hash(config.path) != loaded.state.at("base"))
-    throw DataError(fmt::format("{}: was trained on other base weights than {} holds now", info.path, config.path));
+  check_base(request.random_init ? saved.origin.base : checkpoint::content_hash(config.path),
+             model_file_hashes(config.path), saved.origin, config.path, info.path);
+  check_fits(saved, session.recipe, /*same_recipe=*/true, std::nullopt, info.path);
   restore_model(session, loaded);
 
   OpenedModel opened;
@@ -63,6 +65,7 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
   check_vocabulary(*opened.tokenizer, *opened.model, config.path);
   opened.labels = request.labels;
   opened.files = config.path;
+  opened.checkpoint = info.path;
   opened.recipe = session.recipe;
   return opened;
 }

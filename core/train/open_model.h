@@ -18,6 +18,7 @@ struct OpenedModel {
   std::vector<std::string> labels;       ///< names by class number
   std::optional<recipe::Recipe> recipe;  ///< of the run that made it; none for a bare Hugging Face directory
   std::string files;                     ///< directory with the tokenizer and config files
+  std::string checkpoint;                ///< that the model was read from; empty: `files`
 };
 
 /// task: overrides what config.json says ("" keeps it). Throws DataError naming what was looked for.

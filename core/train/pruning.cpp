@@ -95,7 +95,7 @@ std::vector<nn::Recut> structured_round(Session& session, const recipe::StageCon
 uint64_t mask_hash(const std::vector<nn::Linear*>& linears) {
   uint64_t hash = 0;
   for (const auto* linear : linears) {
-    const auto mask = linear->mask()->value.cpu().contiguous();
+    const auto mask = linear->mask()->value().cpu().contiguous();
     const auto* bytes = reinterpret_cast<const char*>(mask.const_data_ptr<uint8_t>());
     hash = random::combine(hash, random::hash({bytes, static_cast<size_t>(mask.numel())}));
   }

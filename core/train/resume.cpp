@@ -5,11 +5,14 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/files/disk.h"
+#include "core/files/read.h"
 #include "core/random.h"
 #include "core/recipe/load.h"
 #include "core/train/claim_run.h"
 #include "core/train/distill.h"
 #include "core/train/first_rank.h"
+#include "core/train/saved_state.h"
 
 namespace filigree::train {
 namespace {
@@ -28,19 +31,22 @@ std::string default_run_dir(const recipe::Recipe& recipe) {
   return fmt::format("runs/{}-seed{}-{:08x}", recipe.name, recipe.seed, static_cast<uint32_t>(hash ^ (hash >> 32)));
 }
 
-/// A run that goes on from a checkpoint of another one needs the teacher's logits that were cached there.
+fs::path run_of(const checkpoint::Loaded& resumed) {
+  return fs::weakly_canonical(resumed.info.path).parent_path().parent_path();
+}
+
+/// A run that continues a checkpoint of another one needs the teacher's logits that were cached there.
 void bring_teacher_logits(const Session& session, const checkpoint::Loaded& resumed) {
-  const fs::path origin = fs::weakly_canonical(resumed.info.path).parent_path().parent_path();
-  const std::string from = teacher_cache(origin), to = teacher_cache(session.run_dir);
+  if (!session.state.teacher) return;
+  const std::string from = teacher_file(run_of(resumed), *session.state.teacher),
+                    to = teacher_file(session.run_dir, *session.state.teacher);
   if (!fs::exists(from) || fs::weakly_canonical(from) == fs::weakly_canonical(to)) return;
-  fs::create_directories(fs::path(to).parent_path());
-  fs::copy_file(from, to + ".tmp", fs::copy_options::overwrite_existing);
-  fs::rename(to + ".tmp", to);
+  session.store->run().folder(files::run_names::kCache);
+  files::replace_file(to, files::read_file(from));
 }
 
 void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, bool named) {
-  const std::string difference_text =
-      recipe_difference(loaded.state.value("decisive", ""), decisive_recipe(session.recipe));
+  const std::string difference_text = recipe_difference(saved_state(loaded).decisive, decisive_recipe(session.recipe));
   if (difference_text.empty()) return;
   if (!named)
     throw UsageError(
@@ -49,6 +55,34 @@ void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, b
                     session.run_dir, difference_text, loaded.info.path));
   if (session.first_rank())
     fmt::print(stderr, "note: the recipe differs from the checkpoint's in:{}\n", difference_text);
+}
+
+/// The checkpoint that this rank sees under a path, or why it sees none.
+std::string seen_at(const std::string& path) {
+  try {
+    for (const auto& file : checkpoint::read_manifest(path).files)
+      if (const std::string at = path + "/" + file.name; fs::file_size(at) != file.hash.bytes)
+        return fmt::format("{} has another size than the manifest says", at);
+    return checkpoint::manifest_hash(path);
+  } catch (const UserError& error) {
+    return error.what();
+  } catch (const fs::filesystem_error& error) {
+    return fmt::format("{}: {}", error.path1().string(), error.code().message());
+  }
+}
+
+/// Rank 0 has verified it; the others must see the same one under its path.
+void require_same_checkpoint(Session& session, const std::string& path) {
+  require_agreement(
+      session.mesh->world(),
+      {{"checkpoint", "Put the run directory into a folder that all hosts share", 3, {{path, seen_at(path)}}}});
+}
+
+/// Lines of another run's metrics.jsonl are not brought along.
+LogPosition log_position(const Session& session, const checkpoint::Loaded& resumed) {
+  const SavedState saved = saved_state(resumed);
+  return {resumed.info.step, saved.metrics_lines, saved.metrics_digest,
+          run_of(resumed) == fs::weakly_canonical(session.run_dir)};
 }
 
 }  // namespace
@@ -89,6 +123,7 @@ std::optional<checkpoint::Loaded> find_checkpoint(Session& session, const RunReq
   path = session.mesh->world().broadcast_text(path);
   std::optional<checkpoint::Loaded> loaded;
   if (!path.empty()) {
+    require_same_checkpoint(session, path);
     loaded = checkpoint::open_checkpoint(checkpoint::checkpoint_at(path));
     compare_recipes(session, *loaded, request.resume != "auto");
   }
@@ -102,7 +137,7 @@ void open_logs(Session& session, const RunRequest& request, const std::optional<
       const auto& best = session.state.best;
       session.store->rewind(resumed->info.step, best ? std::optional(best->step) : std::nullopt);
       bring_teacher_logits(session, *resumed);
-      position = LogPosition{resumed->info.step, resumed->state.at("metrics_lines").get<int64_t>()};
+      position = log_position(session, *resumed);
     }
     record_origin(session, request);
     write_recipe(session);

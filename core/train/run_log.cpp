@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/files/disk.h"
+#include "core/files/hash.h"
 #include "core/files/read.h"
 #include "core/files/run_directory.h"
 
@@ -101,33 +102,58 @@ bool beyond(const std::string& text, int64_t step) {
   return !line.is_object() || line.value("step", int64_t{0}) > step;
 }
 
+/// The digest of n lines is the hash of that of n - 1 and the next line.
+void add_line(KeptLines& kept, const std::string& line) {
+  ++kept.lines;
+  kept.digest = files::hash_text(kept.digest + line);
+}
+
 double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
 
-int64_t cut_metrics(const std::string& path, const LogPosition& position) {
-  if (!fs::exists(path)) return 0;
+KeptLines cut_metrics(const std::string& path, const LogPosition& position) {
+  KeptLines kept;
+  if (!fs::exists(path)) return kept;
   const std::string text = files::read_file(path);
-  int64_t lines = 0;
   size_t keep = 0;
-  for (size_t end = 0; (end = text.find('\n', keep)) != std::string::npos; keep = end + 1, ++lines) {
-    if (position.lines ? lines >= *position.lines : beyond(text.substr(keep, end - keep), position.step)) break;
+  for (size_t end = 0; (end = text.find('\n', keep)) != std::string::npos; keep = end + 1) {
+    const std::string line = text.substr(keep, end - keep);
+    if (position.lines ? kept.lines >= *position.lines : beyond(line, position.step)) break;
+    add_line(kept, line);
   }
   if (keep < text.size()) files::replace_file(path, text.substr(0, keep));
-  return lines;
+  return kept;
 }
 
 RunLog::RunLog(const std::string& run_dir, bool first_rank, const std::optional<LogPosition>& resume) {
   if (!first_rank) return;
   const std::string metrics = run_dir + "/" + files::run_names::kMetrics;
-  lines_ = cut_metrics(metrics, resume.value_or(LogPosition{0, 0}));
+  kept_ = cut_metrics(metrics, resume.value_or(LogPosition{0, 0}));
   metrics_ = files::AppendFile(metrics, files::AppendFile::Mode::append);
   progress_ = std::make_unique<Progress>(std::cerr, stderr_progress());
   text_ = open_text_log(run_dir + "/" + files::run_names::kLog,
                         resume ? files::AppendFile::Mode::append : files::AppendFile::Mode::truncate, *progress_);
   events_ = std::make_unique<EventFile>(run_dir);
+  if (resume) compare(*resume);
+}
+
+void RunLog::compare(const LogPosition& position) {
+  if (!position.own || !position.lines) return;
+  if (kept_.lines < *position.lines)
+    warn(
+        "{}: has {} of the {} lines that it had when the checkpoint was taken; the others are lost, and `filigree "
+        "report` "
+        "will not show them",
+        metrics_.path(), kept_.lines, *position.lines);
+  else if (!position.digest.empty() && kept_.digest != position.digest)
+    warn("{}: was changed since the checkpoint was taken; `filigree report` shows it as it is now", metrics_.path());
+}
+
+void RunLog::sync() {
+  if (text_) metrics_.sync();
 }
 
 RunLog::~RunLog() {
@@ -137,8 +163,9 @@ RunLog::~RunLog() {
 void RunLog::record(const nlohmann::ordered_json& record) {
   if (!text_) return;
   const auto line = in_order(record);
-  metrics_.append(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-  ++lines_;
+  const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  metrics_.append(text + "\n");
+  add_line(kept_, text);
   if (line.contains("step")) events_->scalars(scalars_of(line), line["step"].get<int64_t>(), wall_seconds());
 }
 

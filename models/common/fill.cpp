@@ -23,12 +23,12 @@ std::vector<int64_t> first_of_rows(const nn::Parameter& parameter) {
   const int64_t row = placement.split(0) ? placement.slice.begin : 0,
                 column = placement.split(1) ? placement.slice.begin : 0;
   std::vector<int64_t> first;
-  for (int64_t i = 0; i < parameter.value.size(0); ++i) first.push_back((row + i) * columns + column);
+  for (int64_t i = 0; i < parameter.value().size(0); ++i) first.push_back((row + i) * columns + column);
   return first;
 }
 
 at::Tensor draw(const nn::Parameter& parameter, const Initial& initial, uint64_t seed) {
-  const auto shape = parameter.value.sizes();
+  const auto shape = parameter.value().sizes();
   const auto options = at::TensorOptions(at::kFloat);
   if (initial.deviation == 0) return at::full(shape, initial.constant, options);
   at::Tensor value = at::empty(shape, options);
@@ -83,7 +83,7 @@ class Filler {
 
   void shapes_only() {
     for (const nn::ParameterPtr& parameter : model_.parameters())
-      parameter->value = at::empty(parameter->value.sizes(), at::TensorOptions(at::kFloat).device(at::kMeta));
+      parameter->set_value(at::empty(parameter->value().sizes(), at::TensorOptions(at::kFloat).device(at::kMeta)));
   }
 
   void from_file(const std::string& dir) {
@@ -127,11 +127,11 @@ class Filler {
     if (!at::isFloatingType(info.dtype)) {
       throw DataError(fmt::format("{}: tensor '{}' holds integers, the model needs numbers", reader.path(), key));
     }
-    parameter.value = read_part(reader, key, parameter, stored);
+    parameter.set_value(read_part(reader, key, parameter, stored));
   }
 
   void set_fresh(nn::Parameter& parameter) {
-    parameter.value = draw(parameter, map_.initial(parameter), seed_);
+    parameter.set_value(draw(parameter, map_.initial(parameter), seed_));
     report_.fresh.push_back(parameter.name);
   }
 

@@ -112,7 +112,7 @@ TEST(CheckpointStore, RefusesAnotherFormatVersion) {
   store.save(make_checkpoint(1));
   const auto info = *store.newest_whole();
   std::string text = slurp(info.path + "/manifest.json");
-  text.replace(text.find("\"version\":2"), 11, "\"version\":9");
+  text.replace(text.find("\"version\":3"), 11, "\"version\":9");
   const std::string rest = text.substr(9 + 16);
   spit(info.path + "/manifest.json", "{\"xxh3\":\"" + files::hash_text(rest) + rest);
   EXPECT_NE(message_of<DataError>([&] { load(info); }).find("format version 9"), std::string::npos);

@@ -104,8 +104,8 @@ TEST_P(ImportPeft, EachRankTakesItsPart) {
     checkpoint::continue_from(*part, lora);
     for (const auto& parameter : part->parameters().with_role(nn::Role::trainable)) {
       const at::Tensor expected =
-          nn::part_of(whole->parameters().at(parameter->name).value.detach(), parameter->placement);
-      EXPECT_EQ(max_difference(parameter->value, expected), 0.0) << parameter->name;
+          nn::part_of(whole->parameters().at(parameter->name).value().detach(), parameter->placement);
+      EXPECT_EQ(max_difference(parameter->value(), expected), 0.0) << parameter->name;
     }
   }
 }
