@@ -25,6 +25,8 @@ ServedModel serve(const std::string& path, const Plugins& plugins, const dist::E
                   const std::string& task, int64_t tensor) {
   ServedModel served;
   served.opened = open_model(path, plugins, task);
+  refuse_random_parameters(served.opened);
+  if (environment.world_rank() == 0) print_findings(served.opened);
   recipe::ParallelConfig parallel;
   parallel.precision = "fp32";
   if (served.opened.recipe) parallel = served.opened.recipe->parallel;
