@@ -51,10 +51,7 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   if (config.labels.empty() && !opened.labels.empty() && config.task.empty() && config.format != "wordnet")
     config.labels = opened.labels;
   const auto task = data::resolve_task(config, data::objective_from(nn::to_string(opened.model->task())));
-  if (opened.model->task() == nn::Task::sequence_classification &&
-      static_cast<int64_t>(task.labels.size()) != opened.model->num_labels())
-    throw UsageError(fmt::format("{} has {} labels, but the task of {} has {}", options.model,
-                                 opened.model->num_labels(), options.data, task.labels.size()));
+  train::use_labels(opened, task.labels);
   const int64_t seed = opened.recipe ? opened.recipe->seed : 42;
   for (const auto& split : data::splits_of(task, options.split)) {
     const auto dataset = data::load_dataset(config, task, split, *opened.tokenizer, seed);

@@ -57,6 +57,11 @@ void describe(ModelConfig& model, Schema& schema) {
   schema.field("dropout", model.dropout, "replaces the hidden and attention dropout of config.json")
       .at_least(0)
       .below(1);
+  schema
+      .field("reset_head", model.reset_head,
+             "the task head of the directory: auto replaces it by a new one when its number of classes or their names "
+             "do not fit the task's, true always does, false refuses a head that does not fit")
+      .one_of({"auto", "true", "false"});
   schema.field(
       "adapter", model.adapter,
       "directory of a LoRA of the peft package: the first method's low-rank part and the task head go on from it");

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/recipe/load.h"
 #include "core/train/first_rank.h"
+#include "core/train/open_model.h"
 
 namespace filigree::train {
 namespace {
@@ -53,9 +54,11 @@ checkpoint::ExportRequest export_request(const Plugins& plugins, nn::Model& mode
   request.format = checkpoint::export_format_from(format);
   request.tokenizer_dir = files;
   request.shard_bytes = static_cast<uint64_t>(shard_mb * 1024 * 1024);
-  request.reload = [&plugins, task = model.task()](const std::string& written) {
+  request.reload = [&plugins, task = model.task(), labels = label_names(model)](const std::string& written) {
     ModelRequest load;
     load.task = task;
+    load.labels = labels;
+    load.reset_head = "auto";  // the base of an adapter may have another head than the adapter's
     return plugins.load_model(written, load);
   };
   return request;

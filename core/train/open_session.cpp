@@ -52,9 +52,13 @@ void agree_on_files(Session& session) {
   require_agreement(world, {origin_subject(session.origin, session.recipe)});
 }
 
-void load_model(Session& session) {
+/// Returns what the files lacked or held besides.
+nn::LoadReport load_model(Session& session) {
   const auto& recipe = session.recipe;
+  nn::LoadReport report;
   ModelRequest request;
+  request.report = &report;
+  request.reset_head = recipe.model.reset_head;
   request.task = nn::task_from(recipe.model.task);
   request.labels = session.train_data.label_names;
   request.dropout = recipe.model.dropout;
@@ -69,6 +73,13 @@ void load_model(Session& session) {
                                  session.model->max_positions(), recipe.model.path));
   session.model->to(session.device);
   if (dist::Communicator* tp = session.tensor()) connect(*session.model, *tp);
+  return report;
+}
+
+/// A resumed run has its values from the checkpoint, and said where the others came from when it began.
+void log_findings(const Session& session, const nn::LoadReport& report) {
+  if (session.recipe.model.init == "random") return;
+  for (const std::string& line : describe(report, session.recipe.model.path)) session.log->info("{}", line);
 }
 
 }  // namespace
@@ -110,7 +121,7 @@ OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const 
   if (const std::string& lora = session.recipe.model.adapter; !lora.empty()) checkpoint::read_peft(lora);
   load_data(session);
   agree_on_files(session);
-  load_model(session);
+  const nn::LoadReport report = load_model(session);
   open_run_directory(session, request);
   opened.resumed = find_checkpoint(session, request);
   if (opened.resumed) {
@@ -118,6 +129,7 @@ OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const 
     restore_model(session, *opened.resumed);
   }
   open_logs(session, request, opened.resumed);
+  if (!opened.resumed) log_findings(session, report);
   return opened;
 }
 

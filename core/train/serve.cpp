@@ -50,6 +50,8 @@ ServedModel serve(const std::string& path, const Plugins& plugins, const dist::E
   given.insert(given.begin(), program_subject());
   require_agreement(environment.control(parallel.timeout), given);
   served.opened = open_model(path, plugins, task);
+  refuse_random_parameters(served.opened);
+  if (environment.world_rank() == 0) print_findings(served.opened);
   parallel.precision = "fp32";
   if (served.opened.recipe) parallel = served.opened.recipe->parallel;
   const auto device = choose_device(parallel.device, environment.local_rank());

@@ -19,6 +19,7 @@ struct ServedModel {
 };
 
 /// given: what must be the same on all ranks besides the program and the model, such as the arguments.
+/// Refuses a model of which the files lack a part; prints on rank 0 which tensors were not used.
 /// task: "" keeps the model's. tensor: ranks that share one copy of the model; it must be whole (no checkpoint with
 /// updates or masks, whose export it may be), and each rank reads all of it before it keeps its part. Precision and
 /// device are those of the run that made it, else fp32 on CUDA when there is one.

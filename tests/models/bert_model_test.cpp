@@ -150,7 +150,8 @@ TEST_F(BertModel, MissingAndMisshapenTensorsAreNamed) {
   write_config(small_config());
   ModelOptions options;
   options.num_labels = 3;
-  EXPECT_NE(message(options).find("'classifier.weight' has the shape [2, 24]"), std::string::npos) << message(options);
+  EXPECT_NE(message(options).find("its head does not fit: it has 2 classes, the task 3"), std::string::npos)
+      << message(options);
 }
 
 TEST_F(BertModel, WhatConfigJsonMayNotSay) {
@@ -179,9 +180,9 @@ TEST_F(BertModel, WhatConfigJsonMayNotSay) {
     EXPECT_NE(message().find("config.json"), std::string::npos);
   }
   std::ofstream(dir_ / "config.json") << "{";
-  EXPECT_NE(message().find("is not JSON"), std::string::npos);
+  EXPECT_NE(message().find("config.json:1: the JSON text ends"), std::string::npos);
   fs::remove(dir_ / "config.json");
-  EXPECT_NE(message().find("cannot be opened"), std::string::npos);
+  EXPECT_NE(message().find("there is no such file"), std::string::npos);
 }
 
 TEST_F(BertModel, AShrunkModelIsExportedAndReadInItsSmallShape) {

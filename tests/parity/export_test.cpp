@@ -55,7 +55,8 @@ TEST_P(ExportParity, BothFormatsGiveTheLiveLogits) {
   const ExportCase& given = GetParam();
   const fs::path dir = kOut / given.name;
   fs::remove_all(dir);
-  const auto model = random_model(given.family, dir / "base", given.task, given.task == nn::Task::regression ? 1 : 5);
+  const auto model =
+      random_model(given.family, dir / "base", given.task, given.task == nn::Task::regression ? 1 : 5, given.more);
   given.change(*model);
 
   const auto hf = checkpoint::export_model(*model, export_request(dir / "hf", given, ExportFormat::hf));
@@ -209,6 +210,24 @@ TEST_F(ExportTest, ConfigSaysTaskLabelsAndType) {
   EXPECT_EQ(config["label2id"]["noun.3"], 3);
   EXPECT_EQ(config["dtype"], "float32");
   EXPECT_EQ(left(), (std::vector<std::string>{"out"}));
+}
+
+TEST_F(ExportTest, KeysThatAreTrueOfTheBaseAloneAreLeftOut) {
+  for (const nn::Task task : {nn::Task::sequence_classification, nn::Task::masked_lm}) {
+    const auto model = random_model("bert", dir_ / "other", task, 5, base_only_keys());
+    for (const auto format : {ExportFormat::hf, ExportFormat::hf_pruned, ExportFormat::filigree}) {
+      const json config = checkpoint::export_config(*model, format);
+      for (const char* key : {"quantization_config", "auto_map", "torch_dtype", "_name_or_path", "transformers_version",
+                              "_attn_implementation_autoset", "custom_pipelines", "num_labels"})
+        EXPECT_FALSE(config.contains(key)) << key;
+      EXPECT_EQ(config["dtype"], "float32");
+      EXPECT_EQ(config["architectures"], json({model->architecture()}));
+      const bool classes = task == nn::Task::sequence_classification;
+      EXPECT_EQ(config.value("problem_type", ""), classes ? "single_label_classification" : "");
+      EXPECT_EQ(config.contains("id2label"), classes);
+      EXPECT_EQ(config.contains("label2id"), classes);
+    }
+  }
 }
 
 TEST_F(ExportTest, TokenizerFilesAreCopiedAsTheyAre) {

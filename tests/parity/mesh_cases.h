@@ -55,6 +55,14 @@ inline const std::vector<Family>& families() {
   return all;
 }
 
+/// With a decoder of their own over the vocabulary.
+inline const std::vector<Family>& untied_families() {
+  static const std::vector<Family> all = {{"bert_untied", {nn::Task::masked_lm}, {}},
+                                          {"roberta_untied", {nn::Task::masked_lm}, {}},
+                                          {"gpt2_untied", {nn::Task::causal_lm}, {}}};
+  return all;
+}
+
 inline std::string model_dir(const std::string& family) {
   return std::string(FILIGREE_BINARY_DIR) + "/mesh_parity/" + family;
 }
@@ -68,11 +76,15 @@ inline void write_models() {
   const nlohmann::json decoder = {
       {"vocab_size", kVocabulary}, {"n_embd", 36},      {"n_layer", 3},     {"n_head", 12}, {"n_inner", 50},
       {"initializer_range", 0.15}, {"n_positions", 40}, {"eos_token_id", 0}};
-  for (const Family& family : families()) {
-    std::filesystem::create_directories(model_dir(family.name));
-    nlohmann::json config = family.name == "gpt2" ? decoder : encoder;
-    config["model_type"] = family.name;
-    std::ofstream(model_dir(family.name) + "/config.json") << config.dump(1);
+  for (const auto* list : {&families(), &untied_families()}) {
+    for (const Family& family : *list) {
+      const std::string type = family.name.substr(0, family.name.find('_'));
+      nlohmann::json config = type == "gpt2" ? decoder : encoder;
+      config["model_type"] = type;
+      config["tie_word_embeddings"] = list == &families();
+      std::filesystem::create_directories(model_dir(family.name));
+      std::ofstream(model_dir(family.name) + "/config.json") << config.dump(1);
+    }
   }
 }
 
@@ -355,7 +367,7 @@ struct MeshCheck {
   std::function<void(dist::Communicator& world, int tensor, at::Device device)> body;
 };
 
-inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
+inline void add_passes(const Family& family, std::vector<MeshCheck>& checks) {
   using dist::Communicator;
   const auto add = [&](const std::string& name, auto body) { checks.push_back({family.name + "_" + name, body}); };
   for (const nn::Task task : family.tasks)
@@ -363,6 +375,13 @@ inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
       add(fmt::format("{}_{}", nn::to_string(task), method), [=](Communicator& world, int tensor, at::Device device) {
         check_pass(world, tensor, device, family, task, method);
       });
+  add("export",
+      [=](Communicator& world, int tensor, at::Device device) { check_export(world, tensor, device, family); });
+}
+
+inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
+  using dist::Communicator;
+  const auto add = [&](const std::string& name, auto body) { checks.push_back({family.name + "_" + name, body}); };
   for (const auto kind :
        {prune::ScoreKind::magnitude_delta, prune::ScoreKind::taylor, prune::ScoreKind::l1, prune::ScoreKind::random})
     for (const bool global : {false, true})
@@ -380,14 +399,16 @@ inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
     add("recompute_" + method, [=](Communicator& world, int tensor, at::Device device) {
       check_recompute(world, tensor, device, family, method);
     });
-  add("export",
-      [=](Communicator& world, int tensor, at::Device device) { check_export(world, tensor, device, family); });
   add("sums", [=](Communicator& world, int tensor, at::Device device) { check_sums(world, tensor, device, family); });
 }
 
 inline std::vector<MeshCheck> mesh_checks() {
   std::vector<MeshCheck> checks;
-  for (const Family& family : families()) add_checks(family, checks);
+  for (const Family& family : families()) {
+    add_passes(family, checks);
+    add_checks(family, checks);
+  }
+  for (const Family& family : untied_families()) add_passes(family, checks);
   return checks;
 }
 
