@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <initializer_list>
 
 #include "core/checkpoint/paths.h"
 #include "core/error.h"
@@ -31,6 +32,21 @@ void rename_or_throw(const std::string& from, const std::string& to) {
 
 std::string aside(const std::string& dir, std::string_view purpose, const std::string& name) {
   return fmt::format("{}/{}{}-{}", dir, kTemporaryPrefix, purpose, name);
+}
+
+const std::string kMakeRoom =
+    "Free some space, lower checkpoint.keep, raise the file size limit (ulimit -f), or choose another --out";
+
+/// What to do about a checkpoint that could not be written though there is room for it now.
+std::string advice_for(const std::string& message, const std::string& dir) {
+  const auto tells = [&](std::initializer_list<int> codes) {
+    return std::ranges::any_of(codes, [&](int code) { return message.find(std::strerror(code)) != std::string::npos; });
+  };
+  if (tells({ENOSPC, EDQUOT, EFBIG})) return kMakeRoom;
+  if (!fs::exists(dir))
+    return "The folder of the checkpoints was removed while the run went on. Choose an --out that stays";
+  if (tells({EACCES, EPERM, EROFS})) return "Make the folder writable by all ranks or choose another --out";
+  return "Look for a fault of the disk or of its file system, or choose another --out";
 }
 
 std::string file_name(const std::string& stem, int rank, int ranks) {
@@ -186,14 +202,13 @@ void CheckpointStore::give_up(int64_t step, uint64_t bytes, const std::string& m
   fs::remove_all(temporary(step), ignored);
   const uint64_t available = std::min(files::free_bytes(dir_), files::file_size_limit());
   const bool full = available < bytes + bytes / 8 + 65536;
+  const std::string advice = full ? kMakeRoom : advice_for(message, dir_);
   const auto last = newest_whole();
-  throw DataError(fmt::format(
-      "{}\nThe checkpoint of step {} needs {}; {} can be written there. {} {}, then start the run again{}", message,
-      step, files::format_bytes(bytes), files::format_bytes(available),
-      last ? fmt::format("The last whole one is {}.", last->path) : "There is no older one.",
-      full ? "Free some space, lower checkpoint.keep, raise the file size limit (ulimit -f), or choose another --out"
-           : "Make the folder writable by all ranks or choose another --out",
-      last ? ": it goes on from there" : ""));
+  throw DataError(
+      fmt::format("{}\nThe checkpoint of step {} needs {}; {} can be written there. {} {}, then start the run again{}",
+                  message, step, files::format_bytes(bytes), files::format_bytes(available),
+                  last ? fmt::format("The last whole one is {}.", last->path) : "There is no older one.", advice,
+                  last ? ": it goes on from there" : ""));
 }
 
 }  // namespace filigree::checkpoint

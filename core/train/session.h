@@ -57,7 +57,7 @@ struct Session {
   std::string base_hash;                               ///< content hash of the base weights
   std::unique_ptr<checkpoint::CheckpointStore> store;  ///< rank 0 only
   std::unique_ptr<RunLog> log;
-  std::unique_ptr<StopSignal> stop;
+  std::unique_ptr<StopSignal> stop;  ///< what a signal does just now
   RunState state;
 
   bool first_rank() const { return mesh->world().rank() == 0; }
