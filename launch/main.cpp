@@ -9,14 +9,25 @@
 #include "launch/run.h"
 #include "launch/start_limit.h"
 
+namespace {
+
+using namespace filigree;
+
+void handle_signals(int argc, char** argv, char** /*environment*/) {
+  if (argc > 1 && std::string_view(argv[1]) == launch::TrainOptions::kText.name) train::handle_stop_signals();
+}
+
+// Called before the libraries' own initialisation, which for LibTorch takes most of the program's start.
+[[gnu::section(".preinit_array"), gnu::used]] void (*const before_libraries)(int, char**, char**) = handle_signals;
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  using namespace filigree;
-  const std::vector<std::string> words(argv + 1, argv + argc);
-  if (!words.empty() && words[0] == launch::TrainOptions::kText.name) train::handle_stop_signals();
+  handle_signals(argc, argv, nullptr);  // again: now the environment can be read
   std::set_terminate(launch::end_without_a_handler);
   files::ignore_file_size_signal();  // a file that may not grow is told as a full disk is
   try {
-    dist::Environment environment(&argc, &argv, launch::start_limit(words));
+    dist::Environment environment(&argc, &argv, launch::start_limit({argv + 1, argv + argc}));
     return launch::run({argv + 1, argv + argc}, environment);
   } catch (...) {  // the environment itself could not be set up
     const launch::Failure failure = launch::explain(std::current_exception());

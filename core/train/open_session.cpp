@@ -10,6 +10,7 @@
 #include "core/checkpoint/content_hash.h"
 #include "core/checkpoint/peft_lora.h"
 #include "core/error.h"
+#include "core/train/base_model.h"
 #include "core/train/first_rank.h"
 #include "core/train/open_model.h"
 #include "core/train/parallelize.h"
@@ -104,11 +105,12 @@ OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const 
   session.compute = choose_precision(parallel.precision, session.device);
   session.mesh = open_mesh(parallel, environment, session.device.is_cuda());
   choose_threads(session.mesh->world());
+  use_base(session, request);
   // Its faults now, not after the data are read.
   if (const std::string& lora = session.recipe.model.adapter; !lora.empty()) checkpoint::read_peft(lora);
   load_data(session);
   load_model(session);
-  open_run_directory(session, request);
+  if (session.run_dir.empty()) open_run_directory(session, request);
   opened.resumed = find_checkpoint(session, request);
   if (opened.resumed) {
     check_origin(session, *opened.resumed);

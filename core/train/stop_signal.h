@@ -9,8 +9,9 @@
 //   ignore        after the last checkpoint of this process, until the process has ended
 namespace filigree::train {
 
-/// Installs the handlers; the phase is "end at once". main() calls it first, for `train` only: other commands keep the
-/// default effect of signals. A SIGHUP that the parent ignores (nohup) stays ignored.
+/// Installs the handlers; the phase is "end at once". For `train` only, as early as can be: other commands keep the
+/// default effect of signals. May be called before static initialisation and again. A SIGHUP that the parent ignores
+/// (nohup) stays ignored.
 void handle_stop_signals();
 
 /// The phase of the one session in this process.
