@@ -67,7 +67,7 @@ void refuse_lone_ranks(int world_size) {
 }  // namespace
 
 #ifndef FILIGREE_HAS_MPI
-std::shared_ptr<MpiRuntime> start_mpi(int*, char***) { throw CommError(kNoMpi); }
+std::shared_ptr<MpiRuntime> start_mpi(int*, char***, double) { throw CommError(kNoMpi); }
 #endif
 #ifndef FILIGREE_HAS_NCCL
 std::unique_ptr<Communicator> make_nccl(std::unique_ptr<Communicator>, int, RollCall&, int) {
@@ -98,8 +98,8 @@ struct Environment::Impl {
   }
 };
 
-Environment::Environment(int* argc, char*** argv) : impl_(std::make_unique<Impl>()) {
-  if (kHasMpi && started_by_launcher()) impl_->mpi = start_mpi(argc, argv);
+Environment::Environment(int* argc, char*** argv, double start_s) : impl_(std::make_unique<Impl>()) {
+  if (kHasMpi && started_by_launcher()) impl_->mpi = start_mpi(argc, argv, start_s);
   refuse_lone_ranks(world_size());
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "dist/communicator.h"
+#include "dist/phase_watch.h"
 
 namespace filigree::dist {
 
@@ -13,7 +14,8 @@ namespace filigree::dist {
 /// all ranks, up to the deadline.
 class Environment {
  public:
-  Environment(int* argc, char*** argv);
+  /// start_s: how long to wait for the other ranks to start; then this process ends with exit code 4.
+  Environment(int* argc, char*** argv, double start_s = kStartDeadline);
   ~Environment();
   Environment(const Environment&) = delete;
 

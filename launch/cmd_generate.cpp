@@ -33,6 +33,10 @@ std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, cons
 }
 
 generate::Options options_of(const GenerateOptions& given, const data::Tokenizer& tokenizer) {
+  constexpr double kLowest = 1e-3;  // below, logits / temperature are no finite numbers
+  if (given.temperature > 0 && given.temperature < kLowest)
+    throw UsageError(fmt::format("filigree generate: --temperature is {}, must be 0 (greedy) or at least {}",
+                                 given.temperature, kLowest));
   generate::Options options;
   options.max_new_tokens = given.max_new_tokens;
   options.beams = given.beams;

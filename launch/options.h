@@ -7,10 +7,13 @@
 // parse() throws UsageError: an unknown flag (with the nearest known one), a missing or surplus argument, a bad value.
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "core/recipe/range.h"
 
 namespace filigree::launch {
 
@@ -23,6 +26,7 @@ struct Argument {
   bool positional = false;
   bool needed = false;  ///< a flag that must be given
   std::vector<std::string> choices = {};
+  std::optional<recipe::Range> range = std::nullopt;  ///< of a number
 };
 
 /// What one command is called with. Commands fill it in describe().
@@ -30,8 +34,16 @@ class CommandLine {
  public:
   Argument& positional(const std::string& name, std::string& target, const std::string& help);
   template <class T>
-  Argument& flag(const std::string& name, const std::string& metavar, T& target, const std::string& help) {
+  requires(!recipe::Number<T>) Argument& flag(const std::string& name, const std::string& metavar, T& target,
+                                              const std::string& help) {
     return arguments_.emplace_back(Argument{.name = name, .metavar = metavar, .help = help, .target = &target});
+  }
+  /// A number cannot be described without its range.
+  template <recipe::Number T>
+  Argument& flag(const std::string& name, const std::string& metavar, T& target, const std::string& help,
+                 recipe::Range range) {
+    return arguments_.emplace_back(
+        Argument{.name = name, .metavar = metavar, .help = help, .target = &target, .range = range});
   }
   void sets(std::vector<std::string>& target);  ///< --set KEY=VALUE, where a recipe is read
 
@@ -59,11 +71,10 @@ struct TrainOptions {
 };
 
 struct EvalOptions {
-  static constexpr CommandText kText{
-      "eval", "measure a model on a split; prints one JSON object",
-      "filigree eval runs/demo/final --data recipes/supersense_minilm_dsee.yaml --split test"};
+  static constexpr CommandText kText{"eval", "measure a model on a split; prints one JSON object",
+                                     "filigree eval runs/demo --split test"};
   std::string model;
-  std::string data;  ///< recipe or data file
+  std::string data;  ///< recipe or data file; empty: the recipe of the run
   std::string split = "dev";
   std::vector<std::string> sets;
   void describe(CommandLine& line);

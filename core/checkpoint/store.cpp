@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <set>
 
 #include "core/checkpoint/paths.h"
@@ -69,6 +70,19 @@ bool keep_for_user(const std::string& path) {
   if (files::holds_only(path, files_of_checkpoint(path))) return false;
   files::set_aside(path);
   return true;
+}
+
+const std::string kMakeRoom =
+    "Free some space, lower checkpoint.keep, raise the file size limit (ulimit -f), or choose another --out";
+
+/// What to do about a checkpoint that could not be written though there is room for it now.
+std::string advice_for(const std::string& message) {
+  const auto tells = [&](std::initializer_list<int> codes) {
+    return std::ranges::any_of(codes, [&](int code) { return message.find(std::strerror(code)) != std::string::npos; });
+  };
+  if (tells({ENOSPC, EDQUOT, EFBIG})) return kMakeRoom;
+  if (tells({EACCES, EPERM, EROFS})) return "Make the folder writable by all ranks or choose another --out";
+  return "Look for a fault of the disk or of its file system, or choose another --out";
 }
 
 std::string file_name(const std::string& stem, int rank, int ranks) {
@@ -218,14 +232,13 @@ void CheckpointStore::give_up(int64_t step, uint64_t bytes, const std::string& m
   remove_now(temporary(step));
   const uint64_t available = std::min(files::free_bytes(dir_), files::file_size_limit());
   const bool full = available < bytes + bytes / 8 + 65536;
+  const std::string advice = full ? kMakeRoom : advice_for(message);
   const auto last = newest_whole();
-  throw DataError(fmt::format(
-      "{}\nThe checkpoint of step {} needs {}; {} can be written there. {} {}, then start the run again{}", message,
-      step, files::format_bytes(bytes), files::format_bytes(available),
-      last ? fmt::format("The last whole one is {}.", last->path) : "There is no older one.",
-      full ? "Free some space, lower checkpoint.keep, raise the file size limit (ulimit -f), or choose another --out"
-           : "Make the folder writable by all ranks or choose another --out",
-      last ? ": it goes on from there" : ""));
+  throw DataError(
+      fmt::format("{}\nThe checkpoint of step {} needs {}; {} can be written there. {} {}, then start the run again{}",
+                  message, step, files::format_bytes(bytes), files::format_bytes(available),
+                  last ? fmt::format("The last whole one is {}.", last->path) : "There is no older one.", advice,
+                  last ? ": it goes on from there" : ""));
 }
 
 }  // namespace filigree::checkpoint

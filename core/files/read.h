@@ -1,6 +1,8 @@
 #pragma once
 // Reading files that a user hands over: a pipe or a device is refused and never waited for.
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -31,10 +33,13 @@ Descriptor open_for_reading(const std::string& path);
 /// The bytes of a regular file; errors as open_for_reading().
 std::string read_file(const std::string& path);
 
-/// The bytes of a regular file, or of a pipe or terminal that this process already holds open (/dev/stdin, /dev/fd/N).
-std::string read_file_or_stream(const std::string& path);
+inline constexpr size_t kAnySize = std::numeric_limits<size_t>::max();
 
-/// Reads all of `fd`. `path` is for the message.
-std::string read_all(int fd, const std::string& path);
+/// The bytes of a regular file, or of a pipe or terminal that this process already holds open (/dev/stdin, /dev/fd/N).
+/// DataError also when there are more than `most`.
+std::string read_file_or_stream(const std::string& path, size_t most = kAnySize);
+
+/// Reads all of `fd`, at most `most` bytes. `path` is for the message.
+std::string read_all(int fd, const std::string& path, size_t most = kAnySize);
 
 }  // namespace filigree::files

@@ -9,6 +9,7 @@
 
 #include "core/checkpoint/peft_lora.h"
 #include "core/error.h"
+#include "core/train/base_model.h"
 #include "core/train/open_model.h"
 #include "core/train/parallelize.h"
 #include "core/train/precision.h"
@@ -117,12 +118,13 @@ OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const 
   agree_at_start(session, environment, request);
   session.mesh = open_mesh(parallel, environment, session.device.is_cuda());
   choose_threads(session.mesh->world());
+  use_base(session, request);
   // Its faults now, not after the data are read.
   if (const std::string& lora = session.recipe.model.adapter; !lora.empty()) checkpoint::read_peft(lora);
   load_data(session);
   agree_on_files(session);
   const nn::LoadReport report = load_model(session);
-  open_run_directory(session, request);
+  if (session.run_dir.empty()) open_run_directory(session, request);
   opened.resumed = find_checkpoint(session, request);
   if (opened.resumed) {
     check_origin(session, *opened.resumed);

@@ -61,7 +61,7 @@ struct Session {
   Origin origin;                                       ///< what the run starts from, the same on all ranks
   std::unique_ptr<checkpoint::CheckpointStore> store;  ///< rank 0 only
   std::unique_ptr<RunLog> log;
-  std::unique_ptr<StopSignal> stop;
+  std::unique_ptr<StopSignal> stop;  ///< what a signal does just now
   RunState state;
 
   bool first_rank() const { return mesh->world().rank() == 0; }

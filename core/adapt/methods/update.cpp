@@ -147,22 +147,21 @@ const char* kHeadHelp = "train the task head as well";
 }  // namespace
 
 void DseeOptions::describe(recipe::Schema& schema) {
-  schema.field("rank", rank, "rank r of U V; 0: no low-rank part").at_least(0);
-  schema.field("alpha", alpha, "the update is scaled by alpha / rank (by 1 when rank is 0)").above(0);
-  schema.field("sparse", sparse, "entries N of S2 in each target; 0: no sparse part")
-      .at_least(0)
+  schema.field("rank", rank, "rank r of U V; 0: no low-rank part", recipe::from(0).to(65536));
+  schema.field("alpha", alpha, "the update is scaled by alpha / rank (by 1 when rank is 0)", recipe::above(0).to(1e6));
+  schema.field("sparse", sparse, "entries N of S2 in each target; 0: no sparse part", recipe::from(0).to(1e9))
       .rule("rank and sparse are not both 0",
             [this] { return rank == 0 && sparse == 0 ? "is 0, and so is rank: nothing to train" : ""; });
   schema.field("targets", targets, kTargetsHelp).required().unique();
   schema.field("support", support, "how the places of S2 are chosen").one_of({"grebsmo", "random", "magnitude", "svd"});
-  schema.field("passes", passes, "passes of GreBsmo; 0: so many that its rank ends at 0.65 of the full one")
-      .at_least(0);
+  schema.field("passes", passes, "passes of GreBsmo; 0: so many that its rank ends at 0.65 of the full one",
+               recipe::from(0).to(10000));
   schema.field("train_head", train_head, kHeadHelp);
 }
 
 void LoraOptions::describe(recipe::Schema& schema) {
-  schema.field("rank", rank, "rank r of U V").at_least(1);
-  schema.field("alpha", alpha, "the update is scaled by alpha / rank").above(0);
+  schema.field("rank", rank, "rank r of U V", recipe::from(1).to(65536));
+  schema.field("alpha", alpha, "the update is scaled by alpha / rank", recipe::above(0).to(1e6));
   schema.field("targets", targets, kTargetsHelp).required().unique();
   schema.field("train_head", train_head, kHeadHelp);
 }

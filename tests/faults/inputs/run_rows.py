@@ -2,11 +2,14 @@
 import ctypes
 import fcntl
 import glob
+import math
 import os
 import resource
 import shutil
+import struct
 import subprocess
 
+from place import safetensors, shapes
 from rows import TRAIN, Row, Skip
 
 FIRST, LAST = "run/checkpoints/step-00000001", "run/checkpoints/step-00000003"
@@ -66,6 +69,15 @@ def small_disk(place):
     place.recipe(*FULL)
 
 
+def huge_weights(place):
+    """Numbers whose products are beyond fp32."""
+    tensors = shapes()
+    content = bytearray(safetensors(tensors))
+    begin = len(content) - 4 * sum(math.prod(shape) for shape in tensors.values())
+    content[begin:] = struct.pack("<f", 1e38) * ((len(content) - begin) // 4)
+    return place.write("model/model.safetensors", bytes(content))
+
+
 def full_output(place):
     if not os.path.exists("/dev/full"):
         raise Skip("there is no /dev/full")
@@ -94,7 +106,43 @@ def forbidden(name, mode):
     return spoil
 
 
+def pipe(name):
+    """A pipe that nobody writes to, in the place of a file: who opened it would wait for ever."""
+    def spoil(place):
+        if os.path.exists(place.at(name)):
+            os.remove(place.at(name))
+        os.makedirs(os.path.dirname(place.at(name)), exist_ok=True)
+        os.mkfifo(place.at(name))
+        return place
+    return spoil
+
+
+def device(name):
+    def spoil(place):
+        os.remove(place.at(name))
+        os.symlink("/dev/zero", place.at(name))
+    return spoil
+
+
+PIPE = ": is a pipe, a socket or a device; a regular file is expected"
+PREDICT = ("predict", "DIR/model", "--input", "DIR/input.txt")
+
 ROWS = [
+    spoilt("recipe is a pipe", pipe("recipe.yaml"), "DIR/recipe.yaml" + PIPE, code=2),
+    spoilt("recipe is a device", device("recipe.yaml"), "recipe.yaml" + PIPE, ("check", "DIR/recipe.yaml"), 2),
+    spoilt("config.json is a pipe", pipe("model/config.json"), "model/config.json: ", ),
+    spoilt("vocabulary is a pipe", pipe("model/vocab.txt"), "DIR/model/vocab.txt" + PIPE),
+    spoilt("vocabulary is a device", device("model/vocab.txt"), "/model/vocab.txt" + PIPE),
+    spoilt("tokenizer.json is a pipe", pipe("model/tokenizer.json"), "DIR/model/tokenizer.json" + PIPE),
+    spoilt("weights are a pipe", pipe("model/model.safetensors"), "DIR/model/model.safetensors: "),
+    spoilt("data is a pipe", pipe("data/train.tsv"), "DIR/data/train.tsv" + PIPE),
+    spoilt("data is a device", device("data/train.tsv"), "/data/train.tsv" + PIPE),
+    spoilt("input is a pipe", pipe("input.txt"), "DIR/input.txt" + PIPE, PREDICT),
+    spoilt("input is a device", device("input.txt"), "/input.txt" + PIPE, PREDICT),
+    spoilt("manifest is a pipe", lambda p: pipe(LAST + "/manifest.json")(p.trained()), "DIR/" + LAST + "/manifest.json" + PIPE,
+           (*TRAIN, "--resume", "DIR/" + LAST)),
+    spoilt("metrics are a pipe", lambda p: pipe("run/metrics.jsonl")(p.trained()), "run/metrics.jsonl" + PIPE,
+           ("report", "DIR/run")),
     spoilt("named checkpoint is cut off", lambda p: p.trained().cut(LAST + "/trained.safetensors", -8),
            "trained.safetensors: has 584 bytes, the manifest says 592: the checkpoint is damaged; use an older one",
            (*TRAIN, "--resume", "DIR/" + LAST)),
@@ -163,7 +211,7 @@ ROWS = [
     spoilt("no room for a checkpoint", file_limit(6000), "The checkpoint of step 1 needs "),
     spoilt("no room for an export", export_limit, "model.safetensors",
            ("export", "DIR/run", "--format", "hf", "DIR/out")),
-    spoilt("loss that is not finite", lambda p: p.recipe("lr: 1e-3", "lr: 1e+30"),
+    spoilt("loss that is not finite", huge_weights,
            "Lower the learning rate, or look at these samples"),
     spoilt("small disk", small_disk,
            "are free; free some space, lower checkpoint.keep, or choose another --out"),
@@ -182,6 +230,6 @@ ROWS = [
     spoilt("model cannot be searched", forbidden("model", 0o000), "model/tokenizer.json: Permission denied"),
     spoilt("weights cannot be read", forbidden("model/model.safetensors", 0o000),
            "model.safetensors: cannot be opened: Permission denied"),
-    spoilt("recipe cannot be read", forbidden("recipe.yaml", 0o000), "recipe.yaml: cannot be read: Permission denied",
+    spoilt("recipe cannot be read", forbidden("recipe.yaml", 0o000), "recipe.yaml: cannot be opened: Permission denied",
            code=2),
 ]

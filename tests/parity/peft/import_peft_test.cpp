@@ -158,7 +158,7 @@ TEST(ImportOwnExport, ClassesInAnotherOrderThanTheTasks) {
   };
   const auto trained = load_ordered((dir / "base").string());
   add_updates(*trained);
-  trained->parameters().at("classifier.weight").value.detach().copy_(drawn("head", {3, 36}, 0.3));
+  trained->parameters().at("classifier.weight").value().detach().copy_(drawn("head", {3, 36}, 0.3));
   checkpoint::export_peft(*trained, (dir / "lora").string(), (dir / "base").string(), load_ordered);
 
   const data::Batch probe = checkpoint::probe_batch(*trained);
