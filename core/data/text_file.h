@@ -29,7 +29,7 @@ class LineReader {
 /// "file:line: message" as a DataError.
 [[noreturn]] void fail_at(const std::string& file, int64_t line, const std::string& message);
 
-/// Without spaces and tabs at both ends.
+/// Without whitespace at both ends, as Python's str.strip(), and without characters of zero width there.
 std::string_view trimmed(std::string_view text);
 
 /// Text shortened for a message, cut between characters.

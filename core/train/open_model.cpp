@@ -31,7 +31,6 @@ OpenedModel open_directory(const std::string& path, const Plugins& plugins, cons
   request.keep_task = task.empty();
   opened.model = plugins.load_model(path, request);
   opened.tokenizer = data::load_tokenizer(path);
-  check_vocabulary(*opened.tokenizer, *opened.model, path);
   opened.labels = label_names(opened.model->config());
   opened.files = path;
   if (const std::string file = path + "/recipe.yaml"; fs::exists(file))
@@ -60,7 +59,6 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
   OpenedModel opened;
   opened.model = std::move(session.model);
   opened.tokenizer = data::load_tokenizer(config.path);
-  check_vocabulary(*opened.tokenizer, *opened.model, config.path);
   opened.labels = request.labels;
   opened.files = config.path;
   opened.recipe = session.recipe;
@@ -68,14 +66,6 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
 }
 
 }  // namespace
-
-void check_vocabulary(const data::Tokenizer& tokenizer, const nn::Model& model, const std::string& path) {
-  if (tokenizer.vocab_size() > model.vocab_size())
-    throw DataError(
-        fmt::format("{}: its tokenizer has ids for {} tokens, its embedding (vocab_size in config.json) only {} rows; "
-                    "the two are not of the same model",
-                    path, tokenizer.vocab_size(), model.vocab_size()));
-}
 
 OpenedModel open_model(const std::string& path, const Plugins& plugins, const std::string& task) {
   if (!fs::exists(path)) throw DataError(fmt::format("{}: there is no such directory", path));

@@ -23,7 +23,4 @@ struct OpenedModel {
 /// task: overrides what config.json says ("" keeps it). Throws DataError naming what was looked for.
 OpenedModel open_model(const std::string& path, const Plugins& plugins, const std::string& task = "");
 
-/// Throws DataError when the tokenizer of the model directory `path` has ids that the embedding lacks.
-void check_vocabulary(const data::Tokenizer& tokenizer, const nn::Model& model, const std::string& path);
-
 }  // namespace filigree::train
