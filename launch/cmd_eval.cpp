@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/recipe/load.h"
+#include "core/train/check_tokens.h"
 #include "core/train/continue_texts.h"
 #include "core/train/serve.h"
 #include "launch/command.h"
@@ -63,6 +64,8 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   const int64_t seed = opened.recipe ? opened.recipe->seed : 42;
   for (const auto& split : data::splits_of(task, options.split)) {
     const auto dataset = data::load_dataset(config, task, split, *opened.tokenizer, seed);
+    dataset.check_labelled();
+    train::check_tokens(dataset, *opened.tokenizer, *opened.model, opened.files);
     train::require_same_data(dataset, served.mesh->world());
     const auto result = train::evaluate(*opened.model, dataset, served.options, served.mesh->dp());
     nlohmann::ordered_json json = {

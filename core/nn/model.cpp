@@ -1,5 +1,7 @@
 #include "core/nn/model.h"
 
+#include <limits>
+
 #include "core/error.h"
 
 namespace filigree::nn {
@@ -34,6 +36,8 @@ void Model::to(at::Device device) {
     parameter->value().set_requires_grad(parameter->trainable());
   }
 }
+
+int64_t Model::type_vocab_size() const { return std::numeric_limits<int64_t>::max(); }
 
 at::Device Model::device() {
   FG_CHECK(parameters().size() > 0, "a model without parameters");

@@ -25,7 +25,6 @@ OpenedModel open_directory(const std::string& path, const Plugins& plugins, cons
   request.report = &opened.report;
   opened.model = plugins.load_model(path, request);
   opened.tokenizer = data::load_tokenizer(path);
-  check_vocabulary(*opened.tokenizer, *opened.model, path);
   opened.labels = label_names(*opened.model);
   opened.files = path;
   if (const std::string file = path + "/recipe.yaml"; fs::exists(file))
@@ -56,7 +55,6 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
   OpenedModel opened;
   opened.model = std::move(session.model);
   opened.tokenizer = data::load_tokenizer(config.path);
-  check_vocabulary(*opened.tokenizer, *opened.model, config.path);
   opened.labels = request.labels;
   opened.files = config.path;
   opened.checkpoint = info.path;
@@ -98,14 +96,6 @@ void use_labels(OpenedModel& opened, const std::vector<std::string>& labels) {
                                  opened.files, nn::short_list(opened.labels), nn::short_list(labels)));
   nn::reorder_logits(*opened.model, *order);
   opened.labels = labels;
-}
-
-void check_vocabulary(const data::Tokenizer& tokenizer, const nn::Model& model, const std::string& path) {
-  if (tokenizer.vocab_size() > model.vocab_size())
-    throw DataError(
-        fmt::format("{}: its tokenizer has ids for {} tokens, its embedding (vocab_size in config.json) only {} rows; "
-                    "the two are not of the same model",
-                    path, tokenizer.vocab_size(), model.vocab_size()));
 }
 
 OpenedModel open_model(const std::string& path, const Plugins& plugins, const std::string& task) {

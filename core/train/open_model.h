@@ -38,7 +38,4 @@ void refuse_random_parameters(const OpenedModel& opened);
 /// when number or names do not match. Nothing to do for other than classification.
 void use_labels(OpenedModel& opened, const std::vector<std::string>& labels);
 
-/// Throws DataError when the tokenizer of the model directory `path` has ids that the embedding lacks.
-void check_vocabulary(const data::Tokenizer& tokenizer, const nn::Model& model, const std::string& path);
-
 }  // namespace filigree::train

@@ -10,6 +10,7 @@
 #include "core/checkpoint/peft_lora.h"
 #include "core/error.h"
 #include "core/train/base_model.h"
+#include "core/train/check_tokens.h"
 #include "core/train/open_model.h"
 #include "core/train/parallelize.h"
 #include "core/train/precision.h"
@@ -38,6 +39,7 @@ void load_data(Session& session) {
   session.train_data = data::load_dataset(recipe.data, session.task, "train", *session.tokenizer, recipe.seed);
   for (const auto& split : data::splits_of(session.task, recipe.eval.split))
     session.eval_data.push_back(data::load_dataset(recipe.data, session.task, split, *session.tokenizer, recipe.seed));
+  for (const data::Dataset& dataset : session.eval_data) dataset.check_labelled();
 }
 
 /// Before anything that could leave the ranks waiting for each other: what they were started with is the same.
@@ -68,7 +70,9 @@ nn::LoadReport load_model(Session& session) {
   if (dist::Communicator* tp = session.tensor())
     request.cut = [tp](nn::Model& model) { cut(model, tp->rank(), tp->size()); };
   session.model = session.plugins->load_model(recipe.model.path, request);
-  check_vocabulary(*session.tokenizer, *session.model, recipe.model.path);
+  check_tokens(session.train_data, *session.tokenizer, *session.model, recipe.model.path);
+  for (data::Dataset& dataset : session.eval_data)
+    check_tokens(dataset, *session.tokenizer, *session.model, recipe.model.path);
   if (recipe.data.max_length > session.model->max_positions())
     throw UsageError(fmt::format("data.max_length: {} is more than the {} positions of {}", recipe.data.max_length,
                                  session.model->max_positions(), recipe.model.path));
