@@ -1,6 +1,6 @@
 """No command loses, changes or adds to a user's files, in whatever position their directory is named.
 
-    user_files.py [part...]     parts: directories names inside links exports runs readers vanished
+    user_files.py [part...]     parts: directories names inside links exports runs readers vanished setup
 """
 import glob
 import os
@@ -270,7 +270,24 @@ def vanished():
             expect(after == before, f"{way}: {changes(before, after)}")
 
 
-PARTS = [directories, names, inside, links, exports, runs, readers, vanished]
+def setup():
+    """A folder for the set-up that holds a user's files."""
+    with Room() as place:
+        mine = {"venv/thesis.tex": "thesis\n", "transformers4/x.py": "x\n", "models/minilm-l6/config.json": "{}\n",
+                "models/minilm-l6/vocab.txt": "mine\n", "models/mine/model.safetensors": "m\n", "data/mine.tsv": "d\n"}
+        home = fill(place.at("home"), mine)
+        before = snapshot(home)
+        script = os.path.join(os.path.dirname(__file__), "../../../launch/setup.sh")
+        for more in ({}, {"FILIGREE_PYTHON": sys.executable}):
+            done = subprocess.run([script], env=dict(environment(), FILIGREE_HOME=home, **more) | {"FILIGREE_MODELS": home + "/models"},
+                                  capture_output=True, text=True, timeout=300)
+            expect("was not made by set-up" in done.stderr, f"set-up over a user's files says: {done.stderr}")
+            after = snapshot(home)
+            for name, state in before.items():
+                expect(after.get(name) == state, f"set-up changed {name}: {state} -> {after.get(name)}")
+
+
+PARTS = [directories, names, inside, links, exports, runs, readers, vanished, setup]
 
 if __name__ == "__main__":
     for part in PARTS:
