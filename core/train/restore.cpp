@@ -1,6 +1,7 @@
 #include "core/train/restore.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/ones.h>
 #include <fmt/ranges.h>
 
 #include <cstdio>
@@ -27,15 +28,13 @@ at::Tensor own_part(const checkpoint::Loaded& loaded, const std::string& file, c
   return loaded.lines(file, name, placement.dim, placement.slice);
 }
 
-void replay_mask(Session& session, const Event& event, const checkpoint::Loaded& loaded) {
+/// A mask of ones: it is cut with its weight by later events, as the undisturbed run's was, and gets its values at the
+/// end.
+void replay_mask(Session& session, const Event& event) {
   std::set<std::string> names = event.plan.get<std::set<std::string>>();
   for (auto* linear : session.model->linears()) {
-    const std::string name = linear->name() + ".mask";
-    if (names.erase(name) == 0) continue;
-    const nn::Placement& placement = linear->weight()->placement;
-    if (loaded.shape("trained", name) != linear->weight()->logical_shape)
-      throw DataError(fmt::format("the mask {} has another shape than its weight", name));
-    prune::put_mask(*session.model, *linear, own_part(loaded, "trained", name, placement));
+    if (names.erase(prune::mask_name(*linear)) == 0 || linear->mask()) continue;
+    prune::put_mask(*session.model, *linear, at::ones(linear->weight()->sizes(), at::kByte));
   }
   if (!names.empty()) throw DataError(fmt::format("the model has no linear with the mask {}", *names.begin()));
 }
@@ -62,7 +61,7 @@ void replay(Session& session, const checkpoint::Loaded& loaded) {
       if (event.kind == Event::Kind::attach) replay_attach(session, event);
       if (event.kind == Event::Kind::prune) replay_prune(session, event);
       if (event.kind == Event::Kind::mask)
-        files::take_values(where, [&] { replay_mask(session, event, loaded); });
+        files::take_values(where, [&] { replay_mask(session, event); });
     } catch (const DataError& error) {
       throw DataError(fmt::format("{}: {}", where, error.what()));
     }
@@ -107,6 +106,8 @@ void overwrite_values(Session& session, const checkpoint::Loaded& loaded) {
     check_shape(loaded.shape("trained", parameter->name), *parameter, parameter->name, loaded);
     parameter->value().copy_(own_part(loaded, "trained", parameter->name, parameter->placement));
   }
+  for (nn::Linear* linear : session.model->linears())
+    if (linear->mask()) linear->set_mask(linear->mask());  // a frozen weight is multiplied by what was read
 }
 
 /// Evaluation data decide which checkpoint is the best, but no number of the training.

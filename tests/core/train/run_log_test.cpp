@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <limits>
+#include <map>
 
 #include "core/error.h"
 #include "tests/core/checkpoint/store_support.h"
@@ -156,11 +157,9 @@ TEST(RunLog, LostAndEditedLinesAreReported) {
     spit(run / "log.txt", "");
     RunLog log(run.path(), true, position);
     const std::string text = slurp(run / "log.txt");
-    if (words.empty())
-      EXPECT_EQ(text, "");
-    else
-      EXPECT_NE(text.find(words), std::string::npos) << text;
-    if (content == metrics) EXPECT_EQ(log.digest(), position.digest);
+    EXPECT_EQ(text.empty(), words.empty()) << text;
+    EXPECT_NE(text.find(words), std::string::npos) << text;
+    EXPECT_EQ(log.digest() == position.digest, content == metrics);
   }
   // Another run's lines are not brought along, and nothing is lost.
   position.own = false;
