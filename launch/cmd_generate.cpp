@@ -54,7 +54,8 @@ generate::Options options_of(const GenerateOptions& given, const data::Tokenizer
 int cmd_generate(const GenerateOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const data::InputLines lines(options.input);
-  auto served = train::serve(options.model, plugins, environment, {given_arguments(options), given_lines(options.input, lines)}, "", options.tensor);
+  auto served = train::serve(options.model, plugins, environment,
+                             {given_arguments(options), given_lines(options.input, lines)}, "", options.tensor);
   if (served.opened.model->task() != nn::Task::causal_lm)
     throw UsageError(fmt::format("{}: is a {}; generate needs a causal language model (GPT2LMHeadModel)", options.model,
                                  served.opened.model->architecture()));

@@ -32,7 +32,8 @@ nlohmann::ordered_json prediction(const at::Tensor& logits, const std::vector<st
 int cmd_predict(const PredictOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const data::InputLines lines(options.input);
-  auto served = train::serve(options.model, plugins, environment, {given_arguments(options), given_lines(options.input, lines)});
+  auto served =
+      train::serve(options.model, plugins, environment, {given_arguments(options), given_lines(options.input, lines)});
   auto& model = *served.opened.model;
   if (nn::is_over_tokens(model.task()))
     throw UsageError(

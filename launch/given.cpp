@@ -6,7 +6,8 @@ namespace filigree::launch {
 
 train::Subject given_lines(const std::string& path, const data::InputLines& lines) {
   std::string text;
-  for (const data::TextPair& line : lines.texts()) text.append(line.a).append(line.b ? "\t" : "").append(line.b.value_or("")) += '\n';
+  for (const data::TextPair& line : lines.texts())
+    text.append(line.a).append(line.b ? "\t" : "").append(line.b.value_or("")) += '\n';
   return {"input", "Give all ranks the same --input", 3, {{path, checkpoint::hash_text(text)}}};
 }
 

@@ -57,7 +57,8 @@ void fill(const nn::Linear& linear, const PeftLora& lora, const std::string& nam
     throw UsageError(
         fmt::format("model.adapter: {} has rank {} on '{}', the method only {}; set its rank to {} or more", lora.dir,
                     module.rank(), linear.name(), rank, lora.largest_rank()));
-  u->value().narrow(1, 0, module.rank())
+  u->value()
+      .narrow(1, 0, module.rank())
       .copy_(nn::part_of(b, u->placement).mul(module.scale / *adapt::update_scale(*linear.adapter())));
   v->value().narrow(0, 0, module.rank()).copy_(nn::part_of(module.a, v->placement));
 }

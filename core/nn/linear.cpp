@@ -16,8 +16,8 @@ namespace filigree::nn {
 Linear::Linear(std::string name, ParameterPtr weight, ParameterPtr bias)
     : name_(std::move(name)), weight_(std::move(weight)), bias_(std::move(bias)) {
   FG_CHECK(weight_ && weight_->value().dim() == 2, "linear '{}' needs a weight of two dimensions", name_);
-  FG_CHECK(!bias_ || bias_->value().numel() == weight_->value().size(0), "linear '{}': bias of {} for {} outputs", name_,
-           bias_->value().numel(), weight_->value().size(0));
+  FG_CHECK(!bias_ || bias_->value().numel() == weight_->value().size(0), "linear '{}': bias of {} for {} outputs",
+           name_, bias_->value().numel(), weight_->value().size(0));
 }
 
 Linear::~Linear() = default;
@@ -57,8 +57,8 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
 void Linear::set_adapter(std::shared_ptr<adapt::Adapter> adapter) { adapter_ = std::move(adapter); }
 
 void Linear::set_mask(ParameterPtr mask) {
-  FG_CHECK(!mask || mask->value().sizes() == weight_->value().sizes(), "linear '{}': the mask's shape is not the weight's",
-           name_);
+  FG_CHECK(!mask || mask->value().sizes() == weight_->value().sizes(),
+           "linear '{}': the mask's shape is not the weight's", name_);
   mask_ = std::move(mask);
   masked_value_.reset();
   effective_weight();

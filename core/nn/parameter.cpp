@@ -106,8 +106,8 @@ std::vector<ParameterPtr> ParameterTable::with_role(Role role) const {
 }
 
 void ParameterTable::set_role(Parameter& parameter, Role role) {
-  FG_CHECK(role != Role::trainable || parameter.value().is_floating_point(), "'{}' holds integers and cannot be trained",
-           parameter.name);
+  FG_CHECK(role != Role::trainable || parameter.value().is_floating_point(),
+           "'{}' holds integers and cannot be trained", parameter.name);
   parameter.role = role;
   store(parameter, parameter.value(), frozen_dtype_);
 }

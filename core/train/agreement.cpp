@@ -16,7 +16,7 @@
 namespace filigree::train {
 namespace {
 
-constexpr size_t kShown = 10;        // facts in a message
+constexpr size_t kShown = 10;          // facts in a message
 constexpr size_t kLongestValue = 100;  // characters
 const char* const kAbsent = "(not set)";
 
@@ -87,7 +87,8 @@ std::string name_of(const dist::Communicator& ranks, size_t rank) {
   const size_t reference = reference_rank(texts);
   size_t other = 0;
   while (texts[other] == texts[reference]) ++other;
-  const auto differing = std::count_if(texts.begin(), texts.end(), [&](const auto& t) { return t != texts[reference]; });
+  const auto differing =
+      std::count_if(texts.begin(), texts.end(), [&](const auto& t) { return t != texts[reference]; });
   const std::string who = name_of(ranks, other), than = name_of(ranks, reference);
   const std::string more = differing > 1 ? fmt::format(" ({} ranks differ)", differing) : "";
   const Subjects wanted = parsed(texts[reference]), found = parsed(texts[other]);
@@ -109,8 +110,10 @@ void add_facts(const recipe::Tree& tree, const std::string& path, std::vector<Fa
   } else if (tree.is(recipe::Tree::Kind::list)) {
     std::string items;
     for (size_t i = 0; i < tree.items.size(); ++i) {
-      if (tree.items[i].is(recipe::Tree::Kind::map)) add_facts(tree.items[i], below(std::to_string(i)), facts);
-      else items += (items.empty() ? "" : ", ") + tree.items[i].text;
+      if (tree.items[i].is(recipe::Tree::Kind::map))
+        add_facts(tree.items[i], below(std::to_string(i)), facts);
+      else
+        items += (items.empty() ? "" : ", ") + tree.items[i].text;
     }
     facts.push_back({path, "[" + items + "]"});
   } else {

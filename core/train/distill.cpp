@@ -41,8 +41,8 @@ at::Tensor read_teacher_logits(const Session& session) {
   const std::string path = teacher_file(session.run_dir, teacher);
   const std::string stage = session.recipe.stages.at(static_cast<size_t>(teacher.stage)).name;
   const auto refuse = [&](const std::string& problem) {
-    throw DataError(fmt::format("{}: the adapted model's logits of before stage {}, which `distill` needs, {}. {}", path,
-                                stage, problem, kAdvice));
+    throw DataError(fmt::format("{}: the adapted model's logits of before stage {}, which `distill` needs, {}. {}",
+                                path, stage, problem, kAdvice));
   };
   if (!std::filesystem::exists(path)) refuse("are missing");
   if (checkpoint::hash_file(path).xxh3 != teacher.xxh3) refuse("do not match their checksum: they are damaged");

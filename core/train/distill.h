@@ -1,7 +1,7 @@
 #pragma once
-// Distillation from the adapted model's own logits. They are computed before each prune stage over the training set, and
-// kept in a file of the run directory, one per prune stage, so that no second model is held. The run's state names the
-// file and its content: a resume learns from the logits that the undisturbed run learned from.
+// Distillation from the adapted model's own logits. They are computed before each prune stage over the training set,
+// and kept in a file of the run directory, one per prune stage, so that no second model is held. The run's state names
+// the file and its content: a resume learns from the logits that the undisturbed run learned from.
 //   loss = (1 - w) task + w T^2 KL(softmax(teacher / T) || softmax(student / T)),  summed over samples (Hinton et al.
 //   2015);
 // for regression the second term is (teacher - student)^2.

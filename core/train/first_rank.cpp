@@ -32,9 +32,10 @@ void on_first_rank(dist::Communicator& world, const std::function<void()>& body)
   const std::string text = world.broadcast_text(world.rank() == 0 ? run(body) : "");
   const auto outcome = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!outcome.is_object() || outcome.value("what", nlohmann::json()) != kMark)
-    throw dist::CommError(fmt::format(
-        "rank {} waits for the outcome of work of rank 0 and received something else: the ranks do not do the same work",
-        world.rank()));
+    throw dist::CommError(
+        fmt::format("rank {} waits for the outcome of work of rank 0 and received something else: the ranks do not do "
+                    "the same work",
+                    world.rank()));
   const int exit_code = outcome.at("exit_code").get<int>();
   if (exit_code != 0) throw_user_error(exit_code, outcome.at("message").get<std::string>());
 }
@@ -44,8 +45,6 @@ void throw_user_error(int exit_code, const std::string& message) {
   throw DataError(message);
 }
 
-void on_first_rank(Session& session, const std::function<void()>& body) {
-  on_first_rank(session.mesh->world(), body);
-}
+void on_first_rank(Session& session, const std::function<void()>& body) { on_first_rank(session.mesh->world(), body); }
 
 }  // namespace filigree::train

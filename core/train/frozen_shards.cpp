@@ -48,10 +48,11 @@ FrozenShards::FrozenShards(nn::Model& model, dist::Communicator& dp) : group_(dp
 
 FrozenShards::~FrozenShards() {
   for (Unit& unit : units_)
-    for (const nn::ParameterPtr& weight : unit.weights) weight->share_out([name = weight->name](bool) -> at::Tensor {
-      FG_CHECK(false, "'{}': the ranks that shared it out have let go of it", name);
-      return {};
-    });
+    for (const nn::ParameterPtr& weight : unit.weights)
+      weight->share_out([name = weight->name](bool) -> at::Tensor {
+        FG_CHECK(false, "'{}': the ranks that shared it out have let go of it", name);
+        return {};
+      });
 }
 
 void FrozenShards::add_unit(const FrozenUnit& unit) {

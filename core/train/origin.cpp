@@ -19,9 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array kModelFiles{"config.json",      "tokenizer.json", "tokenizer_config.json",
-                                 "vocab.txt",        "vocab.json",     "merges.txt",
-                                 "added_tokens.json", "special_tokens_map.json"};
+constexpr std::array kModelFiles{"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
+                                 "vocab.json",  "merges.txt",     "added_tokens.json",     "special_tokens_map.json"};
 constexpr std::array kAdapterFiles{"adapter_config.json", "adapter_model.safetensors"};
 
 template <class Names>

@@ -60,8 +60,7 @@ void replay(Session& session, const checkpoint::Loaded& loaded) {
     try {
       if (event.kind == Event::Kind::attach) replay_attach(session, event);
       if (event.kind == Event::Kind::prune) replay_prune(session, event);
-      if (event.kind == Event::Kind::mask)
-        files::take_values(where, [&] { replay_mask(session, event); });
+      if (event.kind == Event::Kind::mask) files::take_values(where, [&] { replay_mask(session, event); });
     } catch (const DataError& error) {
       throw DataError(fmt::format("{}: {}", where, error.what()));
     }
@@ -80,10 +79,12 @@ void check_all_used(const Session& session, const checkpoint::Loaded& loaded) {
   for (const std::string& name : loaded.names("trained")) {
     const nn::ParameterPtr parameter = session.model->parameters().find(name);
     if (!parameter || !belongs_in_checkpoint(*parameter, session.state))
-      throw DataError(fmt::format("{}: holds '{}', which is not among the parameters that its state or the recipe names",
-                                  loaded.info.path, name));
+      throw DataError(
+          fmt::format("{}: holds '{}', which is not among the parameters that its state or the recipe names",
+                      loaded.info.path, name));
   }
-  if (loaded.version < checkpoint::kManifestVersion) return;  // before 3 a state named parameters of methods that were replaced
+  if (loaded.version < checkpoint::kManifestVersion)
+    return;  // before 3 a state named parameters of methods that were replaced
   for (const std::string& name : session.state.touched)
     if (!session.model->parameters().find(name))
       throw DataError(fmt::format("{}/{}: state.run.touched: '{}' is no parameter of the model", loaded.info.path,
@@ -115,10 +116,11 @@ void note_changed_evaluation(const Session& session, const SavedState& saved, co
   for (const auto& [split, hash] : session.origin.eval) {
     const auto before = saved.origin.eval.find(split);
     if (before != saved.origin.eval.end() && before->second != hash && session.first_rank())
-      fmt::print(stderr,
-                 "note: the {} set has changed since {}: results before and after it are of different data, and the best "
-                 "checkpoint is chosen over both\n",
-                 split, checkpoint);
+      fmt::print(
+          stderr,
+          "note: the {} set has changed since {}: results before and after it are of different data, and the best "
+          "checkpoint is chosen over both\n",
+          split, checkpoint);
   }
 }
 
@@ -130,9 +132,10 @@ void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
   const std::string& path = loaded.info.path;
   check_base(origin.base, origin.files, saved.origin, session.recipe.model.path, path);
   if (loaded.version >= checkpoint::kManifestVersion && saved.origin.adapter != origin.adapter)
-    throw DataError(fmt::format("{}: was trained from another LoRA than {} holds now; restore its files, or start anew "
-                                "with --resume never and another --out",
-                                path, session.recipe.model.adapter.empty() ? "model.adapter" : session.recipe.model.adapter));
+    throw DataError(
+        fmt::format("{}: was trained from another LoRA than {} holds now; restore its files, or start anew "
+                    "with --resume never and another --out",
+                    path, session.recipe.model.adapter.empty() ? "model.adapter" : session.recipe.model.adapter));
   if (saved.origin.train != origin.train || saved.labels != session.train_data.label_names)
     throw DataError(
         fmt::format("{}: was trained on another training set than this recipe's; the data files, their order or "

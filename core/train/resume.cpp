@@ -118,10 +118,9 @@ std::string seen_at(const std::string& path) {
 
 /// Rank 0 has verified it; the others must see the same one under its path.
 void require_same_checkpoint(Session& session, const std::string& path) {
-  require_agreement(session.mesh->world(), {{"checkpoint",
-                                             "Put the run directory into a folder that all hosts share",
-                                             3,
-                                             {{path, seen_at(path)}}}});
+  require_agreement(
+      session.mesh->world(),
+      {{"checkpoint", "Put the run directory into a folder that all hosts share", 3, {{path, seen_at(path)}}}});
 }
 
 /// Lines of another run's metrics.jsonl are not brought along.

@@ -134,9 +134,11 @@ RunLog::RunLog(const std::string& run_dir, bool first_rank, const std::optional<
 void RunLog::compare(const LogPosition& position) {
   if (!position.own || !position.lines) return;
   if (kept_.lines < *position.lines)
-    warn("{}: has {} of the {} lines that it had when the checkpoint was taken; the others are lost, and `filigree report` "
-         "will not show them",
-         metrics_path_, kept_.lines, *position.lines);
+    warn(
+        "{}: has {} of the {} lines that it had when the checkpoint was taken; the others are lost, and `filigree "
+        "report` "
+        "will not show them",
+        metrics_path_, kept_.lines, *position.lines);
   else if (!position.digest.empty() && kept_.digest != position.digest)
     warn("{}: was changed since the checkpoint was taken; `filigree report` shows it as it is now", metrics_path_);
 }

@@ -55,7 +55,7 @@ class RunLog {
   /// One line of metrics.jsonl, with a "kind"; its numbers are TensorBoard scalars as well when it has a "step".
   /// Not-a-number and infinities are written as null.
   void record(const nlohmann::ordered_json& line);
-  int64_t lines() const { return kept_.lines; }                    ///< of metrics.jsonl, for a checkpoint's LogPosition
+  int64_t lines() const { return kept_.lines; }               ///< of metrics.jsonl, for a checkpoint's LogPosition
   const std::string& digest() const { return kept_.digest; }  ///< names the text of these lines
   void sync();  ///< metrics.jsonl is on the disk. DataError when it is gone
 

@@ -48,8 +48,7 @@ nlohmann::json to_json(const RunState& state) {
   if (state.best)
     json["best"] = {{"metric", state.best->metric}, {"value", state.best->value}, {"step", state.best->step}};
   if (state.teacher)
-    json["teacher"] = {
-        {"stage", state.teacher->stage}, {"file", state.teacher->file}, {"xxh3", state.teacher->xxh3}};
+    json["teacher"] = {{"stage", state.teacher->stage}, {"file", state.teacher->file}, {"xxh3", state.teacher->xxh3}};
   return json;
 }
 

@@ -48,8 +48,8 @@ class Fit {
       if (stage(i).prune) expect_events(i, kind_of(*stage(i).prune), stage(i).prune->steps);
     }
     if (before && run_.global_step != *before + run_.stage_step)
-      fail("global_step", fmt::format("is {}, but the stages so far have {} steps", run_.global_step,
-                                      *before + run_.stage_step));
+      fail("global_step",
+           fmt::format("is {}, but the stages so far have {} steps", run_.global_step, *before + run_.stage_step));
     if (run_.stage < static_cast<int64_t>(stages_.size())) check_present_stage();
   }
 
@@ -102,11 +102,9 @@ class Fit {
   }
 
   void expect_events(int64_t of_stage, Event::Kind kind, int64_t count) const {
-    const auto found = std::count_if(run_.events.begin(), run_.events.end(), [&](const Event& event) {
-      return event.stage == of_stage && event.kind == kind;
-    });
-    if (found != count)
-      fail("events", fmt::format("has {} of {}, {} were expected", found, name(of_stage), count));
+    const auto found = std::count_if(run_.events.begin(), run_.events.end(),
+                                     [&](const Event& event) { return event.stage == of_stage && event.kind == kind; });
+    if (found != count) fail("events", fmt::format("has {} of {}, {} were expected", found, name(of_stage), count));
   }
 
   /// A checkpoint is made after a step, or between stages.
@@ -175,11 +173,11 @@ SavedState saved_state(const checkpoint::Loaded& loaded) {
   if (loaded.version >= kNamesFiles) state.metrics_digest = fields.text("metrics_digest");
   state.optimizer_steps = fields.count("optimizer_steps");
   if (state.run.global_step != loaded.info.step)
-    fields.object("run").fail("global_step", fmt::format("is {}, but the checkpoint is of step {}",
-                                                         state.run.global_step, loaded.info.step));
+    fields.object("run").fail(
+        "global_step", fmt::format("is {}, but the checkpoint is of step {}", state.run.global_step, loaded.info.step));
   if (state.optimizer_steps != state.run.stage_step)
-    fields.fail("optimizer_steps", fmt::format("is {}, but stage_step is {}", state.optimizer_steps,
-                                               state.run.stage_step));
+    fields.fail("optimizer_steps",
+                fmt::format("is {}, but stage_step is {}", state.optimizer_steps, state.run.stage_step));
   return state;
 }
 

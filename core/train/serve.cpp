@@ -21,7 +21,8 @@ void share_out(nn::Model& model, dist::Communicator& tp, const std::string& path
   connect(model, tp);
 }
 
-constexpr const char* kSameFiles = "Give all ranks the same files: copy them anew, or use a folder that all hosts share";
+constexpr const char* kSameFiles =
+    "Give all ranks the same files: copy them anew, or use a folder that all hosts share";
 
 /// The model by content: weights, configuration, tokenizer, and the checkpoint's manifest.
 Subject model_subject(const OpenedModel& opened, dist::Communicator& ranks) {
@@ -29,7 +30,8 @@ Subject model_subject(const OpenedModel& opened, dist::Communicator& ranks) {
   if (ranks.size() == 1) return subject;
   const bool from_nothing = !opened.checkpoint.empty() && opened.recipe->model.init == "random";
   if (!from_nothing) subject.facts.push_back({"weights of " + opened.files, weights_hash(ranks, opened.files)});
-  for (const auto& [name, hash] : model_file_hashes(opened.files)) subject.facts.push_back({opened.files + "/" + name, hash});
+  for (const auto& [name, hash] : model_file_hashes(opened.files))
+    subject.facts.push_back({opened.files + "/" + name, hash});
   if (!opened.checkpoint.empty())
     subject.facts.push_back({opened.checkpoint, checkpoint::manifest_hash(opened.checkpoint)});
   return subject;

@@ -27,8 +27,7 @@ struct Item {
 std::vector<Item> trained_items(const Session& session) {
   std::vector<Item> items;
   for (const auto& parameter : session.model->parameters())
-    if (belongs_in_checkpoint(*parameter, session.state))
-      items.push_back({parameter->name, parameter.get()});
+    if (belongs_in_checkpoint(*parameter, session.state)) items.push_back({parameter->name, parameter.get()});
   return items;
 }
 

@@ -97,8 +97,8 @@ class Dsee : public Method {
   Factors factors(nn::Model& model, const nn::Linear& linear, uint64_t seed) const {
     const at::Tensor v =
         normal_values(seed, linear.name() + ".lora_V", {options_.rank, linear.in_features()}, kDseeDeviation);
-    return add_factors(model.parameters(), linear.name(), linear.out_features(), v.to(linear.weight()->value().device()),
-                       linear.weight()->placement);
+    return add_factors(model.parameters(), linear.name(), linear.out_features(),
+                       v.to(linear.weight()->value().device()), linear.weight()->placement);
   }
 
   static SparseEntries entries(nn::Model& model, const nn::Linear& linear, const Support& support) {

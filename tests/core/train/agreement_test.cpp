@@ -52,9 +52,9 @@ stages:
 /// A key as the list of keys spells it, and how rank 1 sets it otherwise.
 struct Row {
   std::string key;
-  std::string set;     ///< "seed=8"
-  std::string named;   ///< what the message must name; empty: the key of `set` with the stage's number
-  Sets both = {};      ///< set on both ranks
+  std::string set;    ///< "seed=8"
+  std::string named;  ///< what the message must name; empty: the key of `set` with the stage's number
+  Sets both = {};     ///< set on both ranks
   const char* recipe = kClasses;
 };
 
@@ -93,7 +93,8 @@ const std::vector<Row>& rows() {
       {"parallel.shard_frozen", "parallel.shard_frozen=true", ""},
       {"stages[].name", "stages.out.name=end", ""},
       {"stages[].method", "stages.warm.method=head", "stages.0.method.name"},
-      {"stages[].method(bitfit).modules", "stages.warm.method={name: bitfit, modules: [query]}", "stages.0.method.modules"},
+      {"stages[].method(bitfit).modules", "stages.warm.method={name: bitfit, modules: [query]}",
+       "stages.0.method.modules"},
       {"stages[].method(dsee).rank", "stages.both.method.rank=3", ""},
       {"stages[].method(dsee).alpha", "stages.both.method.alpha=3", ""},
       {"stages[].method(dsee).sparse", "stages.both.method.sparse=3", ""},
@@ -101,7 +102,8 @@ const std::vector<Row>& rows() {
       {"stages[].method(dsee).support", "stages.both.method.support=random", ""},
       {"stages[].method(dsee).passes", "stages.both.method.passes=3", ""},
       {"stages[].method(dsee).train_head", "stages.both.method.train_head=false", ""},
-      {"stages[].method(full).freeze", "stages.all.method={name: full, freeze: [embeddings]}", "stages.1.method.freeze"},
+      {"stages[].method(full).freeze", "stages.all.method={name: full, freeze: [embeddings]}",
+       "stages.1.method.freeze"},
       {"stages[].method(lora).rank", "stages.low.method.rank=3", ""},
       {"stages[].method(lora).alpha", "stages.low.method.alpha=3", ""},
       {"stages[].method(lora).targets", "stages.low.method.targets=[value]", ""},
@@ -217,8 +219,8 @@ TEST_F(AgreementTest, EveryKeyOfARecipeIsCompared) {
   covered.insert("stages[].train.optimizer");
   const auto keys = recipe::keys(methods_.catalog());
   for (const std::string& key : keys) {
-    const bool section = std::ranges::any_of(keys, [&](const std::string& other) {
-      return other.starts_with(key + ".") || other.starts_with(key + "[]");
+    const bool section = std::ranges::any_of(keys, [&](const std::string& longer) {
+      return longer.starts_with(key + ".") || longer.starts_with(key + "[]");
     });
     EXPECT_TRUE(covered.contains(key) || section) << key << " has no row: add one";
   }
@@ -238,7 +240,8 @@ TEST_F(AgreementTest, TheOddRankIsNamed) {
   const auto other = recipe_subject(load(kClasses, {"seed=8"}));
   EXPECT_TRUE(refusal<UsageError>({{mine}, {mine}, {other}}).starts_with("rank 2 ("));
   EXPECT_TRUE(refusal<UsageError>({{other}, {mine}, {mine}}).starts_with("rank 0 ("));
-  EXPECT_NE(refusal<UsageError>({{mine}, {mine}, {mine}, {other}, {other}}).find("(2 ranks differ)"), std::string::npos);
+  EXPECT_NE(refusal<UsageError>({{mine}, {mine}, {mine}, {other}, {other}}).find("(2 ranks differ)"),
+            std::string::npos);
 }
 
 TEST_F(AgreementTest, FilesThatDifferAreADataError) {

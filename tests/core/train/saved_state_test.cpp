@@ -133,15 +133,36 @@ TEST_F(SavedStateTest, MissingKeysAreRefused) {
 }
 
 TEST_F(SavedStateTest, ImpossibleCountsAreRefused) {
-  const std::vector<std::pair<std::string, json>> wrong = {
-      {"/run/stage", -1},          {"/run/stage", 99},       {"/run/stage", 3},           {"/run/stage", 1},
-      {"/run/stage_step", -1},     {"/run/stage_step", 0},   {"/run/stage_step", 1000000}, {"/run/stage_step", 6},
-      {"/run/global_step", -7},    {"/run/global_step", 12}, {"/run/global_step", 0},     {"/run/prune_rounds", -1},
-      {"/run/prune_rounds", 1},    {"/run/prune_rounds", 3}, {"/run/events", json::array()},
-      {"/run/events/0/stage", -1}, {"/run/events/0/stage", 1}, {"/run/events/4/stage", 3}, {"/run/events/4/stage", 99},
-      {"/run/events/0/kind", "mask"}, {"/run/events/0/kind", "other"}, {"/run/best/step", 12}, {"/run/best/step", -1},
-      {"/run/teacher/stage", 0},   {"/run/teacher/stage", 3}, {"/run/teacher/file", "../../secret"},
-      {"/run/teacher/file", ""},   {"/optimizer_steps", -1}, {"/optimizer_steps", 4},     {"/metrics_lines", -1}};
+  const std::vector<std::pair<std::string, json>> wrong = {{"/run/stage", -1},
+                                                           {"/run/stage", 99},
+                                                           {"/run/stage", 3},
+                                                           {"/run/stage", 1},
+                                                           {"/run/stage_step", -1},
+                                                           {"/run/stage_step", 0},
+                                                           {"/run/stage_step", 1000000},
+                                                           {"/run/stage_step", 6},
+                                                           {"/run/global_step", -7},
+                                                           {"/run/global_step", 12},
+                                                           {"/run/global_step", 0},
+                                                           {"/run/prune_rounds", -1},
+                                                           {"/run/prune_rounds", 1},
+                                                           {"/run/prune_rounds", 3},
+                                                           {"/run/events", json::array()},
+                                                           {"/run/events/0/stage", -1},
+                                                           {"/run/events/0/stage", 1},
+                                                           {"/run/events/4/stage", 3},
+                                                           {"/run/events/4/stage", 99},
+                                                           {"/run/events/0/kind", "mask"},
+                                                           {"/run/events/0/kind", "other"},
+                                                           {"/run/best/step", 12},
+                                                           {"/run/best/step", -1},
+                                                           {"/run/teacher/stage", 0},
+                                                           {"/run/teacher/stage", 3},
+                                                           {"/run/teacher/file", "../../secret"},
+                                                           {"/run/teacher/file", ""},
+                                                           {"/optimizer_steps", -1},
+                                                           {"/optimizer_steps", 4},
+                                                           {"/metrics_lines", -1}};
   for (const auto& [pointer, value] : wrong) expect_refused(pointer, value);
   EXPECT_NE(refusal(good_state(), checkpoint::kManifestVersion, 12).find("state.run.global_step: is 11"),
             std::string::npos);
