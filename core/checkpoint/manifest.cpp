@@ -29,13 +29,15 @@ bool in_range(const TensorPart& part) {
 Manifest parse(const std::string& path, const std::string& text) {
   const auto json = files::parse_json(text, path);
   if (json.at("format") != kFormat) throw DataError(fmt::format("{}: is not a manifest of filigree", path));
-  const int version = json.at("version").get<int>();
+  for (const char* key : {"version", "step"})
+    if (!json.at(key).is_number_integer()) throw DataError(fmt::format("{}: {}: must be a whole number", path, key));
+  const auto version = json.at("version").get<int64_t>();
   if (version < kOldestVersion || version > kManifestVersion)
     throw DataError(
         fmt::format("{}: has format version {}, this program reads versions {} to {}; use the release that wrote it",
                     path, version, kOldestVersion, kManifestVersion));
   Manifest manifest;
-  manifest.version = version;
+  manifest.version = static_cast<int>(version);
   manifest.step = json.at("step").get<int64_t>();
   if (manifest.step < 0) throw DataError(fmt::format("{}: step: is {}, less than 0", path, manifest.step));
   manifest.state = json.at("state");

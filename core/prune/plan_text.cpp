@@ -26,6 +26,9 @@ void check(const GroupPlan& group) {
       throw DataError(fmt::format("{}: kept must be ascending numbers below {}", where, group.total));
     }
   }
+  for (const int64_t unit : group.candidates)
+    if (unit < 0 || unit >= group.total)
+      throw DataError(fmt::format("{}: candidates must be numbers below {}", where, group.total));
   if (group.scores.size() != group.candidates.size())
     throw DataError(where + ": scores and candidates differ in number");
 }

@@ -8,8 +8,8 @@
 #include "core/error.h"
 #include "core/nn/labels.h"
 #include "core/recipe/load.h"
+#include "core/train/restore.h"
 #include "core/train/saved_state.h"
-#include "core/train/snapshot.h"
 #include "dist/factory.h"
 
 namespace filigree::train {

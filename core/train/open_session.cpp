@@ -14,8 +14,8 @@
 #include "core/train/open_model.h"
 #include "core/train/parallelize.h"
 #include "core/train/precision.h"
+#include "core/train/restore.h"
 #include "core/train/resume.h"
-#include "core/train/snapshot.h"
 
 namespace filigree::train {
 namespace {

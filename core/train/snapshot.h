@@ -1,5 +1,5 @@
 #pragma once
-// RunState and tensors to and from a checkpoint: loops over the parameter table.
+// RunState and tensors to a checkpoint, a loop over the parameter table; restore.h reads them.
 //
 // A checkpoint holds what was trained, never the frozen backbone (that is named by its content hash):
 //   trained.safetensors    parameters that were ever trained, adapters' buffers, masks; by logical name
@@ -23,15 +23,7 @@ void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool b
 /// Before a stage's first step: DataError when the disk cannot hold the checkpoints to come. Collective.
 void check_space(Session& session, const optim::FlatAdamW& optimizer);
 
-/// DataError when the checkpoint is of another base model, LoRA or training set than the session's, or its state cannot
-/// be one of this recipe. Rank 0 notes on stderr when the evaluation data have changed.
-void check_origin(const Session& session, const checkpoint::Loaded& loaded);
-
-/// Puts the session's freshly loaded model into the checkpoint's state: replays the events, then overwrites the values.
-/// DataError when they do not fit each other.
-void restore_model(Session& session, const checkpoint::Loaded& loaded);
-
-/// The moments for the stage in progress.
-void restore_optimizer(optim::FlatAdamW& optimizer, const checkpoint::Loaded& loaded);
+/// Whether the checkpoints of a run in this state hold the parameter.
+bool belongs_in_checkpoint(const nn::Parameter& parameter, const RunState& state);
 
 }  // namespace filigree::train

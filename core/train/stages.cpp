@@ -12,6 +12,7 @@
 #include "core/train/evaluate_and_log.h"
 #include "core/train/exporting.h"
 #include "core/train/pruning.h"
+#include "core/train/restore.h"
 #include "core/train/snapshot.h"
 
 namespace filigree::train {

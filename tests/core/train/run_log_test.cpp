@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <limits>
+#include <map>
 
 #include "core/error.h"
 #include "tests/core/checkpoint/store_support.h"
@@ -131,6 +132,43 @@ TEST(RunLog, AResumedRunEndsWithTheFileOfAnUndisturbedOne) {
       EXPECT_EQ(slurp(run / "metrics.jsonl"), expected) << "resumed at " << checkpoint;
     }
   }
+}
+
+TEST(RunLog, LostAndEditedLinesAreReported) {
+  const TempDir run;
+  LogPosition position{12, 0};
+  {
+    RunLog log(run.path(), true);
+    write_steps(log, 1, 12);
+    log.sync();
+    position.lines = log.lines();
+    position.digest = log.digest();
+    write_steps(log, 13, 15);
+  }
+  position.own = true;
+  const std::string metrics = slurp(run / "metrics.jsonl");
+  std::string edited = metrics;
+  edited.replace(edited.find("0.5"), 3, "0.9");
+  const std::string shorter = metrics.substr(0, metrics.size() / 3);
+  const std::map<std::string, std::string> said{
+      {metrics, ""}, {edited, " was changed since"}, {shorter, " of the 15 lines"}, {"", " has 0 of the 15 lines"}};
+  for (const auto& [content, words] : said) {
+    spit(run / "metrics.jsonl", content);
+    spit(run / "log.txt", "");
+    RunLog log(run.path(), true, position);
+    const std::string text = slurp(run / "log.txt");
+    EXPECT_EQ(text.empty(), words.empty()) << text;
+    EXPECT_NE(text.find(words), std::string::npos) << text;
+    EXPECT_EQ(log.digest() == position.digest, content == metrics);
+  }
+  // Another run's lines are not brought along, and nothing is lost.
+  position.own = false;
+  spit(run / "metrics.jsonl", "");
+  spit(run / "log.txt", "");
+  RunLog log(run.path(), true, position);
+  EXPECT_EQ(slurp(run / "log.txt"), "");
+  std::filesystem::remove(run / "metrics.jsonl");
+  EXPECT_THROW(log.sync(), DataError);
 }
 
 TEST(RunLog, WithoutALineCountTheStepDecides) {

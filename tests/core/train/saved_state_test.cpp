@@ -102,7 +102,8 @@ TEST_F(SavedStateTest, OldVersionsAreRead) {
 TEST_F(SavedStateTest, WrongTypesAreRefusedEverywhere) {
   const json values = {nullptr, true, -1, 1.5, "text", json::array({1}), {{"a", 1}}, 18446744073709551615ULL};
   int tried = 0;
-  for (const auto& [pointer, value] : good_state().flatten().items()) {
+  const json flat = good_state().flatten();
+  for (const auto& [pointer, value] : flat.items()) {
     if (pointer.find("/plan") != std::string::npos) continue;  // read when the events are replayed
     std::string parent = pointer;
     for (; !parent.empty(); parent.resize(parent.rfind('/'))) {
@@ -120,7 +121,8 @@ TEST_F(SavedStateTest, WrongTypesAreRefusedEverywhere) {
 
 TEST_F(SavedStateTest, MissingKeysAreRefused) {
   for (const char* place : {"", "/run", "/run/best", "/run/teacher", "/run/events/1"}) {
-    for (const auto& [key, value] : good_state()[json::json_pointer(place)].items()) {
+    const json object = good_state()[json::json_pointer(place)];
+    for (const auto& [key, value] : object.items()) {
       if (key == "best" || key == "teacher") continue;
       json state = good_state();
       state[json::json_pointer(place)].erase(key);

@@ -171,7 +171,7 @@ ROWS = [
     spoilt("configuration changed", lambda p: unfinished(p).config(hidden_act="relu"),
            "the model's files are not those that it was trained with: DIR/model/config.json has changed. Restore them"),
     spoilt("configuration changed in layer_norm_eps", lambda p: unfinished(p).config(layer_norm_eps=1e-3),
-           "DIR/model/config.json has changed"),
+           "DIR/run/checkpoints/step-00000001: the model's files are not those that it was trained with"),
     spoilt("tokenizer file is new", lambda p: unfinished(p).write("model/tokenizer_config.json", "{}"),
            "DIR/model/tokenizer_config.json is new"),
     spoilt("tokenizer file is gone",
