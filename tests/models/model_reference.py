@@ -98,6 +98,8 @@ def head_only(config, tensors):
     tensors["lm_head.weight"] = tensors.pop("transformer.wte.weight")
 
 
+DECODER_BIAS = {"cls.predictions.decoder.bias": "cls.predictions.bias", "lm_head.decoder.bias": "lm_head.bias"}
+
 CHANGES = {
     "gpt2_attribute_map": rename_keys,
     "gpt2_both_names": contradict_keys,
@@ -181,10 +183,11 @@ def reference(model, task, samples):
     for name, parameter in model.named_parameters():
         if parameter.grad is None:  # the bias beside an untied decoder, which has its own
             continue
-        plain = {"cls.predictions.decoder.bias": "cls.predictions.bias", "lm_head.decoder.bias": "lm_head.bias"}.get(name, name)
-        tensors["grad." + plain] = parameter.grad.contiguous()
-        if plain != name and not is_tied(model):
-            tensors["grad." + name] = parameter.grad.clone()
+        tensors["grad." + DECODER_BIAS.get(name, name)] = parameter.grad.contiguous()
+    if task == "masked_lm" and not is_tied(model):  # filigree writes the bias under both names
+        for name, plain in DECODER_BIAS.items():
+            if "grad." + plain in tensors:
+                tensors["grad." + name] = tensors["grad." + plain].clone()
     return tensors
 
 
