@@ -242,7 +242,9 @@ TEST_F(ImportRefusals, WhatIsNoPlainLora) {
     set(key, value);
     expect<UsageError>(says);
     set(key, nullptr);
-    if (key != "peft_type") EXPECT_NO_THROW(checkpoint::read_peft(lora())) << key << " null asks for nothing";
+    if (key != "peft_type") {
+      EXPECT_NO_THROW(checkpoint::read_peft(lora())) << key << " null asks for nothing";
+    }
     std::ofstream(dir_ / "lora" / "adapter_config.json") << before;
   }
 }
