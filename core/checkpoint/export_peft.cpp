@@ -17,9 +17,9 @@
 #include "core/checkpoint/export.h"
 #include "core/checkpoint/import_peft.h"
 #include "core/checkpoint/safetensors.h"
-#include "core/checkpoint/staged_directory.h"
 #include "core/error.h"
 #include "core/files/disk.h"
+#include "core/files/staged_directory.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -65,7 +65,7 @@ Factors factors_of(const nn::Linear& linear) {
   const at::NoGradGuard no_grad;
   std::map<std::string, at::Tensor> parts;
   for (const nn::ParameterPtr& parameter : linear.adapter()->parameters()) {
-    parts[parameter->name.substr(linear.name().size() + 1)] = parameter->value.detach().cpu();
+    parts[parameter->name.substr(linear.name().size() + 1)] = parameter->value().detach().cpu();
   }
   std::vector<at::Tensor> a, b;
   if (parts.contains("lora_U")) {
@@ -202,12 +202,12 @@ double export_peft(nn::Model& model, const std::string& dir, const std::string& 
   }
   const std::vector<int64_t> classes = base_classes(model, base);
   for (const std::string& name : model.head_parameters()) {
-    at::Tensor value = model.parameters().at(name).value.detach().to(at::kCPU, at::kFloat);
+    at::Tensor value = model.parameters().at(name).value().detach().to(at::kCPU, at::kFloat);
     if (!classes.empty() && has_classes(model, name))
       value = at::zeros_like(value).index_copy_(0, at::tensor(classes, at::kLong), value);
     tensors.emplace_back(kPrefix + name, value);
   }
-  StagedDirectory staged(dir, false);
+  files::StagedDirectory staged(dir, files::StagedDirectory::Existing::refuse);
   write_safetensors((staged.path() / "adapter_model.safetensors").string(), tensors);
   files::write_file((staged.path() / "adapter_config.json").string(),
                     adapter_config(model, modules, base).dump(2) + "\n");

@@ -79,7 +79,7 @@ NamedTensors merged_state(nn::Model& model, dist::Communicator* tensor) {
     const bool weight = parameter->role == nn::Role::frozen || parameter->role == nn::Role::trainable;
     if (!weight || of_adapters.contains(parameter->name)) continue;
     const auto linear = linears.find(parameter->name);
-    at::Tensor value = linear == linears.end() ? parameter->value.detach() : linear->second->merged_weight();
+    at::Tensor value = linear == linears.end() ? parameter->value().detach() : linear->second->merged_weight();
     if (tensor) value = nn::whole_of(value, parameter->placement, *tensor);
     if (tensor && tensor->rank() != 0) continue;
     state.emplace_back(parameter->name, value.to(at::kCPU, at::kFloat).contiguous());

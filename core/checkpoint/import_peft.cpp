@@ -63,9 +63,10 @@ void fill(const nn::Linear& linear, const PeftLora& lora, const std::string& nam
     throw UsageError(
         fmt::format("model.adapter: {} has rank {} on '{}', the method only {}; set its rank to {} or more", lora.dir,
                     module.rank(), linear.name(), rank, lora.largest_rank()));
-  u->value.narrow(1, 0, module.rank())
+  u->value()
+      .narrow(1, 0, module.rank())
       .copy_(nn::part_of(b, u->placement).mul(module.scale / *adapt::update_scale(*linear.adapter())));
-  v->value.narrow(0, 0, module.rank()).copy_(nn::part_of(module.a, v->placement));
+  v->value().narrow(0, 0, module.rank()).copy_(nn::part_of(module.a, v->placement));
 }
 
 /// The names of id2label by class number; empty where there is none for a class.
@@ -95,7 +96,7 @@ void fill_head(nn::Model& model, const PeftLora& lora, const std::vector<int64_t
                                   fmt::join(value.sizes(), ", "), fmt::join(parameter.logical_shape, ", ")));
     const bool reorder = !classes.empty() && has_classes(model, name);
     const at::Tensor own = reorder ? value.index_select(0, at::tensor(classes, at::kLong)) : value;
-    parameter.value.copy_(nn::part_of(own, parameter.placement));
+    parameter.value().copy_(nn::part_of(own, parameter.placement));
   }
 }
 
@@ -144,7 +145,7 @@ void merge(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& c
   const at::NoGradGuard no_grad;
   for_each_linear(model, lora, [&](const nn::Linear& linear, const std::string& name, const at::Tensor& b) {
     const PeftLora::Module& module = lora.modules.at(name);
-    linear.weight()->value.add_(at::matmul(b, module.a), module.scale);
+    linear.weight()->value().add_(at::matmul(b, module.a), module.scale);
   });
   fill_head(model, lora, classes);
 }

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/shown.h"
+
 namespace filigree::data {
 
 /// The bytes of a file, without a UTF-8 byte order mark. Throws DataError when it is missing, a folder, unreadable or
@@ -29,10 +31,9 @@ class LineReader {
 /// "file:line: message" as a DataError.
 [[noreturn]] void fail_at(const std::string& file, int64_t line, const std::string& message);
 
-/// Without spaces and tabs at both ends.
+/// Without whitespace at both ends, as Python's str.strip(), and without characters of zero width there.
 std::string_view trimmed(std::string_view text);
 
-/// Text shortened for a message, cut between characters.
-std::string shown(std::string_view text, size_t limit = 60);
+using filigree::shown;
 
 }  // namespace filigree::data

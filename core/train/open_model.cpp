@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/nn/labels.h"
 #include "core/recipe/load.h"
+#include "core/train/saved_state.h"
 #include "core/train/snapshot.h"
 #include "dist/factory.h"
 
@@ -24,7 +25,6 @@ OpenedModel open_directory(const std::string& path, const Plugins& plugins, cons
   request.report = &opened.report;
   opened.model = plugins.load_model(path, request);
   opened.tokenizer = data::load_tokenizer(path);
-  check_vocabulary(*opened.tokenizer, *opened.model, path);
   opened.labels = label_names(*opened.model);
   opened.files = path;
   if (const std::string file = path + "/recipe.yaml"; fs::exists(file))
@@ -36,27 +36,28 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
   const auto loaded = checkpoint::load(info);
   Session session;
   session.plugins = &plugins;
-  session.recipe = recipe::load_text(loaded.state.at("recipe").get<std::string>(),
-                                     info.path + "/manifest.json (recipe)", plugins.methods.catalog());
+  const SavedState saved = saved_state(loaded);
+  session.recipe = recipe::load_text(saved.recipe, info.path + "/manifest.json (recipe)", plugins.methods.catalog());
   session.mesh = std::make_shared<dist::Mesh>(dist::make_single(), 1);
   const auto& config = session.recipe.model;
   ModelRequest request;
   request.task = nn::task_from(config.task);
-  request.labels = loaded.state.at("labels").get<std::vector<std::string>>();
+  request.labels = saved.labels;
   request.reset_head = config.reset_head;
   request.random_init = config.init == "random";
   request.seed = static_cast<uint64_t>(session.recipe.seed);
   session.model = plugins.load_model(config.path, request);
-  if (!request.random_init && checkpoint::content_hash(config.path) != loaded.state.at("base"))
-    throw DataError(fmt::format("{}: was trained on other base weights than {} holds now", info.path, config.path));
+  check_base(request.random_init ? saved.origin.base : checkpoint::content_hash(config.path),
+             model_file_hashes(config.path), saved.origin, config.path, info.path);
+  check_fits(saved, session.recipe, /*same_recipe=*/true, std::nullopt, info.path);
   restore_model(session, loaded);
 
   OpenedModel opened;
   opened.model = std::move(session.model);
   opened.tokenizer = data::load_tokenizer(config.path);
-  check_vocabulary(*opened.tokenizer, *opened.model, config.path);
   opened.labels = request.labels;
   opened.files = config.path;
+  opened.checkpoint = info.path;
   opened.recipe = session.recipe;
   return opened;
 }
@@ -95,14 +96,6 @@ void use_labels(OpenedModel& opened, const std::vector<std::string>& labels) {
                                  opened.files, nn::short_list(opened.labels), nn::short_list(labels)));
   nn::reorder_logits(*opened.model, *order);
   opened.labels = labels;
-}
-
-void check_vocabulary(const data::Tokenizer& tokenizer, const nn::Model& model, const std::string& path) {
-  if (tokenizer.vocab_size() > model.vocab_size())
-    throw DataError(
-        fmt::format("{}: its tokenizer has ids for {} tokens, its embedding (vocab_size in config.json) only {} rows; "
-                    "the two are not of the same model",
-                    path, tokenizer.vocab_size(), model.vocab_size()));
 }
 
 OpenedModel open_model(const std::string& path, const Plugins& plugins, const std::string& task) {

@@ -18,6 +18,7 @@ struct OpenedModel {
   std::vector<std::string> labels;       ///< names by class number
   std::optional<recipe::Recipe> recipe;  ///< of the run that made it; none for a bare Hugging Face directory
   std::string files;                     ///< directory with the tokenizer and config files
+  std::string checkpoint;                ///< that the model was read from; empty: `files`
   nn::LoadReport report;                 ///< what the weights lacked or held besides
 };
 
@@ -36,8 +37,5 @@ void refuse_random_parameters(const OpenedModel& opened);
 /// For an evaluation on a task with these labels: the model's classes are put into their order, by name. UsageError
 /// when number or names do not match. Nothing to do for other than classification.
 void use_labels(OpenedModel& opened, const std::vector<std::string>& labels);
-
-/// Throws DataError when the tokenizer of the model directory `path` has ids that the embedding lacks.
-void check_vocabulary(const data::Tokenizer& tokenizer, const nn::Model& model, const std::string& path);
 
 }  // namespace filigree::train

@@ -13,6 +13,7 @@
 #include "core/nn/load_report.h"
 #include "core/nn/model.h"
 #include "core/recipe/recipe.h"
+#include "core/train/origin.h"
 #include "core/train/run_log.h"
 #include "core/train/run_state.h"
 #include "core/train/stop_signal.h"
@@ -57,10 +58,10 @@ struct Session {
   std::vector<data::Dataset> eval_data;  ///< the splits that are evaluated, e.g. dev, or dev_matched and dev_mismatched
 
   std::string run_dir;
-  std::string base_hash;                               ///< content hash of the base weights
+  Origin origin;                                       ///< what the run starts from, the same on all ranks
   std::unique_ptr<checkpoint::CheckpointStore> store;  ///< rank 0 only
   std::unique_ptr<RunLog> log;
-  std::unique_ptr<StopSignal> stop;
+  std::unique_ptr<StopSignal> stop;  ///< what a signal does just now
   RunState state;
 
   bool first_rank() const { return mesh->world().rank() == 0; }

@@ -1,10 +1,13 @@
 #include "core/train/stages.h"
 
+#include <ATen/ops/full.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "core/checkpoint/import_peft.h"
 #include "core/error.h"
+#include "core/to_device.h"
 #include "core/train/distill.h"
 #include "core/train/evaluate_and_log.h"
 #include "core/train/exporting.h"
@@ -54,6 +57,13 @@ void prune_without_training(Session& session, const recipe::StageConfig& stage) 
   evaluate_and_log(session, stage.name, /*compete=*/false);
 }
 
+/// Whether a signal came to any rank since its last step. Collective.
+bool stop_is_asked(Session& session) {
+  at::Tensor asked = to_device(at::full({1}, session.stop->received() != 0 ? 1.0 : 0.0, at::kDouble), session.device);
+  session.mesh->world().all_reduce(asked, dist::ReduceOp::max);
+  return asked.cpu().item<double>() > 0;
+}
+
 Outcome run_stage(Session& session, const recipe::StageConfig& stage, const checkpoint::Loaded* resumed) {
   attach_method(session, stage);
   if (stage.prune) prepare_prune(session);
@@ -61,6 +71,7 @@ Outcome run_stage(Session& session, const recipe::StageConfig& stage, const chec
   if (stage.train) {
     Trainer trainer(session, stage);
     if (resumed && session.state.stage_step > 0) restore_optimizer(trainer.optimizer(), *resumed);
+    session.stop->defer();
     if (trainer.train() == Outcome::stopped) return Outcome::stopped;
   }
   if (stage.export_) export_stage(session, *stage.export_);
@@ -94,8 +105,14 @@ Outcome run_stages(Session& session, const checkpoint::Loaded* resumed) {
     state.prune_rounds = 0;
     state.best.reset();
     save_checkpoint(session, nullptr, false);
+    if (stop_is_asked(session)) {
+      session.stop->ignore();
+      return Outcome::stopped;
+    }
+    session.stop->end_at_once();
   }
   export_final(session);
+  session.stop->ignore();
   return Outcome::finished;
 }
 

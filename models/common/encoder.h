@@ -37,6 +37,7 @@ class Encoder : public nn::Model {
   int64_t num_labels() const override { return config_.num_labels; }
   int64_t max_positions() const override { return config_.max_positions - config_.position_offset; }
   int64_t vocab_size() const override { return config_.vocab_size; }
+  int64_t type_vocab_size() const override { return config_.type_vocab; }
   double flops(int64_t n) const override;
 
  protected:

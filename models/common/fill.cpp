@@ -27,12 +27,12 @@ std::vector<int64_t> first_of_rows(const nn::Parameter& parameter) {
   const int64_t row = placement.split(0) ? placement.slice.begin : 0,
                 column = placement.split(1) ? placement.slice.begin : 0;
   std::vector<int64_t> first;
-  for (int64_t i = 0; i < parameter.value.size(0); ++i) first.push_back((row + i) * columns + column);
+  for (int64_t i = 0; i < parameter.value().size(0); ++i) first.push_back((row + i) * columns + column);
   return first;
 }
 
 at::Tensor draw(const nn::Parameter& parameter, const Initial& initial, uint64_t seed) {
-  const auto shape = parameter.value.sizes();
+  const auto shape = parameter.value().sizes();
   const auto options = at::TensorOptions(at::kFloat);
   if (initial.deviation == 0) return at::full(shape, initial.constant, options);
   at::Tensor value = at::empty(shape, options);
@@ -96,7 +96,7 @@ class Filler {
   void from_random() {
     uint64_t bytes = 0;
     for (const nn::ParameterPtr& parameter : model_.parameters())
-      bytes += sizeof(float) * static_cast<uint64_t>(parameter->value.numel());
+      bytes += sizeof(float) * static_cast<uint64_t>(parameter->value().numel());
     if (bytes > physical_memory())
       throw DataError(fmt::format("config.json asks for weights of {} MiB; this machine has {} MiB of memory",
                                   bytes >> 20, physical_memory() >> 20));
@@ -105,7 +105,7 @@ class Filler {
 
   void shapes_only() {
     for (const nn::ParameterPtr& parameter : model_.parameters())
-      parameter->value = at::empty(parameter->value.sizes(), at::TensorOptions(at::kFloat).device(at::kMeta));
+      parameter->set_value(at::empty(parameter->value().sizes(), at::TensorOptions(at::kFloat).device(at::kMeta)));
   }
 
   void from_file(const checkpoint::SafetensorsReader& reader) {
@@ -118,7 +118,7 @@ class Filler {
         set_fresh(*parameter);
       } else {
         used.insert(key->second);
-        parameter->value = read_part(reader, key->second, *parameter, map_.stored(parameter->name));
+        parameter->set_value(read_part(reader, key->second, *parameter, map_.stored(parameter->name)));
       }
     }
     if (replaced.empty()) reorder_head(keys);
@@ -194,7 +194,7 @@ class Filler {
     if (map_.head.order.empty() || !keys.contains(classifier.weight()->name)) return;
     const at::Tensor index = at::tensor(map_.head.order, at::kLong);
     for (const nn::ParameterPtr& parameter : {classifier.weight(), classifier.bias()})
-      if (parameter && keys.contains(parameter->name)) parameter->value = parameter->value.index_select(0, index);
+      if (parameter && keys.contains(parameter->name)) parameter->set_value(parameter->value().index_select(0, index));
     report_.notes.emplace_back("the classes of its head are put into the order of the task's labels, by name");
   }
 
@@ -208,7 +208,7 @@ class Filler {
   }
 
   void set_fresh(nn::Parameter& parameter) {
-    parameter.value = draw(parameter, map_.initial(parameter), options_.seed);
+    parameter.set_value(draw(parameter, map_.initial(parameter), options_.seed));
     report_.fresh.push_back(parameter.name);
   }
 

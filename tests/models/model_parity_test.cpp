@@ -73,8 +73,8 @@ TEST_P(ModelParity, LogitsLossAndGradients) {
   double greatest = 0;
   nn::StateTensors gradients;
   for (const auto& parameter : model->parameters()) {
-    greatest = std::max(greatest, largest(parameter->value.grad()));
-    gradients.emplace_back(parameter->name, parameter->value.grad());
+    greatest = std::max(greatest, largest(parameter->value().grad()));
+    gradients.emplace_back(parameter->name, parameter->value().grad());
   }
   gradients = model->to_files(std::move(gradients));
   for (const auto& [name, gradient] : gradients) {

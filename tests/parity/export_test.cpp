@@ -93,7 +93,7 @@ TEST(PeftExportTest, HoldsTheUpdatesAndTheHead) {
   checkpoint::export_model(*model, export_request(dir / "base", export_cases().front(), ExportFormat::hf));
   add_mixed_updates(*model);
   model->parameters().set_role(model->parameters().at("classifier.weight"), nn::Role::trainable);
-  model->parameters().at("classifier.weight").value.detach().copy_(drawn("head", {5, 36}, 0.3));
+  model->parameters().at("classifier.weight").value().detach().copy_(drawn("head", {5, 36}, 0.3));
   checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string(),
                           reload_base(nn::Task::sequence_classification));
   write_live(*model, dir / "live.safetensors");
@@ -137,7 +137,7 @@ TEST(PeftExportTest, WhatReadsBackDifferentlyIsNotLeft) {
   add_updates(*model);
   const auto other = [](const std::string& written) {
     auto base = reread(written, nn::Task::sequence_classification);
-    base->parameters().at("bert.pooler.dense.bias").value.add_(1e-2);
+    base->parameters().at("bert.pooler.dense.bias").value().add_(1e-2);
     return base;
   };
   EXPECT_THROW(checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string(), other), InternalError);
@@ -259,7 +259,7 @@ TEST_F(ExportTest, WhatReadsBackDifferentlyIsNotLeft) {
   auto wanted = request("out");
   wanted.reload = [](const std::string& written) {
     auto model = reread(written, nn::Task::sequence_classification);
-    model->parameters().at("classifier.bias").value.add_(1e-3);
+    model->parameters().at("classifier.bias").value().add_(1e-3);
     return model;
   };
   EXPECT_THROW(checkpoint::export_model(*model_, wanted), InternalError);

@@ -113,7 +113,7 @@ inline std::unique_ptr<nn::Model> model_of(const Family& family, nn::Task task, 
   auto model = models::load_model(model_dir(family.name), options);
   for (const nn::ParameterPtr& parameter : model->parameters())  // biases are drawn as 0: that would hide mistakes
     if (parameter->logical_shape.size() == 1)
-      parameter->value.add_(nn::part_of(drawn(parameter->name, parameter->logical_shape, 0.1), parameter->placement));
+      parameter->value().add_(nn::part_of(drawn(parameter->name, parameter->logical_shape, 0.1), parameter->placement));
   model->to(device);
   if (mesh) train::connect(*model, mesh->tp());
   return model;
@@ -164,7 +164,7 @@ inline void attach(nn::Model& model, const std::string& method, dist::Communicat
   for (const nn::ParameterPtr& parameter : model.parameters()) {
     if (!parameter->name.ends_with("lora_U") && !parameter->name.ends_with("sparse_values")) continue;
     const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, 0.2);
-    parameter->value.detach().copy_(nn::part_of(whole, parameter->placement));
+    parameter->value().detach().copy_(nn::part_of(whole, parameter->placement));
   }
 }
 
@@ -176,11 +176,11 @@ inline double difference(const at::Tensor& a, const at::Tensor& b, const at::Ten
 /// The gradient of the key's weight, by the name of its bias.
 inline at::Tensor key_weight_gradient(nn::Model& model, const std::string& bias) {
   const std::string key = bias.substr(0, bias.size() - std::string("bias").size());
-  const at::Tensor of_weight = model.parameters().at(key + "weight").value.grad();
+  const at::Tensor of_weight = model.parameters().at(key + "weight").value().grad();
   if (of_weight.defined()) return of_weight;
   // bitfit: of the query's bias, which meets the same scores.
   std::string query = bias;
-  return model.parameters().at(query.replace(query.find("key"), 3, "query")).value.grad();
+  return model.parameters().at(query.replace(query.find("key"), 3, "query")).value().grad();
 }
 
 /// The backward pass that computes layers again gives the same, to the bit.
@@ -205,8 +205,8 @@ inline void check_recompute(dist::Communicator& world, int tensor, at::Device de
   }
   EXPECT_TRUE(losses[0].equal(losses[1])) << method;
   for (const nn::ParameterPtr& parameter : models[0]->parameters()) {
-    const at::Tensor expected = parameter->value.grad(),
-                     found = models[1]->parameters().at(parameter->name).value.grad();
+    const at::Tensor expected = parameter->value().grad(),
+                     found = models[1]->parameters().at(parameter->name).value().grad();
     EXPECT_EQ(expected.defined(), found.defined()) << method << " " << parameter->name;
     if (!expected.defined() || !found.defined()) continue;
     EXPECT_TRUE(found.equal(expected)) << method << " " << parameter->name;
@@ -245,12 +245,12 @@ inline void check_pass(dist::Communicator& world, int tensor, at::Device device,
   if (mine.size() > 0) cut->forward(mine, training()).loss_sum.backward();
   for (const nn::ParameterPtr& parameter : cut->parameters()) {
     if (!parameter->trainable()) continue;
-    at::Tensor gradient = parameter->value.grad();
-    gradient = gradient.defined() ? gradient.clone() : parameter->value.detach().mul(0);
+    at::Tensor gradient = parameter->value().grad();
+    gradient = gradient.defined() ? gradient.clone() : parameter->value().detach().mul(0);
     mesh.dp().all_reduce(gradient);
     if (parameter->partial_gradient) mesh.tp().all_reduce(gradient);
-    at::Tensor expected = whole->parameters().at(parameter->name).value.grad();
-    if (!expected.defined()) expected = whole->parameters().at(parameter->name).value.detach().mul(0);
+    at::Tensor expected = whole->parameters().at(parameter->name).value().grad();
+    if (!expected.defined()) expected = whole->parameters().at(parameter->name).value().detach().mul(0);
     // A key's bias shifts all scores of a query alike: its gradient is zero, what is left is rounding; so it is held
     // against the gradient of the key's weight.
     const at::Tensor scale =
@@ -302,7 +302,7 @@ inline void check_structured(dist::Communicator& world, int tensor, at::Device d
   for (const nn::ParameterPtr& parameter : cut->parameters()) {
     const nn::Parameter& other = whole->parameters().at(parameter->name);
     EXPECT_EQ(parameter->logical_shape, other.logical_shape) << parameter->name;
-    EXPECT_TRUE(parameter->value.equal(nn::part_of(other.value, parameter->placement))) << parameter->name;
+    EXPECT_TRUE(parameter->value().equal(nn::part_of(other.value(), parameter->placement))) << parameter->name;
   }
 }
 
@@ -314,7 +314,7 @@ inline void check_masks(dist::Communicator& world, int tensor, at::Device device
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
   for (nn::Model* model : {whole.get(), cut.get()})
     for (const nn::ParameterPtr& parameter : model->parameters())
-      if (coarse) parameter->value.copy_(parameter->value.mul(8).round().div(8));
+      if (coarse) parameter->value().copy_(parameter->value().mul(8).round().div(8));
   prune::WeightRequest request{0.37, global, {prune::ScoreKind::magnitude}};
   const auto expected = prune::prune_weights(*whole, prune::select_linears(*whole, family.masked), request);
   request.scores.tensor = &mesh.tp();
@@ -325,7 +325,7 @@ inline void check_masks(dist::Communicator& world, int tensor, at::Device device
   for (const nn::Linear* linear : linears) {
     const nn::Parameter& mask = *linear->mask();
     const nn::Parameter& other = whole->parameters().at(mask.name);
-    EXPECT_TRUE(mask.value.equal(nn::part_of(other.value, mask.placement))) << mask.name;
+    EXPECT_TRUE(mask.value().equal(nn::part_of(other.value(), mask.placement))) << mask.name;
   }
 }
 

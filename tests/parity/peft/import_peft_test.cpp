@@ -104,8 +104,8 @@ TEST_P(ImportPeft, EachRankTakesItsPart) {
     checkpoint::continue_from(*part, lora);
     for (const auto& parameter : part->parameters().with_role(nn::Role::trainable)) {
       const at::Tensor expected =
-          nn::part_of(whole->parameters().at(parameter->name).value.detach(), parameter->placement);
-      EXPECT_EQ(max_difference(parameter->value, expected), 0.0) << parameter->name;
+          nn::part_of(whole->parameters().at(parameter->name).value().detach(), parameter->placement);
+      EXPECT_EQ(max_difference(parameter->value(), expected), 0.0) << parameter->name;
     }
   }
 }
@@ -158,7 +158,7 @@ TEST(ImportOwnExport, ClassesInAnotherOrderThanTheTasks) {
   };
   const auto trained = load_ordered((dir / "base").string());
   add_updates(*trained);
-  trained->parameters().at("classifier.weight").value.detach().copy_(drawn("head", {3, 36}, 0.3));
+  trained->parameters().at("classifier.weight").value().detach().copy_(drawn("head", {3, 36}, 0.3));
   checkpoint::export_peft(*trained, (dir / "lora").string(), (dir / "base").string(), load_ordered);
 
   const data::Batch probe = checkpoint::probe_batch(*trained);
