@@ -146,7 +146,7 @@ ROWS = [
     spoilt("random weights beyond the memory", lambda p: p.recipe("  task: seq", "  init: random\n  task: seq")
            .config(vocab_size=1 << 24, hidden_size=1 << 20).limit_memory(), "of memory"),
     spoilt("NaN for a number", lambda p: p.config(layer_norm_eps=float("nan")),
-           'config.json: layer_norm_eps must be a number from 0 to 1, not "NaN"'),
+           'config.json: layer_norm_eps must be a number from 0 to 1, not "NaN"', PREDICT),
     spoilt("weights of a type that is not computed with", lambda p: p.write(WEIGHTS, p.read(WEIGHTS).replace(
            b'"F32"', b'"U32"')), "has the dtype U32, which filigree cannot compute with"),
     spoilt("layers of their own", lambda p: p.config(per_layer_config={"0": {"hidden_act": "relu"}}),
