@@ -47,6 +47,8 @@ int cmd_export(const ExportOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const bool peft = options.format == "peft";
   const auto opened = train::open_model(peft ? with_updates(options.source) : options.source, plugins);
+  train::refuse_random_parameters(opened);
+  train::print_findings(opened);
   nlohmann::ordered_json json = {{"dir", options.dir}, {"format", options.format}};
   json.update(peft ? export_adapter(opened, plugins, options) : export_merged(opened, plugins, options));
   std::cout << json.dump() << '\n';

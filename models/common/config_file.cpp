@@ -42,6 +42,11 @@ std::string config_path(const std::string& dir) { return (std::filesystem::path(
 
 nlohmann::json read_config(const std::string& dir) {
   const std::string file = config_path(dir);
+  if (const auto adapter = std::filesystem::path(dir) / "adapter_config.json"; std::filesystem::exists(adapter))
+    throw DataError(
+        fmt::format("{}: is an adapter of the peft package; name its base as the model (model.path), and this "
+                    "directory as model.adapter, or merge the two with peft's merge_and_unload()",
+                    adapter.string()));
   if (!std::filesystem::exists(file))
     throw DataError(
         fmt::format("{}: there is no such file; a model directory holds config.json and model.safetensors", file));

@@ -47,7 +47,12 @@ void consult_weights(const Weights& weights, const EncoderNames& names, const st
   if (!nn::is_over_tokens(config.task)) return;
   config.tied =
       is_tied(config.tied, weights, {aliases(words_name(config), config.prefix), {names.decoder + ".weight"}}, report);
-  if (!config.tied) config.json["tie_word_embeddings"] = false;
+  if (config.tied) return;
+  config.json["tie_word_embeddings"] = false;
+  if (weights && weights->contains(names.decoder_bias) && !weights->contains(names.decoder + ".bias"))
+    report.notes.push_back(
+        fmt::format("the decoder's bias is '{}', as transformers 4 has it; transformers 5 would begin with zeros",
+                    names.decoder_bias));
 }
 
 StateMap encoder_state_map(const EncoderConfig& config, EncoderNames names) {

@@ -133,7 +133,32 @@ def findings_are_told_once(folder):
     expect("newly initialised, because the weights lack them: 2 parameters" in err, err)
 
 
+def every_command_refuses(folder):
+    """What is wrong with a model, said by each command that opens it."""
+    place = make(folder, "refused").table("good film\tpos", "bad film\tneg").table("good film\tpos", name="dev")
+    model, recipe = place.at("model"), place.at("recipe.yaml")
+    opens = [("predict", model, "--input", place.at("input.txt")), ("eval", model, "--data", recipe)]
+    builds = [("inspect", model), ("train", recipe, "--out", place.at("run"))]
+    plans = [("plan", recipe, "--ranks", "2")]
+    good = place.read("model/model.safetensors")
+    for change, says, commands in (
+            ({"id2label": {"0": None, "1": "b"}}, "id2label: the name of class 0", opens + builds + plans),
+            ({"num_hidden_layers": 1000000}, "num_hidden_layers must be", opens + builds + plans),
+            ({"num_hidden_layers": 1000, "intermediate_size": 1 << 24}, "that are supported", opens + builds + plans),
+            ({"num_hidden_layers": 1000}, "holds 1 layers", opens + builds),
+            (None, "which would be random numbers", opens)):
+        place.config(**(change or {}))
+        if change is None:
+            place.weights(classifier__weight=None, classifier__bias=None)
+        else:
+            place.write("model/model.safetensors", good)
+        for args in commands:
+            _, err = run(1, *args, expect=3)
+            expect(says in err and "internal error" not in err, f"{args[0]}: {err}")
+
+
 with Folder() as directory:
+    every_command_refuses(directory)
     labels_are_matched_by_name(directory)
     a_head_that_does_not_fit_is_replaced(directory)
     findings_are_told_once(directory)

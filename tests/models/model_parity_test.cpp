@@ -94,7 +94,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, ModelParity,
                                          "gpt2_causal_lm_gelu", "gpt2_padding_in_texts", "gpt2_no_padding",
                                          "gpt2_attribute_map", "gpt2_both_names", "gpt2_causal_lm_untied",
                                          "gpt2_head_only", "masked_lm_untied", "masked_lm_decoder_bias",
-                                         "masked_lm_two_tables", "roberta_masked_lm_untied", "roberta_decoder_bias"),
+                                         "masked_lm_two_tables", "masked_lm_untied_one_bias",
+                                         "roberta_masked_lm_untied", "roberta_decoder_bias"),
                          [](const auto& case_) { return std::string(case_.param); });
 
 }  // namespace

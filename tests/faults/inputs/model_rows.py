@@ -51,10 +51,6 @@ ID2LABELS = [("null", {"0": None, "1": "b"}, ": the name of class 0 must be text
              ("numbered from 1", {"1": "a", "2": "b"}, " names 2 classes, which are numbered 0 to 1, and has the key '2'")]
 
 
-def without_head(place):
-    place.weights(classifier__weight=None, classifier__bias=None)
-
-
 def untied_gpt2_without_head(place):
     """A GPT-2 whose files lack the head over the vocabulary that config.json says it has."""
     width, inner = 8, 16
@@ -133,31 +129,34 @@ ROWS = [
            *NAMED).table(*NAMED, name="dev"), "its head does not fit: its labels are no, yes, the task's bad, good"),
     spoilt("no such way with a head", lambda p: p.recipe("  task: seq", "  reset_head: maybe\n  task: seq"),
            "model.reset_head: is 'maybe'", code=2),
-    *(spoilt(f"{args[0]} without a head", without_head, "DIR/model: its weights lack 2 parameters of a "
-             "BertForSequenceClassification (classifier.weight, classifier.bias), which would be random numbers", args)
-      for args in (PREDICT, EVAL)),
+    spoilt("predict without a head", lambda p: p.weights(classifier__weight=None, classifier__bias=None),
+           "DIR/model: its weights lack 2 parameters of a BertForSequenceClassification (classifier.weight, "
+           "classifier.bias), which would be random numbers", PREDICT),
     spoilt("generate without a head", untied_gpt2_without_head, "its weights lack 1 parameters of a GPT2LMHeadModel "
            "(lm_head.weight), which would be random numbers", GENERATE),
     spoilt("evaluation on other names", lambda p: p.config(id2label={"0": "no", "1": "yes"}).table(*NAMED)
-           .table(*NAMED, name="dev"), "DIR/model: its labels are no, yes, the task's are bad, good", EVAL, 2),
-    *(spoilt(f"{args[0]}: label names that are {what}", lambda p, names=names: p.config(id2label=names),
-             f"model/config.json: id2label{says}", args)
-      for what, names, says in ID2LABELS for args in (TRAIN, PREDICT, INSPECT)),
-    *(spoilt(f"{args[0]}: a million layers", lambda p: p.config(num_hidden_layers=1000000).limit_memory(),
-             "config.json: num_hidden_layers must be a whole number from 1 to 1024, not 1000000", args)
-      for args in (TRAIN, PREDICT, EVAL, INSPECT, PLAN)),
-    *(spoilt(f"{args[0]}: more layers than weights", lambda p: p.config(num_hidden_layers=1000).limit_memory(),
-             "config.json: num_hidden_layers is 1000, but DIR/model/model.safetensors holds 1 layers", args)
-      for args in (TRAIN, PREDICT, EVAL, INSPECT)),
+           .table(*NAMED, name="dev"), "DIR/model: its labels are no, yes, the task's are bad, good",
+           (*EVAL, "--set", "data.labels=[bad, good]"), 2),
+    *(spoilt(f"label names that are {what}", lambda p, names=names: p.config(id2label=names),
+             f"model/config.json: id2label{says}", PREDICT) for what, names, says in ID2LABELS),
+    spoilt("a million layers", lambda p: p.config(num_hidden_layers=1000000).limit_memory(),
+           "config.json: num_hidden_layers must be a whole number from 1 to 1024, not 1000000", PLAN),
+    spoilt("more layers than weights", lambda p: p.config(num_hidden_layers=1000).limit_memory(),
+           "config.json: num_hidden_layers is 1000, but DIR/model/model.safetensors holds 1 layers", INSPECT),
     spoilt("random weights beyond the memory", lambda p: p.recipe("  task: seq", "  init: random\n  task: seq")
            .config(vocab_size=1 << 24, hidden_size=1 << 20).limit_memory(), "of memory"),
     spoilt("NaN for a number", lambda p: p.config(layer_norm_eps=float("nan")),
-           'config.json: layer_norm_eps must be a number from 0 to 1, not "NaN"'),
+           'config.json: layer_norm_eps must be a number from 0 to 1, not "NaN"', PREDICT),
     spoilt("weights of a type that is not computed with", lambda p: p.write(WEIGHTS, p.read(WEIGHTS).replace(
            b'"F32"', b'"U32"')), "has the dtype U32, which filigree cannot compute with"),
     spoilt("layers of their own", lambda p: p.config(per_layer_config={"0": {"hidden_act": "relu"}}),
            "config.json: per_layer_config is"),
     spoilt("unknown kind of LoRA", lora({"alora_invocation_tokens": [5]}), "alora_invocation_tokens is set", code=2),
+    spoilt("LoRA for a model", lambda p: p.write("model/adapter_config.json", "{}"),
+           "model/adapter_config.json: is an adapter of the peft package; name its base as the model", INSPECT),
+    spoilt("export without a head", lambda p: p.weights(classifier__weight=None),
+           "DIR/model: its weights lack 1 parameters of a BertForSequenceClassification (classifier.weight)",
+           ("export", "DIR/model", "--format", "hf", "DIR/hf")),
     spoilt("LoRA of another rank", lora({"r": 3}), "has rank 1, adapter_config.json (r, rank_pattern) says 3"),
     spoilt("LoRA configuration that is no JSON", lora({}, lambda p: p.write("lora/adapter_config.json", "{,}")),
            "lora/adapter_config.json:1: is not valid JSON"),
