@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/files/json.h"
 
 namespace filigree::data {
 namespace {
@@ -37,6 +38,7 @@ std::string context(const json& triples, std::string (*text)(const json&)) {
 }
 
 void add_webnlg(const json& numbered, int64_t entry, Table& table) {
+  if (!numbered.is_object() || numbered.empty()) throw std::invalid_argument("it is no object with an entry");
   const json& body = numbered.begin().value();  // {"17": {...}}
   const std::string source = context(body.at("modifiedtripleset"), webnlg_triple);
   for (const json& text : body.at("lexicalisations"))
@@ -56,6 +58,10 @@ const json& entries_of(const json& root, bool webnlg, const std::string& file) {
   return webnlg ? root["entries"] : root;
 }
 
+std::string not_laid_out(int64_t number, bool webnlg, const std::string& reason) {
+  return fmt::format("entry {} is not laid out as {} has it: {}", number, webnlg ? "WebNLG" : "DART", reason);
+}
+
 }  // namespace
 
 void read_triples(std::string_view text, TableFormat format,
@@ -69,10 +75,12 @@ void read_triples(std::string_view text, TableFormat format,
     ++number;
     try {
       webnlg ? add_webnlg(entry, number, table) : add_dart(entry, number, table);
-    } catch (const std::exception& error) {  // json's, or of context()
+    } catch (const json::exception& error) {
       table.rows.resize(before);
-      bad(number,
-          fmt::format("entry {} is not laid out as {} has it: {}", number, webnlg ? "WebNLG" : "DART", error.what()));
+      bad(number, not_laid_out(number, webnlg, files::explain(error)));
+    } catch (const std::invalid_argument& error) {
+      table.rows.resize(before);
+      bad(number, not_laid_out(number, webnlg, error.what()));
     }
   }
 }
