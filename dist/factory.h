@@ -30,6 +30,10 @@ class Environment {
   /// mpi.
   std::unique_ptr<Communicator> world(const std::string& backend, bool cuda, double deadline_s) const;
 
+  /// All ranks of the job, whatever their recipes say: over MPI, or alone. For what they must agree on before they
+  /// choose a backend. The first call is collective.
+  Communicator& control(double deadline_s) const;
+
   /// A failed rank ends all ranks: prints nothing, does not return when there are other processes.
   void abort(int exit_code) const;
 

@@ -4,9 +4,11 @@
 
 #include "core/error.h"
 #include "core/recipe/load.h"
+#include "core/train/check_tokens.h"
 #include "core/train/continue_texts.h"
 #include "core/train/serve.h"
 #include "launch/command.h"
+#include "launch/given.h"
 #include "launch/plugins.h"
 
 namespace filigree::launch {
@@ -46,21 +48,25 @@ recipe::DataConfig data_section(const EvalOptions& options, const recipe::Recipe
 int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   std::optional<recipe::Recipe> recipe;
-  if (is_recipe(options.data)) recipe = recipe::load(options.data, options.sets, plugins.methods.catalog());
-  auto served = train::serve(options.model, plugins, environment, recipe ? recipe->model.task : "");
+  std::vector<train::Subject> given{given_arguments(options)};
+  if (is_recipe(options.data)) {
+    recipe = recipe::load(options.data, options.sets, plugins.methods.catalog());
+    given.push_back(train::recipe_subject(*recipe));
+  }
+  auto served = train::serve(options.model, plugins, environment, given, recipe ? recipe->model.task : "");
   auto& opened = served.opened;
   if (!recipe) recipe = own_recipe(options, opened, plugins);
   auto config = data_section(options, *recipe);
   if (config.labels.empty() && !opened.labels.empty() && config.task.empty() && config.format != "wordnet")
     config.labels = opened.labels;
   const auto task = data::resolve_task(config, data::objective_from(nn::to_string(opened.model->task())));
-  if (opened.model->task() == nn::Task::sequence_classification &&
-      static_cast<int64_t>(task.labels.size()) != opened.model->num_labels())
-    throw UsageError(fmt::format("{} has {} labels, but the task of {} has {}", options.model,
-                                 opened.model->num_labels(), options.data, task.labels.size()));
+  train::use_labels(opened, task.labels);
   const int64_t seed = opened.recipe ? opened.recipe->seed : 42;
   for (const auto& split : data::splits_of(task, options.split)) {
     const auto dataset = data::load_dataset(config, task, split, *opened.tokenizer, seed);
+    dataset.check_labelled();
+    train::check_tokens(dataset, *opened.tokenizer, *opened.model, opened.files);
+    train::require_same_data(dataset, served.mesh->world());
     const auto result = train::evaluate(*opened.model, dataset, served.options, served.mesh->dp());
     nlohmann::ordered_json json = {
         {"task", task.name}, {"split", split}, {"samples", result.samples}, {"loss", result.loss}};

@@ -4,8 +4,10 @@
 #include "core/data/causal.h"
 #include "core/data/input_lines.h"
 #include "core/error.h"
+#include "core/train/check_tokens.h"
 #include "core/train/continue_texts.h"
 #include "launch/command.h"
+#include "launch/given.h"
 #include "launch/plugins.h"
 
 namespace filigree::launch {
@@ -16,17 +18,31 @@ bool answers_contexts(const std::optional<recipe::Recipe>& recipe) {
   return recipe && (data::has_references(recipe->data.format) || recipe->data.text.size() == 2);
 }
 
+/// The tokens of a text that is gone on with; of an empty one the token that a text begins with.
+std::vector<int32_t> start_of_text(std::string_view text, const data::Tokenizer& tokenizer, const std::string& where) {
+  std::vector<int32_t> ids;
+  tokenizer.tokenize(text, ids);
+  if (!ids.empty()) return ids;
+  const auto& special = tokenizer.special();
+  const int32_t start = special.bos >= 0 ? special.bos : special.eos;
+  if (start < 0)
+    throw DataError(
+        fmt::format("{}: the prompt is empty, and the tokenizer has no token to begin with (bos_token)", where));
+  return {start};
+}
+
 std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, const train::OpenedModel& opened) {
   std::vector<std::vector<int32_t>> prompts;
-  for (const data::TextPair& line : lines.texts()) {
-    if (line.b) throw DataError("generate: a line holds a tab; a prompt is one text");
+  const data::Tokenizer& tokenizer = *opened.tokenizer;
+  for (size_t i = 0; i < lines.texts().size(); ++i) {
+    const data::TextPair& line = lines.texts()[i];
+    if (line.b) throw DataError(fmt::format("{}: holds a tab; a prompt is one text", lines.where(i)));
     if (answers_contexts(opened.recipe)) {
-      prompts.push_back(data::causal_prompt(line.a, *opened.tokenizer));
-      continue;
+      prompts.push_back(data::causal_prompt(line.a, tokenizer));
+    } else {
+      prompts.push_back(start_of_text(line.a, tokenizer, lines.where(i)));
     }
-    prompts.emplace_back();
-    opened.tokenizer->tokenize(line.a, prompts.back());
-    if (prompts.back().empty()) prompts.back().push_back(opened.tokenizer->special().eos);  // a text from its start
+    train::check_ids(prompts.back(), lines.where(i), tokenizer, *opened.model, opened.files);
   }
   return prompts;
 }
@@ -57,7 +73,8 @@ generate::Options options_of(const GenerateOptions& given, const data::Tokenizer
 int cmd_generate(const GenerateOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const data::InputLines lines(options.input);
-  auto served = train::serve(options.model, plugins, environment, "", options.tensor);
+  auto served = train::serve(options.model, plugins, environment,
+                             {given_arguments(options), given_lines(options.input, lines)}, "", options.tensor);
   if (served.opened.model->task() != nn::Task::causal_lm)
     throw UsageError(fmt::format("{}: is a {}; generate needs a causal language model (GPT2LMHeadModel)", options.model,
                                  served.opened.model->architecture()));

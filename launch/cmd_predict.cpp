@@ -4,8 +4,10 @@
 #include "core/data/input_lines.h"
 #include "core/data/unlabelled.h"
 #include "core/error.h"
+#include "core/train/check_tokens.h"
 #include "core/train/serve.h"
 #include "launch/command.h"
+#include "launch/given.h"
 #include "launch/plugins.h"
 
 namespace filigree::launch {
@@ -31,13 +33,15 @@ nlohmann::ordered_json prediction(const at::Tensor& logits, const std::vector<st
 int cmd_predict(const PredictOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const data::InputLines lines(options.input);
-  auto served = train::serve(options.model, plugins, environment);
+  auto served =
+      train::serve(options.model, plugins, environment, {given_arguments(options), given_lines(options.input, lines)});
   auto& model = *served.opened.model;
   if (nn::is_over_tokens(model.task()))
     throw UsageError(
         fmt::format("{}: is a language model; predict labels texts with a classification model", options.model));
   const int64_t max_length = served.opened.recipe ? served.opened.recipe->data.max_length : model.max_positions();
-  const auto dataset = data::unlabelled(lines.texts(), *served.opened.tokenizer, max_length);
+  auto dataset = data::unlabelled(lines, *served.opened.tokenizer, max_length);
+  train::check_tokens(dataset, *served.opened.tokenizer, model, served.opened.files);
   const auto logits = train::all_logits(model, dataset, served.options, served.mesh->dp());
   if (environment.world_rank() != 0) return 0;
   for (int64_t i = 0; i < logits.size(0); ++i)

@@ -177,6 +177,18 @@ std::string help(const CommandText& text, const CommandLine& line) {
   return out + fmt::format("  {:<18} this text\n\nexample: {}\n", "--help", text.example);
 }
 
+std::string value_text(const Argument& argument) {
+  struct Visitor {
+    std::string operator()(const std::string* value) const { return *value; }
+    std::string operator()(const int64_t* value) const { return fmt::format("{}", *value); }
+    std::string operator()(const double* value) const { return fmt::format("{}", *value); }
+    std::string operator()(const std::vector<std::string>* value) const {
+      return fmt::format("{}", fmt::join(*value, " "));
+    }
+  };
+  return std::visit(Visitor{}, argument.target);
+}
+
 void TrainOptions::describe(CommandLine& line) {
   line.positional("RECIPE", recipe, "the recipe's .yaml file");
   line.sets(sets);

@@ -9,6 +9,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -171,6 +172,9 @@ void parse(const CommandText& text, CommandLine& line, const std::vector<std::st
 /// What `filigree COMMAND --help` prints.
 std::string help(const CommandText& text, const CommandLine& line);
 
+/// The value that an argument has.
+std::string value_text(const Argument& argument);
+
 /// Whether the words ask for help.
 bool wants_help(const std::vector<std::string>& words);
 
@@ -192,6 +196,17 @@ std::vector<std::string> arguments() {
   std::vector<std::string> names;
   for (const Argument& argument : line.arguments()) names.push_back((argument.positional ? "" : "--") + argument.name);
   return names;
+}
+
+/// The arguments with the values that a command line has given them: {"--split", "dev"}, ...
+template <class Options>
+std::vector<std::pair<std::string, std::string>> values(Options options) {
+  CommandLine line;
+  options.describe(line);
+  std::vector<std::pair<std::string, std::string>> pairs{{"command", Options::kText.name}};
+  for (const Argument& argument : line.arguments())
+    pairs.emplace_back((argument.positional ? "" : "--") + argument.name, value_text(argument));
+  return pairs;
 }
 
 template <class Options>

@@ -141,6 +141,16 @@ for line in open(sys.argv[1]):
 EOF
 }
 
+# Removes a folder that set-up made (it holds a filigree-stamp) and makes it anew; a folder of the user's is refused.
+renew_folder() {
+  if [ -e "$1" ] && [ ! -e "$1/filigree-stamp" ] && [ -n "$(ls -A "$1")" ]; then
+    die "$1 was not made by set-up (it has no filigree-stamp): move it away, or set FILIGREE_HOME to a folder for filigree alone"
+  fi
+  rm -rf "$1"
+  mkdir -p "$1"
+  echo unfinished >"$1/filigree-stamp"
+}
+
 stamp_text() { sha256sum <"$requirements" | cut -d' ' -f1; }
 venv_ready() {
   [ "$(cat "$venv/filigree-stamp" 2>/dev/null)" = "$(stamp_text)" ] && "$venv/bin/python" -I -c '' 2>/dev/null
@@ -150,8 +160,8 @@ make_venv() {
   local base attempt
   if ! packages_match "$venv/bin/python"; then
     base=$(base_python) || die "no Python 3.11 to 3.14 with the venv module here; install one, or set FILIGREE_PYTHON"
+    renew_folder "$venv"
     say "making $venv with $base: $(grep -c == "$requirements") packages, 3 GB to download, 6 GB on disk"
-    rm -rf "$venv"
     "$base" -I -m venv "$venv"
     for attempt in 1 2 3; do
       PIP_USER=0 "$venv/bin/python" -I -m pip install --quiet --no-deps --disable-pip-version-check -r "$requirements" >&2 && break
@@ -236,7 +246,7 @@ older_ready() { [ "$(cat "$older/filigree-stamp" 2>/dev/null)" = "$(older_stamp)
 
 # transformers 4 for a test, in a folder of its own.
 install_older() {
-  rm -rf "$older"
+  renew_folder "$older"
   PIP_USER=0 "$filigree_python" -I -m pip install --quiet --no-deps --disable-pip-version-check --target "$older" \
     -r "$older_requirements" >&2 && older_stamp >"$older/filigree-stamp" ||
     say "transformers 4 could not be installed: the test that loads small exports with it will skip"

@@ -22,9 +22,7 @@ size_t without_trailing_space(std::string_view text) {
   while (end > 0) {
     const char32_t c = unicode::previous(text, end);
     if (!unicode::is_whitespace(c)) break;
-    std::string bytes;
-    unicode::append_utf8(c, bytes);
-    end -= bytes.size();
+    end -= unicode::utf8_size(c);
   }
   return end;
 }
@@ -39,7 +37,8 @@ uint8_t first_byte(const AddedToken& token) { return static_cast<uint8_t>(token.
 
 }  // namespace
 
-AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
+AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens, bool split_special)
+    : tokens_(std::move(tokens)), split_special_(split_special) {
   std::erase_if(tokens_, [](const AddedToken& token) { return token.content.empty(); });
   std::stable_sort(tokens_.begin(), tokens_.end(), [](const AddedToken& a, const AddedToken& b) {
     if (first_byte(a) != first_byte(b)) return first_byte(a) < first_byte(b);
@@ -76,6 +75,7 @@ bool AddedTokenMatcher::find(std::string_view sentence, size_t& from, size_t don
     }
     match = {from, from + token->content.size(), token->id};
     from = match.stop;
+    if (split_special_ && token->special) continue;
     if (token->single_word &&
         (ends_with_word(sentence.substr(0, match.start)) || starts_with_word(sentence.substr(match.stop))))
       continue;

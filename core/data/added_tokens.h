@@ -20,8 +20,8 @@ struct AddedToken {
 
 class AddedTokenMatcher {
  public:
-  /// `tokens` with empty content are ignored.
-  explicit AddedTokenMatcher(std::vector<AddedToken> tokens = {});
+  /// `tokens` with empty content are ignored. With `split_special` the special ones are found and then left as text.
+  explicit AddedTokenMatcher(std::vector<AddedToken> tokens = {}, bool split_special = false);
   bool empty() const { return tokens_.empty(); }
 
   /// Cuts the text in order into `text(std::string_view)` (never empty) and `token(int32_t id)` pieces.
@@ -49,6 +49,7 @@ class AddedTokenMatcher {
   std::vector<AddedToken> tokens_;                          ///< by first byte, longest first
   std::array<std::pair<uint32_t, uint32_t>, 256> range_{};  ///< of tokens_ by first byte
   int only_first_ = -1;                                     ///< first byte of all tokens, when they share one
+  bool split_special_ = false;
 };
 
 }  // namespace filigree::data

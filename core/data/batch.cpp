@@ -40,10 +40,9 @@ void shift_sample(const Dataset& dataset, int64_t sample, const int64_t* ids, in
 
 void fill_sample(const Dataset& dataset, int64_t sample, int64_t* ids, int64_t* types, int64_t* positions) {
   const int64_t begin = dataset.offsets[static_cast<size_t>(sample)];
-  const int64_t segment = dataset.segment[static_cast<size_t>(sample)];
   for (int64_t i = 0; i < dataset.length(sample); ++i) {
     ids[i] = dataset.ids[static_cast<size_t>(begin + i)];
-    types[i] = i >= segment ? 1 : 0;
+    types[i] = dataset.type_ids[static_cast<size_t>(begin + i)];
     positions[i] = i;
   }
 }

@@ -10,7 +10,7 @@ namespace filigree::data {
 
 struct Batch {
   at::Tensor ids;        ///< int64 [T]
-  at::Tensor type_ids;   ///< int64 [T], segment of each token
+  at::Tensor type_ids;   ///< int64 [T], type of each token
   at::Tensor positions;  ///< int64 [T], 0-based within its sample
   at::Tensor labels;  ///< int64 [B] classes; fp32 [B] regression; int64 [T] over tokens, -100 where there is no loss;
                       ///< may be undefined

@@ -18,10 +18,10 @@ std::vector<AddedToken> select(const std::vector<AddedToken>& tokens, bool norma
 }  // namespace
 
 BpeTokenizer::BpeTokenizer(const BpeOptions& options)
-    : Tokenizer(options.around, options.special, all_special_ids(options.special, options.added),
+    : Tokenizer(options.parts, all_special_ids(options.parts.special, options.added),
                 ids_needed(options.vocab, options.added)),
-      raw_(select(options.added, false)),
-      normalized_(select(options.added, true)),
+      raw_(select(options.added, false), options.split_special),
+      normalized_(select(options.added, true), options.split_special),
       merges_(options.merges),
       unk_(options.unk),
       fuse_unk_(options.fuse_unk),

@@ -26,8 +26,8 @@ struct BpeOptions {
   bool add_prefix_space = false;  ///< before every stretch of text between added tokens
   bool split_words = true;        ///< use_regex; else such a stretch is one word
   std::vector<AddedToken> added;
-  Template around;
-  SpecialIds special;
+  bool split_special = false;  ///< special tokens in a text are plain text
+  TokenizerParts parts;
 };
 
 class BpeTokenizer final : public Tokenizer {

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "core/data/bpe_files.h"
-#include "core/data/special_tokens.h"
+#include "core/data/declared_tokens.h"
 
 namespace filigree::data {
 
@@ -38,14 +38,14 @@ void check_model(const JsonReader& reader, const json& model) {
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!reader.text(model, key, "").empty()) reader.fail(fmt::format("model.{} is not known here; null is", key));
   if (reader.flag(model, "byte_fallback", false)) reader.fail("model.byte_fallback: true is not known here");
+}
+
+/// The file's own sections, where the class does not build its own.
+void read_pre_tokenizer(const JsonReader& reader, BpeOptions& options) {
   const json& root = reader.root();
   if (root.contains("normalizer") && !root["normalizer"].is_null())
     reader.fail(fmt::format("normalizer of type {} is not known here for BPE; null is",
                             reader.text(reader.object(root, "normalizer"), "type", "null")));
-}
-
-void read_pre_tokenizer(const JsonReader& reader, BpeOptions& options) {
-  const json& root = reader.root();
   if (!root.contains("pre_tokenizer") || root["pre_tokenizer"].is_null())
     reader.fail("'pre_tokenizer' is missing; ByteLevel is wanted");
   const json& part = reader.object(root, "pre_tokenizer");
@@ -65,32 +65,37 @@ void read_unknown(const JsonReader& reader, const json& model, const TokenIds& i
   options.unk = it->second;
 }
 
-/// RoBERTa's by config.json's model_type or by RobertaProcessing, at the top or in a Sequence.
-BpeFamily family_of(const JsonReader& reader, const fs::path& dir) {
-  const json& root = reader.root();
-  const auto processor = root.find("post_processor");
-  bool roberta = processor != root.end() && processor->dump().find("RobertaProcessing") != std::string::npos;
-  if (!roberta && fs::exists(dir / "config.json")) {
-    const JsonReader config((dir / "config.json").string());
-    roberta = config.text(config.root(), "model_type", "") == "roberta";
-  }
-  return roberta ? BpeFamily::roberta : BpeFamily::gpt2;
+/// Whose special tokens have the roles: those of the class; without one, RoBERTa's by RobertaProcessing, at the top or
+/// in a Sequence.
+TokenizerClass roles_of(const JsonReader& reader, const TokenizerSettings& settings) {
+  if (is_bpe(settings.kind)) return settings.kind;
+  const auto processor = reader.root().find("post_processor");
+  const bool roberta =
+      processor != reader.root().end() && processor->dump().find("RobertaProcessing") != std::string::npos;
+  return roberta ? TokenizerClass::roberta : TokenizerClass::gpt2;
 }
 
 }  // namespace
 
-BpeOptions bpe_from_json(const JsonReader& reader, const fs::path& dir) {
+BpeOptions bpe_from_json(const JsonReader& reader, const fs::path& dir, const TokenizerSettings& settings) {
   const json& model = reader.object(reader.root(), "model");
   check_model(reader, model);
   BpeOptions options;
-  read_pre_tokenizer(reader, options);
+  if (is_bpe(settings.kind)) {
+    options.add_prefix_space = settings.add_prefix_space;
+  } else {
+    read_pre_tokenizer(reader, options);
+  }
   TokenIds ids = read_vocab(reader, reader.object(model, "vocab"), options.vocab);
   options.merges = read_merges(reader, model, ids);
   options.ignore_merges = reader.flag(model, "ignore_merges", false);
   read_unknown(reader, model, ids, options);
   read_added(reader, ids, options.added);
-  options.around = read_template(reader, true);
-  options.special = special_ids(named_tokens(dir, family_of(reader, dir)).names(), ids);
+  options.parts.around = read_template(reader, true);
+  options.parts.truncate_left = truncates_left(reader);
+  const TokenizerClass named = is_bpe(settings.kind) ? settings.kind : TokenizerClass::file;
+  add_declared(dir, named_tokens(dir, named), options.vocab.size(), ids, options.added);
+  options.parts.special = special_ids(named_tokens(dir, roles_of(reader, settings)).names(), ids);
   return options;
 }
 

@@ -63,11 +63,6 @@ std::vector<size_t> add_packed(const std::vector<Sample>& samples, int64_t lengt
   return first_rows;
 }
 
-void leave_out(const std::string& fault, bool skip, Dataset& out) {
-  if (!skip) throw DataError(fault + " (data.bad_rows: skip leaves such rows out)");
-  if (out.skipped++ == 0) out.first_skipped = fault;
-}
-
 int32_t end_of_text(const Tokenizer& tokenizer) {
   const int32_t end = tokenizer.special().eos;
   if (end < 0) throw DataError("the tokenizer has no end-of-text token (eos_token), which model.task: causal_lm needs");
@@ -85,9 +80,9 @@ std::vector<size_t> add_causal(const std::vector<std::vector<std::string>>& rows
   for (size_t row = 0; row < samples.size(); ++row) {
     Sample& sample = samples[row];
     if (sample.loss_from >= options.max_length) {
-      leave_out(fmt::format("{}: the context has {} tokens, data.max_length {} leaves none for the reference",
-                            where(row), sample.loss_from, options.max_length),
-                options.skip_bad, out);
+      out.leave_out(fmt::format("{}: the context has {} tokens, data.max_length {} leaves none for the reference",
+                                where(row), sample.loss_from, options.max_length),
+                    options.skip_bad);
       continue;
     }
     sample.ids.resize(std::min(sample.ids.size(), static_cast<size_t>(options.max_length)));

@@ -17,6 +17,19 @@ void CsvReader::skip_line_end() {
   ++line_;
 }
 
+/// Lines that are empty or hold spaces and tabs alone.
+void CsvReader::skip_blank_lines() {
+  while (at_ < text_.size()) {
+    const size_t start = at_;
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t')) ++at_;
+    if (!at_line_end()) {
+      at_ = start;
+      return;
+    }
+    skip_line_end();
+  }
+}
+
 /// Reads behind the opening quote up to behind the closing one.
 void CsvReader::quoted(std::string& out) {
   const int64_t opened = line_;
@@ -52,7 +65,7 @@ bool CsvReader::field(std::string& out, std::string& fault) {
 }
 
 bool CsvReader::next(std::vector<std::string>& fields, std::string& fault) {
-  while (at_ < text_.size() && at_line_end()) skip_line_end();
+  skip_blank_lines();
   if (at_ >= text_.size()) return false;
   start_line_ = line_;
   fields.clear();

@@ -12,7 +12,7 @@ class CsvReader {
  public:
   CsvReader(std::string_view text, std::string file) : text_(text), file_(std::move(file)) {}
 
-  /// The next record that is not an empty line; false at the end. A record with a fault sets `fault` and ends with its
+  /// The next record that is not a blank line; false at the end. A record with a fault sets `fault` and ends with its
   /// line. Throws DataError on a quote that is never closed.
   bool next(std::vector<std::string>& fields, std::string& fault);
   int64_t line() const { return start_line_; }  ///< on which the record began
@@ -21,6 +21,7 @@ class CsvReader {
   bool field(std::string& out, std::string& fault);
   void quoted(std::string& out);
   bool at_line_end() const;
+  void skip_blank_lines();
   void skip_line_end();
 
   std::string_view text_;

@@ -4,7 +4,7 @@
 //
 //   ids      [tokens]  the samples one after another, special tokens included
 //   offsets  [size+1]  sample i is ids[offsets[i]] .. ids[offsets[i+1]]
-//   segment  [size]    its tokens from this position on are of segment 1 (its length when it is a single text)
+//   type_ids [tokens]  the type (segment) of each token, as the tokenizer's template gives it
 //   classes | scores [size]; both empty when the split has no labels (a test split, language modelling)
 //   loss_from [size] causal LM: the first token that is predicted (causal.h)
 #include <cstdint>
@@ -26,12 +26,15 @@ struct Masking {
   std::vector<int32_t> special_ids;  ///< sorted; never masked
 };
 
+/// What is wrong with a sample that no model can read.
+inline constexpr const char* kNoTokens = "has no tokens: the text is empty, and the tokenizer adds no special tokens";
+
 struct Dataset {
   std::string task, split;
   Objective objective = Objective::classification;
   std::vector<int32_t> ids;
   std::vector<int64_t> offsets{0};
-  std::vector<int32_t> segment;
+  std::vector<uint8_t> type_ids;
   std::vector<int64_t> classes;
   std::vector<float> scores;
   std::vector<int32_t> loss_from;
@@ -45,6 +48,10 @@ struct Dataset {
   int64_t skipped = 0;        ///< rows left out by bad_rows: skip
   std::string first_skipped;  ///< what was wrong with the first of them
 
+  /// Counts a bad row; without `skip` throws DataError.
+  void leave_out(const std::string& fault, bool skip);
+  /// Throws DataError when the task has labels and this split has none.
+  void check_labelled() const;
   /// Appends the tokens of one sample.
   void add(const Encoding& encoding);
   int64_t size() const { return static_cast<int64_t>(offsets.size()) - 1; }
@@ -55,7 +62,7 @@ struct Dataset {
   std::vector<int64_t> lengths() const;
   bool labelled() const { return !classes.empty() || !scores.empty(); }
   std::string where(int64_t sample) const;  ///< "file:line", for messages
-  /// XXH3 of ids, lengths, segments and labels: names the data in a checkpoint.
+  /// XXH3 of ids, lengths, types and labels: names the data in a checkpoint.
   uint64_t hash() const;
 };
 

@@ -1,10 +1,12 @@
 #include "core/data/input_lines.h"
 
+#include <fmt/format.h>
+
 #include "core/data/text_file.h"
 
 namespace filigree::data {
 
-InputLines::InputLines(const std::string& file) : bytes_(read_text_file(file)) {
+InputLines::InputLines(const std::string& file) : file_(file), bytes_(read_text_file(file)) {
   LineReader lines(bytes_);
   for (std::string_view line; lines.next(line);) {
     if (const std::string fault = encoding_fault(line); !fault.empty()) fail_at(file, lines.number(), fault);
@@ -18,5 +20,7 @@ InputLines::InputLines(const std::string& file) : bytes_(read_text_file(file)) {
     texts_.push_back({line.substr(0, tab), line.substr(tab + 1)});
   }
 }
+
+std::string InputLines::where(size_t text) const { return fmt::format("{}:{}", file_, text + 1); }
 
 }  // namespace filigree::data

@@ -15,10 +15,12 @@ class InputLines {
   explicit InputLines(const std::string& file);
   /// One for each line; they point into this object.
   const std::vector<TextPair>& texts() const { return texts_; }
+  const std::string& file() const { return file_; }
+  std::string where(size_t text) const;  ///< "file:line", for messages
   InputLines(const InputLines&) = delete;
 
  private:
-  std::string bytes_;
+  std::string file_, bytes_;
   std::vector<TextPair> texts_;
 };
 

@@ -12,38 +12,77 @@
 namespace filigree::data {
 namespace {
 
+/// A finite decimal number, with a sign or without.
 template <class T>
 std::optional<T> parse(std::string_view text) {
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   T value{};
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (code != std::errc() || end != text.data() + text.size()) return {};
+  if (code != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
   return value;
+}
+
+/// A number that a double holds exactly enough to tell it from its neighbours.
+std::optional<double> number_of(std::string_view text) {
+  constexpr double kExact = 1LL << 53;
+  const auto value = parse<double>(text);
+  return value && std::abs(*value) < kExact ? value : std::nullopt;
+}
+
+bool is_whole(double value) { return value == std::floor(value); }
+
+std::string shortest(double value) {
+  return is_whole(value) ? fmt::format("{}", static_cast<int64_t>(value)) : fmt::format("{}", value);
 }
 
 }  // namespace
 
-std::optional<int64_t> class_number(std::string_view text) {
-  const auto value = parse<int64_t>(text);
-  return value && *value >= 0 ? value : std::nullopt;
+std::vector<std::string> sorted_labels(const std::set<std::string>& labels) {
+  std::set<double> values;
+  for (const std::string& label : labels) {
+    const auto value = number_of(label);
+    if (!value) return {labels.begin(), labels.end()};
+    values.insert(*value);
+  }
+  std::vector<std::string> out;
+  for (const double value : values) out.push_back(shortest(value));
+  return out;
 }
 
 LabelReader::LabelReader(const std::vector<std::string>& names)
-    : names_(names), numbers_(std::none_of(names.begin(), names.end(), [](const std::string& name) {
-        return class_number(name).has_value();
-      })) {}
+    : names_(names),
+      numbers_(
+          std::ranges::none_of(names, [](const std::string& name) { return number_of(trimmed(name)).has_value(); })) {
+  for (const std::string& name : names) values_.push_back(number_of(trimmed(name)));
+}
+
+/// The class of a name, or of a number that is written in another way than the name.
+std::optional<int64_t> LabelReader::find(std::string_view text) const {
+  const auto it = std::ranges::find(names_, text, [](const std::string& name) { return trimmed(name); });
+  if (it != names_.end()) return it - names_.begin();
+  const auto value = number_of(text);
+  if (!value) return {};
+  if (numbers_ && is_whole(*value) && *value >= 0 && *value < static_cast<double>(names_.size()))
+    return static_cast<int64_t>(*value);
+  const auto same = std::ranges::find(values_, value);
+  return same == values_.end() ? std::nullopt : std::optional<int64_t>(same - values_.begin());
+}
 
 std::optional<int64_t> LabelReader::read(std::string_view field, std::string& fault) const {
   const std::string_view text = trimmed(field);
-  const auto it = std::find(names_.begin(), names_.end(), text);
-  if (it != names_.end()) return it - names_.begin();
-  const auto number = numbers_ ? class_number(text) : std::nullopt;
-  if (number && *number < static_cast<int64_t>(names_.size())) return number;
+  if (const auto found = find(text)) return found;
   constexpr size_t kShown = 50;
   const auto last = names_.begin() + static_cast<std::ptrdiff_t>(std::min(names_.size(), kShown));
   const std::string known =
       fmt::format("{}{}", fmt::join(names_.begin(), last, ", "), names_.size() > kShown ? ", ..." : "");
-  if (number) {
-    fault = fmt::format("label {} is out of range: there are {} classes ({})", *number, names_.size(), known);
+  const auto number = number_of(text);
+  if (number == -1) {
+    fault = fmt::format(
+        "label -1 marks a row without a label, as in GLUE's test files; the labels are {}. `filigree predict` labels "
+        "such texts",
+        known);
+  } else if (numbers_ && number) {
+    fault = fmt::format("label {} is out of range: there are {} classes ({})", text, names_.size(), known);
   } else {
     fault = fmt::format("label '{}' is not known; the labels are {}", shown(text), known);
   }
@@ -52,7 +91,7 @@ std::optional<int64_t> LabelReader::read(std::string_view field, std::string& fa
 
 std::optional<float> read_score(std::string_view text, std::string& fault) {
   const auto value = parse<float>(trimmed(text));
-  if (value && std::isfinite(*value)) return value;
+  if (value) return value;
   fault = fmt::format("label '{}' is not a finite number", shown(text));
   return {};
 }

@@ -1,7 +1,9 @@
 #pragma once
-// Labels as files spell them; spaces around a label do not count.
+// Labels as files spell them. Whitespace around a label does not count. Labels that are all numbers are compared as
+// numbers, as pandas reads such a column: 1, 1.0 and +1 are one class.
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,10 +12,10 @@ namespace filigree::data {
 
 constexpr size_t kMaxClasses = 10000;
 
-/// A whole number from 0, as in a file of class numbers.
-std::optional<int64_t> class_number(std::string_view text);
+/// The names of the classes in order of their numbers: numbers by size, in their shortest form, else names by bytes.
+std::vector<std::string> sorted_labels(const std::set<std::string>& labels);
 
-/// Reads class names, and class numbers unless the names are numbers themselves.
+/// Reads class names, and class numbers unless a name is a number itself.
 class LabelReader {
  public:
   explicit LabelReader(const std::vector<std::string>& names);
@@ -21,8 +23,11 @@ class LabelReader {
   std::optional<int64_t> read(std::string_view field, std::string& fault) const;
 
  private:
+  std::optional<int64_t> find(std::string_view text) const;
+
   const std::vector<std::string>& names_;
-  bool numbers_;
+  std::vector<std::optional<double>> values_;  ///< of the names that are numbers
+  bool numbers_;                               ///< no name is a number
 };
 
 /// A finite decimal number.

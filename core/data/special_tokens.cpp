@@ -12,26 +12,27 @@ namespace fs = std::filesystem;
 
 AddedToken plain(const std::string& content) { return {.content = content, .id = -1, .special = true}; }
 
-NamedTokens family_tokens(BpeFamily family) {
-  if (family == BpeFamily::gpt2) {
-    const AddedToken end = plain("<|endoftext|>");
-    return {{{"bos_token", end},
-             {"eos_token", end},
-             {"unk_token", end},
-             {"sep_token", {}},
-             {"pad_token", {}},
-             {"cls_token", {}},
-             {"mask_token", {}}},
-            {}};
+NamedTokens class_tokens(TokenizerClass kind) {
+  constexpr const char* kRoles[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                    "pad_token", "cls_token", "mask_token"};
+  std::map<std::string, std::string> names;
+  if (kind == TokenizerClass::gpt2)
+    names = {{"bos_token", "<|endoftext|>"}, {"eos_token", "<|endoftext|>"}, {"unk_token", "<|endoftext|>"}};
+  if (kind == TokenizerClass::roberta)
+    names = {{"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},  {"sep_token", "</s>"},
+             {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>"}};
+  if (kind == TokenizerClass::bert)
+    names = {{"unk_token", "[UNK]"},
+             {"sep_token", "[SEP]"},
+             {"pad_token", "[PAD]"},
+             {"cls_token", "[CLS]"},
+             {"mask_token", "[MASK]"}};
+  NamedTokens tokens;
+  for (const char* role : kRoles) {
+    const auto name = names.find(role);
+    tokens.roles.emplace_back(role, name == names.end() ? std::nullopt : std::optional(plain(name->second)));
   }
-  return {{{"bos_token", plain("<s>")},
-           {"eos_token", plain("</s>")},
-           {"unk_token", plain("<unk>")},
-           {"sep_token", plain("</s>")},
-           {"pad_token", plain("<pad>")},
-           {"cls_token", plain("<s>")},
-           {"mask_token", plain("<mask>")}},
-          {}};
+  return tokens;
 }
 
 /// A name, or an object with flags, as read with this default of "special".
@@ -42,11 +43,18 @@ AddedToken read_special(const JsonReader& reader, const std::string& key, const 
   return read_added_token(reader, value, -1, special || reader.flag(value, "special", false));
 }
 
+/// A list of tokens, or an object from name to token.
 void read_extra(const JsonReader& reader, const char* key, bool map, NamedTokens& tokens) {
   const json& root = reader.root();
   if (!root.contains(key) || root[key].empty()) return;
-  if (!root[key].is_array()) reader.fail(fmt::format("'{}' is not a list of tokens", key));
+  if (!root[key].is_structured()) reader.fail(fmt::format("'{}' is not a list of tokens", key));
   for (const json& value : root[key]) tokens.extra.push_back(read_special(reader, key, value, map));
+}
+
+/// "image_token" and the like: a special token whose role only its model knows.
+bool is_other_role(const std::string& key, const json& value, const NamedTokens& tokens) {
+  if (!key.ends_with("_token") || !(value.is_string() || value.contains("content"))) return false;
+  return std::ranges::none_of(tokens.roles, [&](const auto& role) { return role.first == key; });
 }
 
 /// In special_tokens_map.json (`map`) a token is special from the start: so it is not normalised unless it says so.
@@ -59,6 +67,8 @@ void overlay(const JsonReader& reader, bool map, NamedTokens& tokens) {
     token = read_special(reader, key, root[key], map);
     token->special = true;
   }
+  for (const auto& [key, value] : root.items())
+    if (is_other_role(key, value, tokens)) tokens.others.push_back(read_special(reader, key, value, map));
   read_extra(reader, "extra_special_tokens", map, tokens);
   if (tokens.extra.empty()) read_extra(reader, "additional_special_tokens", map, tokens);
 }
@@ -72,10 +82,8 @@ SpecialNames NamedTokens::names() const {
   return out;
 }
 
-NamedTokens named_tokens(const fs::path& dir, std::optional<BpeFamily> family) {
-  NamedTokens tokens = family_tokens(family.value_or(BpeFamily::roberta));
-  if (!family)
-    for (auto& [key, token] : tokens.roles) token.reset();
+NamedTokens named_tokens(const fs::path& dir, TokenizerClass kind) {
+  NamedTokens tokens = class_tokens(kind);
   if (fs::exists(dir / "tokenizer_config.json")) {
     const JsonReader config((dir / "tokenizer_config.json").string());
     overlay(config, false, tokens);

@@ -55,6 +55,11 @@ std::vector<Column> numbered(const TableOptions& options, const std::string& fil
   return columns;
 }
 
+/// Of a file without labels.
+std::string predict_hint(const TableOptions& options, const std::string& column) {
+  return column == options.label ? ". Without labels nothing can be scored; `filigree predict` labels texts" : "";
+}
+
 std::vector<Column> named(const TableOptions& options, const std::vector<std::string>& header,
                           const std::string& file) {
   std::vector<Column> columns;
@@ -66,8 +71,8 @@ std::vector<Column> named(const TableOptions& options, const std::vector<std::st
     } else if (const auto index = as_index(name)) {
       columns.push_back({name, index});
     } else {
-      throw UsageError(
-          fmt::format("{}:1: has no column '{}'; its columns are: {}", file, name, fmt::join(header, ", ")));
+      throw UsageError(fmt::format("{}:1: has no column '{}'; its columns are: {}{}", file, name,
+                                   fmt::join(header, ", "), predict_hint(options, name)));
     }
   }
   return columns;
@@ -98,11 +103,27 @@ std::vector<std::string> split_tabs(std::string_view line) {
   }
 }
 
+bool is_blank(std::string_view line, std::string_view blanks) {
+  return line.find_first_not_of(blanks) == std::string_view::npos;
+}
+
+/// A field too many shifts the others, and a label would be read from another column. Empty ones at the end do not
+/// count.
+std::string surplus_fault(const std::vector<std::string>& fields, size_t header) {
+  size_t count = fields.size();
+  while (count > header && fields[count - 1].empty()) --count;
+  if (count <= header) return "";
+  return fmt::format(
+      "has {} columns, the header has {}; a field that holds the separator must be quoted (csv) or lose it", count,
+      header);
+}
+
 /// TSV and CSV differ only in how a record is cut; `next` gives the next one.
 void read_fields(std::string_view text, const TableOptions& options, Table& table, BadRows& bad) {
   CsvReader csv(text, table.file);
   LineReader lines(text);
   std::vector<Column> columns;
+  size_t header = 0;  // columns, where a wanted one is found by its name
   bool first = true;
   std::vector<std::string> fields;
   for (;;) {
@@ -114,7 +135,7 @@ void read_fields(std::string_view text, const TableOptions& options, Table& tabl
     } else {
       std::string_view bytes;
       if (!lines.next(bytes)) break;
-      if (bytes.empty()) continue;
+      if (is_blank(bytes, " ")) continue;
       line = lines.number();
       fault = encoding_fault(bytes);
       fields = split_tabs(bytes);
@@ -123,8 +144,12 @@ void read_fields(std::string_view text, const TableOptions& options, Table& tabl
       first = false;
       if (options.header && !fault.empty()) fail_at(table.file, line, fault);
       columns = options.header ? named(options, fields, table.file) : numbered(options, table.file);
+      if (options.header &&
+          std::ranges::any_of(options.columns, [&](const auto& name) { return std::ranges::count(fields, name) == 1; }))
+        header = fields.size();
       if (options.header) continue;
     }
+    if (fault.empty() && header > 0) fault = surplus_fault(fields, header);
     if (!fault.empty()) {
       bad.add(line, fault);
     } else {
@@ -143,7 +168,8 @@ void read_json_line(std::string_view bytes, int64_t line, const TableOptions& op
   if (!object.is_object()) return bad.add(line, "is not a JSON object");
   Row row{line, {}};
   for (const std::string& name : options.columns) {
-    if (!object.contains(name)) return bad.add(line, fmt::format("has no key '{}'", name));
+    if (!object.contains(name))
+      return bad.add(line, fmt::format("has no key '{}'{}", name, predict_hint(options, name)));
     const json& value = object[name];
     if (value.is_structured() || value.is_null())
       return bad.add(line, fmt::format("'{}' is neither text nor a number", name));
@@ -163,7 +189,7 @@ void read_e2e_line(std::string_view bytes, int64_t line, Table& table, BadRows& 
 void read_lines(std::string_view text, const TableOptions& options, Table& table, BadRows& bad) {
   LineReader lines(text);
   for (std::string_view line; lines.next(line);) {
-    if (line.empty()) continue;
+    if (options.format == TableFormat::jsonl ? is_blank(line, " \t\r") : line.empty()) continue;
     if (options.format == TableFormat::jsonl) {
       read_json_line(line, lines.number(), options, table, bad);
     } else if (const std::string fault = encoding_fault(line); !fault.empty()) {

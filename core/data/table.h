@@ -6,10 +6,12 @@
 //   text   a line is a row of one column
 //   e2e    a line is "meaning||reference", a row of two columns
 //   webnlg, dart    see triples.h
-// Empty lines are no rows. Lines are counted as an editor counts them; a row's line is the one it starts on.
+// Empty lines are no rows, nor are lines of spaces in tsv, csv and jsonl. Lines are counted as an editor counts them; a
+// row's line is the one it starts on.
 //
-// A row that cannot be used (too few columns, broken quoting or JSON, not UTF-8, NUL bytes) is a DataError with
-// file:line, or, with skip_bad_rows, is counted and left out. A quote that is never closed is always an error.
+// A row that cannot be used (too few columns, more than a header that names a wanted one, broken quoting or JSON, not
+// UTF-8, NUL bytes) is a DataError with file:line, or, with skip_bad_rows, is counted and left out. A quote that is
+// never closed is always an error.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,6 +26,7 @@ struct TableOptions {
   bool header = true;                ///< tsv, csv: the first line names the columns
   std::vector<std::string> columns;  ///< wanted: by name, or by 0-based number (negative: from the row's end)
   bool skip_bad_rows = false;
+  std::string label = {};  ///< of `columns`, the one that test files lack; a message then names filigree predict
 };
 
 struct Row {

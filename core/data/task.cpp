@@ -135,18 +135,15 @@ std::vector<std::string> collect_labels(const recipe::DataConfig& config, const 
     if (name.empty() && !options.skip_bad_rows) fail_at(train.file, row.line, "the label is empty");
     if (!name.empty()) names.emplace(name);
   }
-  if (names.size() > kMaxClasses)
+  const std::vector<std::string> sorted = sorted_labels(names);
+  if (sorted.size() > kMaxClasses)
     throw DataError(fmt::format("{}: column '{}' has {} different labels; is it the label column?", train.file,
-                                train.label, names.size()));
-  if (names.size() == 1)
+                                train.label, sorted.size()));
+  if (sorted.size() == 1)
     throw DataError(
         fmt::format("{}: column '{}' holds one label only, '{}'; telling classes apart needs two (data.labels may "
                     "name those that are not in this file)",
-                    train.file, train.label, *names.begin()));
-  std::vector<std::string> sorted(names.begin(), names.end());
-  if (std::all_of(sorted.begin(), sorted.end(), [](const std::string& name) { return class_number(name).has_value(); }))
-    std::sort(sorted.begin(), sorted.end(),
-              [](const auto& a, const auto& b) { return *class_number(a) < *class_number(b); });
+                    train.file, train.label, sorted.front()));
   return sorted;
 }
 

@@ -7,6 +7,17 @@
 #include "core/files/read.h"
 
 namespace filigree::data {
+namespace {
+
+/// Python's str.isspace() for one character, and the characters of zero width that editors leave.
+bool is_blank(char32_t c) {
+  constexpr char32_t kFileSeparator = 0x1c, kUnitSeparator = 0x1f, kZeroWidthSpace = 0x200b, kWordJoiner = 0x2060,
+                     kByteOrderMark = 0xfeff;
+  return unicode::is_whitespace(c) || (c >= kFileSeparator && c <= kUnitSeparator) || c == kZeroWidthSpace ||
+         c == kWordJoiner || c == kByteOrderMark;
+}
+
+}  // namespace
 
 std::string read_text_file(const std::string& path) {
   std::string text = files::read_file_or_stream(path);
@@ -39,9 +50,14 @@ void fail_at(const std::string& file, int64_t line, const std::string& message) 
 }
 
 std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+  size_t begin = 0, end = text.size();
+  for (size_t next = 0; next < text.size() && is_blank(unicode::next(text, next));) begin = next;
+  while (end > begin) {
+    const char32_t last = unicode::previous(text, end);
+    if (!is_blank(last)) break;
+    end -= unicode::utf8_size(last);
+  }
+  return text.substr(begin, end - begin);
 }
 
 }  // namespace filigree::data

@@ -31,7 +31,7 @@ class LineReader {
 /// "file:line: message" as a DataError.
 [[noreturn]] void fail_at(const std::string& file, int64_t line, const std::string& message);
 
-/// Without spaces and tabs at both ends.
+/// Without whitespace at both ends, as Python's str.strip(), and without characters of zero width there.
 std::string_view trimmed(std::string_view text);
 
 using filigree::shown;

@@ -16,10 +16,19 @@ int64_t added_by(const std::vector<TemplatePiece>& pieces) {
   return count;
 }
 
+void truncate(std::vector<int32_t>& ids, int64_t keep, bool left) {
+  if (left) ids.erase(ids.begin(), ids.end() - keep);
+  ids.resize(static_cast<size_t>(keep));
+}
+
 }  // namespace
 
-Tokenizer::Tokenizer(Template around, const SpecialIds& special, std::vector<int32_t> special_ids, int64_t vocab_size)
-    : template_(std::move(around)), special_(special), special_ids_(std::move(special_ids)), vocab_size_(vocab_size) {
+Tokenizer::Tokenizer(const TokenizerParts& parts, std::vector<int32_t> special_ids, int64_t vocab_size)
+    : template_(parts.around),
+      truncate_left_(parts.truncate_left),
+      special_(parts.special),
+      special_ids_(std::move(special_ids)),
+      vocab_size_(vocab_size) {
   std::sort(special_ids_.begin(), special_ids_.end());
   special_ids_.erase(std::unique(special_ids_.begin(), special_ids_.end()), special_ids_.end());
 }
@@ -52,8 +61,8 @@ Encoding Tokenizer::encode(const TextPair& text, int64_t max_length) const {
       text.b
           ? truncate_longest_first(static_cast<int64_t>(a.size()), static_cast<int64_t>(b.size()), max_length - added)
           : std::pair{std::min(static_cast<int64_t>(a.size()), max_length - added), int64_t{0}};
-  a.resize(static_cast<size_t>(keep_a));
-  b.resize(static_cast<size_t>(keep_b));
+  truncate(a, keep_a, truncate_left_);
+  truncate(b, keep_b, truncate_left_);
 
   Encoding out;
   out.ids.reserve(a.size() + b.size() + static_cast<size_t>(added));

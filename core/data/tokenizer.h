@@ -5,9 +5,11 @@
 // load_tokenizer().
 //
 // ids and type_ids, and the texts that decode() gives, are equal to those of the `tokenizers` package for the same
-// files, by test. The truncation, padding and decoder sections that a tokenizer.json may carry are ignored: max_length
-// is the caller's, nothing is padded, and each kind has its one decoder. Text is UTF-8; a byte that is not reads as
-// U+FFFD.
+// files, by test; where tokenizer_class.h finds a class of transformers 5, the normalizer, the pre-tokenizer and the
+// added tokens are equal to those of AutoTokenizer, by test. The template is that of tokenizer.json even where the
+// class would build another one. Of the truncation section of a tokenizer.json the direction counts; padding and
+// decoder are ignored: max_length is the caller's, nothing is padded, and each kind has its one decoder. Text is UTF-8;
+// a byte that is not reads as U+FFFD.
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -19,9 +21,12 @@
 
 namespace filigree::data {
 
+/// The largest type id that a template may give; models have one or two types.
+constexpr int32_t kMaxTypeId = 255;
+
 struct Encoding {
   std::vector<int32_t> ids;
-  std::vector<int32_t> type_ids;  ///< segment of each token
+  std::vector<int32_t> type_ids;  ///< of each token, at most kMaxTypeId
 };
 
 /// One text, or a pair.
@@ -46,6 +51,13 @@ struct SpecialIds {
   int32_t unk = -1, cls = -1, sep = -1, pad = -1, mask = -1, bos = -1, eos = -1;
 };
 
+/// What every kind of tokenizer has.
+struct TokenizerParts {
+  Template around;
+  SpecialIds special;
+  bool truncate_left = false;  ///< truncation_side: left; what is too long loses its first tokens
+};
+
 class Tokenizer {
  public:
   static constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
@@ -59,8 +71,9 @@ class Tokenizer {
   /// are not UTF-8, as part of a character may be, become U+FFFD as Python's errors="replace" has it.
   virtual std::string decode(std::span<const int32_t> ids, bool skip_special) const = 0;
 
-  /// With special tokens, at most max_length in all; of a pair the longer text is cut first ("longest_first").
-  /// Throws UsageError when max_length is less than the special tokens alone.
+  /// With special tokens, at most max_length in all; of a pair the longer text is cut first ("longest_first"), at its
+  /// end or, with truncation_side left, at its start. Throws UsageError when max_length is less than the special tokens
+  /// alone.
   Encoding encode(std::string_view text, int64_t max_length = kNoLimit) const {
     return encode(TextPair{text, {}}, max_length);
   }
@@ -78,10 +91,11 @@ class Tokenizer {
   const std::vector<int32_t>& special_ids() const { return special_ids_; }  ///< all of them, sorted
 
  protected:
-  Tokenizer(Template around, const SpecialIds& special, std::vector<int32_t> special_ids, int64_t vocab_size);
+  Tokenizer(const TokenizerParts& parts, std::vector<int32_t> special_ids, int64_t vocab_size);
 
  private:
   Template template_;
+  bool truncate_left_;
   SpecialIds special_;
   std::vector<int32_t> special_ids_;
   int64_t vocab_size_;
@@ -93,11 +107,11 @@ std::pair<int64_t, int64_t> truncate_longest_first(int64_t a, int64_t b, int64_t
 
 /// The tokenizer of a model directory, read from the first of these that is there:
 ///   tokenizer.json           model.type WordPiece, or BPE on bytes (GPT-2's and RoBERTa's)
-///   vocab.txt                WordPiece, with tokenizer_config.json
-///   vocab.json, merges.txt   byte-level BPE; model_type of config.json, gpt2 or roberta, names the special tokens.
-///                            With tokenizer_config.json, special_tokens_map.json and added_tokens.json, the result is
-///                            that of transformers 5, where RoBERTa's <mask> takes the space before it only if one of
-///                            these files says so (lstrip).
+///   vocab.txt                WordPiece; ids are line numbers
+///   vocab.json, merges.txt   byte-level BPE; the class, GPT-2's or RoBERTa's, names the special tokens. RoBERTa's
+///   <mask>
+///                            takes the space before it only if a file says so (lstrip), as in transformers 5
+/// tokenizer_config.json, special_tokens_map.json and added_tokens.json beside them count as in transformers 5.
 /// Throws DataError, naming file and line or key, when a file is missing, malformed or of a kind that filigree does not
 /// have.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& model_dir);

@@ -9,23 +9,25 @@
 
 #include "core/data/bpe.h"
 #include "core/data/json_reader.h"
+#include "core/data/tokenizer_class.h"
 #include "core/data/wordpiece.h"
 
 namespace filigree::data {
 
-/// `reader` holds the folder's tokenizer.json.
-WordPieceOptions wordpiece_from_json(const JsonReader& reader, const std::filesystem::path& dir);
-BpeOptions bpe_from_json(const JsonReader& reader, const std::filesystem::path& dir);
+/// `reader` holds the tokenizer.json of `dir`.
+WordPieceOptions wordpiece_from_json(const JsonReader& reader, const std::filesystem::path& dir,
+                                     const TokenizerSettings& settings);
+BpeOptions bpe_from_json(const JsonReader& reader, const std::filesystem::path& dir, const TokenizerSettings& settings);
 
-WordPieceOptions wordpiece_from_vocab(const std::filesystem::path& dir);  ///< vocab.txt and tokenizer_config.json
-BpeOptions bpe_from_vocab(const std::filesystem::path& dir);              ///< vocab.json, merges.txt and their kin
+/// vocab.txt and the files beside it.
+WordPieceOptions wordpiece_from_vocab(const std::filesystem::path& dir, const TokenizerSettings& settings);
+/// vocab.json, merges.txt and the files beside them.
+BpeOptions bpe_from_vocab(const std::filesystem::path& dir, const TokenizerSettings& settings);
 
 // What several need.
 using TokenIds = std::unordered_map<std::string, int32_t>;
 using SpecialNames = std::map<std::string, std::string>;  ///< "unk_token" -> "[UNK]", ...
 
-/// tokenizer_config.json's names where it has them, else BERT's.
-SpecialNames special_names(const std::filesystem::path& dir);
 SpecialIds special_ids(const SpecialNames& names, const TokenIds& ids);
 
 /// An object from token to id, appended to `vocab`. An empty one and two tokens with one id are faults.
@@ -40,6 +42,9 @@ void add_token(const JsonReader& reader, const nlohmann::json& entry, int32_t id
                std::vector<AddedToken>& added);
 /// All of tokenizer.json's "added_tokens".
 void read_added(const JsonReader& reader, TokenIds& ids, std::vector<AddedToken>& added);
+
+/// Whether the "truncation" section of tokenizer.json cuts at the left; its other settings do not count here.
+bool truncates_left(const JsonReader& reader);
 
 /// The id that is a key of added_tokens_decoder.
 int32_t decoder_key(const JsonReader& reader, const std::string& key, const nlohmann::json& entry);

@@ -1,12 +1,17 @@
 #include <fmt/format.h>
 
-#include "core/data/tokenizer_files.h"
+#include "core/data/declared_tokens.h"
 
 namespace filigree::data {
 namespace {
 
 using nlohmann::json;
 namespace fs = std::filesystem;
+
+/// Of the class BertTokenizer: from its settings alone.
+BertNormalizerOptions class_normalizer(const TokenizerSettings& settings) {
+  return {true, settings.chinese_chars, settings.strip_accents, settings.lowercase};
+}
 
 BertNormalizerOptions read_normalizer(const JsonReader& reader) {
   const json& root = reader.root();
@@ -26,24 +31,30 @@ void check_pre_tokenizer(const JsonReader& reader) {
 
 }  // namespace
 
-WordPieceOptions wordpiece_from_json(const JsonReader& reader, const fs::path& dir) {
+WordPieceOptions wordpiece_from_json(const JsonReader& reader, const fs::path& dir, const TokenizerSettings& settings) {
   const json& model = reader.object(reader.root(), "model");
-  check_pre_tokenizer(reader);
   WordPieceOptions options;
+  if (settings.kind == TokenizerClass::bert) {
+    options.normalizer = class_normalizer(settings);
+  } else {
+    check_pre_tokenizer(reader);
+    options.normalizer = read_normalizer(reader);
+  }
   TokenIds ids = read_vocab(reader, reader.object(model, "vocab"), options.vocab);
   read_added(reader, ids, options.added);
-  options.normalizer = read_normalizer(reader);
   options.prefix = reader.text(model, "continuing_subword_prefix", "##");
   if (model.contains("max_input_chars_per_word"))
     options.max_word =
         static_cast<size_t>(reader.number(model["max_input_chars_per_word"], "max_input_chars_per_word", 1 << 20));
-  options.around = read_template(reader, false);
-  auto names = special_names(dir);
+  options.parts.around = read_template(reader, false);
+  options.parts.truncate_left = truncates_left(reader);
+  add_declared(dir, named_tokens(dir, settings.kind), options.vocab.size(), ids, options.added);
+  auto names = named_tokens(dir, TokenizerClass::bert).names();
   names["unk_token"] = reader.text(model, "unk_token", names["unk_token"]);
-  options.special = special_ids(names, ids);
-  if (options.special.unk < 0)
+  options.parts.special = special_ids(names, ids);
+  if (options.parts.special.unk < 0)
     reader.fail(fmt::format("the unknown token '{}' is not in the vocabulary", names["unk_token"]));
-  options.unk = options.special.unk;
+  options.unk = options.parts.special.unk;
   return options;
 }
 

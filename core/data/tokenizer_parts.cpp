@@ -7,18 +7,6 @@ namespace filigree::data {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-SpecialNames special_names(const fs::path& dir) {
-  SpecialNames names = {{"unk_token", "[UNK]"},
-                        {"cls_token", "[CLS]"},
-                        {"sep_token", "[SEP]"},
-                        {"pad_token", "[PAD]"},
-                        {"mask_token", "[MASK]"}};
-  if (!fs::exists(dir / "tokenizer_config.json")) return names;
-  const JsonReader config((dir / "tokenizer_config.json").string());
-  for (auto& [key, name] : names) name = config.text(config.root(), key.c_str(), name);
-  return names;
-}
-
 SpecialIds special_ids(const SpecialNames& names, const TokenIds& ids) {
   auto find = [&](const char* key) {
     const auto name = names.find(key);
@@ -70,6 +58,12 @@ void read_added(const JsonReader& reader, TokenIds& ids, std::vector<AddedToken>
     if (!entry.is_object() || !entry.contains("id")) reader.fail("an entry of 'added_tokens' has no id");
     add_token(reader, entry, reader.id(entry["id"], "id of an added token"), ids, added);
   }
+}
+
+bool truncates_left(const JsonReader& reader) {
+  const auto section = reader.root().find("truncation");
+  if (section == reader.root().end() || !section->is_object()) return false;
+  return reader.text(*section, "direction", "Right") == "Left";
 }
 
 int32_t decoder_key(const JsonReader& reader, const std::string& key, const json& entry) {

@@ -17,7 +17,8 @@ std::vector<TemplatePiece> read_pieces(const JsonReader& reader, const json& pro
     const json& body = reader.object(entry, special ? "SpecialToken" : "Sequence");
     const std::string name = reader.text(body, "id", "");
     TemplatePiece piece;
-    piece.type_id = body.contains("type_id") ? static_cast<int32_t>(reader.number(body["type_id"], "type_id", 1)) : 0;
+    piece.type_id =
+        body.contains("type_id") ? static_cast<int32_t>(reader.number(body["type_id"], "type_id", kMaxTypeId)) : 0;
     if (special) {
       const json& token = reader.object(reader.object(processor, "special_tokens"), name.c_str());
       if (!token.contains("ids") || !token["ids"].is_array())

@@ -17,6 +17,11 @@ std::string joined(const std::string& subject, const std::string& property, cons
   return fmt::format("{} : {} : {}", subject, property, object);
 }
 
+/// A fault of an entry that is no fault of its JSON.
+struct EntryFault {
+  std::string text;
+};
+
 /// Throws json::exception when a part is missing or of another kind.
 std::string webnlg_triple(const json& triple) {
   return joined(triple.at("subject").get<std::string>(), triple.at("property").get<std::string>(),
@@ -33,12 +38,12 @@ std::string dart_triple(const json& triple) {
 std::string context(const json& triples, std::string (*text)(const json&)) {
   std::string all;
   for (const json& triple : triples) all += (all.empty() ? "" : " | ") + text(triple);
-  if (all.empty()) throw std::invalid_argument("it has no triples");
+  if (all.empty()) throw EntryFault{"it has no triples"};
   return all;
 }
 
 void add_webnlg(const json& numbered, int64_t entry, Table& table) {
-  if (!numbered.is_object() || numbered.empty()) throw std::invalid_argument("it is no object with an entry");
+  if (!numbered.is_object() || numbered.empty()) throw EntryFault{"it is no object with its number as the key"};
   const json& body = numbered.begin().value();  // {"17": {...}}
   const std::string source = context(body.at("modifiedtripleset"), webnlg_triple);
   for (const json& text : body.at("lexicalisations"))
@@ -51,6 +56,18 @@ void add_dart(const json& body, int64_t entry, Table& table) {
     table.rows.push_back({entry, {source, text.at("text").get<std::string>()}});
 }
 
+/// Adds the rows of an entry; what is wrong with it, or an empty string.
+std::string entry_fault(const json& entry, bool webnlg, int64_t number, Table& table) {
+  try {
+    webnlg ? add_webnlg(entry, number, table) : add_dart(entry, number, table);
+    return "";
+  } catch (const json::exception& error) {
+    return files::explain(error);
+  } catch (const EntryFault& fault) {
+    return fault.text;
+  }
+}
+
 const json& entries_of(const json& root, bool webnlg, const std::string& file) {
   if (webnlg && (!root.is_object() || !root.contains("entries") || !root["entries"].is_array()))
     throw DataError(fmt::format("{}: is no WebNLG file: it has no list 'entries'", file));
@@ -58,30 +75,20 @@ const json& entries_of(const json& root, bool webnlg, const std::string& file) {
   return webnlg ? root["entries"] : root;
 }
 
-std::string not_laid_out(int64_t number, bool webnlg, const std::string& reason) {
-  return fmt::format("entry {} is not laid out as {} has it: {}", number, webnlg ? "WebNLG" : "DART", reason);
-}
-
 }  // namespace
 
 void read_triples(std::string_view text, TableFormat format,
                   const std::function<void(int64_t, const std::string&)>& bad, Table& table) {
-  const json root = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (root.is_discarded()) throw DataError(fmt::format("{}: is not valid JSON", table.file));
+  const json root = files::parse_json(text, table.file);
   const bool webnlg = format == TableFormat::webnlg;
   int64_t number = 0;
   for (const json& entry : entries_of(root, webnlg, table.file)) {
     const size_t before = table.rows.size();
     ++number;
-    try {
-      webnlg ? add_webnlg(entry, number, table) : add_dart(entry, number, table);
-    } catch (const json::exception& error) {
-      table.rows.resize(before);
-      bad(number, not_laid_out(number, webnlg, files::explain(error)));
-    } catch (const std::invalid_argument& error) {
-      table.rows.resize(before);
-      bad(number, not_laid_out(number, webnlg, error.what()));
-    }
+    const std::string fault = entry_fault(entry, webnlg, number, table);
+    if (fault.empty()) continue;
+    table.rows.resize(before);
+    bad(number, fmt::format("entry {} is not laid out as {} has it: {}", number, webnlg ? "WebNLG" : "DART", fault));
   }
 }
 

@@ -145,6 +145,8 @@ void append_utf8(char32_t c, std::string& out) {
   out.append(bytes, static_cast<size_t>(n));
 }
 
+size_t utf8_size(char32_t c) { return static_cast<size_t>(U8_LENGTH(c)); }
+
 bool is_dropped(char32_t c) {
   if (c < 0x80) return (c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
   if (c == kReplacement) return true;

@@ -34,6 +34,7 @@ char32_t next(std::string_view text, size_t& offset);
 /// The character that ends at `end` (end > 0).
 char32_t previous(std::string_view text, size_t end);
 void append_utf8(char32_t c, std::string& out);
+size_t utf8_size(char32_t c);  ///< bytes of a character
 
 bool is_dropped(char32_t c);      ///< removed by BERT's clean-up: Cc (but \t \n \r), Cf, Co, NUL and U+FFFD
 bool is_whitespace(char32_t c);   ///< White_Space

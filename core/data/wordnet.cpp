@@ -6,7 +6,6 @@
 #include <charconv>
 #include <filesystem>
 
-#include "core/data/label.h"
 #include "core/data/text_file.h"
 #include "core/error.h"
 #include "core/random.h"
@@ -56,7 +55,7 @@ void read_file(const std::string& path, int32_t number, const std::string& split
     const std::string_view offset = line.substr(0, 8), supersense = line.size() > 11 ? line.substr(9, 2) : "";
     if (bar == std::string_view::npos || !is_digits(offset) || !is_digits(supersense) || line[8] != ' ')
       fail_at(path, lines.number(), fmt::format("is not a synset of WordNet 3.0: {}", shown(line)));
-    const int64_t label = *class_number(supersense);
+    const int64_t label = (supersense[0] - '0') * 10 + (supersense[1] - '0');
     if (label >= classes)
       fail_at(path, lines.number(), fmt::format("lexicographer file {} is not one of the {}", label, classes));
     any = true;

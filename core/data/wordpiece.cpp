@@ -81,11 +81,11 @@ std::pair<int32_t, size_t> PieceTree::longest(Root root, std::string_view text) 
 }
 
 WordPieceTokenizer::WordPieceTokenizer(const WordPieceOptions& options)
-    : Tokenizer(options.around, options.special, all_special_ids(options.special, options.added),
+    : Tokenizer(options.parts, all_special_ids(options.parts.special, options.added),
                 ids_needed(options.vocab, options.added)),
       normalizer_(options.normalizer),
-      raw_(select(options.added, false, normalizer_)),
-      normalized_(select(options.added, true, normalizer_)),
+      raw_(select(options.added, false, normalizer_), options.split_special),
+      normalized_(select(options.added, true, normalizer_), options.split_special),
       tree_(2 * total_bytes(options.vocab)),
       prefix_(options.prefix),
       unk_(options.unk),

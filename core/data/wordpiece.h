@@ -48,8 +48,8 @@ struct WordPieceOptions {
   size_t max_word = 100;  ///< characters
   BertNormalizerOptions normalizer;
   std::vector<AddedToken> added;
-  Template around;
-  SpecialIds special;
+  bool split_special = false;  ///< special tokens in a text are plain text
+  TokenizerParts parts;
 };
 
 class WordPieceTokenizer final : public Tokenizer {

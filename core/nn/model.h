@@ -96,6 +96,7 @@ class Model {
   virtual int64_t num_labels() const = 0;
   virtual int64_t max_positions() const = 0;
   virtual int64_t vocab_size() const = 0;
+  virtual int64_t type_vocab_size() const;  ///< rows of the table of token types; no limit without a table
   /// Multiply-adds x 2 of one forward pass for one sequence of n tokens with the structures as they are now.
   virtual double flops(int64_t n) const = 0;
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "core/files/run_directory.h"
 #include "core/recipe/schema.h"
 
 namespace filigree::recipe {
@@ -30,10 +31,17 @@ std::string stage_name_problem(const std::string& name) {
   return good ? "" : "is '" + name + "', may hold letters, digits, '-' and '_' and starts with a letter";
 }
 
-std::string inside_problem(const std::string& dir) {
+/// An export gets a directory of its own in the run's: none that filigree uses itself, none that a link could be in.
+std::string export_dir_problem(const std::string& dir) {
   const std::filesystem::path path(dir);
-  const bool leaves = std::any_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; });
-  return path.is_absolute() || leaves ? "is '" + dir + "', must be a folder inside the run's" : "";
+  const bool plain = std::all_of(path.begin(), path.end(), [](const auto& part) {
+    return !part.empty() && part != "." && part != ".." && part.string().front() != '.';
+  });
+  if (path.empty() || path.is_absolute() || !plain)
+    return "is '" + dir + "', must be the name of a new directory in the run's";
+  if (files::run_names::is_reserved(path.begin()->string()))
+    return "is '" + dir + "', a name that filigree uses itself in the run's directory; choose another";
+  return "";
 }
 
 }  // namespace
@@ -47,6 +55,11 @@ void describe(ModelConfig& model, Schema& schema) {
              "where the weights come from: the directory, or drawn at random (needs config.json only)")
       .one_of({"pretrained", "random"});
   schema.field("dropout", model.dropout, "replaces the hidden and attention dropout of config.json", from(0).below(1));
+  schema
+      .field("reset_head", model.reset_head,
+             "the task head of the directory: auto replaces it by a new one when its number of classes or their names "
+             "do not fit the task's, true always does, false refuses a head that does not fit")
+      .one_of({"auto", "true", "false"});
   schema.field(
       "adapter", model.adapter,
       "directory of a LoRA of the peft package: the first method's low-rank part and the task head go on from it");
@@ -171,9 +184,9 @@ void describe(ExportConfig& export_config, Schema& schema) {
              "hf: for transformers, shapes as before; hf_pruned: small, for transformers 4 or with trust_remote_code; "
              "filigree: small, for filigree")
       .one_of({"hf", "hf_pruned", "filigree"});
-  schema.field("dir", export_config.dir, "folder inside the run's")
+  schema.field("dir", export_config.dir, "directory of the export, in the run's directory")
       .required()
-      .rule("inside the run's folder", [&export_config] { return inside_problem(export_config.dir); });
+      .rule("a new name in the run's directory", [&export_config] { return export_dir_problem(export_config.dir); });
   schema.field("shard_mb", export_config.shard_mb, "most MiB of a weight file, several with an index; 0: one file",
                from(0).to(kMostMebibytes));
 }

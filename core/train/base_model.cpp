@@ -13,11 +13,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kMerged = "cache/base";  // in the run's directory
+/// Where the merged model of a checkpoint lies in the run directory. Another checkpoint has another name.
+std::string merged_directory(const Session& session, const checkpoint::CheckpointInfo& checkpoint) {
+  const std::string name =
+      fmt::format("{}/base-{}", files::run_names::kCache, checkpoint::manifest_hash(checkpoint.path));
+  return (fs::absolute(session.run_dir) / name).lexically_normal().string();
+}
 
 void write_merged(const Session& session, const std::string& path, const std::string& dir) {
   if (fs::exists(dir + "/config.json")) return;  // a resumed run
-  fs::create_directories(fs::path(dir).parent_path());
+  session.store->run().folder(files::run_names::kCache);
   const auto opened = open_model(path, *session.plugins);
   checkpoint::export_model(*opened.model,
                            export_request(*session.plugins, *opened.model, opened.files, "filigree", dir, 0));
@@ -43,13 +48,17 @@ std::string config_directory(const std::string& path, const Plugins& plugins) {
 
 void use_base(Session& session, const RunRequest& request) {
   std::string& path = session.recipe.model.path;
-  std::string dir;
-  on_first_rank(session, [&] { dir = find_base(path).dir; });
-  dir = session.mesh->world().broadcast_text(dir);
+  auto& world = session.mesh->world();
+  BaseModel base;
+  on_first_rank(session, [&] { base = find_base(path); });
+  std::string dir = world.broadcast_text(base.dir);
   if (dir.empty()) {
     open_run_directory(session, request);
-    dir = (fs::absolute(session.run_dir) / kMerged).lexically_normal().string();
-    on_first_rank(session, [&] { write_merged(session, path, dir); });
+    on_first_rank(session, [&] {
+      dir = merged_directory(session, *base.checkpoint);
+      write_merged(session, base.checkpoint->path, dir);
+    });
+    dir = world.broadcast_text(dir);
   }
   path = dir;
 }

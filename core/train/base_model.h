@@ -22,8 +22,8 @@ BaseModel find_base(const std::string& path);
 std::string config_directory(const std::string& path, const Plugins& plugins);
 
 /// Puts a directory of a whole model in the place of session.recipe.model.path. The merged model of a checkpoint is
-/// kept in the run's own directory, which is opened for it: a resumed run finds it there, whatever became of the
-/// checkpoint. Collective.
+/// kept in the run's own directory, which is opened for it, under a name that the checkpoint's content decides.
+/// Collective.
 void use_base(Session& session, const RunRequest& request);
 
 }  // namespace filigree::train

@@ -34,8 +34,12 @@ void start_from_adapter(Session& session) {
   const std::string& dir = session.recipe.model.adapter;
   const auto is_attach = [](const Event& event) { return event.kind == Event::Kind::attach; };
   if (dir.empty() || std::ranges::any_of(session.state.events, is_attach)) return;
-  checkpoint::continue_from(*session.model, checkpoint::read_peft(dir));
-  session.log->info("going on from the LoRA in {}", dir);
+  const checkpoint::PeftLora lora = checkpoint::read_peft(dir);
+  checkpoint::continue_from(*session.model, lora, checkpoint::base_classes(*session.model, session.recipe.model.path));
+  session.log->info("continuing from the LoRA in {}", dir);
+  if (!lora.ignored.empty())
+    session.log->info("{}: not used, because adapter_config.json excludes their modules: {} tensors ({})", dir,
+                      lora.ignored.size(), nn::short_list(lora.ignored));
 }
 
 void prepare_prune(Session& session) {

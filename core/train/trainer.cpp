@@ -106,6 +106,7 @@ Outcome Trainer::train() {
 
 StepReport Trainer::train_step() {
   auto& state = session_.state;
+  if (shards_) shards_->drop();
   const CommBytes before = sent();
   const auto global_batch = sampler_.batch(state.stage_step);
 

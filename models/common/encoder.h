@@ -13,7 +13,8 @@
 
 namespace filigree::models {
 
-/// Masked LM: a transform with its norm, and a decoder tied to the word embeddings.
+/// Masked LM: a transform with its norm, and a decoder, which is tied to the word embeddings or has a weight of its
+/// own.
 struct TokenHeadNames {
   std::string transform, norm, decoder, bias;
   nn::ops::Activation activation;
@@ -23,6 +24,8 @@ class Encoder : public nn::Model {
  public:
   nn::Output forward(const data::Batch& batch, const nn::ForwardContext& context) final;
   std::vector<std::string> head_parameters() const override;
+  /// An untied decoder has its bias under two names, both of which transformers reads.
+  nn::StateTensors to_files(nn::StateTensors state) const override;
   nn::ParameterTable& parameters() override { return parameters_; }
   std::vector<nn::Linear*> linears() override;
   std::vector<nn::Embedding*> embeddings() override { return {word_.get()}; }
@@ -34,6 +37,7 @@ class Encoder : public nn::Model {
   int64_t num_labels() const override { return config_.num_labels; }
   int64_t max_positions() const override { return config_.max_positions - config_.position_offset; }
   int64_t vocab_size() const override { return config_.vocab_size; }
+  int64_t type_vocab_size() const override { return config_.type_vocab; }
   double flops(int64_t n) const override;
 
  protected:

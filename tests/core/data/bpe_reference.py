@@ -80,6 +80,7 @@ class Models:
 
     def __init__(self, out):
         self.out, self.made = out, {}
+        self.no_types = set()  # read by a class that gives no type ids
 
     def folder(self, name):
         path = os.path.join(self.out, name)
@@ -109,6 +110,7 @@ class Models:
             return
         read = RobertaTokenizer if model_type == "roberta" else GPT2Tokenizer
         self.made[name] = read.from_pretrained(path).backend_tokenizer
+        self.no_types.add(name)
 
 
 def add_small_json(out, vocab, merges):
@@ -229,12 +231,12 @@ def write_classes(path):
     open(path, "wb").write(classes)
 
 
-def write_sets(out, made, texts):
+def write_sets(out, models, texts):
     gloss, lines, edges, noise = texts
     draw = random.Random(2)
     pairs = [(draw.choice(gloss), draw.choice(gloss)) for _ in range(120)] + [("", "x"), ("x", ""), ("", ""), ("a b", "c d")]
     pairs += [(draw.choice(noise), draw.choice(edges)) for _ in range(80)]
-    for name, tokenizer in made.items():
+    for name, tokenizer in models.made.items():
         def path(part):
             return os.path.join(out, f"{name}.{part}.bin")
 
@@ -242,7 +244,8 @@ def write_sets(out, made, texts):
         tokenizer.no_truncation()
         tokenizer.decoder = decoders.ByteLevel()
         write_cases(path("edge"), tokenizer, edges + noise)
-        write_cases(path("pairs"), tokenizer, [a for a, _ in pairs[:60]], pairs, (4, 5, 6, 7, 8, 16, 31, 64, 128, None))
+        write_cases(path("pairs"), tokenizer, [a for a, _ in pairs[:60]], pairs, (4, 5, 6, 7, 8, 16, 31, 64, 128, None),
+                    name not in models.no_types)
         write_decoded(path("decode"), tokenizer, edges + noise[:1000] + gloss[:200])
         if name in ("small", "small_roberta", "files_roberta", "gpt2", "roberta_files"):
             write_cases(path("glosses"), tokenizer, gloss)
@@ -263,7 +266,7 @@ def main():
     add_small_files(made, vocab, merges)
     if os.path.exists(os.path.join(shared, "gpt2-tokenizer", "tokenizer.json")):
         add_gpt2(made, os.path.join(shared, "gpt2-tokenizer"))
-    write_sets(out, made.made, (gloss, shared_lines(shared), edge_cases() + long_words(), fuzz(6000, 3)))
+    write_sets(out, made, (gloss, shared_lines(shared), edge_cases() + long_words(), fuzz(6000, 3)))
     write_classes(os.path.join(out, "classes.bin"))
     with open(os.path.join(out, "models.txt"), "w") as file:
         file.write("".join(name + "\n" for name in made.made))

@@ -18,7 +18,7 @@ Dataset small() {
   Dataset data;
   data.ids = {2, 5, 3, 2, 5, 6, 3, 7, 3, 2, 3};
   data.offsets = {0, 3, 9, 11};
-  data.segment = {3, 4, 2};
+  data.type_ids = {0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0};
   data.classes = {1, 0, 1};
   return data;
 }
@@ -71,8 +71,8 @@ Dataset masked(int64_t samples, int64_t length) {
     for (int64_t t = 0; t < length; ++t)
       data.ids.push_back(t == 0 ? 2 : t == length - 1 ? 3 : static_cast<int32_t>(5 + (i * 31 + t * 7) % 995));
     data.offsets.push_back(data.offsets.back() + length);
-    data.segment.push_back(static_cast<int32_t>(length));
   }
+  data.type_ids.assign(data.ids.size(), 0);
   return data;
 }
 
@@ -105,12 +105,11 @@ TEST(MaskedLm, SharesAreThoseOfBert) {
   EXPECT_NEAR(same / chosen, 0.10, 0.009);
 }
 
-TEST(Collate, SecondTextOfSegmentZero) {  // as RoBERTa has it
+TEST(Collate, TypesAreThoseOfTheTemplateInAnyOrder) {
   Dataset data;
   data.add({{0, 5, 2, 2, 6, 2}, {0, 0, 0, 0, 0, 0}});
-  data.add({{0, 5, 6}, {0, 0, 1}});
-  EXPECT_EQ(data.segment, (std::vector<int32_t>{6, 2}));
-  EXPECT_EQ(values(collate(data, {0, 1}, 0).type_ids), (std::vector<int64_t>{0, 0, 0, 0, 0, 0, 0, 0, 1}));
+  data.add({{0, 5, 6}, {1, 0, 2}});
+  EXPECT_EQ(values(collate(data, {1, 0}, 0).type_ids), (std::vector<int64_t>{1, 0, 2, 0, 0, 0, 0, 0, 0}));
 }
 
 TEST(Collate, PredictedAreTheTokensWithALoss) {

@@ -34,7 +34,7 @@ TEST_F(DatasetTest, Sst2) {
   EXPECT_EQ(data.size(), 2);
   EXPECT_EQ(data.ids, (std::vector<int32_t>{2, 17, 19, 20, 3, 2, 18, 3}));
   EXPECT_EQ(data.offsets, (std::vector<int64_t>{0, 5, 8}));
-  EXPECT_EQ(data.segment, (std::vector<int32_t>{5, 3}));
+  EXPECT_EQ(data.type_ids, std::vector<uint8_t>(8, 0));
   EXPECT_EQ(data.classes, (std::vector<int64_t>{1, 0}));
   EXPECT_EQ(data.label_names, (std::vector<std::string>{"negative", "positive"}));
   EXPECT_EQ(data.metrics, std::vector<std::string>{"accuracy"});
@@ -59,7 +59,7 @@ TEST_F(DatasetTest, PairsHaveASecondSegment) {
   dir_.write("train.tsv", "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t7\t8\ta \"b\tc\n");
   const Dataset data = load();
   EXPECT_EQ(data.ids, (std::vector<int32_t>{2, 5, 22, 6, 3, 7, 3}));
-  EXPECT_EQ(data.segment, std::vector<int32_t>{5});
+  EXPECT_EQ(data.type_ids, (std::vector<uint8_t>{0, 0, 0, 0, 0, 1, 1}));
   EXPECT_EQ(data.metrics, (std::vector<std::string>{"accuracy", "f1"}));
 }
 
@@ -162,6 +162,123 @@ TEST_F(DatasetTest, Regression) {
   EXPECT_HAS(error("train", Objective::regression), "train.tsv:3: label 'nan' is not a finite number");
   config_.task = "sst2";
   EXPECT_HAS(error("train", Objective::regression), "2 model.task: regression does not fit data.task sst2");
+}
+
+TEST_F(DatasetTest, LabelsThatAreNumbersAreComparedAsNumbers) {
+  config_.format = "jsonl";
+  config_.text = {"t"};
+  config_.label = "y";
+  dir_.write("train.jsonl", R"({"t":"a","y":1}
+{"t":"b","y":1.0}
+{"t":"c","y":0}
+{"t":"d","y":"+1"}
+{"t":"e","y":-0.5}
+)");
+  const Dataset data = load();
+  EXPECT_EQ(data.label_names, (std::vector<std::string>{"-0.5", "0", "1"}));
+  EXPECT_EQ(data.classes, (std::vector<int64_t>{2, 2, 1, 2, 0}));
+  dir_.write("train.jsonl", "{\"t\":\"a\",\"y\":\"1\"}\n{\"t\":\"b\",\"y\":\"1.0\"}\n{\"t\":\"c\",\"y\":\"x\"}\n");
+  EXPECT_EQ(load().label_names.size(), 3u) << "a name among them: texts";
+  config_.labels = {"-1", "1"};
+  dir_.write("train.jsonl", "{\"t\":\"a\",\"y\":1.0}\n{\"t\":\"b\",\"y\":-1}\n");
+  EXPECT_EQ(load().classes, (std::vector<int64_t>{1, 0}));
+  dir_.write("train.jsonl", "{\"t\":\"a\",\"y\":0}\n");
+  EXPECT_HAS(error(), "label '0' is not known; the labels are -1, 1");
+}
+
+TEST_F(DatasetTest, WhitespaceAroundALabelIsNoPartOfIt) {
+  config_.format = "csv";
+  config_.text = {"t"};
+  config_.label = "y";
+  std::string rows = "t,y\na,no\n";
+  for (const char* space : {" ", "\t", "\u00a0", "\u2003", "\u202f", "\u3000", "\u200b", "\ufeff", "\u2028", "\x1f"})
+    rows += std::string("b,") + space + "yes" + space + "\n";
+  dir_.write("train.csv", rows);
+  const Dataset data = load();
+  EXPECT_EQ(data.label_names, (std::vector<std::string>{"no", "yes"}));
+  EXPECT_EQ(std::count(data.classes.begin(), data.classes.end(), 1), 10);
+  dir_.write("train.csv", "t,y\na,+1.5\nb,\u00a0-2\u00a0\nc,1e2\n");
+  EXPECT_EQ(load("train", Objective::regression).scores, (std::vector<float>{1.5f, -2.0f, 100.0f}));
+  dir_.write("train.csv", "t,y\na,+-1\n");
+  EXPECT_HAS(error("train", Objective::regression), "label '+-1' is not a finite number");
+}
+
+TEST_F(DatasetTest, TestSplitsWithoutLabelsNamePredict) {
+  config_.task = "mrpc";
+  dir_.write("test.tsv", "index\t#1 ID\t#2 ID\t#1 String\t#2 String\n0\t1\t2\ta\tb\n");
+  const Dataset data = load("test");
+  EXPECT_HAS(error_of([&] { data.check_labelled(); }),
+             "3 " + dir_.path() +
+                 "/test.tsv: the split 'test' of mrpc has no labels, so nothing can be scored; "
+                 "`filigree predict` labels texts");
+  config_.task.clear();
+  config_.format = "tsv";
+  config_.text = {"sentence"};
+  config_.label = "label";
+  config_.labels = {"0", "1"};
+  dir_.write("test.tsv", "sentence\tlabel\na\t-1\n");
+  EXPECT_HAS(error("test"), "3 " + dir_.path() + "/test.tsv:2: label -1 marks a row without a label");
+  EXPECT_HAS(error("test"), "`filigree predict` labels such texts");
+  dir_.write("test.tsv", "index\tsentence\n0\ta\n");
+  EXPECT_HAS(error("test"), "has no column 'label'; its columns are: index, sentence. Without labels nothing can be");
+  load_dataset(
+      [&] {
+        auto c = config_;
+        c.dir = dir_.path();
+        c.train = "ok.tsv";
+        dir_.write("ok.tsv", "sentence\tlabel\na\t1\n");
+        return c;
+      }(),
+      "train", *tokenizer_, Objective::classification, 0)
+      .check_labelled();
+}
+
+/// A byte-level BPE tokenizer that adds no special tokens.
+std::unique_ptr<Tokenizer> bare_tokenizer() {
+  const TempDir dir;
+  dir.write("tokenizer.json", R"({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
+    "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "Ġ": 2, "<|endoftext|>": 3}, "merges": []}})");
+  return load_tokenizer(dir.path());
+}
+
+TEST_F(DatasetTest, ASampleWithoutTokensIsABadRow) {
+  tokenizer_ = bare_tokenizer();
+  config_.format = "tsv";
+  config_.text = {"t"};
+  config_.label = "y";
+  dir_.write("train.tsv", "t\ty\na\t1\n\t0\nb\t0\nxyz\t1\nab\t1\n");
+  EXPECT_HAS(error(), "3 " + dir_.path() + "/train.tsv:3: has no tokens: the text is empty");
+  config_.bad_rows = "skip";
+  const Dataset data = load();
+  EXPECT_EQ(data.ids, (std::vector<int32_t>{0, 1, 0, 1}));
+  EXPECT_EQ(data.classes, (std::vector<int64_t>{1, 0, 1}));
+  EXPECT_EQ(data.lines, (std::vector<int64_t>{2, 4, 6}));
+  EXPECT_EQ(data.skipped, 2);
+  EXPECT_HAS(data.first_skipped, "train.tsv:3: has no tokens");
+  dir_.write("train.tsv", "t\ty\n\t1\n\t0\n");
+  EXPECT_HAS(error(),
+             "the split 'train' leaves no sample; the first row left out: " + dir_.path() + "/train.tsv:2: has no");
+  config_.text = {"t", "u"};
+  config_.bad_rows = "fail";
+  dir_.write("train.tsv", "t\tu\ty\n\ta\t1\n\t\t0\n");
+  EXPECT_HAS(error(), "train.tsv:3: has no tokens");
+}
+
+TEST_F(DatasetTest, ASplitWithoutAPredictedTokenIsRefused) {
+  config_.format = "text";
+  dir_.write("train.txt", "[SEP] [MASK]\n");
+  EXPECT_HAS(error("train", Objective::masked_lm),
+             "3 " + dir_.path() + "/train.txt: the split 'train' has no token with a loss");
+  dir_.write("dev.txt", "a\n");
+  config_.mask_probability = 1e-9;
+  EXPECT_HAS(error("dev", Objective::masked_lm),
+             "dev.txt: the split 'dev' has no token with a loss: no token that is not");
+  dir_.write("train.txt", "a\n");
+  EXPECT_EQ(load("train", Objective::masked_lm).size(), 1) << "another epoch draws others";
+  tokenizer_ = bare_tokenizer();
+  dir_.write("dev.txt", "xyz\nz\n");
+  EXPECT_HAS(error("dev", Objective::causal_lm),
+             "dev.txt: the split 'dev' has no token with a loss: every sample is its");
 }
 
 TEST_F(DatasetTest, WrongRecipes) {

@@ -50,7 +50,6 @@ std::vector<Fault> faults() {
   json no_pre = good_json();
   no_pre.erase("pre_tokenizer");
   return {
-      {"duplicate_line", "vocab.txt", head + "a\nb\na\n", "vocab.txt:7: token 'a' stands already in line 5"},
       {"no_unk", "vocab.txt", "[PAD]\n[CLS]\n[SEP]\na\n",
        "vocab.txt: the special token '[UNK]' is not in the vocabulary"},
       {"no_cls", "vocab.txt", "[PAD]\n[UNK]\n[SEP]\na\n", "the special token '[CLS]' is not in the vocabulary"},
@@ -93,8 +92,6 @@ TEST(LoadTokenizer, ConfigBesideVocabTxt) {
             R"({"do_lower_case": false, "strip_accents": false, "tokenize_chinese_chars": true})");
   const auto tokenizer = load_tokenizer(dir.path());
   EXPECT_EQ(tokenizer->encode("A \xc3\xa9").ids, (std::vector<int32_t>{2, 23, 24, 3}));
-  dir.write("tokenizer_config.json", R"({"do_basic_tokenize": false})");
-  EXPECT_HAS(error_of([&] { load_tokenizer(dir.path()); }), "tokenizer_config.json: do_basic_tokenize: false");
   dir.write("tokenizer_config.json", R"({"added_tokens_decoder": {"x": {"content": "q"}}})");
   EXPECT_HAS(error_of([&] { load_tokenizer(dir.path()); }), "'x' is not the id of a token");
   dir.write("tokenizer_config.json", R"({"added_tokens_decoder": {"25": {"content": "<e>", "special": true}}})");
@@ -112,6 +109,34 @@ TEST(LoadTokenizer, JsonWinsAndItsTruncationIsIgnored) {
   EXPECT_EQ(tokenizer->special().pad, 0);
   EXPECT_TRUE(tokenizer->is_special(4));
   EXPECT_FALSE(tokenizer->is_special(5));
+}
+
+TEST(LoadTokenizer, TypesOfATemplateMayGoBack) {
+  const TempDir dir;
+  json data = good_json();
+  const auto piece = [](const char* kind, const char* id, int type) {
+    return json{{kind, {{"id", id}, {"type_id", type}}}};
+  };
+  data["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", {piece("SpecialToken", "[CLS]", 3), piece("Sequence", "A", 0)}},
+      {"pair", {piece("Sequence", "A", 1), piece("SpecialToken", "[SEP]", 2), piece("Sequence", "B", 0)}},
+      {"special_tokens", {{"[CLS]", {{"ids", {2}}}}, {"[SEP]", {{"ids", {3, 3}}}}}}};
+  dir.write("tokenizer.json", data.dump());
+  EXPECT_EQ(load_tokenizer(dir.path())->encode("a").type_ids, (std::vector<int32_t>{3, 0}));
+  EXPECT_EQ(load_tokenizer(dir.path())->encode_pair("a b", "b").type_ids, (std::vector<int32_t>{1, 1, 2, 2, 0}));
+  data["post_processor"]["pair"][0] = piece("Sequence", "A", 256);
+  dir.write("tokenizer.json", data.dump());
+  EXPECT_HAS(error_of([&] { load_tokenizer(dir.path()); }), "type_id is not a number from 0 to 255");
+}
+
+TEST(LoadTokenizer, TruncationAtTheLeft) {
+  const TempDir dir;
+  dir.write("vocab.txt", testing::kVocab);
+  dir.write("tokenizer_config.json", R"({"truncation_side": "left"})");
+  const auto tokenizer = load_tokenizer(dir.path());
+  EXPECT_EQ(tokenizer->encode("a b c d", 4).ids, (std::vector<int32_t>{2, 7, 8, 3}));
+  EXPECT_EQ(tokenizer->encode_pair("a b c d", "e f", 7).ids, (std::vector<int32_t>{2, 7, 8, 3, 9, 10, 3}));
 }
 
 TEST(LoadTokenizer, InvalidBytesAreDroppedByTheCleanUp) {

@@ -119,6 +119,38 @@ TEST_F(TableTest, JsonLines) {
   EXPECT_EQ(table.rows[2].fields, (Fields{"", "true"}));
 }
 
+TEST_F(TableTest, BlankLinesAreNoRows) {
+  const Table jsonl = read("{\"t\": 1}\n  \t \n{\"t\": 2}\n \r\n", TableFormat::jsonl, {"t"});
+  ASSERT_EQ(jsonl.rows.size(), 2u);
+  EXPECT_EQ(jsonl.rows[1].line, 3);
+  const Table csv = read("t,y\n \t\na,1\n\n  \n b,2\n ", TableFormat::csv, {"t", "y"});
+  ASSERT_EQ(csv.rows.size(), 2u);
+  EXPECT_EQ(csv.rows[1].fields, (Fields{" b", "2"}));
+  EXPECT_EQ(csv.rows[1].line, 6);
+  EXPECT_EQ(read("t\ty\n  \na\t1\n", TableFormat::tsv, {"t", "y"}).rows.at(0).line, 3);
+}
+
+TEST_F(TableTest, AFieldTooManyIsABadRow) {
+  EXPECT_HAS(error("t,y\nfine,1\nyes, indeed,0\n", TableFormat::csv, {"t", "y"}),
+             "3 " + dir_.path() + "/data.x:3: has 3 columns, the header has 2; a field that holds the separator");
+  EXPECT_HAS(error("t\ty\na\tb\t0\n", TableFormat::tsv, {"t", "y"}), "data.x:2: has 3 columns, the header has 2");
+  EXPECT_EQ(read("t,y\na,1,,\n", TableFormat::csv, {"t", "y"}).rows.at(0).fields, (Fields{"a", "1"}));
+  EXPECT_EQ(read("t\ty\na\tb\t0\n", TableFormat::tsv, {"0", "-1"}).rows.at(0).fields, (Fields{"a", "0"}));
+}
+
+TEST_F(TableTest, AMissingLabelColumnNamesPredict) {
+  TableOptions options{TableFormat::tsv, true, {"sentence", "label"}};
+  options.label = "label";
+  const std::string file = dir_.write("test.tsv", "index\tsentence\n0\ta\n");
+  const std::string message = error_of([&] { read_table(file, options); });
+  EXPECT_HAS(message,
+             "has no column 'label'; its columns are: index, sentence. Without labels nothing can be scored; "
+             "`filigree predict` labels texts");
+  options.format = TableFormat::jsonl;
+  EXPECT_HAS(error_of([&] { read_table(dir_.write("test.jsonl", "{\"sentence\": \"a\"}\n"), options); }),
+             "has no key 'label'. Without labels nothing can be scored; `filigree predict`");
+}
+
 TEST_F(TableTest, JsonFaults) {
   EXPECT_HAS(error("{\"t\": 1}\n{\"t\": \n", TableFormat::jsonl, {"t"}), "data.x:2: is not valid JSON");
   EXPECT_HAS(error("[1]\n", TableFormat::jsonl, {"t"}), "data.x:1: is not a JSON object");
@@ -155,11 +187,18 @@ TEST_F(TableTest, ContextsAndReferences) {
 }
 
 TEST_F(TableTest, TripleFaults) {
-  EXPECT_HAS(error("{", TableFormat::webnlg, {}), "data.x: is not valid JSON");
+  EXPECT_HAS(error("{", TableFormat::webnlg, {}), "data.x:1: the JSON text ends in the middle of a value");
+  EXPECT_HAS(error("[\n  {\"tripleset\": oops}\n]", TableFormat::dart, {}),
+             "data.x:2: is not valid JSON (column 17, near");
   EXPECT_HAS(error("[]", TableFormat::webnlg, {}), "data.x: is no WebNLG file: it has no list 'entries'");
   EXPECT_HAS(error("{}", TableFormat::dart, {}), "data.x: is no DART file: it is no list");
   EXPECT_HAS(error(R"({"entries": [3]})", TableFormat::webnlg, {}),
-             "data.x:1: entry 1 is not laid out as WebNLG has it");
+             "data.x:1: entry 1 is not laid out as WebNLG has it: it is no object with its number as the key");
+  EXPECT_HAS(error(R"({"entries": [{}]})", TableFormat::webnlg, {}), "it is no object with its number as the key");
+  EXPECT_HAS(error(R"({"entries": [{"1": {"lexicalisations": []}}]})", TableFormat::webnlg, {}),
+             "has it: the key 'modifiedtripleset' is missing");
+  EXPECT_HAS(error(R"([{"tripleset": [[1, 2, 3]], "annotations": []}])", TableFormat::dart, {}),
+             "entry 1 is not laid out as DART has it: a value has the wrong type");
   EXPECT_HAS(error(R"([{"tripleset": [["a", "b"]], "annotations": []}])", TableFormat::dart, {}),
              "entry 1 is not laid out");
   EXPECT_HAS(error(R"([{"tripleset": [], "annotations": []}])", TableFormat::dart, {}), "it has no triples");

@@ -15,6 +15,11 @@ if(EXISTS "${FILIGREE_PYTHON}")
   set_tests_properties(bpe_reference PROPERTIES LABELS "unit;parity" FIXTURES_SETUP bpe_reference TIMEOUT 1200
     SKIP_RETURN_CODE 77)
   set_tests_properties(bpe_parity_test PROPERTIES FIXTURES_REQUIRED bpe_reference)
+  add_test(NAME config_reference
+    COMMAND "${FILIGREE_PYTHON}" -B "${CMAKE_CURRENT_LIST_DIR}/config_reference.py" "${CMAKE_BINARY_DIR}/config_reference")
+  set_tests_properties(config_reference PROPERTIES LABELS "unit;parity" FIXTURES_SETUP config_reference TIMEOUT 600
+    SKIP_RETURN_CODE 77)
+  set_tests_properties(tokenizer_config_parity_test PROPERTIES FIXTURES_REQUIRED config_reference)
 endif()
 if(TARGET filigree AND EXISTS "${FILIGREE_PYTHON}")
   add_test(NAME tokenize_command

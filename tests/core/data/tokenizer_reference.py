@@ -156,7 +156,8 @@ def fuzz(count, seed):
     return texts
 
 
-def write_cases(path, tokenizer, texts, pairs=(), lengths=(None,)):
+def write_cases(path, tokenizer, texts, pairs=(), lengths=(None,), types=True):
+    """types: whether the tokenizer's class gives type ids; else they are 0."""
     out = Writer(path)
     for length in lengths:
         tokenizer.no_truncation()
@@ -170,7 +171,7 @@ def write_cases(path, tokenizer, texts, pairs=(), lengths=(None,)):
             out.i32(int(b is not None))
             out.text(b or "")
             out.array(encoding.ids)
-            out.array(encoding.type_ids)
+            out.array(encoding.type_ids if types else [0] * len(encoding.ids))
     tokenizer.no_truncation()
 
 

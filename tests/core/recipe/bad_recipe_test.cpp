@@ -104,7 +104,7 @@ const BadCase kCases[] = {
     {"RunNameWithSlash", "name: demo", "name: a/b",
      "1: name: is 'a/b', may hold letters, digits, '-', '_' and '.' and starts with a letter or digit"},
     {"ExportOutside", "{format: hf}", "{format: hf, dir: ../x}",
-     "26: stages.export.export.dir: is '../x', must be a folder inside the run's"},
+     "26: stages.export.export.dir: is '../x', must be the name of a new directory in the run's"},
     // Missing.
     {"NoName", "name: demo\n", "", "1: name: is missing: name of the run; part of its folder's name"},
     {"NoModelPath", "  path: /models/minilm\n", "",

@@ -1,5 +1,7 @@
 """Data files with one fault each."""
-from place import TRAIN as SAMPLES
+import json
+
+from place import HIDDEN, TRAIN as SAMPLES, VOCAB
 from rows import TRAIN, Row
 
 CSV = ("format: tsv", "format: csv")
@@ -18,6 +20,35 @@ def csv(*rows):
 
 def jsonl(*rows):
     return lambda p: p.recipe(*JSONL).table('{"sentence": "fine", "label": 1}', *rows, header="", end="jsonl")
+
+
+PREDICT = ("predict", "DIR/model", "--input", "DIR/input.txt")
+BPE_SPECIAL = "<|endoftext|>"
+
+
+def bare(place):
+    """The model's tokenizer becomes a byte-level one that adds no special tokens."""
+    vocab = {token: i for i, token in enumerate([*"abcdefghijklmn", BPE_SPECIAL])}
+    whole = {"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
+             "model": {"type": "BPE", "vocab": vocab, "merges": []}}
+    return place.remove("model/vocab.txt").write("model/tokenizer.json", json.dumps(whole))
+
+
+def template(place, **changes):
+    """The model's tokenizer.json, with a template of changed pieces."""
+    vocab = {token: i for i, token in enumerate(VOCAB)}
+    post = {"type": "BertProcessing", "cls": ["[CLS]", vocab["[CLS]"]], "sep": ["[SEP]", vocab["[SEP]"]], **changes}
+    whole = {"normalizer": None, "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": post,
+             "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": vocab}}
+    return place.remove("model/vocab.txt").write("model/tokenizer.json", json.dumps(whole))
+
+
+def one_type(place):
+    return place.config(type_vocab_size=1).weights(embeddings__token_type_embeddings__weight=[1, HIDDEN])
+
+
+def masked_lm(place):
+    return place.recipe("sequence_classification", "masked_lm").recipe("  label: label\n", "")
 
 
 ROWS = [
@@ -86,7 +117,67 @@ ROWS = [
     spoilt("evaluation on other labels",
            lambda p: p.trained().recipe("label: label", "label: label\n  labels: [a, b, c]")
            .table("good\ta", name="dev"),
-           "DIR/run has 2 labels, but the task of", EVAL, 2),
+           "DIR/run/final: has 2 labels, the task has 3", EVAL, 2),
     spoilt("text to predict is not UTF-8", lambda p: p.write("input.txt", b"a\nb\xff\n"),
            "input.txt:2: byte 2 of the line (0xff) is not UTF-8", ("predict", "DIR/model", "--input", "DIR/input.txt")),
+    spoilt("empty text to predict without special tokens", lambda p: bare(p).write("input.txt", "a\n\nb\n"),
+           "DIR/input.txt:2: has no tokens: the text is empty", PREDICT),
+    spoilt("empty pair to predict without special tokens", lambda p: bare(p).write("input.txt", "a\tb\n\t\n"),
+           "input.txt:2: has no tokens: the text is empty, and the tokenizer", PREDICT),
+    spoilt("empty text to train on without special tokens", lambda p: bare(p).table("good\t1", "\t0"),
+           "DIR/data/train.tsv:3: has no tokens: the text is empty"),
+    spoilt("empty text of dev without special tokens", lambda p: bare(p).table("\t1", name="dev"),
+           "DIR/data/dev.tsv:2: has no tokens: the text is empty"),
+    spoilt("only empty texts are skipped",
+           lambda p: bare(p).recipe("format: tsv", "bad_rows: skip\n  format: tsv").table("\t1", "\t0"),
+           "the split 'train' leaves no sample; the first row left out: DIR/data/train.tsv:2: has no tokens"),
+    spoilt("pair for a model of one type", lambda p: one_type(p).write("input.txt", "a\na\tfilm\n"),
+           "input.txt:2: the tokenizer gives token type 1, but DIR/model has 1 type (type_vocab_size in config.json)",
+           PREDICT),
+    spoilt("pairs to train a model of one type",
+           lambda p: one_type(p).recipe("[sentence]", "[sentence, label]"),
+           "train.tsv:2: the tokenizer gives token type 1, but DIR/model has 1 type"),
+    spoilt("template beyond the embedding, predict", lambda p: template(p, cls=["[CLS]", 15]),
+           "DIR/input.txt:1: token id 15 is beyond the 15 rows of the embedding of DIR/model", PREDICT),
+    spoilt("template beyond the embedding, train", lambda p: template(p, sep=["[SEP]", 40]),
+           "DIR/data/train.tsv:2: token id 40 is beyond the 15 rows of the embedding of DIR/model"),
+    spoilt("template beyond the embedding, bench", lambda p: template(p, sep=["[SEP]", 41]),
+           "DIR/data/train.tsv:2: token id 41 is beyond the 15 rows", ("bench", "DIR/recipe.yaml")),
+    spoilt("template beyond the embedding, eval", lambda p: template(p.trained(), sep=["[SEP]", 42]),
+           "DIR/data/dev.tsv:2: token id 42 is beyond the 15 rows",
+           ("eval", "DIR/model", "--data", "DIR/recipe.yaml")),
+    spoilt("token that was added without a row",
+           lambda p: p.write("model/vocab.txt", "\n".join([*VOCAB, "", "zebra"]) + "\n")
+           .write("input.txt", "a film\nzebra\n"),
+           "DIR/input.txt:2: token id 16 ('zebra') is beyond the 15 rows of the embedding of DIR/model", PREDICT),
+    spoilt("[MASK] without a row",
+           lambda p: masked_lm(p).write("model/special_tokens_map.json", json.dumps({"mask_token": "<m>"})),
+           "DIR/model: token id 15 ('<m>') is beyond the 15 rows of the embedding of DIR/model"),
+    spoilt("no token of dev is masked", lambda p: masked_lm(p).table("[SEP]\t1", name="dev"),
+           "DIR/data/dev.tsv: the split 'dev' has no token with a loss"),
+    spoilt("GLUE's test file is evaluated",
+           lambda p: p.recipe("format: tsv", "task: sst2").recipe("  text: [sentence]\n  label: label\n", "").trained()
+           .table("0\tfine story", name="test", header="index\tsentence"),
+           "DIR/data/test.tsv: the split 'test' of sst2 has no labels, so nothing can be scored; `filigree predict`",
+           (*EVAL, "--split", "test")),
+    spoilt("test file without the label column is evaluated",
+           lambda p: p.trained().table("0\tfine story", name="test", header="index\tsentence"),
+           "test.tsv:1: has no column 'label'; its columns are: index, sentence. Without labels nothing can be scored; "
+           "`filigree predict` labels texts", (*EVAL, "--split", "test"), 2),
+    spoilt("test file with labels of -1 is evaluated",
+           lambda p: p.trained().table("fine story\t-1", name="test"),
+           "test.tsv:2: label -1 marks a row without a label, as in GLUE's test files; the labels are 0, 1. "
+           "`filigree predict` labels such texts", (*EVAL, "--split", "test")),
+    spoilt("watching a split without labels",
+           lambda p: p.recipe("format: tsv", "task: sst2").recipe("  text: [sentence]\n  label: label\n", "")
+           .recipe("log_every: 1", "eval: {split: test}")
+           .table("0\tfine story", name="test", header="index\tsentence"),
+           "the split 'test' of sst2 has no labels, so nothing can be scored"),
+    spoilt("unquoted comma in CSV", csv("fine,1", "dull, but good,0"),
+           "train.csv:3: has 3 columns, the header has 2; a field that holds the separator must be quoted"),
+    spoilt("WebNLG entry without triples",
+           lambda p: p.recipe("sequence_classification", "causal_lm").recipe(*("format: tsv", "format: webnlg"))
+           .recipe("  text: [sentence]\n  label: label\n", "")
+           .write("data/train.json", '{"entries": [{"1": {}}]}'),
+           "train.json:1: entry 1 is not laid out as WebNLG has it: the key 'modifiedtripleset' is missing"),
 ]

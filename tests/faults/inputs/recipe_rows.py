@@ -61,7 +61,7 @@ ROWS = [
     edited("zero byte in the recipe", b"name: tiny", b"name: t\0ny",
            "recipe.yaml:1: holds a zero byte; this is not a text file"),
     edited("export outside of the run", "checkpoint:", "  - {name: out, export: {dir: ../x}}\ncheckpoint:",
-           "export.dir: is '../x', must be a folder inside the run's"),
+           "export.dir: is '../x', must be the name of a new directory in the run's"),
     Row("recipe is missing", "DIR/none.yaml: there is no such file", ("check", "DIR/none.yaml")),
     Row("recipe is a folder", "DIR/data: is a directory; a file is expected", ("check", "DIR/data")),
     Row("recipe is empty", "recipe.yaml: is empty", CHECK, lambda place: place.write("recipe.yaml", "")),

@@ -5,13 +5,14 @@ import glob
 import math
 import os
 import resource
+import shutil
 import struct
 import subprocess
 
 from place import safetensors, shapes
 from rows import TRAIN, Row, Skip
 
-LAST = "run/checkpoints/step-00000003"
+FIRST, LAST = "run/checkpoints/step-00000001", "run/checkpoints/step-00000003"
 FULL = ("method: {name: lora, rank: 2, targets: [query]}", "method: full")
 CAN_OVERRIDE, CAN_SEARCH, PR_CAPBSET_DROP = 1, 2, 24
 
@@ -27,8 +28,17 @@ def spoil_all(place):
     return place
 
 
+def unfinished(place):
+    """A run that has come no further than its first checkpoint."""
+    place.trained()
+    shutil.rmtree(place.at("run/final"))
+    for step in (2, 3):
+        shutil.rmtree(place.at(f"run/checkpoints/step-0000000{step}"))
+    return place
+
+
 def locked(place):
-    os.makedirs(place.at("run"))
+    place.write("run/.filigree", '{"filigree":"run","version":1}\n')
     lock = open(place.at("run/.lock"), "w")
     lock.write("process 1 on elsewhere")
     lock.flush()
@@ -158,6 +168,27 @@ ROWS = [
            "was trained on other base weights ("),
     spoilt("training set changed", lambda p: p.trained().table("good\t1", "bad\t0"),
            "was trained on another training set than this recipe's"),
+    spoilt("configuration changed", lambda p: unfinished(p).config(hidden_act="relu"),
+           "the model's files are not those that it was trained with: DIR/model/config.json has changed. Restore them"),
+    spoilt("configuration changed in layer_norm_eps", lambda p: unfinished(p).config(layer_norm_eps=1e-3),
+           "DIR/model/config.json has changed"),
+    spoilt("tokenizer file is new", lambda p: unfinished(p).write("model/tokenizer_config.json", "{}"),
+           "DIR/model/tokenizer_config.json is new"),
+    spoilt("tokenizer file is gone",
+           lambda p: unfinished(p.write("model/tokenizer_config.json", "{}")).remove("model/tokenizer_config.json"),
+           "DIR/model/tokenizer_config.json is gone"),
+    spoilt("configuration changed for eval", lambda p: p.trained().config(hidden_act="relu"),
+           "DIR/model/config.json has changed", ("eval", "DIR/" + LAST, "--data", "DIR/recipe.yaml")),
+    spoilt("dev set changed", lambda p: unfinished(p).table("good\t1", "bad\t0", name="dev"),
+           "note: the dev set has changed since DIR/run/checkpoints/step-00000001: results before and after it", code=0),
+    spoilt("metrics are gone", lambda p: unfinished(p).remove("run/metrics.jsonl"),
+           "warning: DIR/run/metrics.jsonl: has 0 of the 2 lines that it had when the checkpoint was taken", code=0),
+    spoilt("metrics are shorter", lambda p: unfinished(p).cut("run/metrics.jsonl", 300),
+           "of the 2 lines that it had when the checkpoint was taken; the others are lost", code=0),
+    spoilt("metrics were edited", lambda p: unfinished(p).edit("run/metrics.jsonl", '"loss":0', '"loss":1'),
+           "warning: DIR/run/metrics.jsonl: was changed since the checkpoint was taken", code=0),
+    spoilt("checkpoint under another step", lambda p: os.rename(unfinished(p).at(FIRST), p.at("run/checkpoints/step-00000007")),
+           "holds step 1 under the name of step 7", code=0),
     spoilt("run is being written", locked, "DIR/run: another run is writing here (process 1 on elsewhere)", code=2),
     spoilt("evaluation of no model", lambda p: None, "DIR/data: is neither a model (config.json), nor a checkpoint",
            ("eval", "DIR/data", "--data", "DIR/recipe.yaml")),

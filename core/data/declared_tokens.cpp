@@ -1,0 +1,129 @@
+#include "core/data/declared_tokens.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/error.h"
+
+namespace filigree::data {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+/// Of added_tokens.json, those are special that the other files name.
+std::set<std::string> special_by_files(const fs::path& dir) {
+  const NamedTokens given = named_tokens(dir, TokenizerClass::file);
+  std::set<std::string> out;
+  for (const auto& [key, name] : given.names()) out.insert(name);
+  for (const AddedToken& token : given.extra) out.insert(token.content);
+  return out;
+}
+
+std::vector<AddedToken> of_decoder(const JsonReader& reader) {
+  std::map<int32_t, AddedToken> by_id;
+  for (const auto& [key, entry] : reader.object(reader.root(), "added_tokens_decoder").items()) {
+    const int32_t id = decoder_key(reader, key, entry);
+    by_id[id] = read_added_token(reader, entry, id, reader.flag(entry, "special", false));
+  }
+  std::vector<AddedToken> out;
+  for (auto& [id, token] : by_id) out.push_back(std::move(token));
+  return out;
+}
+
+std::vector<AddedToken> of_added_tokens(const fs::path& dir) {
+  const JsonReader reader((dir / "added_tokens.json").string());
+  const auto special = special_by_files(dir);
+  std::map<int32_t, AddedToken> by_id;
+  for (const auto& [content, value] : reader.root().items()) {
+    const int32_t id = reader.id(value, fmt::format("id of token '{}'", content));
+    const bool is_special = special.contains(content);
+    const AddedToken token{.content = content, .id = id, .normalized = !is_special, .special = is_special};
+    if (const auto [other, fresh] = by_id.emplace(id, token); !fresh)
+      reader.fail(fmt::format("tokens '{}' and '{}' have the same id {}", other->second.content, content, id));
+  }
+  std::vector<AddedToken> out;
+  for (auto& [id, token] : by_id) out.push_back(std::move(token));
+  return out;
+}
+
+/// By id.
+std::vector<AddedToken> declared_by_id(const fs::path& dir) {
+  if (fs::exists(dir / "tokenizer_config.json")) {
+    const JsonReader config((dir / "tokenizer_config.json").string());
+    if (config.root().contains("added_tokens_decoder")) return of_decoder(config);
+  }
+  return fs::exists(dir / "added_tokens.json") ? of_added_tokens(dir) : std::vector<AddedToken>{};
+}
+
+/// Declared tokens, then those with a role, then the extra ones; the first of a content counts.
+std::vector<AddedToken> in_order(std::vector<AddedToken> tokens, const NamedTokens& named) {
+  std::set<std::string> contents, roles;
+  for (const auto& [key, token] : named.roles)
+    if (token) roles.insert(token->content);
+  for (const AddedToken& token : named.others) roles.insert(token.content);
+  for (AddedToken& token : tokens) {
+    contents.insert(token.content);
+    token.special |= roles.contains(token.content);
+  }
+  for (const auto& [key, token] : named.roles)
+    if (token && contents.insert(token->content).second) tokens.push_back(*token);
+  for (const auto* list : {&named.others, &named.extra})
+    for (const AddedToken& token : *list)
+      if (contents.insert(token.content).second) tokens.push_back(token);
+  std::erase_if(tokens, [](const AddedToken& token) { return token.content.empty(); });
+  return tokens;
+}
+
+/// The ids of new tokens: after the vocabulary, and after every added token that is not in it.
+class NextId {
+ public:
+  NextId(size_t vocab_size, const TokenIds& ids, const std::vector<AddedToken>& added)
+      : next_(static_cast<int32_t>(vocab_size)) {
+    for (const auto& [token, id] : ids) used_.insert(id);
+    for (const AddedToken& token : added) pass(token.id);
+  }
+  int32_t value() const { return next_; }
+  bool is_free() const { return !used_.contains(next_); }
+  void pass(int32_t id) {
+    used_.insert(id);
+    next_ = std::max(next_, id + 1);
+  }
+
+ private:
+  int32_t next_;
+  std::set<int32_t> used_;
+};
+
+}  // namespace
+
+void add_declared(const fs::path& dir, const NamedTokens& named, size_t vocab_size, TokenIds& ids,
+                  std::vector<AddedToken>& added) {
+  NextId next(vocab_size, ids, added);
+  std::map<std::string, size_t> place;
+  for (size_t i = 0; i < added.size(); ++i) place.emplace(added[i].content, i);
+  const auto declared = declared_by_id(dir);
+  for (AddedToken token : in_order(declared, named)) {
+    const bool listed = place.contains(token.content);
+    if (listed && token.id < 0) continue;  // a role: the flags stay
+    const auto [known, fresh] = ids.emplace(token.content, next.value());
+    if (token.id >= 0 && token.id != known->second)
+      throw DataError(fmt::format("{}: added token '{}' has id {}, {} it has {}", dir.string(), token.content, token.id,
+                                  fresh ? "as the next after the vocabulary" : "in the vocabulary", known->second));
+    if (fresh && !next.is_free())
+      throw DataError(fmt::format("{}: token '{}' is not in the vocabulary, whose ids leave none free for it",
+                                  dir.string(), token.content));
+    token.id = known->second;
+    next.pass(token.id);
+    if (listed) {
+      added[place.at(token.content)] = std::move(token);
+    } else {
+      place.emplace(token.content, added.size());
+      added.push_back(std::move(token));
+    }
+  }
+}
+
+}  // namespace filigree::data

@@ -1,0 +1,113 @@
+#include "core/data/samples.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/data/label.h"
+#include "core/data/wordnet.h"
+#include "core/error.h"
+#include "core/random.h"
+
+namespace filigree::data {
+namespace {
+
+template <class T>
+void select(const std::vector<size_t>& kept, std::vector<T>& values) {
+  if (values.empty()) return;
+  std::vector<T> out;
+  out.reserve(kept.size());
+  for (const size_t i : kept) out.push_back(std::move(values[i]));
+  values.swap(out);
+}
+
+/// The first `limit` of a seeded order, back in the order of the file.
+void apply_limit(int64_t limit, int64_t seed, Samples& samples) {
+  const auto size = static_cast<int64_t>(samples.texts.size());
+  if (limit <= 0 || limit >= size) return;
+  const std::vector<int64_t> order =
+      random::permutation(random::stream(static_cast<uint64_t>(seed), "data.limit"), size);
+  std::vector<size_t> kept(order.begin(), order.begin() + limit);
+  std::sort(kept.begin(), kept.end());
+  samples.keep(kept);
+}
+
+Samples read_wordnet(const TaskSpec& task, const std::string& split, Dataset& out) {
+  const std::string& dir = task.splits.at(split).file;
+  for (const std::string& name : wordnet::files()) out.files.push_back((std::filesystem::path(dir) / name).string());
+  Samples samples;
+  for (wordnet::Synset& synset : wordnet::read(dir, split)) {
+    std::vector<std::string> texts;
+    for (const std::string& column : task.splits.at(split).text)
+      texts.push_back(std::move(column == "word" ? synset.word : synset.gloss));
+    samples.texts.push_back(std::move(texts));
+    if (task.objective == Objective::classification) samples.classes.push_back(synset.supersense);
+    samples.file.push_back(synset.file);
+    samples.lines.push_back(synset.line);
+  }
+  return samples;
+}
+
+/// Reads a label into `samples`; an empty string, or what is wrong with it.
+std::string read_label(const std::string& text, Objective objective, const LabelReader& reader, Samples& samples) {
+  std::string fault;
+  if (objective == Objective::regression) {
+    if (const auto score = read_score(text, fault)) samples.scores.push_back(*score);
+  } else {
+    if (const auto number = reader.read(text, fault)) samples.classes.push_back(*number);
+  }
+  return fault;
+}
+
+Samples read_rows(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split, Dataset& out) {
+  const SplitSource& source = task.splits.at(split);
+  TableOptions options{table_format(task.format), source.header, source.text, config.bad_rows == "skip"};
+  const bool labelled = !source.label.empty() && !is_over_tokens(task.objective);
+  if (labelled) options.columns.push_back(source.label);
+  if (labelled && split != "train") options.label = source.label;
+  Table table = read_table(source.file, options);
+  out.files = {source.file};
+  out.skipped = table.skipped;
+  out.first_skipped = table.first_bad;
+
+  Samples samples;
+  const LabelReader reader(task.labels);
+  for (Row& row : table.rows) {
+    if (labelled) {
+      const std::string fault = read_label(row.fields.back(), task.objective, reader, samples);
+      row.fields.pop_back();
+      if (!fault.empty()) {
+        out.leave_out(fmt::format("{}:{}: {}", source.file, row.line, fault), options.skip_bad_rows);
+        continue;
+      }
+    }
+    samples.texts.push_back(std::move(row.fields));
+    samples.file.push_back(0);
+    samples.lines.push_back(row.line);
+  }
+  return samples;
+}
+
+}  // namespace
+
+void Samples::keep(const std::vector<size_t>& kept) {
+  select(kept, texts);
+  select(kept, classes);
+  select(kept, scores);
+  select(kept, file);
+  select(kept, lines);
+}
+
+Samples read_samples(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split, int64_t seed,
+                     Dataset& out) {
+  Samples samples = task.format == "wordnet" ? read_wordnet(task, split, out) : read_rows(config, task, split, out);
+  if (samples.texts.empty())
+    throw DataError(fmt::format(
+        "{}: the split '{}' has no samples{}", task.splits.at(split).file, split,
+        out.skipped > 0 ? fmt::format("; {} bad rows were left out, first {}", out.skipped, out.first_skipped) : ""));
+  if (split == "train") apply_limit(config.limit, seed, samples);
+  return samples;
+}
+
+}  // namespace filigree::data

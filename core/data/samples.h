@@ -1,0 +1,29 @@
+#pragma once
+// A split as it stands in its files, before it is tokenised.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/data/dataset.h"
+#include "core/data/task.h"
+#include "core/recipe/recipe.h"
+
+namespace filigree::data {
+
+struct Samples {
+  std::vector<std::vector<std::string>> texts;
+  std::vector<int64_t> classes;
+  std::vector<float> scores;
+  std::vector<int32_t> file;  ///< index into Dataset::files
+  std::vector<int64_t> lines;
+
+  /// Keeps the samples of these numbers, which ascend.
+  void keep(const std::vector<size_t>& kept);
+};
+
+/// The rows of one split; its files, and the rows left out, are noted in `out`. data.limit applies to "train". Throws
+/// DataError when there is no row.
+Samples read_samples(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split, int64_t seed,
+                     Dataset& out);
+
+}  // namespace filigree::data
