@@ -2,7 +2,6 @@
 
 Usage: signals.py [RANKS]"""
 import concurrent.futures
-import json
 import os
 import random
 import signal
@@ -196,10 +195,10 @@ def resume_is_whole():
         send(ranks_of(process), signal.SIGTERM)
         if (code := end_of(process)) != STOPPED:
             return f"SIGTERM in training: exit code {code}\n{text(place)}"
-        steps = [name for name in os.listdir(place.at("run/checkpoints")) if name.startswith("step-")]
-        if len(steps) != 1:
-            return f"checkpoints after the signal: {steps}"
-        done = json.loads(place.read(f"run/checkpoints/{steps[0]}/manifest.json"))["step"]
+        steps = sorted(name for name in os.listdir(place.at("run/checkpoints")) if name.startswith("step-"))
+        if not steps or f"at step {int(steps[-1][5:])};" not in text(place):
+            return f"the newest checkpoint is not of the last step: {steps}\n{text(place)}"
+        done = int(steps[-1][5:])
         process = start(place)
         wait_for(process, lambda: f"step-{done:08d}" in text(place), "the resume")
         send(ranks_of(process), signal.SIGTERM)
