@@ -160,7 +160,7 @@ def impatient():
     """A second SIGINT more than a second later, before the step is over, ends at once: also 75."""
     with tempfile.TemporaryDirectory(prefix="filigree-signals-") as folder:
         place = new_place(folder).table(*(["a film\t1", "dull\t0"] * 60000), name="dev")  # its evaluation takes long
-        place.recipe("log_every: 1000", "log_every: 1\neval: {every: 1}")
+        place.recipe("log_every: 1000", "log_every: 1\neval: {every: 1, batch_size: 1}")
         process = start(place)
         wait_for(process, lambda: os.path.exists(place.at("run/metrics.jsonl")) and b"grad_norm" in place.read("run/metrics.jsonl"),
                  "the first step")
