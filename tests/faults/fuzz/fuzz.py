@@ -113,7 +113,7 @@ def main():
             bad += len(wrongs)
             told = ", ".join(f"{code}: {count}" for code, count in sorted(codes.items(), key=str))
             print(f"{kind.name}: {told}", *wrongs, sep="\nFAILED: ", flush=True)
-            if COUNT >= 50 and codes.get(0, 0) == COUNT:
+            if COUNT >= 50 and codes.get(0, 0) == COUNT and not kind.harmless:
                 bad += 1
                 print(f"FAILED: {kind.name}: no mutation did harm")
     print(f"{total} mutations of {len(chosen)} kinds, {bad} failures")

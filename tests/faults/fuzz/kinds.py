@@ -21,6 +21,7 @@ class Kind:
     damage: typing.Callable
     commands: typing.Sequence[typing.Sequence[str]]
     prepare: typing.Callable = lambda place: place
+    harmless: bool = False  # what is damaged is passed over
     seal: bool = False  # the file is a manifest: its checksum is made anew
 
 
@@ -201,7 +202,7 @@ KINDS = [
     Kind("manifest", [LAST + "/manifest.json"], mutate.json_text, [("inspect", "DIR/" + LAST), RESUME], run, seal=True),
     Kind("checkpoint", [LAST + "/trained.safetensors"], mutate.damaged, [RESUME, ("inspect", "DIR/" + LAST)], run),
     Kind("metrics", ["run/metrics.jsonl"], mutate.json_lines, [("report", "DIR/run"), RESUME], run),
-    Kind("best", ["run/checkpoints/best.json"], mutate.json_text, [RESUME, ("inspect", "DIR/run")], run),
+    Kind("best", ["run/checkpoints/best.json"], mutate.json_text, [RESUME, ("inspect", "DIR/run")], run, harmless=True),
     Kind("run_recipe", ["run/recipe.yaml", "run/final/recipe.yaml"], mutate.text, [RESUME, ("inspect", "DIR/run"),
                                                                                   ("report", "DIR/run")], run),
     Kind("final", ["run/final/config.json"], mutate.json_text, [("inspect", "DIR/run"),
