@@ -201,7 +201,7 @@ KINDS = [
     Kind("input", ["input.txt"], mutate.text, [PREDICT, TOKENIZE, GENERATE], lambda place: gpt2(classifier(place))),
     Kind("manifest", [LAST + "/manifest.json"], mutate.json_text, [("inspect", "DIR/" + LAST), RESUME], run, seal=True),
     Kind("checkpoint", [LAST + "/trained.safetensors"], mutate.damaged, [RESUME, ("inspect", "DIR/" + LAST)], run),
-    Kind("metrics", ["run/metrics.jsonl"], mutate.json_lines, [("report", "DIR/run"), RESUME], run),
+    Kind("metrics", ["run/metrics.jsonl"], mutate.json_lines, [("report", "DIR/run"), RESUME], run, harmless=True),
     Kind("best", ["run/checkpoints/best.json"], mutate.json_text, [RESUME, ("inspect", "DIR/run")], run, harmless=True),
     Kind("run_recipe", ["run/recipe.yaml", "run/final/recipe.yaml"], mutate.text, [RESUME, ("inspect", "DIR/run"),
                                                                                   ("report", "DIR/run")], run),
