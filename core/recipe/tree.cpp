@@ -1,6 +1,7 @@
 #include "core/recipe/tree.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -113,9 +114,33 @@ std::string tab_hint(const std::string& text) {
   return "";
 }
 
-std::vector<YAML::Node> parse(const std::string& path, const std::string& text) {
+/// Takes the parser's events and keeps nothing of them.
+class Ignored : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+/// YAML::LoadAll() would not do: on some texts (a lone comma) the parser gives empty documents without end.
+bool holds_several_documents(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Ignored events;
+  return parser.HandleNextDocument(events) && parser.HandleNextDocument(events);
+}
+
+YAML::Node parse(const std::string& path, const std::string& text) {
   try {
-    return YAML::LoadAll(text);
+    if (holds_several_documents(text))
+      throw UsageError(fmt::format("{}: holds several YAML documents; a recipe is one", path));
+    return YAML::Load(text);
   } catch (const YAML::Exception& error) {
     throw UsageError(fmt::format("{}:{}: is not valid YAML: {}{}", path, std::max(error.mark.line, 0) + 1, error.msg,
                                  tab_hint(text)));
@@ -148,15 +173,10 @@ Tree read_tree(const std::string& path) { return parse_tree(read_bytes(path), pa
 
 Tree parse_tree(const std::string& text, const std::string& path) {
   require_text(path, text);
-  const std::vector<YAML::Node> documents = parse(path, text);
-  if (documents.empty() || (documents.size() == 1 && documents[0].IsNull())) {
-    throw UsageError(path + ": is empty; a recipe has at least name, model, data and stages");
-  }
-  if (documents.size() > 1) {
-    throw UsageError(fmt::format("{}: holds {} YAML documents; a recipe is one", path, documents.size()));
-  }
-  if (!documents[0].IsMap()) throw UsageError(path + ":1: is not a recipe; write 'key: value' lines");
-  return Converter(path).convert(documents[0], 1, 0);
+  const YAML::Node document = parse(path, text);
+  if (document.IsNull()) throw UsageError(path + ": is empty; a recipe has at least name, model, data and stages");
+  if (!document.IsMap()) throw UsageError(path + ":1: is not a recipe; write 'key: value' lines");
+  return Converter(path).convert(document, 1, 0);
 }
 
 Tree parse_value(const std::string& text) {

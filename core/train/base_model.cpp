@@ -28,12 +28,18 @@ void write_merged(const Session& session, const std::string& path, const std::st
                            export_request(*session.plugins, *opened.model, opened.files, "filigree", dir, 0));
 }
 
+/// False also where it may not be asked for: who reads the folder says why.
+bool is_there(const std::string& path) {
+  std::error_code problem;
+  return fs::exists(path, problem);
+}
+
 }  // namespace
 
 BaseModel find_base(const std::string& path) {
-  if (fs::exists(path + "/manifest.json")) return {"", checkpoint::checkpoint_at(path)};
-  if (fs::exists(path + "/config.json")) return {path, {}};
-  if (fs::exists(path + "/final/config.json")) return {path + "/final", {}};
+  if (is_there(path + "/manifest.json")) return {"", checkpoint::checkpoint_at(path)};
+  if (is_there(path + "/config.json")) return {path, {}};
+  if (is_there(path + "/final/config.json")) return {path + "/final", {}};
   if (auto newest = checkpoint::newest_whole(path + "/checkpoints")) return {"", std::move(newest)};
   return {path, {}};
 }

@@ -29,14 +29,21 @@ std::string describe_stage(const Session& session, const recipe::StageConfig& st
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
+/// The text under a key of a record; "" also where it is none, for the file may have been edited.
+std::string text_of(const nlohmann::json& record, const char* key) {
+  const auto found = record.find(key);
+  return found != record.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 /// The last evaluation of each stage, in order.
 std::vector<nlohmann::json> last_evaluations(const Session& session) {
   std::vector<nlohmann::json> last;
   std::istringstream in(files::read_file(session.run_dir + "/metrics.jsonl"));
   for (std::string line; std::getline(in, line);) {
     auto record = nlohmann::json::parse(line, nullptr, false);
-    if (!record.is_object() || record.value("kind", "") != "eval") continue;
-    if (!last.empty() && last.back()["stage"] == record["stage"] && last.back()["split"] == record["split"])
+    if (!record.is_object() || text_of(record, "kind") != "eval") continue;
+    if (!last.empty() && text_of(last.back(), "stage") == text_of(record, "stage") &&
+        text_of(last.back(), "split") == text_of(record, "split"))
       last.back() = record;
     else
       last.push_back(record);
@@ -75,7 +82,7 @@ void describe_end(Session& session, Outcome outcome) {
     std::vector<std::string> values;
     for (const auto& [key, value] : record.items())
       if (value.is_number_float()) values.push_back(fmt::format("{} {:.4f}", key, value.get<double>()));
-    log.info("{:<10} {}: {}", record.value("stage", ""), record.value("split", ""), fmt::join(values, ", "));
+    log.info("{:<10} {}: {}", text_of(record, "stage"), text_of(record, "split"), fmt::join(values, ", "));
   }
   constexpr int64_t kTokens = 128;
   log.info("FLOPs of a forward pass: {:.1f}% of the unpruned model's",

@@ -58,12 +58,16 @@ TEST(Options, ReadsNumbers) {
 }
 
 template <class Options>
-void try_numbers(const std::vector<std::string>& others) {
+void try_numbers(const std::vector<std::string>& needed) {
   Options options;
   CommandLine line;
   options.describe(line);
   for (const Argument& argument : line.arguments()) {
     if (!argument.range) continue;
+    std::vector<std::string> others = needed;
+    for (const Argument& other : line.arguments()) {
+      if (other.range && other.needed && other.name != argument.name) others.push_back("--" + other.name + "=2");
+    }
     for (const char* bad : {"nan", "inf", "-inf", "1e300", "-1e300", "9223372036854775808", "99999999999999999999", "",
                             "x", "1x", "-99"}) {
       std::vector<std::string> words = others;

@@ -1,6 +1,7 @@
 #include "core/adapt/methods/update.h"
 
 #include <ATen/ops/zeros.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <memory>
@@ -64,7 +65,13 @@ std::vector<Support> supports_of(const std::vector<nn::Linear*>& linears, const 
                                  const AttachContext& context) {
   if (context.resume) {
     std::vector<Support> supports;
-    for (const nn::Linear* linear : linears) supports.push_back(first_places(options.sparse, linear->in_features()));
+    for (const nn::Linear* linear : linears) {
+      const auto& shape = linear->weight()->logical_shape;
+      if (options.sparse > shape.at(0) * shape.at(1))
+        throw UsageError(fmt::format("sparse: {} entries are asked for, but {} has only {}", options.sparse,
+                                     linear->name(), shape[0] * shape[1]));
+      supports.push_back(first_places(options.sparse, linear->in_features()));
+    }
     return supports;
   }
   FG_CHECK(context.ranks != nullptr, "a support is to be searched without a communicator");

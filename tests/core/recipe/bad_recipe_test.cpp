@@ -380,7 +380,12 @@ TEST_F(BadFile, NotASection) {
 }
 
 TEST_F(BadFile, TwoDocuments) {
-  EXPECT_EQ(complaint(std::string(kGood) + "---\n" + kGood), "r.yaml: holds 2 YAML documents; a recipe is one");
+  EXPECT_EQ(complaint(std::string(kGood) + "---\n" + kGood), "r.yaml: holds several YAML documents; a recipe is one");
+}
+
+// yaml-cpp finds empty documents without end in it.
+TEST_F(BadFile, LoneComma) {
+  EXPECT_EQ(complaint(replace(kGood, "name: demo", ",")), "r.yaml: holds several YAML documents; a recipe is one");
 }
 
 TEST_F(BadFile, Unreadable) {

@@ -78,7 +78,9 @@ class Ranges : public RecipeTest {
     const std::string what = said(place, value);
     const bool refused = what.find("--set " + place.key + ": ") != std::string::npos;
     EXPECT_EQ(refused, !good) << place.key << "=" << value << ": '" << what << "'";
-    if (good) EXPECT_EQ(what, "") << place.key << "=" << value;
+    if (good) {
+      EXPECT_EQ(what, "") << place.key << "=" << value;
+    }
   }
 };
 

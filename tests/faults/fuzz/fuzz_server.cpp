@@ -21,8 +21,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "core/checkpoint/content_hash.h"
 #include "core/files/disk.h"
+#include "core/files/hash.h"
 #include "core/files/read.h"
 #include "dist/factory.h"
 #include "launch/run.h"
@@ -42,7 +42,7 @@ void seal(const std::string& path) {
   constexpr size_t kBegin = 9, kDigits = 16;
   std::string text = filigree::files::read_file(path);
   if (text.size() <= kBegin + kDigits) return;
-  text.replace(kBegin, kDigits, filigree::checkpoint::hash_text(text.substr(kBegin + kDigits)));
+  text.replace(kBegin, kDigits, filigree::files::hash_text(text.substr(kBegin + kDigits)));
   std::ofstream(path, std::ios::binary) << text;
 }
 

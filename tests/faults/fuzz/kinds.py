@@ -21,6 +21,7 @@ class Kind:
     damage: typing.Callable
     commands: typing.Sequence[typing.Sequence[str]]
     prepare: typing.Callable = lambda place: place
+    harmless: bool = False  # what is damaged is passed over
     seal: bool = False  # the file is a manifest: its checksum is made anew
 
 
@@ -150,7 +151,7 @@ def causal(form):
         end, content = CAUSAL[form]
         gpt2(place).recipe("DIR/model", "DIR/gpt2").recipe("sequence_classification", "causal_lm")
         place.recipe("format: tsv", f"format: {form}\n  train: train.{end}\n  dev: dev.{end}")
-        place.recipe("  text: [sentence]\n  label: label\n", "").recipe("[query]", "['attn.c_attn']")
+        place.recipe("  text: [sentence]\n  label: label\n", "").recipe("[query]", "['attn.c_attn']").recipe("max_length: 16", "max_length: 60")
         for split in ("train", "dev"):
             place.write(f"data/{split}.{end}", content)
         return place
@@ -199,9 +200,9 @@ KINDS = [
     Kind("dart", ["data/dev.json"], mutate.json_text, [GPT2_EVAL], causal("dart")),
     Kind("input", ["input.txt"], mutate.text, [PREDICT, TOKENIZE, GENERATE], lambda place: gpt2(classifier(place))),
     Kind("manifest", [LAST + "/manifest.json"], mutate.json_text, [("inspect", "DIR/" + LAST), RESUME], run, seal=True),
-    Kind("checkpoint", [LAST + "/trained.safetensors", LAST + "/manifest.json"], mutate.safetensors, [RESUME], run),
-    Kind("metrics", ["run/metrics.jsonl"], mutate.json_lines, [("report", "DIR/run"), RESUME], run),
-    Kind("best", ["run/checkpoints/best.json"], mutate.json_text, [RESUME, ("inspect", "DIR/run")], run),
+    Kind("checkpoint", [LAST + "/trained.safetensors"], mutate.damaged, [RESUME, ("inspect", "DIR/" + LAST)], run),
+    Kind("metrics", ["run/metrics.jsonl"], mutate.json_lines, [("report", "DIR/run"), RESUME], run, harmless=True),
+    Kind("best", ["run/checkpoints/best.json"], mutate.json_text, [RESUME, ("inspect", "DIR/run")], run, harmless=True),
     Kind("run_recipe", ["run/recipe.yaml", "run/final/recipe.yaml"], mutate.text, [RESUME, ("inspect", "DIR/run"),
                                                                                   ("report", "DIR/run")], run),
     Kind("final", ["run/final/config.json"], mutate.json_text, [("inspect", "DIR/run"),

@@ -57,7 +57,7 @@ ROWS = [
     spoilt("folder is missing", lambda p: p.recipe("DIR/data", "DIR/dada"),
            "DIR/dada/train.tsv: there is no such file"),
     spoilt("train is a folder", lambda p: p.recipe("format: tsv", "train: ../model\n  format: tsv"),
-           "model: is a folder, a file is wanted"),
+           "model: is a directory; a file is expected"),
     spoilt("train is empty", lambda p: p.write("data/train.tsv", ""), "DIR/data/train.tsv: is empty"),
     spoilt("dev is empty", lambda p: p.table(name="dev"), "DIR/data/dev.tsv: the split 'dev' has no samples"),
     spoilt("only a header", lambda p: p.table(), "DIR/data/train.tsv: the split 'train' has no samples"),

@@ -67,7 +67,7 @@ ROWS = [
     Row("recipe is empty", "recipe.yaml: is empty", CHECK, lambda place: place.write("recipe.yaml", "")),
     Row("recipe is a list", "recipe.yaml:1: is not a recipe; write 'key: value' lines", CHECK,
         lambda place: place.write("recipe.yaml", "- a\n- b\n")),
-    Row("two recipes in a file", "recipe.yaml: holds 2 YAML documents", CHECK,
+    Row("two recipes in a file", "recipe.yaml: holds several YAML documents", CHECK,
         lambda place: place.write("recipe.yaml", "a: 1\n---\nb: 2\n")),
     set_to("set: unknown key", "data.formt=csv", "--set data.formt: is not a key of data, did you mean 'format'?"),
     set_to("set: unknown stage", "stages.adpat.train.lr=1", "--set stages.adpat"),

@@ -31,7 +31,7 @@ def numbers():
         for line in lines:
             if header := re.match(r"## `(.*)`", line):
                 section = header[1] + "."
-            row = re.match(r"\| `(\w+)` \| (whole number|number) \| .*?; (at least|above) (\S+)(?: and (at most|below) ([^\s;|]+))?", line)
+            row = re.match(r"\| `(\w+)` \| (whole number|number) \| .*?; (at least|above) (\S+)(?: and (at most|below) ([^\s;,|]+))?", line)
             if row:
                 low, high = float(row[4]), float(row[6]) if row[6] else 2.0**63 - 1025
                 tiny = 1e-9  # beside an end that is not included

@@ -2,7 +2,6 @@
 
 Usage: signals.py [RANKS]"""
 import concurrent.futures
-import json
 import os
 import random
 import signal
@@ -161,7 +160,7 @@ def impatient():
     """A second SIGINT more than a second later, before the step is over, ends at once: also 75."""
     with tempfile.TemporaryDirectory(prefix="filigree-signals-") as folder:
         place = new_place(folder).table(*(["a film\t1", "dull\t0"] * 60000), name="dev")  # its evaluation takes long
-        place.recipe("log_every: 1000", "log_every: 1\neval: {every: 1}")
+        place.recipe("log_every: 1000", "log_every: 1\neval: {every: 1, batch_size: 1}")
         process = start(place)
         wait_for(process, lambda: os.path.exists(place.at("run/metrics.jsonl")) and b"grad_norm" in place.read("run/metrics.jsonl"),
                  "the first step")
@@ -196,10 +195,10 @@ def resume_is_whole():
         send(ranks_of(process), signal.SIGTERM)
         if (code := end_of(process)) != STOPPED:
             return f"SIGTERM in training: exit code {code}\n{text(place)}"
-        steps = [name for name in os.listdir(place.at("run/checkpoints")) if name.startswith("step-")]
-        if len(steps) != 1:
-            return f"checkpoints after the signal: {steps}"
-        done = json.loads(place.read(f"run/checkpoints/{steps[0]}/manifest.json"))["step"]
+        steps = sorted(name for name in os.listdir(place.at("run/checkpoints")) if name.startswith("step-"))
+        if not steps or f"at step {int(steps[-1][5:])};" not in text(place):
+            return f"the newest checkpoint is not of the last step: {steps}\n{text(place)}"
+        done = int(steps[-1][5:])
         process = start(place)
         wait_for(process, lambda: f"step-{done:08d}" in text(place), "the resume")
         send(ranks_of(process), signal.SIGTERM)
