@@ -10,10 +10,11 @@ namespace {
 [[noreturn]] void fail_id(int32_t id, const std::string& where, const data::Tokenizer& tokenizer,
                           const nn::Model& model, const std::string& path) {
   const std::string token = tokenizer.decode({&id, 1}, false);
-  throw DataError(fmt::format(
-      "{}: token id {}{} is beyond the {} rows of the embedding of {} (vocab_size in config.json); the tokenizer and the "
-      "weights are not of the same model, or tokens were added without new rows",
-      where, id, token.empty() ? "" : fmt::format(" ('{}')", token), model.vocab_size(), path));
+  throw DataError(
+      fmt::format("{}: token id {}{} is beyond the {} rows of the embedding of {} (vocab_size in config.json); the "
+                  "tokenizer and the "
+                  "weights are not of the same model, or tokens were added without new rows",
+                  where, id, token.empty() ? "" : fmt::format(" ('{}')", token), model.vocab_size(), path));
 }
 
 [[noreturn]] void fail_type(int type, const std::string& where, const nn::Model& model, const std::string& path) {
