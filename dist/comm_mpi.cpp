@@ -204,6 +204,7 @@ std::unique_ptr<Communicator> MpiCommunicator::split(int colour, int key, const 
   MPI_Comm comm = MPI_COMM_NULL;
   {
     MpiLock lock(group_->process->mutex);
+    const PhaseWatch watch = watch_phase(*group_->process, "the split of group " + group_->name);
     MPI_CHECK(MPI_Comm_split(group_->comm, colour, key, &comm));
   }
   return make_mpi_communicator(make_mpi_group(group_->process, comm, name, group_->largest_count), deadline());

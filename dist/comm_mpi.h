@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "dist/communicator.h"
+#include "dist/phase_watch.h"
 #include "dist/roll_call.h"
 
 namespace filigree::dist {
@@ -25,7 +26,8 @@ class MpiRuntime {
   [[noreturn]] virtual void abort(int exit_code) = 0;
 };
 
-/// Throws CommError in a build without MPI.
-std::shared_ptr<MpiRuntime> start_mpi(int* argc, char*** argv);
+/// Waits for all ranks for up to `deadline_s`; then the process says so and ends with exit code 4. The end of MPI waits
+/// as long, or as long as the latest world() allows. Throws CommError in a build without MPI.
+std::shared_ptr<MpiRuntime> start_mpi(int* argc, char*** argv, double deadline_s = kStartDeadline);
 
 }  // namespace filigree::dist

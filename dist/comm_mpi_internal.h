@@ -12,6 +12,7 @@
 
 #include "dist/comm_mpi.h"
 #include "dist/group.h"
+#include "dist/phase_watch.h"
 #include "dist/roll_call.h"
 
 namespace filigree::dist {
@@ -44,13 +45,17 @@ struct MpiProcess {
   std::vector<std::string> hosts;  // of each world rank
   std::unique_ptr<MpiOps> ops;
   std::unique_ptr<RollCall> roll_call;
-  std::atomic<bool> broken{false};  // a collective has failed: MPI can no longer be finalised in good order
+  double deadline = kStartDeadline;  // seconds, for the calls of MPI that keep none
+  std::atomic<bool> broken{false};   // a collective has failed: MPI can no longer be finalised in good order
 
   ~MpiProcess();
 };
 
 /// Ends all ranks, even while another thread hangs inside MPI.
 [[noreturn]] void abort_mpi(MpiProcess& process, int exit_code);
+
+/// Ends this process with exit code 4 when `phase`, a blocking call of MPI, is not over in time.
+PhaseWatch watch_phase(const MpiProcess& process, const std::string& phase);
 
 using MpiLock = std::lock_guard<std::timed_mutex>;
 

@@ -1,7 +1,11 @@
 // Start and end of MPI in this process, and the groups of ranks.
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <exception>
 #include <numeric>
+#include <thread>
 #include <utility>
 
 #include "dist/comm_mpi_internal.h"
@@ -11,7 +15,7 @@ namespace {
 
 class Runtime : public MpiRuntime {
  public:
-  Runtime(int* argc, char*** argv);
+  Runtime(int* argc, char*** argv, double deadline_s);
 
   int world_size() const override { return process_->size; }
   int world_rank() const override { return process_->rank; }
@@ -21,8 +25,10 @@ class Runtime : public MpiRuntime {
 
   std::unique_ptr<Communicator> world(const std::string& name, double deadline_s, int64_t largest_count) override {
     MPI_Comm comm = MPI_COMM_NULL;
+    process_->deadline = deadline_s;
     {
       MpiLock lock(process_->mutex);
+      const PhaseWatch watch = watch_phase(*process_, "the start of group " + name);
       MPI_CHECK(MPI_Comm_dup(MPI_COMM_WORLD, &comm));
     }
     return make_mpi_communicator(make_mpi_group(process_, comm, name, largest_count),
@@ -37,7 +43,36 @@ class Runtime : public MpiRuntime {
   std::shared_ptr<MpiProcess> process_ = std::make_shared<MpiProcess>();
 };
 
-Runtime::Runtime(int* argc, char*** argv) {
+constexpr auto kWaitForRankZero = std::chrono::milliseconds(1500);
+
+/// As the launcher says it: before MPI has started there is nobody else to ask.
+int launched_rank() {
+  for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
+    if (const char* text = std::getenv(variable)) return std::atoi(text);
+  }
+  return 0;
+}
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+}
+
+[[noreturn]] void end_late(const std::string& phase, double seconds) {
+  const int rank = launched_rank();
+  if (rank != 0) std::this_thread::sleep_for(kWaitForRankZero);  // rank 0 alone prints, unless it is the one that hangs
+  fmt::print(
+      stderr,
+      "filigree: rank {} (host {}): {} did not complete in {:.1f} s: another rank has not started, is stopped or "
+      "hangs (MPI does not say which). The job ends\n",
+      rank, host_name(), phase, seconds);
+  std::fflush(stderr);
+  std::_Exit(4);  // the launcher sees it and ends the other ranks; MPI_Abort could hang as well
+}
+
+Runtime::Runtime(int* argc, char*** argv, double deadline_s) {
+  process_->deadline = deadline_s;
+  const PhaseWatch watch = watch_phase(*process_, "the start of MPI");
   int provided = 0;
   MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided));
   if (provided < MPI_THREAD_SERIALIZED) {
@@ -72,6 +107,11 @@ void Runtime::find_neighbours() {
 
 }  // namespace
 
+PhaseWatch watch_phase(const MpiProcess& process, const std::string& phase) {
+  const double seconds = process.deadline;
+  return {seconds, [phase, seconds] { end_late(phase, seconds); }};
+}
+
 void abort_mpi(MpiProcess& process, int exit_code) {
   // Another thread may hang inside MPI with the lock: the job is to end all the same.
   const bool locked = process.mutex.try_lock_for(std::chrono::seconds(1));
@@ -84,6 +124,7 @@ MpiProcess::~MpiProcess() {
   // After a failure, or while one unwinds, MPI_Finalize would wait for ranks that never come.
   if (broken || std::uncaught_exceptions() > 0) return;
   if (ops) ops->free();
+  const PhaseWatch watch = watch_phase(*this, "the end of MPI");
   MPI_Finalize();
 }
 
@@ -118,6 +159,8 @@ std::shared_ptr<MpiGroup> make_mpi_group(const std::shared_ptr<MpiProcess>& proc
   return group;
 }
 
-std::shared_ptr<MpiRuntime> start_mpi(int* argc, char*** argv) { return std::make_shared<Runtime>(argc, argv); }
+std::shared_ptr<MpiRuntime> start_mpi(int* argc, char*** argv, double deadline_s) {
+  return std::make_shared<Runtime>(argc, argv, deadline_s);
+}
 
 }  // namespace filigree::dist

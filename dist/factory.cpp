@@ -67,7 +67,7 @@ void refuse_lone_ranks(int world_size) {
 }  // namespace
 
 #ifndef FILIGREE_HAS_MPI
-std::shared_ptr<MpiRuntime> start_mpi(int*, char***) { throw CommError(kNoMpi); }
+std::shared_ptr<MpiRuntime> start_mpi(int*, char***, double) { throw CommError(kNoMpi); }
 #endif
 #ifndef FILIGREE_HAS_NCCL
 std::unique_ptr<Communicator> make_nccl(std::unique_ptr<Communicator>, int, RollCall&, int) {
@@ -77,7 +77,7 @@ std::unique_ptr<Communicator> make_nccl(std::unique_ptr<Communicator>, int, Roll
 
 struct Environment::Impl {
   std::shared_ptr<MpiRuntime> mpi;        // null for a process on its own
-  std::unique_ptr<Communicator> closing;  // all ranks meet in it before MPI is finalised
+  std::unique_ptr<Communicator> control;  // all ranks; they meet in it before MPI is finalised, too
 
   std::unique_ptr<Communicator> nccl_world(double deadline_s) const {
     if (!kHasNccl) throw CommError(kNoNccl);
@@ -93,20 +93,20 @@ struct Environment::Impl {
     if (nccl_shares_devices()) return true;
     at::Tensor crowded = at::zeros({1}, at::kLong);
     if (mpi->local_size() > cuda_devices()) crowded.fill_(1);
-    closing->all_reduce(crowded, ReduceOp::max);
+    control->all_reduce(crowded, ReduceOp::max);
     return crowded.item<int64_t>() == 0;
   }
 };
 
-Environment::Environment(int* argc, char*** argv) : impl_(std::make_unique<Impl>()) {
-  if (kHasMpi && started_by_launcher()) impl_->mpi = start_mpi(argc, argv);
+Environment::Environment(int* argc, char*** argv, double start_s) : impl_(std::make_unique<Impl>()) {
+  if (kHasMpi && started_by_launcher()) impl_->mpi = start_mpi(argc, argv, start_s);
   refuse_lone_ranks(world_size());
 }
 
 Environment::~Environment() {
-  if (!impl_->closing || std::uncaught_exceptions() > 0) return;
+  if (!impl_->control || std::uncaught_exceptions() > 0) return;
   try {
-    impl_->closing->barrier();  // MPI_Finalize keeps no deadline
+    impl_->control->barrier();  // MPI_Finalize keeps no deadline
   } catch (const CommError& error) {
     fail(error);
   }
@@ -117,11 +117,14 @@ int Environment::world_rank() const { return impl_->mpi ? impl_->mpi->world_rank
 int Environment::local_rank() const { return impl_->mpi ? impl_->mpi->local_rank() : 0; }
 int Environment::local_size() const { return impl_->mpi ? impl_->mpi->local_size() : 1; }
 
+Communicator& Environment::control(double deadline_s) const {
+  if (!impl_->control) impl_->control = impl_->mpi ? impl_->mpi->world("control", deadline_s) : make_single();
+  impl_->control->set_deadline(std::chrono::duration<double>(deadline_s));
+  return *impl_->control;
+}
+
 std::unique_ptr<Communicator> Environment::world(const std::string& backend, bool cuda, double deadline_s) const {
-  if (impl_->mpi) {
-    if (!impl_->closing) impl_->closing = impl_->mpi->world("closing", deadline_s);
-    impl_->closing->set_deadline(std::chrono::duration<double>(deadline_s));
-  }
+  control(deadline_s);
   std::string choice = backend;
   if (backend == "auto") choice = world_size() == 1 ? "single" : cuda && impl_->nccl_fits() ? "nccl" : "mpi";
   if (choice == "nccl") return impl_->nccl_world(deadline_s);

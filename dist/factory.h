@@ -5,6 +5,7 @@
 #include <string>
 
 #include "dist/communicator.h"
+#include "dist/phase_watch.h"
 
 namespace filigree::dist {
 
@@ -13,7 +14,8 @@ namespace filigree::dist {
 /// all ranks, up to the deadline.
 class Environment {
  public:
-  Environment(int* argc, char*** argv);
+  /// start_s: how long to wait for the other ranks to start; then this process ends with exit code 4.
+  Environment(int* argc, char*** argv, double start_s = kStartDeadline);
   ~Environment();
   Environment(const Environment&) = delete;
 
@@ -27,6 +29,10 @@ class Environment {
   /// through the CPU) when a host has more ranks than devices, or the build lacks nccl. With nccl, CPU tensors go over
   /// mpi.
   std::unique_ptr<Communicator> world(const std::string& backend, bool cuda, double deadline_s) const;
+
+  /// All ranks of the job, whatever their recipes say: over MPI, or alone. For what they must agree on before they
+  /// choose a backend. The first call is collective.
+  Communicator& control(double deadline_s) const;
 
   /// A failed rank ends all ranks: prints nothing, does not return when there are other processes.
   void abort(int exit_code) const;

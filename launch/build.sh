@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # Sets up, configures and builds; prints the program's path as its last line (all else goes to stderr).
 #
-#   launch/build.sh [preset] [target...]     presets: release (default) debug asan tsan cpu; default target: everything
+#   launch/build.sh [preset] [target...]     presets: release (default) debug asan tsan cpu
+#                                            default target: filigree, the program alone; "all" builds the tests as well
 #
 # CMAKE_PREFIX_PATH may name a LibTorch and a conda environment; CMAKE_BUILD_PARALLEL_LEVEL sets the jobs.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 preset="${1:-release}"
 [ $# -eq 0 ] || shift
+[ $# -gt 0 ] || set -- filigree
 
 "$FILIGREE_ROOT/launch/setup.sh" >&2
 cd "$FILIGREE_ROOT"
 generator=()
 command -v ninja >/dev/null 2>&1 || generator=(-G "Unix Makefiles")
 cmake --preset "$preset" "${generator[@]}" -DFILIGREE_PYTHON="$filigree_python" >&2
-targets=()
-[ $# -eq 0 ] || targets=(--target "$@")
-cmake --build "build/$preset" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(filigree_jobs)}" "${targets[@]}" >&2
+cmake --build "build/$preset" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(filigree_jobs)}" --target "$@" >&2
 echo "$FILIGREE_ROOT/build/$preset/filigree"

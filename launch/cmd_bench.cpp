@@ -2,6 +2,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -39,6 +42,30 @@ recipe::Recipe bench_recipe(recipe::Recipe recipe) {
   }
   throw UsageError(fmt::format("{}: has no stage with a train section to measure", recipe.file));
 }
+
+/// A new directory for the run of a benchmark, which is removed at the end of its scope with all that lies in it. Rank
+/// 0 makes one; on the other ranks the path is empty, and nothing is written.
+class TemporaryRun {
+ public:
+  TemporaryRun(const std::string& name, bool first_rank) {
+    if (!first_rank) return;
+    std::string pattern = (fs::temp_directory_path() / fmt::format("filigree-bench-{}-XXXXXX", name)).string();
+    if (::mkdtemp(pattern.data()) == nullptr)
+      throw DataError(fmt::format("{}: cannot be made: {}; set TMPDIR to a directory that you can write to", pattern,
+                                  std::strerror(errno)));
+    path_ = pattern;
+  }
+  ~TemporaryRun() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  TemporaryRun(const TemporaryRun&) = delete;
+  TemporaryRun& operator=(const TemporaryRun&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
 
 uint64_t peak_rss_bytes() {
   rusage usage{};
@@ -83,10 +110,10 @@ nlohmann::ordered_json result(const Sums& sums, const nlohmann::json& peak, cons
 int cmd_bench(const BenchOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const auto recipe = bench_recipe(recipe::load(options.recipe, options.sets, plugins.methods.catalog()));
-  const std::string out = fs::temp_directory_path() / fmt::format("filigree-bench-{}-{}", recipe.name, getpid());
+  const TemporaryRun out(recipe.name, environment.world_rank() == 0);
   {
     TensorBytes tensors;
-    auto opened = train::open_session(recipe, plugins, environment, {out, "never"});
+    auto opened = train::open_session(recipe, plugins, environment, {out.path(), "never", {{"command", "bench"}}});
     auto& session = *opened.session;
     const auto& stage = session.recipe.stages.front();
     session.eval_data.clear();
@@ -108,7 +135,6 @@ int cmd_bench(const BenchOptions& options, dist::Environment& environment) {
     if (session.first_rank()) std::cout << result(sums, peak, session).dump() << '\n';
     session.mesh->world().barrier();
   }
-  if (environment.world_rank() == 0) fs::remove_all(out);
   return 0;
 }
 

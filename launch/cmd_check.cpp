@@ -5,7 +5,9 @@
 #include <iostream>
 
 #include "core/adapt/method.h"
+#include "core/error.h"
 #include "core/recipe/load.h"
+#include "core/train/base_model.h"
 #include "launch/command.h"
 
 namespace filigree::launch {
@@ -26,12 +28,22 @@ void note_absent(const std::string& key, const std::string& path) {
     std::cerr << fmt::format("note: {}: {} does not exist here\n", key, path);
 }
 
+void check_model(const std::string& path) {
+  if (!std::filesystem::exists(path)) return note_absent("model.path", path);
+  const train::BaseModel base = train::find_base(path);
+  if (!base.checkpoint && !std::filesystem::exists(base.dir + "/config.json"))
+    throw DataError(
+        fmt::format("model.path: {}: is neither a model (config.json), nor a checkpoint (manifest.json), nor "
+                    "a run with a final model or a whole checkpoint",
+                    path));
+}
+
 }  // namespace
 
 int cmd_check(const CheckOptions& options, dist::Environment& environment) {
   const recipe::Recipe recipe = recipe::load(options.recipe, options.sets, adapt::builtin_methods().catalog());
   if (environment.world_rank() != 0) return 0;
-  note_absent("model.path", recipe.model.path);
+  check_model(recipe.model.path);
   note_absent("data.dir", recipe.data.dir);
   std::vector<std::string> stages;
   for (const auto& stage : recipe.stages) stages.push_back(summary(stage));

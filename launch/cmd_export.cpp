@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/checkpoint/export_peft.h"
-#include "core/files/disk.h"
 #include "core/recipe/load.h"
 #include "core/train/exporting.h"
 #include "core/train/open_model.h"
@@ -16,12 +15,12 @@ namespace {
 
 nlohmann::ordered_json export_merged(const train::OpenedModel& opened, const train::Plugins& plugins,
                                      const ExportOptions& options) {
-  const auto request =
+  auto request =
       train::export_request(plugins, *opened.model, opened.files, options.format, options.dir, options.shard_mb);
-  const auto result = checkpoint::export_model(*opened.model, request);
   // With its recipe a model in filigree's own format can be evaluated without naming one.
   if (request.format == checkpoint::ExportFormat::filigree && opened.recipe)
-    files::write_file(options.dir + "/recipe.yaml", recipe::to_yaml(*opened.recipe));
+    request.recipe = recipe::to_yaml(*opened.recipe);
+  const auto result = checkpoint::export_model(*opened.model, request);
   if (result.zero_filled)
     std::cerr
         << "note: transformers cannot express the pruned shapes, so they are filled up with zeros; --format "

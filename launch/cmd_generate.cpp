@@ -7,6 +7,7 @@
 #include "core/train/check_tokens.h"
 #include "core/train/continue_texts.h"
 #include "launch/command.h"
+#include "launch/given.h"
 #include "launch/plugins.h"
 
 namespace filigree::launch {
@@ -47,6 +48,10 @@ std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, cons
 }
 
 generate::Options options_of(const GenerateOptions& given, const data::Tokenizer& tokenizer) {
+  constexpr double kLowest = 1e-3;  // below, logits / temperature are no finite numbers
+  if (given.temperature > 0 && given.temperature < kLowest)
+    throw UsageError(fmt::format("filigree generate: --temperature is {}, must be 0 (greedy) or at least {}",
+                                 given.temperature, kLowest));
   generate::Options options;
   options.max_new_tokens = given.max_new_tokens;
   options.beams = given.beams;
@@ -68,7 +73,8 @@ generate::Options options_of(const GenerateOptions& given, const data::Tokenizer
 int cmd_generate(const GenerateOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const data::InputLines lines(options.input);
-  auto served = train::serve(options.model, plugins, environment, "", options.tensor);
+  auto served = train::serve(options.model, plugins, environment,
+                             {given_arguments(options), given_lines(options.input, lines)}, "", options.tensor);
   if (served.opened.model->task() != nn::Task::causal_lm)
     throw UsageError(fmt::format("{}: is a {}; generate needs a causal language model (GPT2LMHeadModel)", options.model,
                                  served.opened.model->architecture()));

@@ -11,6 +11,7 @@ namespace filigree::launch {
 int cmd_inspect(const InspectOptions& options, dist::Environment& environment) {
   if (environment.world_rank() != 0) return 0;
   const auto opened = train::open_model(options.model, make_plugins());
+  train::print_findings(opened);
   const auto summary = prune::summarize(*opened.model);
   std::cerr << prune::to_text(summary);
   std::cout << prune::to_json(summary).dump() << '\n';

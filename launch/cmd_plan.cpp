@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "core/recipe/load.h"
+#include "core/train/base_model.h"
 #include "core/train/forecast.h"
 #include "launch/command.h"
 #include "launch/plugins.h"
@@ -32,7 +33,8 @@ nlohmann::ordered_json to_json(const train::StageForecast& stage) {
 int cmd_plan(const PlanOptions& options, dist::Environment& environment) {
   if (environment.world_rank() != 0) return 0;
   const auto plugins = make_plugins();
-  const auto recipe = recipe::load(options.recipe, options.sets, plugins.methods.catalog());
+  auto recipe = recipe::load(options.recipe, options.sets, plugins.methods.catalog());
+  recipe.model.path = train::config_directory(recipe.model.path, plugins);
   const int64_t tensor = options.tensor > 0 ? options.tensor : recipe.parallel.tensor;
   const train::Forecast forecast = train::forecast(recipe, plugins, options.ranks, tensor);
   if (!forecast.lengths_known)

@@ -7,6 +7,7 @@
 #include "core/train/check_tokens.h"
 #include "core/train/serve.h"
 #include "launch/command.h"
+#include "launch/given.h"
 #include "launch/plugins.h"
 
 namespace filigree::launch {
@@ -32,7 +33,8 @@ nlohmann::ordered_json prediction(const at::Tensor& logits, const std::vector<st
 int cmd_predict(const PredictOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const data::InputLines lines(options.input);
-  auto served = train::serve(options.model, plugins, environment);
+  auto served =
+      train::serve(options.model, plugins, environment, {given_arguments(options), given_lines(options.input, lines)});
   auto& model = *served.opened.model;
   if (nn::is_over_tokens(model.task()))
     throw UsageError(

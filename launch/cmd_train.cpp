@@ -10,7 +10,9 @@ namespace filigree::launch {
 int cmd_train(const TrainOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const auto recipe = recipe::load(options.recipe, options.sets, plugins.methods.catalog());
-  auto opened = train::open_session(recipe, plugins, environment, {options.out, options.resume});
+  // Where the recipe's file lies does not matter: its keys are compared.
+  const std::vector<train::Fact> arguments{{"command", "train"}, {"--out", options.out}, {"--resume", options.resume}};
+  auto opened = train::open_session(recipe, plugins, environment, {options.out, options.resume, arguments});
   auto& session = *opened.session;
   train::describe_start(session, opened.resumed ? &*opened.resumed : nullptr);
   const auto outcome = train::run_stages(session, opened.resumed ? &*opened.resumed : nullptr);

@@ -4,15 +4,21 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <iostream>
 #include <new>
+#include <nlohmann/json.hpp>
+#include <regex>
 #include <system_error>
 #include <thread>
 
 #include "core/error.h"
+#include "core/files/json.h"
 #include "dist/communicator.h"
 
 namespace filigree::launch {
@@ -30,13 +36,46 @@ std::string own_fault(const std::string& what) {
                      what);
 }
 
+bool mentions(const std::string& what, std::initializer_list<const char*> words) {
+  return std::ranges::any_of(words, [&](const char* word) { return what.find(word) != std::string::npos; });
+}
+
+/// LibTorch and oneDNN throw their own kinds of exceptions where memory runs out, some of them without the word.
+bool is_lack_of_memory(const std::string& what) {
+  return mentions(what, {"out of memory", "out_of_memory", "can't allocate", "not enough memory", "bad_alloc",
+                         "Cannot allocate memory", "could not create a primitive", "could not create a memory",
+                         "could not initialize a memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED"});
+}
+
+/// "8000000 bytes", "2.00 GiB": what an allocator says it was asked for; "" when it does not say.
+std::string asked_for(const std::string& what) {
+  std::smatch match;
+  return !what.empty() && std::regex_search(what, match, std::regex("allocate ([0-9.]+ [A-Za-z]+)")) ? match[1].str()
+                                                                                                     : "";
+}
+
+Failure out_of_memory(const std::string& what = "") {
+  const std::string size = asked_for(what);
+  return {4, fmt::format("out of memory{}{}. Try a smaller batch_size (with more accumulate), a smaller max_length, "
+                         "parallel.shard_frozen, fewer ranks per machine, or a machine with more memory",
+                         what.find("CUDA") != std::string::npos ? " on the GPU" : "",
+                         size.empty() ? "" : fmt::format(": {} more were needed", size))};
+}
+
 /// PyTorch's message without its stack. Its errors are about tensors and devices: a lack of memory, or our own fault.
-std::string torch_fault(const c10::Error& error) {
-  const std::string what = error.what_without_backtrace();
-  const bool memory =
-      what.find("out of memory") != std::string::npos || what.find("can't allocate") != std::string::npos;
-  return memory ? fmt::format("out of memory: {}\nTry a smaller batch_size, more accumulate, or more ranks.", what)
-                : own_fault(what);
+Failure library_fault(const std::string& what) {
+  return is_lack_of_memory(what) ? out_of_memory(what) : Failure{4, own_fault(what)};
+}
+
+Failure system_fault(const std::system_error& error) {
+  if (error.code() == std::errc::not_enough_memory) return out_of_memory();
+  if (error.code() == std::errc::resource_unavailable_try_again)
+    return {4,
+            "no further thread could be started: the limit of threads or memory is reached (ulimit -u, ulimit -v); "
+            "set OMP_NUM_THREADS to a smaller number"};
+  if (dynamic_cast<const std::ios_base::failure*>(&error) != nullptr)
+    return {3, "a file could not be read or written; is the disk full, or the file gone?"};
+  return {3, fmt::format("the operating system refused a call: {}", error.code().message())};
 }
 
 }  // namespace
@@ -49,15 +88,19 @@ Failure explain(const std::exception_ptr& error) {
   } catch (const dist::CommError& known) {
     return {4, known.what()};
   } catch (const c10::Error& known) {
-    return {4, torch_fault(known)};
+    return library_fault(known.what_without_backtrace());
   } catch (const std::filesystem::filesystem_error& known) {
     return {3, fmt::format("{}: {}", known.path1().string(), known.code().message())};
   } catch (const std::system_error& known) {
-    return {3, known.what()};
+    return system_fault(known);
   } catch (const std::bad_alloc&) {
-    return {4, "out of memory on the host; try a smaller batch_size or fewer ranks a machine"};
+    return out_of_memory();
+  } catch (const nlohmann::json::exception& known) {
+    return {3, fmt::format("a JSON file of the model, the data or the run: {}; filigree should have named the file, "
+                           "please report this",
+                           files::explain(known))};
   } catch (const std::exception& known) {
-    return {4, own_fault(known.what())};
+    return library_fault(known.what());
   } catch (...) {
     return {4, own_fault("something that is no exception was thrown")};
   }
@@ -71,6 +114,13 @@ int end_job(const Failure& failure, const dist::Environment& environment) {
   std::cerr << fmt::format("{}{}\n", who, failure.message) << std::flush;
   if (environment.world_size() > 1) environment.abort(failure.exit_code);
   return failure.exit_code;
+}
+
+void end_without_a_handler() {
+  const std::exception_ptr error = std::current_exception();
+  const Failure failure = error ? explain(error) : Failure{4, own_fault("the program was ended from inside")};
+  std::cerr << failure.message << std::endl;
+  std::_Exit(failure.exit_code);
 }
 
 }  // namespace filigree::launch

@@ -21,4 +21,8 @@ Failure explain(const std::exception_ptr& error);
 /// Returns the exit code where there are no other processes to end.
 int end_job(const Failure& failure, const dist::Environment& environment);
 
+/// For std::set_terminate(): an exception that nobody can catch, such as one of a thread of a library's, is told like
+/// the others.
+[[noreturn]] void end_without_a_handler();
+
 }  // namespace filigree::launch

@@ -1,40 +1,34 @@
 // filigree: the program. Commands are in commands.cpp, what their failures mean in failure.cpp.
-#include <cstdio>
+#include <exception>
 #include <iostream>
 
-#include "core/error.h"
 #include "core/files/disk.h"
-#include "launch/command.h"
+#include "core/train/stop_signal.h"
 #include "launch/failure.h"
+#include "launch/options.h"
+#include "launch/run.h"
+#include "launch/start_limit.h"
 
 namespace {
 
 using namespace filigree;
 
-/// Results went to stdout: a disk that could not take them is an error like any other.
-void require_written() {
-  std::cout.flush();
-  if (!std::cout || std::fflush(stdout) != 0)
-    throw DataError("standard output: could not be written (is the disk full?)");
+void handle_signals(int argc, char** argv, char** /*environment*/) {
+  if (argc > 1 && std::string_view(argv[1]) == launch::TrainOptions::kText.name) train::handle_stop_signals();
 }
 
-int run(const std::vector<std::string>& words, dist::Environment& environment) {
-  try {
-    const int code = launch::dispatch(words, environment);
-    require_written();
-    return code;
-  } catch (...) {
-    return launch::end_job(launch::explain(std::current_exception()), environment);
-  }
-}
+// Called before the libraries' own initialisation, which for LibTorch takes most of the program's start.
+[[gnu::section(".preinit_array"), gnu::used]] void (*const before_libraries)(int, char**, char**) = handle_signals;
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  handle_signals(argc, argv, nullptr);  // again: now the environment can be read
+  std::set_terminate(launch::end_without_a_handler);
   files::ignore_file_size_signal();  // a file that may not grow is told as a full disk is
   try {
-    dist::Environment environment(&argc, &argv);
-    return run(std::vector<std::string>(argv + 1, argv + argc), environment);
+    dist::Environment environment(&argc, &argv, launch::start_limit({argv + 1, argv + argc}));
+    return launch::run({argv + 1, argv + argc}, environment);
   } catch (...) {  // the environment itself could not be set up
     const launch::Failure failure = launch::explain(std::current_exception());
     std::cerr << failure.message << '\n';

@@ -9,11 +9,14 @@
 
 #include "core/error.h"
 #include "core/recipe/suggest.h"
+#include "core/shown.h"
 
 namespace filigree::launch {
 namespace {
 
 namespace po = boost::program_options;
+
+using recipe::from;
 
 constexpr const char* kPositionals = "_words";  // the hidden option that collects what is no flag
 
@@ -66,8 +69,8 @@ std::string unknown_flag(const std::string& given, const CommandLine& line) {
   const std::string flag = given.substr(0, given.find('='));
   const std::vector<std::string> known = flag_names(line);
   const std::string guess = recipe::nearest(flag, known);
-  return guess.empty() ? fmt::format("unknown flag {}; there are {}", flag, fmt::join(known, ", "))
-                       : fmt::format("unknown flag {}{}", flag, recipe::did_you_mean(guess));
+  return guess.empty() ? fmt::format("unknown flag {}; there are {}", shown(flag), fmt::join(known, ", "))
+                       : fmt::format("unknown flag {}{}", shown(flag), recipe::did_you_mean(guess));
 }
 
 po::variables_map read_words(const CommandText& text, const CommandLine& line, const std::vector<std::string>& words) {
@@ -92,27 +95,32 @@ po::variables_map read_words(const CommandText& text, const CommandLine& line, c
 /// The parser would take the next flag for the value of one that lacks its own.
 bool is_flag(const std::string& value) { return value.starts_with("--"); }
 
+template <class T>
+std::string read_number(const Argument& argument, const char* kind, const std::string& value, T& out) {
+  T number{};
+  const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), number);
+  const bool good = code == std::errc() && end == value.data() + value.size() &&
+                    argument.range->includes(static_cast<double>(number));
+  if (!good)
+    return fmt::format("--{} is '{}', must be {}, {}", argument.name, shown(value), kind, argument.range->text());
+  out = number;
+  return "";
+}
+
 std::string set_value(const Argument& argument, const std::string& value) {
   if (is_flag(value)) return fmt::format("--{} needs a value", argument.name);
   if (!argument.choices.empty() &&
       std::find(argument.choices.begin(), argument.choices.end(), value) == argument.choices.end()) {
-    return fmt::format("--{} is '{}', must be one of {}{}", argument.name, value, fmt::join(argument.choices, ", "),
+    return fmt::format("--{} is '{}', must be one of {}{}", argument.name, shown(value),
+                       fmt::join(argument.choices, ", "),
                        recipe::did_you_mean(recipe::nearest(value, argument.choices)));
   }
   if (auto* text = std::get_if<std::string*>(&argument.target)) {
     **text = value;
     return value.empty() ? fmt::format("{}{} is empty", argument.positional ? "" : "--", argument.name) : "";
   }
-  if (auto* number = std::get_if<double*>(&argument.target)) {
-    const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), **number);
-    const bool good = code == std::errc() && end == value.data() + value.size() && **number >= 0;
-    return good ? "" : fmt::format("--{} is '{}', must be a number of at least 0", argument.name, value);
-  }
-  const bool whole = !value.empty() && value.size() < 10 && value.find_first_not_of("0123456789") == std::string::npos;
-  if (!whole || std::stoll(value) < 1)
-    return fmt::format("--{} is '{}', must be a whole number of at least 1", argument.name, value);
-  *std::get<int64_t*>(argument.target) = std::stoll(value);
-  return "";
+  if (auto* number = std::get_if<double*>(&argument.target)) return read_number(argument, "a number", value, **number);
+  return read_number(argument, "a whole number", value, *std::get<int64_t*>(argument.target));
 }
 
 }  // namespace
@@ -155,7 +163,7 @@ void parse(const CommandText& text, CommandLine& line, const std::vector<std::st
     }
     if (!problem.empty()) refuse(text, line, problem);
   }
-  if (next != given.size()) refuse(text, line, fmt::format("'{}' is one argument too many", given[next]));
+  if (next != given.size()) refuse(text, line, fmt::format("'{}' is one argument too many", shown(given[next])));
 }
 
 std::string help(const CommandText& text, const CommandLine& line) {
@@ -169,6 +177,18 @@ std::string help(const CommandText& text, const CommandLine& line) {
   return out + fmt::format("  {:<18} this text\n\nexample: {}\n", "--help", text.example);
 }
 
+std::string value_text(const Argument& argument) {
+  struct Visitor {
+    std::string operator()(const std::string* value) const { return *value; }
+    std::string operator()(const int64_t* value) const { return fmt::format("{}", *value); }
+    std::string operator()(const double* value) const { return fmt::format("{}", *value); }
+    std::string operator()(const std::vector<std::string>* value) const {
+      return fmt::format("{}", fmt::join(*value, " "));
+    }
+  };
+  return std::visit(Visitor{}, argument.target);
+}
+
 void TrainOptions::describe(CommandLine& line) {
   line.positional("RECIPE", recipe, "the recipe's .yaml file");
   line.sets(sets);
@@ -178,7 +198,8 @@ void TrainOptions::describe(CommandLine& line) {
 
 void EvalOptions::describe(CommandLine& line) {
   line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export");
-  line.flag("data", "FILE", data, "a recipe, whose data section is used, or a data file").needed = true;
+  line.flag("data", "FILE", data,
+            "a recipe, whose data section is used, or a data file; default: the recipe of the run");
   line.flag("split", "NAME", split, "split to measure on; default: dev");
   line.sets(sets);
 }
@@ -193,16 +214,20 @@ void GenerateOptions::describe(CommandLine& line) {
   line.flag("input", "FILE", input,
             "text, one prompt a line; for a model of contexts and references, one context a line")
       .needed = true;
-  line.flag("max-new-tokens", "N", max_new_tokens, "longest continuation; default: 64");
-  line.flag("beams", "N", beams, "beam search with so many hypotheses; default: 1, greedy");
-  line.flag("length-penalty", "X", length_penalty, "a hypothesis of n tokens scores log p / n^X; default: 1");
-  line.flag("no-repeat-ngram", "N", no_repeat_ngram, "no N tokens in a row twice, prompt included; default: off");
-  line.flag("temperature", "X", temperature, "draw from softmax(logits / X)");
-  line.flag("top-k", "K", top_k, "draw from the K likeliest tokens");
-  line.flag("top-p", "P", top_p, "draw from the likeliest tokens that make up P");
-  line.flag("seed", "N", seed, "of the draws; default: 1");
-  line.flag("batch", "N", batch, "prompts at once and rank; default: 8");
-  line.flag("tensor", "T", tensor, "ranks that share one copy of the model; default: 1");
+  line.flag("max-new-tokens", "N", max_new_tokens, "longest continuation; default: 64",
+            from(1).to(recipe::kMostTokens));
+  line.flag("beams", "N", beams, "beam search with so many hypotheses; default: 1, greedy", from(1).to(1024));
+  line.flag("length-penalty", "X", length_penalty, "a hypothesis of n tokens scores log p / n^X; default: 1",
+            from(-10).to(10));
+  line.flag("no-repeat-ngram", "N", no_repeat_ngram, "no N tokens in a row twice, prompt included; default: off",
+            from(1).to(recipe::kMostTokens));
+  line.flag("temperature", "X", temperature, "draw from softmax(logits / X)", from(0).to(1e6));
+  line.flag("top-k", "K", top_k, "draw from the K likeliest tokens", from(1).to(1e9));
+  line.flag("top-p", "P", top_p, "draw from the likeliest tokens that make up P", from(0).to(1));
+  line.flag("seed", "N", seed, "of the draws; default: 1", from(0).to(recipe::kMostSeed));
+  line.flag("batch", "N", batch, "prompts at once and rank; default: 8", from(1).to(65536));
+  line.flag("tensor", "T", tensor, "ranks that share one copy of the model; default: 1",
+            from(1).to(recipe::kMostRanks));
 }
 
 void TokenizeOptions::describe(CommandLine& line) {
@@ -216,7 +241,8 @@ void ExportOptions::describe(CommandLine& line) {
   kind.needed = true;
   kind.choices = {"hf", "hf_pruned", "peft", "filigree"};
   line.positional("DIR", dir, "directory to write to");
-  line.flag("shard-mb", "N", shard_mb, "most MiB of a weight file, several with an index; default: one file");
+  line.flag("shard-mb", "N", shard_mb, "most MiB of a weight file, several with an index; default: one file",
+            from(0).to(recipe::kMostMebibytes));
 }
 
 void InspectOptions::describe(CommandLine& line) {
@@ -230,8 +256,9 @@ void CheckOptions::describe(CommandLine& line) {
 
 void PlanOptions::describe(CommandLine& line) {
   line.positional("RECIPE", recipe, "the recipe's .yaml file");
-  line.flag("ranks", "N", ranks, "ranks in all").needed = true;
-  line.flag("tensor", "T", tensor, "ranks that share one copy of the model; default: the recipe's");
+  line.flag("ranks", "N", ranks, "ranks in all", from(1).to(recipe::kMostRanks)).needed = true;
+  line.flag("tensor", "T", tensor, "ranks that share one copy of the model; default: the recipe's",
+            from(1).to(recipe::kMostRanks));
   line.sets(sets);
 }
 

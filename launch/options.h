@@ -7,9 +7,13 @@
 // parse() throws UsageError: an unknown flag (with the nearest known one), a missing or surplus argument, a bad value.
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
+
+#include "core/recipe/range.h"
 
 namespace filigree::launch {
 
@@ -22,6 +26,7 @@ struct Argument {
   bool positional = false;
   bool needed = false;  ///< a flag that must be given
   std::vector<std::string> choices = {};
+  std::optional<recipe::Range> range = std::nullopt;  ///< of a number
 };
 
 /// What one command is called with. Commands fill it in describe().
@@ -29,8 +34,16 @@ class CommandLine {
  public:
   Argument& positional(const std::string& name, std::string& target, const std::string& help);
   template <class T>
-  Argument& flag(const std::string& name, const std::string& metavar, T& target, const std::string& help) {
+  requires(!recipe::Number<T>) Argument& flag(const std::string& name, const std::string& metavar, T& target,
+                                              const std::string& help) {
     return arguments_.emplace_back(Argument{.name = name, .metavar = metavar, .help = help, .target = &target});
+  }
+  /// A number cannot be described without its range.
+  template <recipe::Number T>
+  Argument& flag(const std::string& name, const std::string& metavar, T& target, const std::string& help,
+                 recipe::Range range) {
+    return arguments_.emplace_back(
+        Argument{.name = name, .metavar = metavar, .help = help, .target = &target, .range = range});
   }
   void sets(std::vector<std::string>& target);  ///< --set KEY=VALUE, where a recipe is read
 
@@ -58,11 +71,10 @@ struct TrainOptions {
 };
 
 struct EvalOptions {
-  static constexpr CommandText kText{
-      "eval", "measure a model on a split; prints one JSON object",
-      "filigree eval runs/demo/final --data recipes/supersense_minilm_dsee.yaml --split test"};
+  static constexpr CommandText kText{"eval", "measure a model on a split; prints one JSON object",
+                                     "filigree eval runs/demo --split test"};
   std::string model;
-  std::string data;  ///< recipe or data file
+  std::string data;  ///< recipe or data file; empty: the recipe of the run
   std::string split = "dev";
   std::vector<std::string> sets;
   void describe(CommandLine& line);
@@ -160,6 +172,9 @@ void parse(const CommandText& text, CommandLine& line, const std::vector<std::st
 /// What `filigree COMMAND --help` prints.
 std::string help(const CommandText& text, const CommandLine& line);
 
+/// The value that an argument has.
+std::string value_text(const Argument& argument);
+
 /// Whether the words ask for help.
 bool wants_help(const std::vector<std::string>& words);
 
@@ -181,6 +196,17 @@ std::vector<std::string> arguments() {
   std::vector<std::string> names;
   for (const Argument& argument : line.arguments()) names.push_back((argument.positional ? "" : "--") + argument.name);
   return names;
+}
+
+/// The arguments with the values that a command line has given them: {"--split", "dev"}, ...
+template <class Options>
+std::vector<std::pair<std::string, std::string>> values(Options options) {
+  CommandLine line;
+  options.describe(line);
+  std::vector<std::pair<std::string, std::string>> pairs{{"command", Options::kText.name}};
+  for (const Argument& argument : line.arguments())
+    pairs.emplace_back((argument.positional ? "" : "--") + argument.name, value_text(argument));
+  return pairs;
 }
 
 template <class Options>

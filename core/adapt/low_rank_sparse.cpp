@@ -30,8 +30,8 @@ at::Tensor delta_of(Update update) {
 }  // namespace
 
 void Factors::fill(Update& update) const {
-  update.u = u->value;
-  update.v = v->value;
+  update.u = u->value();
+  update.v = v->value();
 }
 
 std::vector<Recut> Factors::recut(int64_t dim, const nn::LineChange& change) const {
@@ -39,25 +39,25 @@ std::vector<Recut> Factors::recut(int64_t dim, const nn::LineChange& change) con
 }
 
 const SparseEntries::Own& SparseEntries::own() const {
-  const auto version = static_cast<int64_t>(rows->value._version() + cols->value._version());
-  if (own_.of_rows.is_same(rows->value) && own_.of_cols.is_same(cols->value) && own_.version == version &&
+  const auto version = static_cast<int64_t>(rows->value()._version() + cols->value()._version());
+  if (own_.of_rows.is_same(rows->value()) && own_.of_cols.is_same(cols->value()) && own_.version == version &&
       own_.part == part)
     return own_;
-  const at::Tensor& split = part.split(0) ? rows->value : cols->value;
-  own_ = {rows->value, cols->value, version, part, {}, {}, {}};
+  const at::Tensor& split = part.split(0) ? rows->value() : cols->value();
+  own_ = {rows->value(), cols->value(), version, part, {}, {}, {}};
   own_.entries = split.ge(part.slice.begin).logical_and(split.lt(part.slice.end)).nonzero().view({-1});
-  own_.rows = rows->value.index_select(0, own_.entries).sub(part.split(0) ? part.slice.begin : 0);
-  own_.cols = cols->value.index_select(0, own_.entries).sub(part.split(1) ? part.slice.begin : 0);
+  own_.rows = rows->value().index_select(0, own_.entries).sub(part.split(0) ? part.slice.begin : 0);
+  own_.cols = cols->value().index_select(0, own_.entries).sub(part.split(1) ? part.slice.begin : 0);
   return own_;
 }
 
 void SparseEntries::fill(Update& update) const {
   if (part.replicated()) {
-    update.sparse = {rows->value, cols->value, values->value, out, in};
+    update.sparse = {rows->value(), cols->value(), values->value(), out, in};
     return;
   }
   const Own& here = own();
-  update.sparse = {here.rows, here.cols, values->value.index_select(0, here.entries),
+  update.sparse = {here.rows, here.cols, values->value().index_select(0, here.entries),
                    part.split(0) ? part.slice.size() : out, part.split(1) ? part.slice.size() : in};
 }
 
@@ -69,13 +69,13 @@ std::vector<Recut> SparseEntries::recut(int64_t dim, const nn::LineChange& chang
   }
   const nn::ParameterPtr& places = dim == 0 ? rows : cols;
   int64_t& size = dim == 0 ? out : in;
-  const at::Tensor index = change.kept.to(places->value.device());
-  const at::Tensor numbers = renumbering(size, index).index_select(0, places->value);
+  const at::Tensor index = change.kept.to(places->value().device());
+  const at::Tensor numbers = renumbering(size, index).index_select(0, places->value());
   const nn::LineChange entries = nn::keep_lines(numbers.ge(0).nonzero().view({-1}));
   const Recut done = nn::recut(values, 0, entries);
   nn::recut(rows, 0, entries);
   nn::recut(cols, 0, entries);
-  places->value = numbers.index_select(0, entries.kept);
+  places->set_value(numbers.index_select(0, entries.kept));
   size = index.numel();
   part = nn::without(part, dim, change.kept);
   return {done};
@@ -84,8 +84,8 @@ std::vector<Recut> SparseEntries::recut(int64_t dim, const nn::LineChange& chang
 void SparseEntries::take_shapes(const std::function<at::Tensor(const std::string&)>& saved) const {
   for (const nn::ParameterPtr& parameter : {rows, cols, values}) {
     const int64_t n = saved(parameter->name).numel();
-    if (n == parameter->value.numel()) continue;
-    parameter->value = at::zeros({n}, parameter->value.options()).set_requires_grad(parameter->trainable());
+    if (n == parameter->value().numel()) continue;
+    parameter->set_value(at::zeros({n}, parameter->value().options()).set_requires_grad(parameter->trainable()));
     parameter->logical_shape = {n};
   }
 }

@@ -10,10 +10,10 @@
 
 #include "core/checkpoint/export_pruned.h"
 #include "core/checkpoint/export_state.h"
-#include "core/checkpoint/staged_directory.h"
 #include "core/error.h"
 #include "core/files/disk.h"
 #include "core/files/read.h"
+#include "core/files/run_directory.h"
 #include "core/random.h"
 
 namespace filigree::checkpoint {
@@ -40,6 +40,7 @@ bool write_files(nn::Model& model, NamedTensors state, const ExportRequest& requ
   if (request.format == ExportFormat::hf_pruned && is_pruned(model))
     files::write_file((dir / kModelingFile).string(), modeling_code(model));
   copy_tokenizer(request.tokenizer_dir, dir);
+  if (!request.recipe.empty()) files::write_file((dir / files::run_names::kRecipe).string(), request.recipe);
   return filled;
 }
 
@@ -90,7 +91,7 @@ ExportSource export_source(nn::Model& model, dist::Communicator* tensor) {
 }
 
 ExportResult export_model(nn::Model& model, const ExportSource& source, const ExportRequest& request) {
-  StagedDirectory staged(request.dir, request.replace);
+  files::StagedDirectory staged(request.dir, request.existing);
   ExportResult result;
   result.zero_filled = write_files(model, source.state, request, staged.path());
   if (request.reload) {
@@ -100,7 +101,7 @@ ExportResult export_model(nn::Model& model, const ExportSource& source, const Ex
     FG_CHECK(result.largest_difference <= kExportTolerance,  // false for NaN, too
              "the export's logits differ from the model's by {}", result.largest_difference);
   }
-  staged.commit();
+  result.kept = staged.commit();
   return result;
 }
 

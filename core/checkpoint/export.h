@@ -19,10 +19,12 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "core/checkpoint/safetensors.h"
 #include "core/data/batch.h"
+#include "core/files/staged_directory.h"
 #include "core/nn/model.h"
 #include "dist/communicator.h"
 
@@ -50,12 +52,15 @@ struct ExportRequest {
   /// Loads a directory as the program would, for the comparison.
   std::function<std::unique_ptr<nn::Model>(const std::string& dir)> reload;
   uint64_t shard_bytes = 0;  ///< most bytes of a weight file; 0: one file
-  bool replace = false;      ///< a run's own export, which a resumed run writes again: what is there goes
+  std::string recipe;        ///< text of the recipe.yaml that is written beside the model; empty: none
+  files::StagedDirectory::Existing existing = files::StagedDirectory::Existing::refuse;
 };
 
 struct ExportResult {
   double largest_difference = 0;  ///< of a logit, between the live model and what was read back
   bool zero_filled = false;       ///< some structures were filled up with zeros
+  /// Where a directory that was in the way is now: with Existing::replace, one that is no untouched export.
+  std::optional<std::string> kept;
 };
 
 /// Throws UsageError when the directory is not empty, DataError when the disk refuses, InternalError when what was read

@@ -4,7 +4,9 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <filesystem>
 #include <map>
@@ -15,9 +17,9 @@
 #include "core/checkpoint/export.h"
 #include "core/checkpoint/import_peft.h"
 #include "core/checkpoint/safetensors.h"
-#include "core/checkpoint/staged_directory.h"
 #include "core/error.h"
 #include "core/files/disk.h"
+#include "core/files/staged_directory.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -63,7 +65,7 @@ Factors factors_of(const nn::Linear& linear) {
   const at::NoGradGuard no_grad;
   std::map<std::string, at::Tensor> parts;
   for (const nn::ParameterPtr& parameter : linear.adapter()->parameters()) {
-    parts[parameter->name.substr(linear.name().size() + 1)] = parameter->value.detach().cpu();
+    parts[parameter->name.substr(linear.name().size() + 1)] = parameter->value().detach().cpu();
   }
   std::vector<at::Tensor> a, b;
   if (parts.contains("lora_U")) {
@@ -178,8 +180,8 @@ nlohmann::json adapter_config(nn::Model& model, const std::map<std::string, Modu
 }
 
 /// Of the live model and what was written, on its base.
-double read_back(nn::Model& model, const std::string& dir, nn::Model& base) {
-  merge(base, read_peft(dir));
+double read_back(nn::Model& model, const std::string& dir, nn::Model& base, const std::vector<int64_t>& classes) {
+  merge(base, read_peft(dir), classes);
   base.to(model.device());
   const double difference = largest_difference(model, base, probe_batch(model));
   FG_CHECK(difference <= kExportTolerance, "the adapter on its base gives logits that differ from the model's by {}",
@@ -198,14 +200,18 @@ double export_peft(nn::Model& model, const std::string& dir, const std::string& 
     tensors.emplace_back(kPrefix + name + ".lora_A.weight", at::cat(module.a, 0).contiguous());
     tensors.emplace_back(kPrefix + name + ".lora_B.weight", at::cat(module.b, 1).contiguous());
   }
+  const std::vector<int64_t> classes = base_classes(model, base);
   for (const std::string& name : model.head_parameters()) {
-    tensors.emplace_back(kPrefix + name, model.parameters().at(name).value.detach().to(at::kCPU, at::kFloat));
+    at::Tensor value = model.parameters().at(name).value().detach().to(at::kCPU, at::kFloat);
+    if (!classes.empty() && has_classes(model, name))
+      value = at::zeros_like(value).index_copy_(0, at::tensor(classes, at::kLong), value);
+    tensors.emplace_back(kPrefix + name, value);
   }
-  StagedDirectory staged(dir, false);
+  files::StagedDirectory staged(dir, files::StagedDirectory::Existing::refuse);
   write_safetensors((staged.path() / "adapter_model.safetensors").string(), tensors);
   files::write_file((staged.path() / "adapter_config.json").string(),
                     adapter_config(model, modules, base).dump(2) + "\n");
-  const double difference = read_back(model, staged.path().string(), *reload(base));
+  const double difference = read_back(model, staged.path().string(), *reload(base), classes);
   staged.commit();
   return difference;
 }

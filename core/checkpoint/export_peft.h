@@ -8,7 +8,8 @@
 // alpha_pattern.
 //
 // The base weights stay whole in that format: a model with pruned structures or masks, or one where anything but
-// updates and the task head was trained, is refused with a UsageError.
+// updates and the task head was trained, is refused with a UsageError. The head's classes are written in the base's
+// order, where the base names them.
 #include <functional>
 #include <memory>
 #include <string>

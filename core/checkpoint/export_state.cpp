@@ -40,6 +40,16 @@ void fill_up(at::Tensor& tensor, int64_t dim, const nn::StructureGroup& group, c
   tensor = at::zeros(shape, tensor.options()).index_copy(dim, lines, tensor);
 }
 
+/// What is true of the base's files alone: where they came from, who wrote them, their code, their number format.
+void erase_base_keys(nlohmann::json& config) {
+  constexpr const char* kKeys[] = {
+      "attn_implementation", "auto_map",     "compression_config", "custom_pipelines",    "filigree",
+      "finetuning_task",     "name_or_path", "pruned_heads",       "quantization_config", "torch_dtype",
+      "transformers_version"};
+  for (const char* key : kKeys) config.erase(key);
+  for (auto it = config.begin(); it != config.end();) it = it.key().starts_with("_") ? config.erase(it) : std::next(it);
+}
+
 }  // namespace
 
 int64_t common_width(nn::Model& model) {
@@ -69,7 +79,7 @@ NamedTensors merged_state(nn::Model& model, dist::Communicator* tensor) {
     const bool weight = parameter->role == nn::Role::frozen || parameter->role == nn::Role::trainable;
     if (!weight || of_adapters.contains(parameter->name)) continue;
     const auto linear = linears.find(parameter->name);
-    at::Tensor value = linear == linears.end() ? parameter->value.detach() : linear->second->merged_weight();
+    at::Tensor value = linear == linears.end() ? parameter->value().detach() : linear->second->merged_weight();
     if (tensor) value = nn::whole_of(value, parameter->placement, *tensor);
     if (tensor && tensor->rank() != 0) continue;
     state.emplace_back(parameter->name, value.to(at::kCPU, at::kFloat).contiguous());
@@ -96,13 +106,14 @@ bool zero_fill(nn::Model& model, NamedTensors& state) {
 
 nlohmann::json export_config(nn::Model& model, ExportFormat format) {
   nlohmann::json config = model.config();
+  erase_base_keys(config);
   config["architectures"] = {model.architecture()};
-  if (!nn::is_over_tokens(model.task())) {
+  if (nn::is_over_tokens(model.task())) {
+    for (const char* key : {"problem_type", "id2label", "label2id", "num_labels"}) config.erase(key);
+  } else {
     config["problem_type"] = model.task() == nn::Task::regression ? "regression" : "single_label_classification";
   }
   config["dtype"] = "float32";
-  config.erase("torch_dtype");
-  config.erase("filigree");
   if (format == ExportFormat::filigree) {
     if (is_pruned(model)) config["filigree"] = kept_units(model);
     return config;

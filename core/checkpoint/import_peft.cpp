@@ -1,14 +1,20 @@
 #include "core/checkpoint/import_peft.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/tensor.h>
 #include <fmt/ranges.h>
 
+#include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 
 #include "core/adapt/low_rank_sparse.h"
 #include "core/error.h"
+#include "core/files/read.h"
+#include "core/nn/labels.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -57,12 +63,26 @@ void fill(const nn::Linear& linear, const PeftLora& lora, const std::string& nam
     throw UsageError(
         fmt::format("model.adapter: {} has rank {} on '{}', the method only {}; set its rank to {} or more", lora.dir,
                     module.rank(), linear.name(), rank, lora.largest_rank()));
-  u->value.narrow(1, 0, module.rank())
+  u->value()
+      .narrow(1, 0, module.rank())
       .copy_(nn::part_of(b, u->placement).mul(module.scale / *adapt::update_scale(*linear.adapter())));
-  v->value.narrow(0, 0, module.rank()).copy_(nn::part_of(module.a, v->placement));
+  v->value().narrow(0, 0, module.rank()).copy_(nn::part_of(module.a, v->placement));
 }
 
-void fill_head(nn::Model& model, const PeftLora& lora) {
+/// The names of id2label by class number; empty where there is none for a class.
+std::vector<std::string> class_names(const nlohmann::json& config) {
+  const auto found = config.find("id2label");
+  if (found == config.end() || !found->is_object()) return {};
+  std::vector<std::string> names;
+  for (size_t i = 0; i < found->size(); ++i) {
+    const auto name = found->find(std::to_string(i));
+    if (name == found->end()) return {};
+    names.push_back(name->is_string() ? name->get<std::string>() : name->dump());
+  }
+  return names;
+}
+
+void fill_head(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes) {
   const std::vector<std::string> names = model.head_parameters();
   const std::set<std::string> head(names.begin(), names.end());
   for (const auto& [name, value] : lora.head) {
@@ -74,7 +94,9 @@ void fill_head(nn::Model& model, const PeftLora& lora) {
     if (value.sizes() != at::IntArrayRef(parameter.logical_shape))
       throw DataError(fmt::format("{}: '{}' is [{}], the model's [{}]: it was trained for other labels", lora.dir, name,
                                   fmt::join(value.sizes(), ", "), fmt::join(parameter.logical_shape, ", ")));
-    parameter.value.copy_(nn::part_of(value, parameter.placement));
+    const bool reorder = !classes.empty() && has_classes(model, name);
+    const at::Tensor own = reorder ? value.index_select(0, at::tensor(classes, at::kLong)) : value;
+    parameter.value().copy_(nn::part_of(own, parameter.placement));
   }
 }
 
@@ -98,21 +120,34 @@ void for_each_linear(nn::Model& model, const PeftLora& lora, const Use& use) {
 
 }  // namespace
 
-void continue_from(nn::Model& model, const PeftLora& lora) {
+std::vector<int64_t> base_classes(const nn::Model& model, const std::string& dir) {
+  const std::string file = dir + "/config.json";
+  if (model.task() != nn::Task::sequence_classification || !std::filesystem::exists(file)) return {};
+  const auto base = nlohmann::json::parse(files::read_file(file), nullptr, /*allow_exceptions=*/false);
+  if (!base.is_object()) return {};
+  const auto order = nn::match_labels(class_names(base), class_names(model.config()));
+  return order && !nn::is_identity(*order) ? *order : std::vector<int64_t>{};
+}
+
+bool has_classes(nn::Model& model, const std::string& parameter) {
+  return parameter.starts_with(model.linears().back()->name() + ".");
+}
+
+void continue_from(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes) {
   const at::NoGradGuard no_grad;
   for_each_linear(model, lora, [&](const nn::Linear& linear, const std::string& name, const at::Tensor& b) {
     fill(linear, lora, name, b);
   });
-  fill_head(model, lora);
+  fill_head(model, lora, classes);
 }
 
-void merge(nn::Model& model, const PeftLora& lora) {
+void merge(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes) {
   const at::NoGradGuard no_grad;
   for_each_linear(model, lora, [&](const nn::Linear& linear, const std::string& name, const at::Tensor& b) {
     const PeftLora::Module& module = lora.modules.at(name);
-    linear.weight()->value.add_(at::matmul(b, module.a), module.scale);
+    linear.weight()->value().add_(at::matmul(b, module.a), module.scale);
   });
-  fill_head(model, lora);
+  fill_head(model, lora, classes);
 }
 
 }  // namespace filigree::checkpoint

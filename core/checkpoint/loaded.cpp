@@ -22,6 +22,12 @@ dist::LineRange overlap(const dist::LineRange& a, const dist::LineRange& b) {
   return {begin, std::max(begin, std::min(a.end, b.end))};
 }
 
+std::vector<int64_t> shape_of(const TensorPart& part) {
+  std::vector<int64_t> shape = part.shape;
+  shape[static_cast<size_t>(part.dim)] = part.lines.size();
+  return shape;
+}
+
 }  // namespace
 
 Loaded open_checkpoint(const CheckpointInfo& info) {
@@ -29,6 +35,7 @@ Loaded open_checkpoint(const CheckpointInfo& info) {
   Loaded loaded;
   loaded.info = info;
   loaded.state = std::move(manifest.state);
+  loaded.version = manifest.version;
   for (const ManifestFile& file : manifest.files) loaded.add_file(file);
   loaded.put_in_order();
   return loaded;
@@ -39,6 +46,8 @@ void Loaded::add_file(const ManifestFile& file) {
   auto& tensors = tensors_[stem_of(file.name)];
   for (const std::string& name : reader->names()) {
     const auto part = file.parts.find(name);
+    if (part != file.parts.end() && reader->info(name).shape != shape_of(part->second))
+      throw DataError(fmt::format("{}/{}: '{}' has another shape than the manifest says", info.path, file.name, name));
     tensors[name].push_back({reader, part == file.parts.end() ? std::nullopt : std::optional(part->second)});
   }
 }
@@ -65,6 +74,13 @@ bool Loaded::follow_one_another(Pieces& pieces) {
   }
   const TensorPart& last = *pieces.back().part;
   return end == last.shape.at(static_cast<size_t>(last.dim));
+}
+
+std::vector<std::string> Loaded::names(const std::string& file) const {
+  std::vector<std::string> names;
+  if (const auto found = tensors_.find(file); found != tensors_.end())
+    for (const auto& [name, pieces] : found->second) names.push_back(name);
+  return names;
 }
 
 bool Loaded::contains(const std::string& file, const std::string& name) const {

@@ -4,14 +4,14 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/files/json.h"
 #include "core/files/read.h"
 
 namespace filigree::checkpoint {
 namespace {
 
 constexpr std::string_view kFormat = "filigree-checkpoint";
-constexpr int kVersion = 2;
-constexpr int kOldestVersion = 1;  // had no parts: every file held whole tensors
+constexpr int kOldestVersion = 1;  // had no parts: every file held whole tensors; 2: see core/train/saved_state.h
 constexpr std::string_view kLead = "{\"xxh3\":\"";
 constexpr size_t kDigits = 16;
 
@@ -20,16 +20,24 @@ bool plain_name(const std::string& name) {
   return !name.empty() && name.find('/') == std::string::npos && name != "." && name != "..";
 }
 
+bool in_range(const TensorPart& part) {
+  if (part.dim < 0 || part.dim >= static_cast<int64_t>(part.shape.size())) return false;
+  const auto size = part.shape[static_cast<size_t>(part.dim)];
+  return 0 <= part.lines.begin && part.lines.begin <= part.lines.end && part.lines.end <= size;
+}
+
 Manifest parse(const std::string& path, const std::string& text) {
-  const auto json = nlohmann::json::parse(text);
+  const auto json = files::parse_json(text, path);
   if (json.at("format") != kFormat) throw DataError(fmt::format("{}: is not a manifest of filigree", path));
   const int version = json.at("version").get<int>();
-  if (version < kOldestVersion || version > kVersion)
+  if (version < kOldestVersion || version > kManifestVersion)
     throw DataError(
         fmt::format("{}: has format version {}, this program reads versions {} to {}; use the release that wrote it",
-                    path, version, kOldestVersion, kVersion));
+                    path, version, kOldestVersion, kManifestVersion));
   Manifest manifest;
+  manifest.version = version;
   manifest.step = json.at("step").get<int64_t>();
+  if (manifest.step < 0) throw DataError(fmt::format("{}: step: is {}, less than 0", path, manifest.step));
   manifest.state = json.at("state");
   for (const auto& entry : json.at("files")) {
     ManifestFile file = manifest_file_from(entry);
@@ -38,6 +46,12 @@ Manifest parse(const std::string& path, const std::string& text) {
     manifest.files.push_back(std::move(file));
   }
   return manifest;
+}
+
+std::string read_text(const std::string& path) {
+  if (!std::filesystem::exists(path))
+    throw DataError(fmt::format("{}: is missing, so the checkpoint was never finished", path));
+  return files::read_file(path);
 }
 
 }  // namespace
@@ -53,35 +67,34 @@ nlohmann::ordered_json to_json(const ManifestFile& file) {
 ManifestFile manifest_file_from(const nlohmann::json& json) {
   ManifestFile file{json.at("name"), {json.at("bytes").get<uint64_t>(), json.at("xxh3")}};
   const auto parts = json.value("parts", nlohmann::json::object());
-  for (const auto& [name, part] : parts.items())
-    file.parts[name] = {part.at("dim"), {part.at("begin"), part.at("end")}, part.at("shape")};
+  for (const auto& [name, entry] : parts.items()) {
+    const TensorPart part{entry.at("dim"), {entry.at("begin"), entry.at("end")}, entry.at("shape")};
+    if (!in_range(part)) throw DataError(fmt::format("{}: the part of '{}' is out of range", file.name, name));
+    file.parts[name] = part;
+  }
   return file;
 }
 
 std::string to_text(const Manifest& manifest) {
-  nlohmann::ordered_json body = {{"format", kFormat}, {"version", kVersion}, {"step", manifest.step}};
+  nlohmann::ordered_json body = {{"format", kFormat}, {"version", manifest.version}, {"step", manifest.step}};
   body["files"] = nlohmann::ordered_json::array();
   for (const auto& file : manifest.files) body["files"].push_back(to_json(file));
   body["state"] = nlohmann::ordered_json(manifest.state);
   const std::string rest = "\"," + body.dump().substr(1) + "\n";
-  return std::string(kLead) + hash_text(rest) + rest;
+  return std::string(kLead) + files::hash_text(rest) + rest;
 }
 
 Manifest read_manifest(const std::string& dir) {
   const std::string path = dir + "/" + kManifestName;
-  if (!std::filesystem::exists(path))
-    throw DataError(fmt::format("{}: is missing, so the checkpoint was never finished", path));
-  const std::string text = files::read_file(path);
+  const std::string text = read_text(path);
   const size_t head = kLead.size() + kDigits;
   if (text.size() <= head || !text.starts_with(kLead) ||
-      text.substr(kLead.size(), kDigits) != hash_text(text.substr(head)))
+      text.substr(kLead.size(), kDigits) != files::hash_text(text.substr(head)))
     throw DataError(fmt::format("{}: does not match its own checksum: damaged or cut short", path));
-  try {
-    return parse(path, text);
-  } catch (const nlohmann::json::exception& e) {
-    throw DataError(fmt::format("{}: is not as this version writes it: {}", path, e.what()));
-  }
+  return files::take_values(path, [&] { return parse(path, text); });
 }
+
+std::string manifest_hash(const std::string& dir) { return files::hash_text(read_text(dir + "/" + kManifestName)); }
 
 std::optional<std::string> find_fault(const std::string& dir, const Manifest& manifest) {
   for (const auto& file : manifest.files) {
@@ -91,7 +104,7 @@ std::optional<std::string> find_fault(const std::string& dir, const Manifest& ma
     if (problem) return fmt::format("{}: {}", path, problem.message());
     if (size != file.hash.bytes)
       return fmt::format("{}: has {} bytes, the manifest says {}", path, size, file.hash.bytes);
-    if (hash_file(path).xxh3 != file.hash.xxh3) return fmt::format("{}: does not match its checksum", path);
+    if (files::hash_file(path).xxh3 != file.hash.xxh3) return fmt::format("{}: does not match its checksum", path);
   }
   return std::nullopt;
 }

@@ -4,11 +4,12 @@
 //   D = s B A,  s = lora_alpha / r, or lora_alpha / sqrt(r) with use_rslora
 //
 // What is no plain LoRA of linears (DoRA, biases, embeddings, initialisations that changed the base weights) is refused
-// with advice.
+// with advice (peft_config.h). Tensors of modules that the configuration excludes are not read, as in peft.
 #include <ATen/core/Tensor.h>
 
 #include <map>
 #include <string>
+#include <vector>
 
 namespace filigree::checkpoint {
 
@@ -22,6 +23,7 @@ struct PeftLora {
   std::string dir;
   std::map<std::string, Module> modules;   ///< by their names in the base model's files
   std::map<std::string, at::Tensor> head;  ///< modules_to_save, by parameter
+  std::vector<std::string> ignored;        ///< tensors of modules that the configuration does not name or excludes
 
   int64_t largest_rank() const;
 };

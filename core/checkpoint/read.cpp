@@ -36,7 +36,10 @@ std::vector<CheckpointInfo> list_checkpoints(const std::string& dir) {
 
 std::optional<std::string> find_fault(const CheckpointInfo& info) {
   try {
-    return find_fault(info.path, read_manifest(info.path));
+    const Manifest manifest = read_manifest(info.path);
+    if (manifest.step != info.step)
+      return fmt::format("{}: holds step {} under the name of step {}", info.path, manifest.step, info.step);
+    return find_fault(info.path, manifest);
   } catch (const UserError& e) {
     return e.what();
   }

@@ -1,11 +1,10 @@
 #include "core/checkpoint/safetensors.h"
 
 #include <ATen/ops/empty.h>
-#include <fcntl.h>
+#include <ATen/ops/equal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -13,12 +12,14 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <numeric>
 #include <set>
 
+#include "core/checkpoint/safetensors_dtype.h"
 #include "core/error.h"
+#include "core/files/json.h"
+#include "core/files/read.h"
 
 namespace filigree::checkpoint {
 
@@ -87,24 +88,14 @@ class SafetensorsFile {
 };
 
 void SafetensorsFile::map() {
-  const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw DataError(fmt::format("{}: cannot be opened: {}", path_, errno_text()));
+  const files::Descriptor fd = files::open_for_reading(path_);
   struct stat status {};
-  const bool regular = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-  if (!regular) {
-    ::close(fd);
-    throw DataError(fmt::format("{}: is not a regular file", path_));
-  }
+  if (::fstat(fd.get(), &status) != 0) throw DataError(fmt::format("{}: cannot be read: {}", path_, errno_text()));
   size_ = static_cast<size_t>(status.st_size);
-  if (size_ > 0) {
-    void* address = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd, 0);
-    const std::string error = errno_text();
-    ::close(fd);
-    if (address == MAP_FAILED) throw DataError(fmt::format("{}: cannot be mapped: {}", path_, error));
-    bytes_ = static_cast<const char*>(address);
-  } else {
-    ::close(fd);
-  }
+  if (size_ == 0) return;
+  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (address == MAP_FAILED) throw DataError(fmt::format("{}: cannot be mapped: {}", path_, errno_text()));
+  bytes_ = static_cast<const char*>(address);
 }
 
 void SafetensorsFile::parse() {
@@ -126,19 +117,9 @@ void SafetensorsFile::parse() {
 
 namespace {
 
-nlohmann::json read_json(const std::string& path) {
-  std::ifstream in(path);
-  if (!in) throw DataError(fmt::format("{}: cannot be opened: {}", path, errno_text()));
-  try {
-    return nlohmann::json::parse(in);
-  } catch (const nlohmann::json::exception& error) {
-    throw DataError(fmt::format("{}: is not JSON ({})", path, error.what()));
-  }
-}
-
 /// name -> file name in the index's folder.
 std::map<std::string, std::string> read_index(const std::string& path) {
-  const nlohmann::json index = read_json(path);
+  const nlohmann::json index = files::read_json(path);
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
     throw DataError(fmt::format("{}: has no 'weight_map' object", path));
   }
@@ -185,10 +166,8 @@ SafetensorsReader SafetensorsReader::open(const std::string& path) {
       reader.add_file(std::make_shared<SafetensorsFile>((fs::path(reader.path_).parent_path() / file).string()));
     }
     for (const auto& [name, file] : index) {
-      const auto it = reader.where_.find(name);
-      if (it == reader.where_.end() || fs::path(it->second.file->path()).filename() != file) {
+      if (!reader.contains(name))
         throw DataError(fmt::format("{}: tensor '{}' is not in {}", reader.path_, name, file));
-      }
     }
   }
   for (const auto& [name, location] : reader.where_) reader.names_.push_back(name);
@@ -198,14 +177,26 @@ SafetensorsReader SafetensorsReader::open(const std::string& path) {
 void SafetensorsReader::add_file(const std::shared_ptr<SafetensorsFile>& file) {
   const auto& tensors = file->header().tensors;
   for (size_t i = 0; i < tensors.size(); ++i) {
-    const auto [it, fresh] = where_.emplace(tensors[i].name, Location{file, i});
-    if (!fresh) {
-      throw DataError(
-          fmt::format("{}: tensor '{}' is in {} as well", file->path(), tensors[i].name, it->second.file->path()));
-    }
+    const Location here{file, i};
+    const auto [it, fresh] = where_.emplace(tensors[i].name, here);
+    if (fresh) continue;
+    if (bytes_of(it->second) != bytes_of(here)) ambiguous_.push_back(tensors[i].name);
+    it->second = here;
   }
   metadata_.insert(file->header().metadata.begin(), file->header().metadata.end());
   files_.push_back(file);
+}
+
+std::string_view SafetensorsReader::bytes_of(const Location& location) {
+  const TensorInfo& tensor = location.file->header().tensors[location.index];
+  return {location.file->data() + tensor.begin, tensor.end - tensor.begin};
+}
+
+bool SafetensorsReader::equal(const std::string& a, const std::string& b) const {
+  const TensorInfo &first = info(a), &second = info(b);
+  if (first.shape != second.shape) return false;
+  if (first.dtype_name == second.dtype_name) return bytes_of(locate(a)) == bytes_of(locate(b));
+  return at::equal(read(a).to(at::kDouble), read(b).to(at::kDouble));
 }
 
 std::vector<std::string> SafetensorsReader::files() const {
@@ -225,8 +216,16 @@ const TensorInfo& SafetensorsReader::info(const std::string& name) const {
   return location.file->header().tensors[location.index];
 }
 
-at::Tensor SafetensorsReader::read(const std::string& name) const {
+const TensorInfo& SafetensorsReader::readable(const std::string& name) const {
   const TensorInfo& tensor = info(name);
+  if (tensor.dtype == at::ScalarType::Undefined)
+    throw DataError(fmt::format("{}: tensor '{}' has the dtype {}, which filigree cannot compute with; known ones: {}",
+                                locate(name).file->path(), name, tensor.dtype_name, known_dtypes()));
+  return tensor;
+}
+
+at::Tensor SafetensorsReader::read(const std::string& name) const {
+  const TensorInfo& tensor = readable(name);
   at::Tensor copy = at::empty(tensor.shape, at::TensorOptions(tensor.dtype));
   if (tensor.end > tensor.begin) {
     std::memcpy(copy.mutable_data_ptr(), locate(name).file->data() + tensor.begin, tensor.end - tensor.begin);
@@ -235,7 +234,7 @@ at::Tensor SafetensorsReader::read(const std::string& name) const {
 }
 
 at::Tensor SafetensorsReader::read_lines(const std::string& name, int64_t dim, const dist::LineRange& lines) const {
-  const TensorInfo& tensor = info(name);
+  const TensorInfo& tensor = readable(name);
   std::vector<int64_t> shape = tensor.shape;
   const auto axis = static_cast<size_t>(dim);
   FG_CHECK(dim >= 0 && axis < shape.size() && 0 <= lines.begin && lines.begin <= lines.end && lines.end <= shape[axis],

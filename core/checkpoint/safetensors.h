@@ -5,13 +5,17 @@
 // The reader maps the files and copies a tensor, or some of its rows, only when it is asked for. open() has checked
 // everything that a header can get wrong (length, JSON, duplicate keys, types, shapes, overlaps, holes, truncation):
 // each fault is a DataError that names the file and, where there is one, the tensor. PyTorch pickles (.bin, .pt) are
-// refused.
+// refused. A tensor of a type that filigree does not compute with (U16, F8_E4M3, ...) is an error only when it is read.
+//
+// Of a tensor that stands in several shards the one in the last file counts, in the order of the names, whatever the
+// index says: transformers reads the index for its list of files only.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,7 +26,8 @@ namespace filigree::checkpoint {
 /// One tensor as a header lists it; begin and end are bytes from the start of the file's data part.
 struct TensorInfo {
   std::string name;
-  at::ScalarType dtype = at::kFloat;
+  at::ScalarType dtype = at::kFloat;  ///< Undefined: a type of the format that filigree does not compute with
+  std::string dtype_name;             ///< as the header has it: "F32"
   std::vector<int64_t> shape;
   uint64_t begin = 0;
   uint64_t end = 0;
@@ -50,6 +55,10 @@ class SafetensorsReader {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const std::string& path() const { return path_; }
   std::vector<std::string> files() const;  ///< the .safetensors files behind it
+  /// Tensors of which several shards hold different values; one of them is used (see above).
+  const std::vector<std::string>& ambiguous() const { return ambiguous_; }
+  /// Whether two tensors have the same shape and values.
+  bool equal(const std::string& a, const std::string& b) const;
 
   at::Tensor read(const std::string& name) const;  ///< a copy on the CPU
   /// Some lines along a dimension; the bytes of the others are not touched.
@@ -62,12 +71,16 @@ class SafetensorsReader {
   };
   void add_file(const std::shared_ptr<SafetensorsFile>& file);
   const Location& locate(const std::string& name) const;
+  static std::string_view bytes_of(const Location& location);
+  /// info() of a tensor whose type is one that filigree computes with, else DataError.
+  const TensorInfo& readable(const std::string& name) const;
 
   std::string path_;
   std::vector<std::string> names_;
   std::map<std::string, Location> where_;
   std::map<std::string, std::string> metadata_;
   std::vector<std::shared_ptr<SafetensorsFile>> files_;
+  std::vector<std::string> ambiguous_;
 };
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;

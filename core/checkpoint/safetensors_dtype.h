@@ -3,6 +3,7 @@
 #include <c10/core/ScalarType.h>
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,30 @@ inline constexpr std::array<std::pair<std::string_view, at::ScalarType>, 10> kSa
     {"U8", at::kByte},
     {"BOOL", at::kBool},
 }};
+
+/// Element types that safetensors defines and filigree does not compute with, and their sizes in bits. A file may hold
+/// such tensors as long as none is read.
+inline constexpr std::array<std::pair<std::string_view, uint64_t>, 12> kForeignTypes{{
+    {"F4", 4},
+    {"F6_E2M3", 6},
+    {"F6_E3M2", 6},
+    {"F8_E4M3", 8},
+    {"F8_E5M2", 8},
+    {"F8_E8M0", 8},
+    {"F8_E4M3FNUZ", 8},
+    {"F8_E5M2FNUZ", 8},
+    {"U16", 16},
+    {"U32", 32},
+    {"U64", 64},
+    {"C64", 64},
+}};
+
+inline std::optional<uint64_t> foreign_bits(std::string_view name) {
+  for (const auto& [known, bits] : kForeignTypes) {
+    if (known == name) return bits;
+  }
+  return std::nullopt;
+}
 
 inline std::optional<at::ScalarType> dtype_from(std::string_view name) {
   for (const auto& [known, type] : kSafetensorsTypes) {

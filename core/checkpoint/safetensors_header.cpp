@@ -35,14 +35,13 @@ json parse_strict(const std::string& text, const std::string& file) {
     }
     return true;
   };
-  try {
-    return json::parse(text, watch);
-  } catch (const json::exception& error) {
-    refuse(file, "the header is not JSON ({})", error.what());
-  }
+  json parsed = json::parse(text, watch, /*allow_exceptions=*/false);
+  if (parsed.is_discarded()) refuse(file, "the header is not JSON");
+  return parsed;
 }
 
 std::map<std::string, std::string> metadata_from(const json& value, const std::string& file) {
+  if (value.is_null()) return {};
   if (!value.is_object()) refuse(file, "__metadata__ is not an object");
   std::map<std::string, std::string> metadata;
   for (const auto& [key, text] : value.items()) {
@@ -75,27 +74,36 @@ std::vector<int64_t> shape_from(const json& value, const std::string& name, cons
   return shape;
 }
 
-uint64_t byte_count(const TensorInfo& info, const std::string& file) {
-  uint64_t bytes = c10::elementSize(info.dtype);
+uint64_t byte_count(const TensorInfo& info, uint64_t element_bits, const std::string& file) {
+  uint64_t bits = element_bits;
   for (int64_t size : info.shape) {
-    if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes)) {
+    if (__builtin_mul_overflow(bits, static_cast<uint64_t>(size), &bits)) {
       refuse(file, "the shape of tensor '{}' has more bytes than can be counted", info.name);
     }
   }
-  return bytes;
+  if (bits % 8 != 0) refuse(file, "the {} elements of tensor '{}' do not fill whole bytes", info.dtype_name, info.name);
+  return bits / 8;
+}
+
+/// Sets the type; returns the bits of one element.
+uint64_t take_dtype(const json& dtype, const std::string& file, TensorInfo& info) {
+  if (!dtype.is_string()) refuse(file, "the dtype of tensor '{}' is not a string", info.name);
+  info.dtype_name = dtype.get<std::string>();
+  if (const std::optional<at::ScalarType> known = dtype_from(info.dtype_name)) {
+    info.dtype = *known;
+    return 8 * c10::elementSize(info.dtype);
+  }
+  const std::optional<uint64_t> bits = foreign_bits(info.dtype_name);
+  if (!bits) refuse(file, "tensor '{}' has the dtype '{}'; known ones: {}", info.name, info.dtype_name, known_dtypes());
+  info.dtype = at::ScalarType::Undefined;
+  return *bits;
 }
 
 TensorInfo tensor_from(const std::string& name, const json& entry, const std::string& file) {
   if (!entry.is_object()) refuse(file, "the entry of tensor '{}' is not an object", name);
   TensorInfo info;
   info.name = name;
-  const json& dtype = field(entry, "dtype", name, file);
-  if (!dtype.is_string()) refuse(file, "the dtype of tensor '{}' is not a string", name);
-  const std::optional<at::ScalarType> known = dtype_from(dtype.get<std::string>());
-  if (!known) {
-    refuse(file, "tensor '{}' has the dtype '{}'; known ones: {}", name, dtype.get<std::string>(), known_dtypes());
-  }
-  info.dtype = *known;
+  const uint64_t bits = take_dtype(field(entry, "dtype", name, file), file, info);
   info.shape = shape_from(field(entry, "shape", name, file), name, file);
   const json& offsets = field(entry, "data_offsets", name, file);
   if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
@@ -106,7 +114,7 @@ TensorInfo tensor_from(const std::string& name, const json& entry, const std::st
   info.end = offsets[1].get<uint64_t>();
   if (info.end < info.begin)
     refuse(file, "tensor '{}' ends at byte {}, before its begin {}", name, info.end, info.begin);
-  const uint64_t bytes = byte_count(info, file);
+  const uint64_t bytes = byte_count(info, bits, file);
   if (info.end - info.begin != bytes) {
     refuse(file, "tensor '{}' has {} bytes of data, its shape and dtype ask for {}", name, info.end - info.begin,
            bytes);

@@ -9,10 +9,15 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <functional>
+#include <initializer_list>
+#include <set>
 
 #include "core/checkpoint/paths.h"
 #include "core/error.h"
 #include "core/files/disk.h"
+#include "core/files/hash.h"
+#include "core/files/ownership.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -33,6 +38,53 @@ std::string aside(const std::string& dir, std::string_view purpose, const std::s
   return fmt::format("{}/{}{}-{}", dir, kTemporaryPrefix, purpose, name);
 }
 
+/// Names that begin(), put_in_place() and remove() make.
+bool is_leftover(const std::string& name) {
+  const auto made_for = [&](const char* purpose) {
+    return name.starts_with(fmt::format("{}{}{}", kTemporaryPrefix, purpose, kStepPrefix));
+  };
+  return made_for("") || made_for("old-") || made_for("delete-");
+}
+
+bool may_be_checkpoint_file(const std::string& name) { return name == kManifestName || name.ends_with(kTensorSuffix); }
+
+/// Accepts the files that the manifest lists, or what could be one where it cannot be read.
+std::function<bool(const std::string&)> files_of_checkpoint(const std::string& path) {
+  try {
+    std::set<std::string> names{kManifestName};
+    for (const ManifestFile& file : read_manifest(path).files) names.insert(file.name);
+    return [names = std::move(names)](const std::string& name) { return names.contains(name); };
+  } catch (const DataError&) {
+    return may_be_checkpoint_file;
+  }
+}
+
+/// Only what a checkpoint consists of; a folder in which something else lies stays.
+void remove_now(const std::string& path) {
+  std::error_code ignored;
+  if (fs::is_directory(fs::symlink_status(path, ignored))) files::remove_own(path, files_of_checkpoint(path));
+}
+
+/// Renames a checkpoint to which a user added something, or a link in its place; false where there is no need.
+bool keep_for_user(const std::string& path) {
+  if (files::holds_only(path, files_of_checkpoint(path))) return false;
+  files::set_aside(path);
+  return true;
+}
+
+const std::string kMakeRoom =
+    "Free some space, lower checkpoint.keep, raise the file size limit (ulimit -f), or choose another --out";
+
+/// What to do about a checkpoint that could not be written though there is room for it now.
+std::string advice_for(const std::string& message) {
+  const auto tells = [&](std::initializer_list<int> codes) {
+    return std::ranges::any_of(codes, [&](int code) { return message.find(std::strerror(code)) != std::string::npos; });
+  };
+  if (tells({ENOSPC, EDQUOT, EFBIG})) return kMakeRoom;
+  if (tells({EACCES, EPERM, EROFS})) return "Make the folder writable by all ranks or choose another --out";
+  return "Look for a fault of the disk or of its file system, or choose another --out";
+}
+
 std::string file_name(const std::string& stem, int rank, int ranks) {
   const std::string number = ranks == 1 ? "" : fmt::format("{}{:05}{}{:05}", kRankMark, rank + 1, kRanksMark, ranks);
   return stem + number + std::string(kTensorSuffix);
@@ -48,20 +100,15 @@ uint64_t CheckpointData::bytes() const {
 }
 
 CheckpointStore::CheckpointStore(const std::string& run_dir, int64_t keep)
-    : dir_(run_dir + "/checkpoints"), keep_(keep), lock_(run_dir) {
+    : run_(run_dir), dir_(run_.folder(files::run_names::kCheckpoints)), keep_(keep) {
   files::ignore_file_size_signal();
-  std::error_code problem;
-  fs::create_directories(dir_, problem);
-  if (problem) throw DataError(fmt::format("{}: cannot be made: {}; choose another --out", dir_, problem.message()));
   remove_leftovers();
 }
 
 void CheckpointStore::remove_leftovers() {
-  std::error_code problem;
-  std::vector<fs::path> leftovers;
-  for (fs::directory_iterator it(dir_, problem), end; !problem && it != end; it.increment(problem))
-    if (it->path().filename().string().starts_with(kTemporaryPrefix)) leftovers.push_back(it->path());
-  for (const auto& path : leftovers) fs::remove_all(path, problem);
+  files::remove_leftovers_of(dir_ + "/" + kBestName);
+  for (const std::string& name : files::entries_of(dir_))
+    if (is_leftover(name)) remove_now(dir_ + "/" + name);
 }
 
 std::vector<ManifestFile> write_files(const CheckpointData& data, const std::string& folder, int rank, int ranks) {
@@ -72,7 +119,7 @@ std::vector<ManifestFile> write_files(const CheckpointData& data, const std::str
     ManifestFile file{file_name(stem, rank, ranks), {}};
     const std::string path = folder + "/" + file.name;
     write_safetensors(path, tensors);
-    file.hash = hash_file(path);
+    file.hash = files::hash_file(path);
     for (const auto& [name, tensor] : tensors)
       if (const auto part = data.parts.find(name); part != data.parts.end()) file.parts.insert(*part);
     files.push_back(std::move(file));
@@ -94,9 +141,9 @@ std::string CheckpointStore::temporary(int64_t step) const {
 }
 
 std::string CheckpointStore::begin(int64_t step) const {
+  run_.folder(files::run_names::kCheckpoints);
   const std::string folder = temporary(step);
-  std::error_code problem;
-  fs::remove_all(folder, problem);
+  remove_now(folder);
   if (::mkdir(folder.c_str(), 0777) != 0)
     throw DataError(fmt::format("{}: cannot be made: {}", folder, std::strerror(errno)));
   return folder;
@@ -111,7 +158,7 @@ void CheckpointStore::commit(int64_t step, const nlohmann::json& state, const st
 }
 
 void CheckpointStore::put_in_place(const std::string& temporary, const std::string& target) const {
-  if (!fs::exists(target)) {
+  if (!fs::exists(fs::symlink_status(target)) || keep_for_user(target)) {
     rename_or_throw(temporary, target);
   } else if (!exchange(temporary, target)) {
     // Without the exchange there is a moment with neither in place; older checkpoints bridge it.
@@ -121,8 +168,7 @@ void CheckpointStore::put_in_place(const std::string& temporary, const std::stri
     remove(old);
   }
   files::sync_directory(dir_);
-  std::error_code ignored;
-  fs::remove_all(temporary, ignored);  // after an exchange: the one that was replaced
+  remove_now(temporary);  // after an exchange: the one that was replaced
 }
 
 void CheckpointStore::retire_old(int64_t newest) {
@@ -137,9 +183,9 @@ void CheckpointStore::retire_old(int64_t newest) {
 
 void CheckpointStore::remove(const std::string& path) const {
   // Renamed first, so that no reader meets half of it. What cannot be removed now is tried again at the next start.
+  if (keep_for_user(path)) return;
   const std::string away = aside(dir_, "delete", fs::path(path).filename().string());
-  std::error_code ignored;
-  if (::rename(path.c_str(), away.c_str()) == 0) fs::remove_all(away, ignored);
+  if (::rename(path.c_str(), away.c_str()) == 0) remove_now(away);
 }
 
 void CheckpointStore::mark_best(int64_t step) {
@@ -182,18 +228,17 @@ void CheckpointStore::check_space(uint64_t bytes) const {
 }
 
 void CheckpointStore::give_up(int64_t step, uint64_t bytes, const std::string& message) const {
-  std::error_code ignored;
-  fs::remove_all(temporary(step), ignored);
+  run_.require_present();
+  remove_now(temporary(step));
   const uint64_t available = std::min(files::free_bytes(dir_), files::file_size_limit());
   const bool full = available < bytes + bytes / 8 + 65536;
+  const std::string advice = full ? kMakeRoom : advice_for(message);
   const auto last = newest_whole();
-  throw DataError(fmt::format(
-      "{}\nThe checkpoint of step {} needs {}; {} can be written there. {} {}, then start the run again{}", message,
-      step, files::format_bytes(bytes), files::format_bytes(available),
-      last ? fmt::format("The last whole one is {}.", last->path) : "There is no older one.",
-      full ? "Free some space, lower checkpoint.keep, raise the file size limit (ulimit -f), or choose another --out"
-           : "Make the folder writable by all ranks or choose another --out",
-      last ? ": it goes on from there" : ""));
+  throw DataError(
+      fmt::format("{}\nThe checkpoint of step {} needs {}; {} can be written there. {} {}, then start the run again{}",
+                  message, step, files::format_bytes(bytes), files::format_bytes(available),
+                  last ? fmt::format("The last whole one is {}.", last->path) : "There is no older one.", advice,
+                  last ? ": it goes on from there" : ""));
 }
 
 }  // namespace filigree::checkpoint

@@ -6,8 +6,9 @@
 //   read:   a checkpoint counts only when its manifest and all sizes and checksums are right; else the next older one
 //
 // kill -9 at any byte leaves the last good one in use. Older ones are deleted only when the new one is in place; the
-// newest `keep`, the last and the best stay. A disk that refuses is a DataError with path, bytes needed and advice, and
-// leaves the older ones as they were. Reading needs no lock and changes nothing.
+// newest `keep`, the last and the best stay. A checkpoint to which a user added a file is renamed (….kept-1) where it
+// would be deleted. A disk that refuses is a DataError with path, bytes needed and advice, and leaves the older ones as
+// they were. Reading needs no lock and changes nothing.
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -18,9 +19,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/checkpoint/lock.h"
 #include "core/checkpoint/manifest.h"
 #include "core/checkpoint/safetensors.h"
+#include "core/files/run_directory.h"
 
 namespace filigree::checkpoint {
 
@@ -56,7 +57,9 @@ class Loaded {
  public:
   CheckpointInfo info;
   nlohmann::json state;
+  int version = 0;  ///< of the manifest
 
+  std::vector<std::string> names(const std::string& file) const;  ///< of its tensors
   bool contains(const std::string& file, const std::string& name) const;
   /// DataError when it is absent.
   at::Tensor tensor(const std::string& file, const std::string& name) const;
@@ -107,8 +110,11 @@ nlohmann::json load_state(const CheckpointInfo& info);
 /// SIGXFSZ from then on, so that a file size limit is an error of the write and not the end of the process.
 class CheckpointStore {
  public:
-  /// `run_dir`/checkpoints is made; leftovers of killed runs are removed. UsageError when another run holds the lock.
+  /// Opens the run directory (core/files/run_directory.h) and makes its checkpoints folder; leftovers of killed runs
+  /// are removed. UsageError when another run holds the lock, or the directory holds anything and is not a run.
   CheckpointStore(const std::string& run_dir, int64_t keep);
+
+  const files::RunDirectory& run() const { return run_; }
 
   /// Returns when the checkpoint is safely on the disk. Replaces one of the same step.
   void save(const CheckpointData& data);
@@ -143,9 +149,9 @@ class CheckpointStore {
   void write_best(int64_t step) const;
   void remove(const std::string& path) const;
 
+  files::RunDirectory run_;
   std::string dir_;
   int64_t keep_;
-  RunLock lock_;
 };
 
 }  // namespace filigree::checkpoint

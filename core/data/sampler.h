@@ -13,7 +13,7 @@ class Sampler {
   /// Throws UsageError unless samples and batch_size are positive.
   Sampler(int64_t samples, int64_t batch_size, uint64_t seed);
 
-  int64_t batches_per_epoch() const { return (samples_ + batch_size_ - 1) / batch_size_; }
+  int64_t batches_per_epoch() const { return (samples_ - 1) / batch_size_ + 1; }
   int64_t epoch(int64_t step) const { return step / batches_per_epoch(); }
   /// The samples of the global batch of a step, counted from 0. Steps may be asked for in any order.
   std::vector<int64_t> batch(int64_t step);

@@ -20,7 +20,7 @@ bool is_blank(char32_t c) {
 }  // namespace
 
 std::string read_text_file(const std::string& path) {
-  std::string text = files::read_file(path);
+  std::string text = files::read_file_or_stream(path);
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
     throw DataError(fmt::format("{}: is UTF-16; convert it to UTF-8, for example with iconv", path));
   if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
@@ -58,13 +58,6 @@ std::string_view trimmed(std::string_view text) {
     end -= unicode::utf8_size(last);
   }
   return text.substr(begin, end - begin);
-}
-
-std::string shown(std::string_view text, size_t limit) {
-  if (text.size() <= limit) return std::string(text);
-  size_t end = limit;
-  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "...";
 }
 
 }  // namespace filigree::data

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/shown.h"
+
 namespace filigree::data {
 
 /// The bytes of a file, without a UTF-8 byte order mark. Throws DataError when it is missing, a folder, unreadable or
@@ -32,7 +34,6 @@ class LineReader {
 /// Without whitespace at both ends, as Python's str.strip(), and without characters of zero width there.
 std::string_view trimmed(std::string_view text);
 
-/// Text shortened for a message, cut between characters.
-std::string shown(std::string_view text, size_t limit = 60);
+using filigree::shown;
 
 }  // namespace filigree::data

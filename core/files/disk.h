@@ -1,17 +1,32 @@
 #pragma once
 // Files that are safely on the disk when a function returns. Every refusal is a DataError with the path and the reason.
+// A symbolic link in the place of a file is never followed for writing.
 #include <cstdint>
 #include <string>
+#include <string_view>
+
+#include "core/files/read.h"
 
 namespace filigree::files {
+
+/// Opens or creates a regular file for writing; `flags` are those of open(2) besides. Does not follow a link at `path`
+/// and does not block.
+Descriptor open_for_writing(const std::string& path, int flags);
+
+/// Writes all of `text`. `path` is for the message.
+void write_all(int fd, const std::string& path, std::string_view text);
 
 /// Creates or truncates, writes, syncs.
 void write_file(const std::string& path, const std::string& text);
 
-/// Writes aside, syncs, renames over `path`, syncs the folder: readers see the old or the new text, never a part.
+/// Writes aside, syncs, renames over `path`, syncs the directory: readers see the old or the new text, never a part. A
+/// link at `path` is replaced, not followed.
 void replace_file(const std::string& path, const std::string& text);
 
-/// A folder's entries are on the disk: after files were made or renamed in it.
+/// Removes what replace_file() of killed processes left beside `path`. Nobody may replace `path` meanwhile.
+void remove_leftovers_of(const std::string& path);
+
+/// A directory's entries are on the disk: after files were made or renamed in it.
 void sync_directory(const std::string& path);
 
 /// From now on a write beyond the file size limit fails with EFBIG; by default it would end the process.

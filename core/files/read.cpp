@@ -42,7 +42,7 @@ Descriptor open_for_reading(const std::string& path) {
   return file;
 }
 
-std::string read_all(int fd, const std::string& path) {
+std::string read_all(int fd, const std::string& path, size_t most) {
   std::string text;
   std::array<char, 65536> buffer{};
   while (true) {
@@ -50,17 +50,18 @@ std::string read_all(int fd, const std::string& path) {
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) refuse(path, fmt::format("cannot be read: {}", std::strerror(errno)));
     if (size == 0) return text;
+    if (text.size() + static_cast<size_t>(size) > most) refuse(path, fmt::format("is larger than {} bytes", most));
     text.append(buffer.data(), static_cast<size_t>(size));
   }
 }
 
 std::string read_file(const std::string& path) { return read_all(open_for_reading(path).get(), path); }
 
-std::string read_file_or_stream(const std::string& path) {
-  if (!is_open_stream(path)) return read_file(path);
+std::string read_file_or_stream(const std::string& path, size_t most) {
+  if (!is_open_stream(path)) return read_all(open_for_reading(path).get(), path, most);
   const Descriptor stream(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (stream.get() < 0) refuse(path, fmt::format("cannot be opened: {}", std::strerror(errno)));
-  return read_all(stream.get(), path);
+  return read_all(stream.get(), path, most);
 }
 
 }  // namespace filigree::files

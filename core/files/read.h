@@ -1,7 +1,10 @@
 #pragma once
 // Reading files that a user hands over: a pipe or a device is refused and never waited for.
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
+#include <utility>
 
 namespace filigree::files {
 
@@ -11,6 +14,10 @@ class Descriptor {
   explicit Descriptor(int fd = -1) : fd_(fd) {}
   ~Descriptor();
   Descriptor(Descriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
@@ -26,10 +33,13 @@ Descriptor open_for_reading(const std::string& path);
 /// The bytes of a regular file; errors as open_for_reading().
 std::string read_file(const std::string& path);
 
-/// The bytes of a regular file, or of a pipe or terminal that this process already holds open (/dev/stdin, /dev/fd/N).
-std::string read_file_or_stream(const std::string& path);
+inline constexpr size_t kAnySize = std::numeric_limits<size_t>::max();
 
-/// Reads all of `fd`. `path` is for the message.
-std::string read_all(int fd, const std::string& path);
+/// The bytes of a regular file, or of a pipe or terminal that this process already holds open (/dev/stdin, /dev/fd/N).
+/// DataError also when there are more than `most`.
+std::string read_file_or_stream(const std::string& path, size_t most = kAnySize);
+
+/// Reads all of `fd`, at most `most` bytes. `path` is for the message.
+std::string read_all(int fd, const std::string& path, size_t most = kAnySize);
 
 }  // namespace filigree::files

@@ -19,7 +19,7 @@ at::Tensor own_rows(const at::Tensor& table, const Slice& slice, const at::Tenso
 }  // namespace
 
 at::Tensor Embedding::forward(const at::Tensor& numbers, at::ScalarType compute) const {
-  const at::Tensor table = weight_->source ? weight_->source(/*backward=*/false) : weight_->value;
+  const at::Tensor table = weight_->gather();
   const Placement& placement = weight_->placement;
   at::Tensor rows =
       (placement.split(0) ? own_rows(table, placement.slice, numbers) : at::embedding(table, numbers)).to(compute);

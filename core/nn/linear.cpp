@@ -15,34 +15,38 @@ namespace filigree::nn {
 
 Linear::Linear(std::string name, ParameterPtr weight, ParameterPtr bias)
     : name_(std::move(name)), weight_(std::move(weight)), bias_(std::move(bias)) {
-  FG_CHECK(weight_ && weight_->value.dim() == 2, "linear '{}' needs a weight of two dimensions", name_);
-  FG_CHECK(!bias_ || bias_->value.numel() == weight_->value.size(0), "linear '{}': bias of {} for {} outputs", name_,
-           bias_->value.numel(), weight_->value.size(0));
+  FG_CHECK(weight_ && weight_->value().dim() == 2, "linear '{}' needs a weight of two dimensions", name_);
+  FG_CHECK(!bias_ || bias_->value().numel() == weight_->value().size(0), "linear '{}': bias of {} for {} outputs",
+           name_, bias_->value().numel(), weight_->value().size(0));
 }
 
 Linear::~Linear() = default;
 Linear::Linear(Linear&&) noexcept = default;
 
 at::Tensor Linear::effective_weight() const {
-  if (!mask_) return weight_->value;
-  if (weight_->trainable()) return at::mul(weight_->value, mask_->value.to(weight_->value.scalar_type()));
+  if (!mask_) return weight_->value();
+  if (weight_->trainable()) return at::mul(weight_->value(), mask_->value().to(weight_->value().scalar_type()));
   // Masked once, and again only when somebody put another tensor (loaded, cast, moved) in its place.
-  if (!masked_value_.is_same(weight_->value)) {
-    weight_->value = at::mul(weight_->value, mask_->value.to(weight_->value.scalar_type()));
-    masked_value_ = weight_->value;
+  if (!masked_value_.is_same(weight_->value())) {
+    weight_->set_value(at::mul(weight_->value(), mask_->value().to(weight_->value().scalar_type())));
+    masked_value_ = weight_->value();
   }
-  return weight_->value;
+  return weight_->value();
+}
+
+void Linear::mask_frozen_weight() {
+  if (!weight_->trainable()) effective_weight();
 }
 
 at::Tensor Linear::multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const {
-  if (weight_->source) return gathered_linear(x, weight_->source, bias);
+  if (weight_->shared_out()) return gathered_linear(x, weight_->source(), bias);
   return at::linear(x, effective_weight().to(x.scalar_type()), bias);
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) const {
   const at::Tensor input = input_hook ? input_hook(x) : x;
   std::optional<at::Tensor> bias;
-  if (bias_) bias = bias_->value.to(input.scalar_type());
+  if (bias_) bias = bias_->value().to(input.scalar_type());
   const bool partial_sum = weight_->placement.split(1);
   at::Tensor y = multiply(input, partial_sum ? std::nullopt : bias);
   if (adapter_) y = adapter_->forward(input, y);
@@ -53,8 +57,8 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
 void Linear::set_adapter(std::shared_ptr<adapt::Adapter> adapter) { adapter_ = std::move(adapter); }
 
 void Linear::set_mask(ParameterPtr mask) {
-  FG_CHECK(!mask || mask->value.sizes() == weight_->value.sizes(), "linear '{}': the mask's shape is not the weight's",
-           name_);
+  FG_CHECK(!mask || mask->value().sizes() == weight_->value().sizes(),
+           "linear '{}': the mask's shape is not the weight's", name_);
   mask_ = std::move(mask);
   masked_value_.reset();
   effective_weight();
@@ -73,8 +77,8 @@ std::vector<Recut> Linear::recut(int64_t dim, const LineChange& change) {
 }
 
 at::Tensor Linear::merged_weight() const {
-  at::Tensor merged = weight_->value.detach().to(at::kFloat);
-  if (mask_) merged = at::mul(merged, mask_->value.to(at::kFloat));
+  at::Tensor merged = weight_->value().detach().to(at::kFloat);
+  if (mask_) merged = at::mul(merged, mask_->value().to(at::kFloat));
   if (adapter_) merged = at::add(merged, adapter_->delta());
   return merged;
 }

@@ -45,6 +45,8 @@ class Linear {
   /// a trainable one in each forward pass.
   const ParameterPtr& mask() const { return mask_; }
   void set_mask(ParameterPtr mask);
+  /// Multiplies a frozen weight by its mask now and not in the next forward pass.
+  void mask_frozen_weight();
 
   /// Changes the rows (dim 0, with the bias) or columns (dim 1) of weight, mask and adapter.
   std::vector<Recut> recut(int64_t dim, const LineChange& change);

@@ -32,8 +32,8 @@ bool is_over_tokens(Task task) { return task == Task::masked_lm || task == Task:
 
 void Model::to(at::Device device) {
   for (const ParameterPtr& parameter : parameters()) {
-    parameter->value = parameter->value.detach().to(device);
-    parameter->value.set_requires_grad(parameter->trainable());
+    parameter->set_value(parameter->value().detach().to(device));
+    parameter->value().set_requires_grad(parameter->trainable());
   }
 }
 
@@ -41,7 +41,7 @@ int64_t Model::type_vocab_size() const { return std::numeric_limits<int64_t>::ma
 
 at::Device Model::device() {
   FG_CHECK(parameters().size() > 0, "a model without parameters");
-  return (*parameters().begin())->value.device();
+  return (*parameters().begin())->device();
 }
 
 }  // namespace filigree::nn

@@ -1,6 +1,7 @@
 #include "core/nn/parameter.h"
 
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <utility>
@@ -15,8 +16,8 @@ void store(Parameter& parameter, const at::Tensor& value, at::ScalarType frozen_
   at::Tensor leaf = value.detach();
   if (leaf.is_floating_point() && parameter.trainable()) leaf = leaf.to(at::kFloat);
   if (leaf.is_floating_point() && parameter.role == Role::frozen) leaf = leaf.to(frozen_dtype);
-  parameter.value = leaf;
-  parameter.value.set_requires_grad(parameter.trainable());
+  leaf.set_requires_grad(parameter.trainable());
+  parameter.set_value(leaf);
 }
 
 }  // namespace
@@ -41,6 +42,22 @@ int64_t Parameter::logical_numel() const {
   return numel;
 }
 
+const at::Tensor& Parameter::value() const {
+  FG_CHECK(!source_, "'{}' is shared out over the ranks and has no values here", name);
+  return value_;
+}
+
+void Parameter::set_value(at::Tensor value) {
+  source_ = nullptr;
+  value_ = std::move(value);
+}
+
+void Parameter::share_out(Source source) {
+  FG_CHECK(role == Role::frozen, "'{}' is not frozen and cannot be shared out", name);
+  source_ = std::move(source);
+  value_ = at::zeros({}, value_.options()).expand(value_.sizes());
+}
+
 ParameterPtr ParameterTable::add(std::string name, at::Tensor value, Role role) {
   auto parameter = std::make_shared<Parameter>();
   parameter->name = std::move(name);
@@ -59,7 +76,7 @@ ParameterPtr ParameterTable::add(std::string name, const at::Tensor& whole, Role
 }
 
 void ParameterTable::add(ParameterPtr parameter) {
-  FG_CHECK(parameter && parameter->value.defined(), "a parameter without a tensor");
+  FG_CHECK(parameter && parameter->value().defined(), "a parameter without a tensor");
   const bool fresh = by_name_.emplace(parameter->name, parameter).second;
   FG_CHECK(fresh, "parameter '{}' is there already", parameter->name);
   parameters_.push_back(std::move(parameter));
@@ -89,16 +106,16 @@ std::vector<ParameterPtr> ParameterTable::with_role(Role role) const {
 }
 
 void ParameterTable::set_role(Parameter& parameter, Role role) {
-  FG_CHECK(role != Role::trainable || parameter.value.is_floating_point(), "'{}' holds integers and cannot be trained",
-           parameter.name);
+  FG_CHECK(role != Role::trainable || parameter.value().is_floating_point(),
+           "'{}' holds integers and cannot be trained", parameter.name);
   parameter.role = role;
-  store(parameter, parameter.value, frozen_dtype_);
+  store(parameter, parameter.value(), frozen_dtype_);
 }
 
 void ParameterTable::set_frozen_dtype(at::ScalarType dtype) {
   frozen_dtype_ = dtype;
   for (const ParameterPtr& parameter : parameters_) {
-    if (parameter->role == Role::frozen) store(*parameter, parameter->value, frozen_dtype_);
+    if (parameter->role == Role::frozen) store(*parameter, parameter->value(), frozen_dtype_);
   }
 }
 
@@ -140,8 +157,8 @@ Recut recut(const ParameterPtr& parameter, int64_t dim, const LineChange& change
     parameter->placement.slice = change.share[change.rank];
   }
   const bool trainable = parameter->trainable();
-  parameter->value = record.cut(parameter->value.detach());
-  parameter->value.set_requires_grad(trainable);
+  parameter->set_value(record.cut(parameter->value().detach()));
+  parameter->value().set_requires_grad(trainable);
   return record;
 }
 

@@ -3,7 +3,10 @@
 // `plan` are loops over it, and none of them knows a method or a model family.
 //
 // Modules and adapters share their Parameters with the table (ParameterPtr). Whoever changes a parameter's tensor
-// assigns Parameter::value in place, so that all holders see it.
+// calls Parameter::set_value(), so that all holders see it.
+//
+// A frozen parameter may be shared out over ranks (core/train/frozen_shards). It then has no local tensor: value()
+// refuses, and gather() brings the values together. So no reader can take a stand-in for the weights.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -34,20 +37,44 @@ struct Placement {
   bool operator==(const Placement&) const = default;
 };
 
-struct Parameter {
+class Parameter {
+ public:
+  /// Gives the values of a parameter that is shared out, for the forward or for the backward pass. Collective.
+  using Source = std::function<at::Tensor(bool backward)>;
+
   std::string name;                    ///< logical name, e.g. "bert.encoder.layer.0.attention.self.query.weight"
   std::vector<int64_t> logical_shape;  ///< unsharded shape, after any structured prune
-  at::Tensor value;                    ///< local tensor; a leaf that requires grad when trainable
   Placement placement;
   Role role = Role::frozen;
   /// Each tensor-parallel rank sees a part of its gradient: the parts are summed over the axis once a step.
   bool partial_gradient = false;
-  /// Set while a frozen value lies in parts on several ranks (core/train/frozen_shards): gives it, for the forward or
-  /// for the backward pass. `value` then has the shape and no memory.
-  std::function<at::Tensor(bool backward)> source = nullptr;
 
   bool trainable() const { return role == Role::trainable; }
   int64_t logical_numel() const;
+
+  /// The local tensor; a leaf that requires grad when trainable. Throws InternalError while it is shared out.
+  const at::Tensor& value() const;
+  /// Replaces the local tensor; the parameter is no longer shared out.
+  void set_value(at::Tensor value);
+
+  /// Gives up the local tensor of a frozen parameter: from now on `source` gives its values.
+  void share_out(Source source);
+  bool shared_out() const { return source_ != nullptr; }
+  const Source& source() const { return source_; }
+  /// value(), or the values of a parameter that is shared out. Collective in the latter case.
+  at::Tensor gather() const { return source_ ? source_(/*backward=*/false) : value_; }
+
+  // Of the local tensor, also while it is shared out.
+  at::IntArrayRef sizes() const { return value_.sizes(); }
+  int64_t size(int64_t dim) const { return value_.size(dim); }
+  int64_t numel() const { return value_.numel(); }
+  uint64_t element_size() const { return value_.element_size(); }
+  at::Device device() const { return value_.device(); }
+  uint64_t bytes_here() const { return source_ ? 0 : static_cast<uint64_t>(value_.nbytes()); }
+
+ private:
+  at::Tensor value_;  ///< while shared out: the shape without memory
+  Source source_;
 };
 
 using ParameterPtr = std::shared_ptr<Parameter>;

@@ -17,7 +17,7 @@ namespace filigree::optim {
 namespace {
 
 /// Matrices decay; biases, normalisation gains and sparse values, all of one dimension, do not.
-bool decays(const nn::Parameter& parameter) { return parameter.value.dim() >= 2; }
+bool decays(const nn::Parameter& parameter) { return parameter.value().dim() >= 2; }
 
 at::Tensor view_of(const at::Tensor& flat, const Extent& extent) {
   return flat.narrow(0, extent.offset, extent.numel).view(extent.shape);
@@ -57,7 +57,7 @@ void FlatAdamW::gather(nn::ParameterTable& table) {
   int64_t total = 0;
   at::Device device = at::kCPU;
   for (const nn::ParameterPtr& parameter : table.with_role(nn::Role::trainable)) {
-    const at::Tensor& value = parameter->value;
+    const at::Tensor& value = parameter->value();
     FG_CHECK(value.scalar_type() == at::kFloat, "trainable parameter '{}' is not fp32", parameter->name);
     FG_CHECK(extents_.empty() || value.device() == device, "trainable parameters lie on several devices");
     device = value.device();
@@ -70,15 +70,15 @@ void FlatAdamW::gather(nn::ParameterTable& table) {
   v_ = at::zeros({total}, value_.options());
   for (const Extent& extent : extents_) {
     at::Tensor view = view_of(value_, extent);
-    view.copy_(extent.parameter->value);
-    extent.parameter->value = view.detach().set_requires_grad(true);
+    view.copy_(extent.parameter->value());
+    extent.parameter->set_value(view.detach().set_requires_grad(true));
   }
   decay_ranges_ = decay_ranges(extents_);
 }
 
 std::vector<at::Tensor> FlatAdamW::leaves() const {
   std::vector<at::Tensor> leaves;
-  for (const Extent& extent : extents_) leaves.push_back(extent.parameter->value);
+  for (const Extent& extent : extents_) leaves.push_back(extent.parameter->value());
   return leaves;
 }
 
@@ -165,7 +165,7 @@ void FlatAdamW::rebuild(nn::ParameterTable& table, const std::vector<nn::Recut>&
   for (const Extent& extent : extents_) {
     const auto it = old.find(extent.parameter.get());
     if (it == old.end()) continue;
-    FG_CHECK(it->second.first.sizes() == extent.parameter->value.sizes(),
+    FG_CHECK(it->second.first.sizes() == extent.parameter->value().sizes(),
              "the records do not explain the shape of '{}'", extent.parameter->name);
     view_of(m_, extent).copy_(it->second.first);
     view_of(v_, extent).copy_(it->second.second);

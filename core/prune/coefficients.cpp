@@ -21,7 +21,7 @@ Coefficients::Coefficients(const std::vector<nn::StructureGroup*>& groups) {
       if (member.dim == 1) out = member.linear;
     }
     FG_CHECK(out, "no linear takes the outputs of the {}s of layer {}", nn::to_string(group->kind), group->layer);
-    const auto options = at::TensorOptions().dtype(at::kFloat).device(out->weight()->value.device());
+    const auto options = at::TensorOptions().dtype(at::kFloat).device(out->weight()->value().device());
     leaves_.push_back(at::ones({group->share().size()}, options).requires_grad_());
     saved_.push_back({out, out->input_hook});
     out->input_hook = [before = out->input_hook, c = leaves_.back(), unit = group->unit](const at::Tensor& x) {

@@ -11,7 +11,7 @@ namespace filigree::prune {
 class EntryNumbers {
  public:
   explicit EntryNumbers(const nn::Parameter& weight)
-      : width_(weight.value.size(1)),
+      : width_(weight.value().size(1)),
         columns_(weight.logical_shape[1]),
         row_(weight.placement.split(0) ? weight.placement.slice.begin : 0),
         column_(weight.placement.split(1) ? weight.placement.slice.begin : 0) {}

@@ -17,8 +17,8 @@ namespace {
 /// Entries of W that count: 0 in the weight or under the mask is a zero.
 int64_t zeros(const nn::Linear& linear) {
   const at::NoGradGuard no_grad;
-  at::Tensor nonzero = linear.weight()->value.ne(0);
-  if (linear.mask()) nonzero = nonzero.logical_and(linear.mask()->value);
+  at::Tensor nonzero = linear.weight()->value().ne(0);
+  if (linear.mask()) nonzero = nonzero.logical_and(linear.mask()->value());
   return nonzero.numel() - nonzero.sum(at::kLong).item<int64_t>();
 }
 

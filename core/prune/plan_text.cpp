@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/files/json.h"
 #include "core/prune/plan.h"
 
 namespace filigree::prune {
@@ -70,7 +71,7 @@ PrunePlan plan_from_json(const nlohmann::json& json) try {
   }
   return plan;
 } catch (const nlohmann::json::exception& error) {
-  throw DataError(fmt::format("prune plan: {}", error.what()));
+  throw DataError(fmt::format("prune plan: {}", files::explain(error)));
 }
 
 std::string to_text(const PrunePlan& plan) {

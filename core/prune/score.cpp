@@ -33,8 +33,8 @@ bool asked(const nn::StructureGroup& group, const ScoreRequest& request) {
 
 /// W0 as the forward pass uses it, fp32.
 at::Tensor base_weight(const nn::Linear& linear) {
-  const at::Tensor weight = linear.weight()->value.detach().to(at::kFloat);
-  return linear.mask() ? at::mul(weight, linear.mask()->value.to(at::kFloat)) : weight;
+  const at::Tensor weight = linear.weight()->value().detach().to(at::kFloat);
+  return linear.mask() ? at::mul(weight, linear.mask()->value().to(at::kFloat)) : weight;
 }
 
 /// Scores of single entries from the weights alone.
@@ -144,12 +144,12 @@ Scores taylor_scores(const std::vector<nn::StructureGroup*>& groups, const DataP
 at::Tensor random_entries(const nn::Linear& linear, uint64_t seed) {
   const uint64_t stream = random::stream(seed, "prune", random::hash(linear.name()));
   const EntryNumbers numbers(*linear.weight());
-  at::Tensor values = at::empty(linear.weight()->value.sizes(), at::kFloat);
+  at::Tensor values = at::empty(linear.weight()->value().sizes(), at::kFloat);
   float* out = values.data_ptr<float>();
   for (int64_t i = 0; i < values.numel(); ++i) {
     out[i] = static_cast<float>(random::uniform(stream, static_cast<uint64_t>(numbers.of(i))));
   }
-  return values.to(linear.weight()->value.device());
+  return values.to(linear.weight()->value().device());
 }
 
 /// Of the units that lie here.
@@ -175,7 +175,7 @@ Scores scores_of(const std::vector<nn::StructureGroup*>& groups, const ScoreRequ
   }
   scores = own_scores(groups, request);
   for (size_t g = 0; g < groups.size(); ++g) {
-    const at::Device device = groups[g]->members.front().linear->weight()->value.device();
+    const at::Device device = groups[g]->members.front().linear->weight()->value().device();
     if (request.tensor) scores[g] = gathered(scores[g], *request.tensor, device);
     if (request.global && !reads_data(request.kind)) divide_by_rms(scores[g]);
   }

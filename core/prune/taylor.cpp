@@ -24,7 +24,7 @@ void accumulate(const at::Tensor& gradient, const at::Tensor& input, at::Tensor 
 }
 
 int64_t entries(const nn::Linear& linear) {
-  return linear.weight()->value.numel() + (linear.bias() ? linear.bias()->value.numel() : 0);
+  return linear.weight()->value().numel() + (linear.bias() ? linear.bias()->value().numel() : 0);
 }
 
 }  // namespace
@@ -32,17 +32,17 @@ int64_t entries(const nn::Linear& linear) {
 WeightGradients::WeightGradients(const std::vector<nn::Linear*>& linears) {
   int64_t total = 0;
   for (const nn::Linear* linear : linears) total += entries(*linear);
-  const at::Device device = linears.empty() ? at::Device(at::kCPU) : linears.front()->weight()->value.device();
+  const at::Device device = linears.empty() ? at::Device(at::kCPU) : linears.front()->weight()->value().device();
   flat_ = at::zeros({total}, at::TensorOptions().dtype(at::kFloat).device(device));
   int64_t at = 0;
   for (nn::Linear* linear : linears) {
-    const int64_t numel = linear->weight()->value.numel();
-    weights_.push_back(flat_.narrow(0, at, numel).view(linear->weight()->value.sizes()));
+    const int64_t numel = linear->weight()->value().numel();
+    weights_.push_back(flat_.narrow(0, at, numel).view(linear->weight()->value().sizes()));
     at += numel;
     biases_.emplace_back();
     if (linear->bias()) {
-      biases_.back() = flat_.narrow(0, at, linear->bias()->value.numel());
-      at += linear->bias()->value.numel();
+      biases_.back() = flat_.narrow(0, at, linear->bias()->value().numel());
+      at += linear->bias()->value().numel();
     }
     saved_.push_back({linear, linear->input_hook, linear->output_hook});
     install(*linear, weights_.back(), biases_.back());
@@ -84,7 +84,7 @@ std::vector<Importance> taylor_importance(const std::vector<nn::Linear*>& linear
   for (const nn::Linear* linear : linears) {
     effective.push_back(linear->merged_weight());
     importance.push_back({at::zeros_like(effective.back()), {}});
-    if (linear->bias()) importance.back().bias = at::zeros_like(linear->bias()->value.detach(), at::kFloat);
+    if (linear->bias()) importance.back().bias = at::zeros_like(linear->bias()->value().detach(), at::kFloat);
   }
   WeightGradients gradients(linears);
   for (int64_t batch = 0; batch < data.batches; ++batch) {
@@ -94,7 +94,7 @@ std::vector<Importance> taylor_importance(const std::vector<nn::Linear*>& linear
     for (size_t i = 0; i < linears.size(); ++i) {
       importance[i].weight.add_(at::mul(gradients.weight(i), effective[i]).abs_());
       if (!linears[i]->bias()) continue;
-      const at::Tensor bias = linears[i]->bias()->value.detach().to(at::kFloat);
+      const at::Tensor bias = linears[i]->bias()->value().detach().to(at::kFloat);
       importance[i].bias.add_(at::mul(gradients.bias(i), bias).abs_());
     }
   }

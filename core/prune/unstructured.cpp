@@ -107,12 +107,12 @@ std::vector<at::Tensor> Pool::masks(double share) const {
 int64_t count_zeros(const std::vector<nn::Linear*>& linears, dist::Communicator* tensor) {
   int64_t split = 0, whole = 0;
   for (const nn::Linear* linear : linears) {
-    const at::Tensor& mask = linear->mask()->value;
+    const at::Tensor& mask = linear->mask()->value();
     const int64_t zeros = mask.numel() - mask.sum(at::kLong).item<int64_t>();
     (linear->mask()->placement.replicated() ? whole : split) += zeros;
   }
   if (!tensor) return split + whole;
-  at::Tensor sum = at::tensor({split}, at::kLong).to(linears.front()->mask()->value.device());
+  at::Tensor sum = at::tensor({split}, at::kLong).to(linears.front()->mask()->value().device());
   tensor->all_reduce(sum);
   return sum.item<int64_t>() + whole;
 }
@@ -147,9 +147,9 @@ std::string mask_name(const nn::Linear& linear) { return linear.name() + ".mask"
 void put_mask(nn::Model& model, nn::Linear& linear, const at::Tensor& mask) {
   const nn::ParameterPtr weight = linear.weight();
   nn::ParameterPtr parameter = linear.mask();
-  const at::Tensor value = mask.to(weight->value.device());
+  const at::Tensor value = mask.to(weight->value().device());
   if (parameter) {
-    parameter->value = value;
+    parameter->set_value(value);
   } else {
     parameter = model.parameters().add(mask_name(linear), value, nn::Role::mask);
     parameter->placement = weight->placement;
@@ -165,7 +165,7 @@ Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears
     const at::NoGradGuard no_grad;
     for (size_t i = 0; i < linears.size(); ++i) {
       keys.push_back(key_of(scores[i]));
-      if (linears[i]->mask()) keys.back().mul_(linears[i]->mask()->value.to(at::kInt));
+      if (linears[i]->mask()) keys.back().mul_(linears[i]->mask()->value().to(at::kInt));
     }
   }
   dist::Communicator* tensor = request.scores.tensor;

@@ -9,6 +9,7 @@
 #include "core/recipe/environment.h"
 #include "core/recipe/scalar.h"
 #include "core/recipe/suggest.h"
+#include "core/shown.h"
 
 namespace filigree::recipe {
 namespace {
@@ -38,6 +39,12 @@ std::string home_of(const std::string& key, const MethodCatalog& catalog) {
 const std::string& text_or(const Tree* tree, const std::string& other) {
   return tree != nullptr && tree->is(Tree::Kind::scalar) ? tree->text : other;
 }
+
+/// `--set KEY=null`: as if the key had not been given.
+bool is_taken_away(const Tree& value) { return value.is(Tree::Kind::null) && value.origin.from_set(); }
+
+/// A required value that has a default is only refused when given as empty.
+bool must_be_given(const Field& field) { return field.is_required() && field.value_text().empty(); }
 
 std::vector<std::string> names_of(const Tree& list) {
   std::vector<std::string> names;
@@ -84,6 +91,8 @@ void Binder::section(const Tree& tree, Schema& schema, const std::string& path, 
       fail(item.origin, join(path, item.key), fmt::format("is given twice, first on line {}", first->second.line));
     } else if (field == nullptr) {
       unknown_key(item, schema, path, what);
+    } else if (is_taken_away(item.value)) {
+      take_away(item, *field, join(path, item.key));
     } else {
       entry(item, *field, join(path, item.key));
     }
@@ -118,12 +127,14 @@ void Binder::unknown_key(const Entry& item, const Schema& schema, const std::str
   fail(item.origin, join(path, item.key), message);
 }
 
+void Binder::take_away(const Entry& item, const Field& field, const std::string& path) {
+  if (must_be_given(field)) fail(item.value.origin, path, "is required, null cannot take it away");
+}
+
 void Binder::absent_keys(const Tree& tree, const Schema& schema, const std::string& path) {
   for (const Field& field : schema.fields()) {
     const std::string key = join(path, field.key());
-    // A required value that has a default is only refused when given as empty.
-    const bool defaulted = !field.value_text().empty();
-    if (!field.is_required() || defaulted || tree.find(field.key()) != nullptr || !source_.sound(key)) continue;
+    if (!must_be_given(field) || tree.find(field.key()) != nullptr || !source_.sound(key)) continue;
     fail(tree.origin, key, fmt::format("is missing: {}", field.doc()));
   }
 }
@@ -131,7 +142,8 @@ void Binder::absent_keys(const Tree& tree, const Schema& schema, const std::stri
 void Binder::idle_keys(const Tree& tree, const Schema& schema, const std::string& path) {
   for (const Field& field : schema.fields()) {
     const Tree* value = tree.find(field.key());
-    if (value == nullptr || field.applies() || !source_.sound(join(path, field.depends_on()))) continue;
+    if (value == nullptr || is_taken_away(*value) || field.applies() || !source_.sound(join(path, field.depends_on())))
+      continue;
     // A key of the file that a --set made idle is passed over: the user has spoken later.
     const Tree* other = tree.find(field.depends_on());
     if (other != nullptr && other->origin.from_set() && !value->origin.from_set()) continue;
@@ -182,7 +194,7 @@ bool Binder::read(const Tree& tree, const std::string& /*key*/, const SectionLis
 bool Binder::read(const Tree& tree, const std::string& /*key*/, std::vector<std::string>* target,
                   const std::string& path) {
   if (!tree.is(Tree::Kind::list)) {
-    const std::string example = tree.is(Tree::Kind::scalar) ? fmt::format("; write [{}]", tree.text) : "";
+    const std::string example = tree.is(Tree::Kind::scalar) ? fmt::format("; write [{}]", shown(tree.text)) : "";
     fail(tree.origin, path, fmt::format("must be a list, not {}{}", describe_kind(tree), example));
     return false;
   }
@@ -249,7 +261,8 @@ void Binder::method(const Tree& tree, MethodConfig& config, const std::string& p
   if (found == catalog_.entries().end()) {
     const std::string guess = nearest(name->text, known);
     fail(name->origin, path,
-         fmt::format("'{}' is not a method (there are {}){}", name->text, fmt::join(known, ", "), did_you_mean(guess)));
+         fmt::format("'{}' is not a method (there are {}){}", shown(name->text), fmt::join(known, ", "),
+                     did_you_mean(guess)));
     return;
   }
   config.options = found->second.make();
@@ -257,7 +270,7 @@ void Binder::method(const Tree& tree, MethodConfig& config, const std::string& p
   schema.field("name", config.name, "the method");
   config.options->describe(schema);
   config.name = name->text;
-  section(tree, schema, path, "method " + name->text);
+  section(tree, schema, path, "method " + shown(name->text));
 }
 
 void Binder::fail(const Origin& origin, const std::string& path, const std::string& message) {

@@ -35,6 +35,7 @@ class Binder {
   void section(const Tree& tree, Schema& schema, const std::string& path, const std::string& what);
   void entry(const Entry& entry, const Field& field, const std::string& path);
   void unknown_key(const Entry& entry, const Schema& schema, const std::string& path, const std::string& what);
+  void take_away(const Entry& entry, const Field& field, const std::string& path);
   void absent_keys(const Tree& tree, const Schema& schema, const std::string& path);
   void idle_keys(const Tree& tree, const Schema& schema, const std::string& path);
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <initializer_list>
 #include <set>
 
@@ -239,13 +240,24 @@ void check_names(const std::vector<std::string>& names, Rules& rules) {
   }
 }
 
+/// Whether two exports would write to one place, or one into the other.
+bool overlap(const std::string& a, const std::string& b) {
+  const std::filesystem::path first(a), second(b);
+  const auto [in_first, in_second] = std::mismatch(first.begin(), first.end(), second.begin(), second.end());
+  return in_first == first.end() || in_second == second.end();
+}
+
 void check_export_dirs(const Recipe& recipe, const std::vector<std::string>& names, Rules& rules) {
-  std::set<std::string> dirs;
+  std::vector<std::string> earlier;
   for (size_t i = 0; i < names.size(); ++i) {
     const auto& out = recipe.stages[i].export_;
-    if (!out || dirs.insert(out->dir).second) continue;
-    rules.broken(stage_path(names, i) + ".export.dir",
-                 fmt::format("is '{}' like that of an earlier export; it would be overwritten", out->dir));
+    if (!out) continue;
+    const auto hit = std::ranges::find_if(earlier, [&](const std::string& dir) { return overlap(dir, out->dir); });
+    if (hit != earlier.end())
+      rules.broken(
+          stage_path(names, i) + ".export.dir",
+          fmt::format("is '{}', and an earlier export has '{}'; one would overwrite the other", out->dir, *hit));
+    earlier.push_back(out->dir);
   }
 }
 

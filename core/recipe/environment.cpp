@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "core/recipe/suggest.h"
+#include "core/shown.h"
 
 namespace filigree::recipe {
 namespace {
@@ -24,10 +25,10 @@ bool is_name(const std::string& name) {
 std::string unset_problem(const std::string& name) {
   if (name.rfind("FILIGREE_", 0) == 0) {
     const std::string guess = nearest(name, {"FILIGREE_HOME", "FILIGREE_MODELS", "FILIGREE_DATA"});
-    if (guess != name) return fmt::format("uses ${{{}}}, which is not set{}", name, did_you_mean(guess));
-    return fmt::format("uses ${{{}}}, but neither it nor HOME is set", name);
+    if (guess != name) return fmt::format("uses ${{{}}}, which is not set{}", shown(name), did_you_mean(guess));
+    return fmt::format("uses ${{{}}}, but neither it nor HOME is set", shown(name));
   }
-  return fmt::format("uses ${{{}}}, which is not set; export {}=...", name, name);
+  return fmt::format("uses ${{{}}}, which is not set; export {}=...", shown(name), shown(name));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "core/recipe/check.h"
 #include "core/recipe/set.h"
 #include "core/recipe/tree.h"
+#include "core/shown.h"
 
 namespace filigree::recipe {
 namespace {
@@ -40,18 +41,21 @@ Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::stri
 }  // namespace
 
 std::string to_string(const Problem& problem) {
-  if (problem.file == kSetOrigin) return fmt::format("--set {}: {}", problem.key, problem.message);
+  // Keys and values that the user made up may have any length.
+  constexpr size_t kLongestKey = 200, kLongestMessage = 1000;
+  const std::string key = shown(problem.key, kLongestKey), message = shown(problem.message, kLongestMessage);
+  if (problem.file == kSetOrigin) return fmt::format("--set {}: {}", key, message);
   const std::string place = problem.line > 0 ? fmt::format("{}:{}", problem.file, problem.line) : problem.file;
-  return problem.key.empty() ? fmt::format("{}: {}", place, problem.message)
-                             : fmt::format("{}: {}: {}", place, problem.key, problem.message);
+  return problem.key.empty() ? fmt::format("{}: {}", place, message) : fmt::format("{}: {}: {}", place, key, message);
 }
 
 Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog) {
   return from_tree(read_tree(path), path, sets, catalog);
 }
 
-Recipe load_text(const std::string& text, const std::string& name, const MethodCatalog& catalog) {
-  return from_tree(parse_tree(text, name), name, {}, catalog);
+Recipe load_text(const std::string& text, const std::string& name, const MethodCatalog& catalog,
+                 const std::vector<std::string>& sets) {
+  return from_tree(parse_tree(text, name), name, sets, catalog);
 }
 
 }  // namespace filigree::recipe

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/recipe/catalog.h"
+#include "core/recipe/range.h"
 #include "core/recipe/recipe.h"
 
 namespace filigree::recipe {
@@ -21,13 +22,22 @@ std::string to_string(const Problem& problem);  ///< "file:line: key: message"
 Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog);
 
 /// The same for a recipe held as text, such as the one that a checkpoint keeps; `name` is for messages.
-Recipe load_text(const std::string& text, const std::string& name, const MethodCatalog& catalog);
+Recipe load_text(const std::string& text, const std::string& name, const MethodCatalog& catalog,
+                 const std::vector<std::string>& sets = {});
 
 /// The resolved recipe: every key with its value, loadable again.
 std::string to_yaml(const Recipe& recipe);
 
 /// The path of every key, lists as "stages[]", options of a method as "stages[].method(dsee).rank".
 std::vector<std::string> keys(const MethodCatalog& catalog);
+
+/// A number of a recipe: where it stands, as keys() has it, and what it may be.
+struct NumberKey {
+  std::string path;
+  Range range;
+  bool whole = false;
+};
+std::vector<NumberKey> number_keys(const MethodCatalog& catalog);
 
 /// docs/recipe-reference.md, made from the structs.
 std::string reference(const MethodCatalog& catalog);

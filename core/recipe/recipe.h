@@ -23,6 +23,7 @@ struct ModelConfig {
   std::string task = "sequence_classification";  ///< sequence_classification | regression | masked_lm | causal_lm
   std::string init = "pretrained";               ///< pretrained | random (config.json only)
   std::optional<double> dropout;                 ///< overrides hidden and attention dropout of config.json
+  std::string reset_head = "auto";               ///< auto | true | false
   std::string adapter;                           ///< directory of a peft LoRA that the first method goes on from
 };
 

@@ -156,6 +156,14 @@ std::vector<std::string> keys(const MethodCatalog& catalog) {
   return paths;
 }
 
+std::vector<NumberKey> number_keys(const MethodCatalog& catalog) {
+  std::vector<NumberKey> numbers;
+  walk_recipe(catalog, [&](const std::string& path, const Field& field) {
+    if (field.range()) numbers.push_back({path, *field.range(), field.type_name() == "whole number"});
+  });
+  return numbers;
+}
+
 std::string reference(const MethodCatalog& catalog) {
   Page page(catalog);
   walk_recipe(catalog, [&](const std::string& path, const Field& field) { page.add(path, field); });

@@ -5,11 +5,14 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/shown.h"
+
 namespace filigree::recipe {
 namespace {
 
 std::string wrong(const std::string& wanted, const std::string& text, bool quoted) {
-  return fmt::format("must be {}, not {}", wanted, quoted ? "the text \"" + text + "\"" : "'" + text + "'");
+  return quoted ? fmt::format("must be {}, not the text \"{}\"", wanted, shown(text))
+                : fmt::format("must be {}, not '{}'", wanted, shown(text));
 }
 
 template <class T>
@@ -25,7 +28,7 @@ std::errc from_text(const std::string& text, T& out) {
 std::string parse_scalar(const std::string& text, bool quoted, int64_t& out) {
   int64_t value = 0;
   const std::errc error = quoted ? std::errc::invalid_argument : from_text(text, value);
-  if (error == std::errc::result_out_of_range) return fmt::format("is {}, which is too large", text);
+  if (error == std::errc::result_out_of_range) return fmt::format("is {}, which is too large", shown(text));
   if (error != std::errc()) return wrong("a whole number", text, quoted);
   out = value;
   return "";
@@ -34,7 +37,7 @@ std::string parse_scalar(const std::string& text, bool quoted, int64_t& out) {
 std::string parse_scalar(const std::string& text, bool quoted, double& out) {
   double value = 0;
   const std::errc error = quoted ? std::errc::invalid_argument : from_text(text, value);
-  if (error == std::errc::result_out_of_range) return fmt::format("is {}, which no double holds", text);
+  if (error == std::errc::result_out_of_range) return fmt::format("is {}, which no double holds", shown(text));
   if (error != std::errc() || !std::isfinite(value)) return wrong("a number", text, quoted);
   out = value;
   return "";
@@ -62,7 +65,7 @@ std::string describe_kind(const Tree& tree) {
     case Tree::Kind::scalar:
       break;
   }
-  return "'" + tree.text + "'";
+  return fmt::format("'{}'", shown(tree.text));
 }
 
 }  // namespace filigree::recipe

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "core/recipe/suggest.h"
+#include "core/shown.h"
 
 namespace filigree::recipe {
 namespace {
@@ -56,26 +57,6 @@ Field& Field::required() {
   return *this;
 }
 
-Field& Field::at_least(double bound) {
-  at_least_ = bound;
-  return *this;
-}
-
-Field& Field::above(double bound) {
-  above_ = bound;
-  return *this;
-}
-
-Field& Field::below(double bound) {
-  below_ = bound;
-  return *this;
-}
-
-Field& Field::at_most(double bound) {
-  at_most_ = bound;
-  return *this;
-}
-
 Field& Field::one_of(std::vector<std::string> choices) {
   choices_ = std::move(choices);
   return *this;
@@ -110,14 +91,13 @@ Field& Field::written(std::function<bool()> written) {
 }
 
 std::string Field::number_problem(double value, const std::string& given) const {
-  const bool good = (!at_least_ || value >= *at_least_) && (!above_ || value > *above_) &&
-                    (!below_ || value < *below_) && (!at_most_ || value <= *at_most_);
-  return good ? "" : fmt::format("is {}, must be {}", given, allowed());
+  const std::string missed = range_ ? range_->missed(value) : "";
+  return missed.empty() ? "" : fmt::format("is {}, must be {}", shown(given), missed);
 }
 
 std::string Field::choice_problem(const std::string& value) const {
   if (choices_.empty() || std::find(choices_.begin(), choices_.end(), value) != choices_.end()) return "";
-  return fmt::format("is '{}', must be one of {}{}", value, list_choices(choices_),
+  return fmt::format("is '{}', must be one of {}{}", shown(value), list_choices(choices_),
                      did_you_mean(nearest(value, choices_)));
 }
 
@@ -129,7 +109,7 @@ std::string Field::list_problem(const std::vector<std::string>& values) const {
   std::set<std::string> seen;
   for (const std::string& value : values) {
     if (const std::string problem = choice_problem(value); !problem.empty()) return problem;
-    if (unique_ && !seen.insert(value).second) return fmt::format("names '{}' twice", value);
+    if (unique_ && !seen.insert(value).second) return fmt::format("names '{}' twice", shown(value));
   }
   return "";
 }
@@ -165,12 +145,7 @@ std::string Field::value_text() const {
 }
 
 std::string Field::allowed() const {
-  std::vector<std::string> parts;
-  if (at_least_) parts.push_back(fmt::format("at least {}", *at_least_));
-  if (above_) parts.push_back(fmt::format("above {}", *above_));
-  if (below_) parts.push_back(fmt::format("below {}", *below_));
-  if (at_most_) parts.push_back(fmt::format("at most {}", *at_most_));
-  std::string text = fmt::format("{}", fmt::join(parts, " and "));
+  std::string text = range_ ? range_->text() : "";
   if (!choices_.empty()) text += fmt::format("{}one of {}", text.empty() ? "" : ", ", list_choices(choices_));
   if (!rule_text_.empty()) text += (text.empty() ? "" : ", ") + rule_text_;
   return text;

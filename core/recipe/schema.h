@@ -4,14 +4,14 @@
 // the resolved recipe and docs/recipe-reference.md are loops over that list.
 //
 //   void DseeOptions::describe(Schema& schema) {
-//     schema.field("rank", rank, "rank r of the low-rank update").at_least(1);
+//     schema.field("rank", rank, "rank r of the low-rank update", from(1).to(65536));
 //     schema.field("support", support, "how the places of S2 are chosen").one_of({"grebsmo", "random"});
 //     schema.field("targets", targets, "linears that get an update, by the last words of their names").required();
 //   }
 //
-// A field keeps the value that the struct has when described: that is its default. Fields point into the struct, which
-// must stay where it is while its Schema lives. A nested struct T needs a free function describe(T&, Schema&) beside
-// it.
+// A number cannot be described without its range (range.h). A field keeps the value that the struct has when described:
+// that is its default. Fields point into the struct, which must stay where it is while its Schema lives. A nested
+// struct T needs a free function describe(T&, Schema&) beside it.
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -21,6 +21,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/recipe/range.h"
 #include "core/recipe/recipe.h"
 
 namespace filigree::recipe {
@@ -48,14 +49,10 @@ using Target = std::variant<std::string*, int64_t*, double*, bool*, std::optiona
 /// One key. The setters return the field, so that they chain.
 class Field {
  public:
-  Field(std::string key, Target target, std::string doc)
-      : key_(std::move(key)), target_(std::move(target)), doc_(std::move(doc)) {}
+  Field(std::string key, Target target, std::string doc, std::optional<Range> range = std::nullopt)
+      : key_(std::move(key)), target_(std::move(target)), doc_(std::move(doc)), range_(range) {}
 
-  Field& required();              ///< must be given (a list: with at least one item, a text: not empty)
-  Field& at_least(double bound);  ///< numbers: value >= bound
-  Field& above(double bound);     ///< numbers: value > bound
-  Field& below(double bound);     ///< numbers: value < bound
-  Field& at_most(double bound);   ///< numbers: value <= bound
+  Field& required();  ///< must be given (a list: with at least one item, a text: not empty)
   Field& one_of(std::vector<std::string> choices);  ///< a text, or each item of a list
   Field& items_at_most(size_t count);               ///< lists
   Field& unique();                                  ///< lists: no item twice
@@ -79,6 +76,7 @@ class Field {
   const std::string& depends_on() const { return depends_on_; }
   std::string when() const { return depends_on_.empty() ? "" : depends_on_ + " " + state_; }
   const std::vector<std::string>& choices() const { return choices_; }
+  const std::optional<Range>& range() const { return range_; }  ///< of a number
 
   /// What is wrong with the value just read; "" when it is allowed. `given` is the value as it was written.
   std::string problem(const std::string& given) const;
@@ -95,7 +93,7 @@ class Field {
   Target target_;
   std::string doc_;
   bool required_ = false;
-  std::optional<double> at_least_, above_, below_, at_most_;
+  std::optional<Range> range_;
   std::vector<std::string> choices_;
   std::optional<size_t> items_at_most_;
   bool unique_ = false;
@@ -107,10 +105,16 @@ class Field {
 
 class Schema {
  public:
-  /// A value: text, whole number, number, true or false, an optional of these, or a list of texts.
+  /// A value: text, true or false, an optional of these, or a list of texts.
   template <class T>
-  Field& field(const std::string& key, T& value, const std::string& doc) {
+  requires(!Number<T>) Field& field(const std::string& key, T& value, const std::string& doc) {
     return fields_.emplace_back(key, Target(&value), doc);
+  }
+
+  /// A number, or an optional one.
+  template <Number T>
+  Field& field(const std::string& key, T& value, const std::string& doc, Range range) {
+    return fields_.emplace_back(key, Target(&value), doc, range);
   }
 
   template <class T>

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/recipe/suggest.h"
+#include "core/shown.h"
 
 namespace filigree::recipe {
 namespace {
@@ -45,14 +46,15 @@ std::vector<std::string> item_names(const Tree& list) {
 Tree& find_item(Tree& list, const std::string& part) {
   if (const auto index = number(part)) {
     if (*index < list.items.size()) return list.items[*index];
-    throw UsageError(fmt::format("there is no item {}; the list has {}, counted from 0", part, list.items.size()));
+    throw UsageError(
+        fmt::format("there is no item {}; the list has {}, counted from 0", shown(part), list.items.size()));
   }
   for (Tree& item : list.items) {
     if (const Tree* name = item.find("name"); name != nullptr && name->text == part) return item;
   }
   const std::vector<std::string> names = item_names(list);
   const std::string guess = nearest(part, names);
-  throw UsageError(fmt::format("there is no item '{}'{}", part,
+  throw UsageError(fmt::format("there is no item '{}'{}", shown(part),
                                !guess.empty()  ? did_you_mean(guess)
                                : names.empty() ? "; the list's items have no names, use a number"
                                                : fmt::format("; there are {}", fmt::join(names, ", "))));
@@ -63,7 +65,8 @@ void open_section(Tree& node, const std::string& key) {
   if (node.is(Tree::Kind::map)) return;
   Tree section{.kind = Tree::Kind::map, .origin = kArgument};
   if (node.is(Tree::Kind::scalar)) {
-    if (key != "method") throw UsageError(fmt::format("{} is a value ('{}'), it has no keys", key, node.text));
+    if (key != "method")
+      throw UsageError(fmt::format("{} is a value ('{}'), it has no keys", shown(key), shown(node.text)));
     section.origin = node.origin;
     section.set("name", node);
   }
@@ -96,8 +99,9 @@ void put(Tree& recipe, const std::string& path, Tree value) {
     node = &next;
     key = part;
   }
+  const bool taken_away = value.is(Tree::Kind::null);
   *node = std::move(value);
-  drop_alternative(*parent, key);
+  if (!taken_away) drop_alternative(*parent, key);
 }
 
 }  // namespace

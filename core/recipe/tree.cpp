@@ -4,20 +4,18 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "core/error.h"
+#include "core/files/read.h"
+#include "core/shown.h"
 
 namespace filigree::recipe {
 namespace {
 
 constexpr int kMaxDepth = 32;
 constexpr size_t kMaxNodes = 100000;
-constexpr std::uintmax_t kMaxBytes = 4u << 20;
+constexpr size_t kMaxBytes = 4u << 20;
 
 /// Turns yaml-cpp's nodes into a Tree. The caps stop documents that refer to themselves or grow without end by aliases.
 class Converter {
@@ -29,7 +27,7 @@ class Converter {
     tree.origin = {file_, key_line > 0 ? key_line : line_of(node)};
     if (depth > kMaxDepth || ++nodes_ > kMaxNodes) fail(tree.origin, "is nested too deeply or refers to itself");
     if (const std::string& tag = node.Tag(); !tag.empty() && tag != "?" && tag != "!") {
-      fail(tree.origin, fmt::format("has the YAML tag '{}'; recipes use none", tag));
+      fail(tree.origin, fmt::format("has the YAML tag '{}'; recipes use none", shown(tag)));
     }
     if (node.IsScalar()) {
       tree.kind = Tree::Kind::scalar;
@@ -64,23 +62,13 @@ class Converter {
   size_t nodes_ = 0;
 };
 
+/// A recipe that cannot be read is a matter of usage, whatever other files are.
 std::string read_bytes(const std::string& path) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (status.type() == std::filesystem::file_type::not_found) throw UsageError(path + ": there is no such file");
-  if (status.type() == std::filesystem::file_type::directory) {
-    throw UsageError(path + ": is a directory; give the recipe's .yaml file");
+  try {
+    return files::read_file_or_stream(path, kMaxBytes);
+  } catch (const DataError& error) {
+    throw UsageError(error.what());
   }
-  if (status.type() == std::filesystem::file_type::character) throw UsageError(path + ": is a device, not a recipe");
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw UsageError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno != 0 ? errno : EIO)));
-  if (std::filesystem::is_regular_file(status) && std::filesystem::file_size(path, error) > kMaxBytes) {
-    throw UsageError(path + ": is larger than 4 MiB; this is not a recipe");
-  }
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
 }
 
 /// Length of the well-formed UTF-8 sequence at `i`; 0 when there is none.
@@ -176,7 +164,7 @@ Tree parse_value(const std::string& text) {
   try {
     return Converter(kSetOrigin).convert(YAML::Load(text), 0, 0);
   } catch (const YAML::Exception& error) {
-    throw UsageError(fmt::format("cannot read the value '{}': {}", text, error.msg));
+    throw UsageError(fmt::format("cannot read the value '{}': {}", shown(text), error.msg));
   }
 }
 

@@ -34,8 +34,8 @@ double fullest_moment(const std::vector<Place>& places) {
   return std::max(most, held);
 }
 
-double rows_of(const nn::Linear& linear) { return static_cast<double>(linear.weight()->value.size(0)); }
-double columns_of(const nn::Linear& linear) { return static_cast<double>(linear.weight()->value.size(1)); }
+double rows_of(const nn::Linear& linear) { return static_cast<double>(linear.weight()->value().size(0)); }
+double columns_of(const nn::Linear& linear) { return static_cast<double>(linear.weight()->value().size(1)); }
 
 /// The low-rank part of a linear's update.
 struct LowRank {
@@ -46,9 +46,9 @@ LowRank low_rank_of(const nn::Linear& linear) {
   LowRank part;
   if (!linear.adapter()) return part;
   for (const nn::ParameterPtr& parameter : linear.adapter()->parameters()) {
-    if (parameter->value.dim() != 2) continue;
-    part.rank = static_cast<double>(std::min(parameter->value.size(0), parameter->value.size(1)));
-    part.elements += static_cast<double>(parameter->value.numel());
+    if (parameter->value().dim() != 2) continue;
+    part.rank = static_cast<double>(std::min(parameter->value().size(0), parameter->value().size(1)));
+    part.elements += static_cast<double>(parameter->value().numel());
   }
   return part;
 }
@@ -56,7 +56,7 @@ LowRank low_rank_of(const nn::Linear& linear) {
 double trainable_elements(const nn::Linear& linear) {
   double elements = 0;
   const auto add = [&](const nn::ParameterPtr& parameter) {
-    if (parameter && parameter->trainable()) elements += static_cast<double>(parameter->value.numel());
+    if (parameter && parameter->trainable()) elements += static_cast<double>(parameter->value().numel());
   };
   add(linear.weight());
   add(linear.bias());
@@ -132,7 +132,7 @@ class Passes {
       place.backward = 2 * rows(width) + batch_.tokens * width * kFloat;
       for (const nn::Embedding* table : model_.embeddings())
         if (table->weight()->trainable())
-          place.backward += kFloat * static_cast<double>(table->weight()->value.numel());
+          place.backward += kFloat * static_cast<double>(table->weight()->value().numel());
     }
     places_.push_back(place);
   }

@@ -45,11 +45,11 @@ ElementCounts count_elements(nn::Model& model) {
   for (const nn::ParameterPtr& parameter : model.parameters()) {
     if (parameter->role != nn::Role::trainable && parameter->role != nn::Role::frozen) continue;
     counts.total += parameter->logical_numel();
-    counts.total_here += parameter->value.numel();
-    if (!parameter->source) counts.weight_bytes += static_cast<uint64_t>(parameter->value.nbytes());
+    counts.total_here += parameter->numel();
+    counts.weight_bytes += parameter->bytes_here();
     if (!parameter->trainable()) continue;
     counts.trainable += parameter->logical_numel();
-    counts.trainable_here += parameter->value.numel();
+    counts.trainable_here += parameter->numel();
   }
   return counts;
 }

@@ -5,46 +5,76 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include <c10/core/ScalarType.h>
+#include <fmt/ranges.h>
+
 #include <filesystem>
 
 #include "core/checkpoint/safetensors.h"
 #include "core/error.h"
+#include "core/files/disk.h"
+#include "core/files/hash.h"
 #include "core/to_device.h"
 #include "core/train/evaluate.h"
 #include "core/train/evaluate_and_log.h"
 #include "core/train/first_rank.h"
-#include "core/train/snapshot.h"
 
 namespace filigree::train {
 
 namespace {
 
-at::Tensor read_teacher_logits(const Session& session) {
-  const std::string path = teacher_cache(session.run_dir);
-  if (!std::filesystem::exists(path))
+constexpr const char* kAdvice =
+    "Resume from a checkpoint before the prune stage with --resume PATH, which computes them again, or start anew with "
+    "another --out";
+
+const Teacher& named_teacher(const Session& session) {
+  if (!session.state.teacher)
     throw DataError(
-        fmt::format("{}: the adapted model's logits are missing, which `distill` needs; they are written by the "
-                    "prune stage before it. Run the recipe from its start, or remove `distill`",
-                    path));
+        fmt::format("distill: the run's state names no logits of the adapted model. A prune stage before this one "
+                    "computes them; checkpoints of versions before 3 do not name them. {}",
+                    kAdvice));
+  return *session.state.teacher;
+}
+
+at::Tensor read_teacher_logits(const Session& session) {
+  const Teacher& teacher = named_teacher(session);
+  const std::string path = teacher_file(session.run_dir, teacher);
+  const std::string stage = session.recipe.stages.at(static_cast<size_t>(teacher.stage)).name;
+  const auto refuse = [&](const std::string& problem) {
+    throw DataError(fmt::format("{}: the adapted model's logits of before stage {}, which `distill` needs, {}. {}",
+                                path, stage, problem, kAdvice));
+  };
+  if (!std::filesystem::exists(path)) refuse("are missing");
+  if (files::hash_file(path).xxh3 != teacher.xxh3) refuse("do not match their checksum: they are damaged");
   const auto reader = checkpoint::SafetensorsReader::open(path);
-  const auto data = reader.metadata().find("data");
-  if (data == reader.metadata().end() || data->second != data_hash(session))
-    throw DataError(fmt::format("{}: was made for another training set than this recipe's", path));
+  const std::vector<int64_t> wanted{session.train_data.size(), session.model->num_labels()};
+  if (!reader.contains("logits")) refuse("are not in it");
+  const auto& info = reader.info("logits");
+  if (info.shape != wanted || info.dtype != at::kFloat)
+    refuse(fmt::format("have shape {} and type {}, not {} and Float", fmt::join(info.shape, "x"),
+                       at::toString(info.dtype), fmt::join(wanted, "x")));
   return reader.read("logits");
 }
 
 }  // namespace
 
-std::string teacher_cache(const std::string& run_dir) { return run_dir + "/cache/teacher-logits.safetensors"; }
+std::string teacher_file(const std::string& run_dir, const Teacher& teacher) {
+  return fmt::format("{}/{}/{}", run_dir, files::run_names::kCache, teacher.file);
+}
 
 void cache_teacher_logits(Session& session) {
   const auto logits = all_logits(*session.model, session.train_data, eval_options(session), session.mesh->dp());
+  Teacher teacher{session.state.stage, fmt::format("teacher-logits-stage{}.safetensors", session.state.stage), ""};
   on_first_rank(session, [&] {
-    const std::string path = teacher_cache(session.run_dir);
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    checkpoint::write_safetensors(path + ".tmp", {{"logits", logits}}, {{"data", data_hash(session)}});
-    std::filesystem::rename(path + ".tmp", path);
+    const std::string path = teacher_file(session.run_dir, teacher), aside = path + ".tmp";
+    const std::string folder = session.store->run().folder(files::run_names::kCache);
+    checkpoint::write_safetensors(aside, {{"logits", logits}});
+    teacher.xxh3 = files::hash_file(aside).xxh3;
+    std::filesystem::rename(aside, path);
+    files::sync_directory(folder);
   });
+  teacher.xxh3 = session.mesh->world().broadcast_text(teacher.xxh3);
+  session.state.teacher = teacher;
 }
 
 Distiller::Distiller(Session& session, recipe::DistillConfig config)

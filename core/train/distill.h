@@ -1,6 +1,7 @@
 #pragma once
-// Distillation from the adapted model's own logits. They are computed once, before the prune, over the training set,
-// and cached in the run directory, so that no second model is held:
+// Distillation from the adapted model's own logits. They are computed before each prune stage over the training set,
+// and kept in a file of the run directory, one per prune stage, so that no second model is held. The run's state names
+// the file and its content: a resume learns from the logits that the undisturbed run learned from.
 //   loss = (1 - w) task + w T^2 KL(softmax(teacher / T) || softmax(student / T)),  summed over samples (Hinton et al.
 //   2015);
 // for regression the second term is (teacher - student)^2.
@@ -12,16 +13,17 @@
 
 namespace filigree::train {
 
-/// Path of the cache within a run.
-std::string teacher_cache(const std::string& run_dir);
+/// Path of the teacher's logits within a run.
+std::string teacher_file(const std::string& run_dir, const Teacher& teacher);
 
-/// Computes the logits of session.train_data with the model as it is (no dropout), shared out over the dp ranks, and
-/// writes the cache (rank 0). Collective.
+/// Computes the logits of session.train_data with the model as it is (no dropout), shared out over the dp ranks, writes
+/// them (rank 0) and names them in the state. Collective.
 void cache_teacher_logits(Session& session);
 
 class Distiller {
  public:
-  /// Reads the cache on rank 0 and broadcasts it. DataError when it is missing or of another data set. Collective.
+  /// Reads the logits that the state names on rank 0 and broadcasts them. DataError when they are missing, damaged or
+  /// do not fit the model and the training set. Collective.
   Distiller(Session& session, recipe::DistillConfig config);
 
   /// The loss to backpropagate, summed over the batch's samples.

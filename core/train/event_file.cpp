@@ -1,5 +1,6 @@
 #include "core/train/event_file.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -7,8 +8,6 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
-
-#include "core/error.h"
 
 namespace filigree::train {
 namespace {
@@ -84,8 +83,7 @@ uint32_t crc32c(std::string_view bytes) {
 
 uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8u; }
 
-EventFile::EventFile(const std::string& dir) : path_(dir + "/" + file_name()), out_(path_, std::ios::binary) {
-  if (!out_) throw DataError(fmt::format("{}: cannot be created: {}", path_, std::strerror(errno)));
+EventFile::EventFile(const std::string& dir) : file_(dir + "/" + file_name(), files::AppendFile::Mode::create) {
   std::string event;  // Event: wall_time = 1, file_version = 3
   append_double(event, 1, std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count());
   append_bytes(event, 3, "brain.Event:2");
@@ -109,9 +107,7 @@ void EventFile::record(const std::string& event) {
   append_raw(out, masked_crc32c(out));
   out += event;
   append_raw(out, masked_crc32c(event));
-  out_.write(out.data(), static_cast<std::streamsize>(out.size()));
-  out_.flush();
-  if (!out_) throw DataError(fmt::format("{}: cannot be written; is the disk full?", path_));
+  file_.append(out);
 }
 
 }  // namespace filigree::train

@@ -4,11 +4,12 @@
 // each an Event in protobuf encoding; the first says file_version "brain.Event:2". Each run of the program opens a new
 // file.
 #include <cstdint>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "core/files/append_file.h"
 
 namespace filigree::train {
 
@@ -22,13 +23,12 @@ class EventFile {
 
   /// One event with the values of a step. wall_time: seconds since 1970.
   void scalars(const std::vector<std::pair<std::string, double>>& values, int64_t step, double wall_time);
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return file_.path(); }
 
  private:
   void record(const std::string& event);
 
-  std::string path_;
-  std::ofstream out_;
+  files::AppendFile file_;
 };
 
 }  // namespace filigree::train

@@ -1,40 +1,48 @@
 #include "core/train/exporting.h"
 
 #include <filesystem>
-#include <fstream>
 
 #include "core/error.h"
 #include "core/recipe/load.h"
 #include "core/train/first_rank.h"
+#include "core/train/open_model.h"
 
 namespace filigree::train {
 namespace {
 
+/// Of an export "a/b": "a". Links are not followed.
+void make_parents(const files::RunDirectory& run, const std::string& name) {
+  const std::filesystem::path parents = std::filesystem::path(name).parent_path();
+  std::filesystem::path made;
+  for (const auto& part : parents) run.folder((made /= part).string());
+}
+
 void write_files(Session& session, const checkpoint::ExportSource& source, const recipe::ExportConfig& config,
-                 const std::string& dir, bool with_recipe) {
-  const std::string& format = config.format;
+                 const std::string& name, bool with_recipe) {
+  const files::RunDirectory& run = session.store->run();
+  run.require_present();
+  make_parents(run, name);
+  const std::string dir = run.at(name);
   auto request =
-      export_request(*session.plugins, *session.model, session.recipe.model.path, format, dir, config.shard_mb);
-  request.replace = true;
+      export_request(*session.plugins, *session.model, session.recipe.model.path, config.format, dir, config.shard_mb);
+  request.existing = files::StagedDirectory::Existing::replace;
+  if (with_recipe) request.recipe = recipe::to_yaml(session.recipe);
   const auto result = checkpoint::export_model(*session.model, source, request);
+  if (result.kept)
+    session.log->warn("{}: contained files that this run did not write; they are in {} now", dir, *result.kept);
   session.log->info(
-      "exported to {} ({}); read back, its logits differ from the live model's by at most {:.1e}{}", dir, format,
+      "exported to {} ({}); read back, its logits differ from the live model's by at most {:.1e}{}", dir, config.format,
       result.largest_difference,
       result.zero_filled
           ? "; removed structures are filled up with zeros, formats hf_pruned and filigree keep them small"
           : "");
-  if (!with_recipe) return;
-  std::ofstream out(dir + "/recipe.yaml");
-  out << recipe::to_yaml(session.recipe);
-  out.flush();
-  if (!out) throw DataError(fmt::format("{}/recipe.yaml: cannot be written; is the disk full?", dir));
 }
 
 /// The first copy of the model is brought together on rank 0, which writes it.
-void write_export(Session& session, const recipe::ExportConfig& config, const std::string& dir, bool with_recipe) {
+void write_export(Session& session, const recipe::ExportConfig& config, const std::string& name, bool with_recipe) {
   checkpoint::ExportSource source;
   if (session.mesh->dp().rank() == 0) source = checkpoint::export_source(*session.model, session.tensor());
-  on_first_rank(session, [&] { write_files(session, source, config, dir, with_recipe); });
+  on_first_rank(session, [&] { write_files(session, source, config, name, with_recipe); });
 }
 
 }  // namespace
@@ -46,18 +54,20 @@ checkpoint::ExportRequest export_request(const Plugins& plugins, nn::Model& mode
   request.format = checkpoint::export_format_from(format);
   request.tokenizer_dir = files;
   request.shard_bytes = static_cast<uint64_t>(shard_mb * 1024 * 1024);
-  request.reload = [&plugins, task = model.task()](const std::string& written) {
+  request.reload = [&plugins, task = model.task(), labels = label_names(model)](const std::string& written) {
     ModelRequest load;
     load.task = task;
+    load.labels = labels;
+    load.reset_head = "auto";  // the base of an adapter may have another head than the adapter's
     return plugins.load_model(written, load);
   };
   return request;
 }
 
 void export_stage(Session& session, const recipe::ExportConfig& config) {
-  write_export(session, config, session.run_dir + "/" + config.dir, false);
+  write_export(session, config, config.dir, false);
 }
 
-void export_final(Session& session) { write_export(session, {.format = "filigree"}, session.run_dir + "/final", true); }
+void export_final(Session& session) { write_export(session, {.format = "filigree"}, files::run_names::kFinal, true); }
 
 }  // namespace filigree::train

@@ -45,7 +45,7 @@ void add_activations(nn::Model& model, const Layout& layout, const MicroBatch& w
     return static_cast<uint64_t>(rows * static_cast<double>(width * layout.element));
   };
   for (const nn::Embedding* embedding : model.embeddings())
-    comm["tp.forward"] += bytes(work.tokens, embedding->weight()->value.size(1));
+    comm["tp.forward"] += bytes(work.tokens, embedding->weight()->value().size(1));
   bool gradients = embeddings_train(model);
   for (const nn::StructureGroup& group : model.structures()) {
     if (gradients) comm["tp.backward"] += bytes(work.tokens, group.members.front().linear->in_features());
@@ -72,7 +72,7 @@ void shard_frozen(nn::Model& model, const Layout& layout, int64_t passes, StageF
   for (size_t i = 0; i < units.size(); ++i) {
     uint64_t bytes = 0;
     for (const nn::ParameterPtr& weight : units[i].weights)
-      bytes += static_cast<uint64_t>(weight->value.numel()) * weight->value.element_size();
+      bytes += static_cast<uint64_t>(weight->value().numel()) * weight->value().element_size();
     const uint64_t part = bytes / static_cast<uint64_t>(layout.data);
     const bool first_layer = units[i].backward && (i == 0 || !units[i - 1].backward);
     elsewhere += bytes - part;
@@ -96,7 +96,7 @@ CommBytes comm_of(nn::Model& model, const Layout& layout, const MicroBatch& work
   comm["tp.other"] = sizeof(double);  // the gradient norm
   for (const nn::ParameterPtr& parameter : model.parameters())
     if (parameter->trainable() && parameter->partial_gradient)
-      comm["tp.gradients"] += 4 * static_cast<uint64_t>(parameter->value.numel());
+      comm["tp.gradients"] += 4 * static_cast<uint64_t>(parameter->value().numel());
   add_activations(model, layout, work, recompute, comm);
   return comm;
 }
@@ -109,7 +109,7 @@ StageForecast count(nn::Model& model, const recipe::Recipe& recipe, const recipe
   result.trainable = elements.trainable;
   result.total = elements.total;
   for (const auto& parameter : model.parameters())
-    result.weights += static_cast<uint64_t>(parameter->value.numel()) * parameter->value.element_size();
+    result.weights += static_cast<uint64_t>(parameter->value().numel()) * parameter->value().element_size();
   result.gradients = 4 * static_cast<uint64_t>(elements.trainable_here);
   result.optimizer = 8 * static_cast<uint64_t>(elements.trainable_here);
   const bool dropout = !recipe.model.dropout || *recipe.model.dropout > 0;

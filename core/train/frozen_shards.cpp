@@ -42,30 +42,33 @@ std::vector<FrozenUnit> frozen_units(nn::Model& model) {
 
 FrozenShards::FrozenShards(nn::Model& model, dist::Communicator& dp) : group_(dp.split(0, dp.rank(), "weights")) {
   const at::NoGradGuard no_grad;
+  for (nn::Linear* linear : model.linears()) linear->mask_frozen_weight();  // gathered weights meet no mask
   for (const FrozenUnit& unit : frozen_units(model)) add_unit(unit);
-  for (size_t unit = 0; unit < units_.size(); ++unit)
-    for (size_t i = 0; i < units_[unit].weights.size(); ++i)
-      units_[unit].weights[i]->source = [this, unit, i](bool backward) { return weight(unit, i, backward); };
 }
 
 FrozenShards::~FrozenShards() {
   for (Unit& unit : units_)
-    for (const nn::ParameterPtr& weight : unit.weights) weight->source = nullptr;
+    for (const nn::ParameterPtr& weight : unit.weights)
+      weight->share_out([name = weight->name](bool) -> at::Tensor {
+        FG_CHECK(false, "'{}': the ranks that shared it out have let go of it", name);
+        return {};
+      });
 }
 
 void FrozenShards::add_unit(const FrozenUnit& unit) {
   std::vector<at::Tensor> flat;
   int64_t elements = 0;
   for (const nn::ParameterPtr& weight : unit.weights) {
-    flat.push_back(weight->value.detach().flatten());
+    flat.push_back(weight->value().detach().flatten());
     elements += flat.back().numel();
     FG_CHECK(flat.back().dtype() == flat.front().dtype(), "the frozen weights of a layer differ in type");
   }
   const int64_t ranks = group_->size(), part = (elements + ranks - 1) / ranks;
   flat.push_back(at::zeros({part * ranks - elements}, flat.front().options()));
   units_.push_back({unit, at::cat(flat).narrow(0, part * group_->rank(), part).clone(), {}, nullptr});
-  for (const nn::ParameterPtr& weight : unit.weights)
-    weight->value = at::zeros({}, weight->value.options()).expand(weight->value.sizes());
+  const size_t number = units_.size() - 1;
+  for (size_t i = 0; i < unit.weights.size(); ++i)
+    unit.weights[i]->share_out([this, number, i](bool backward) { return weight(number, i, backward); });
 }
 
 void FrozenShards::start(size_t index) {
@@ -96,8 +99,15 @@ at::Tensor FrozenShards::weight(size_t index, size_t number, bool backward) {
   if (next < units_.size() && (!backward || units_[next].backward)) start(next);
   const auto& weights = units_[index].weights;
   int64_t begin = 0;
-  for (size_t i = 0; i < number; ++i) begin += weights[i]->value.numel();
-  return whole.narrow(0, begin, weights[number]->value.numel()).view(weights[number]->value.sizes());
+  for (size_t i = 0; i < number; ++i) begin += weights[i]->numel();
+  return whole.narrow(0, begin, weights[number]->numel()).view(weights[number]->sizes());
+}
+
+void FrozenShards::drop() {
+  for (Unit& unit : units_) {
+    unit.work = nullptr;  // waits for one that was on its way
+    unit.whole = at::Tensor();
+  }
 }
 
 uint64_t FrozenShards::bytes() const {
@@ -112,10 +122,9 @@ void FrozenShards::restore() {
     const at::Tensor whole = wait(index);
     int64_t begin = 0;
     for (const nn::ParameterPtr& weight : units_[index].weights) {
-      weight->source = nullptr;
-      const auto sizes = weight->value.sizes().vec();
-      const int64_t elements = weight->value.numel();
-      weight->value = whole.narrow(0, begin, elements).view(sizes).clone();
+      const auto sizes = weight->sizes().vec();
+      const int64_t elements = weight->numel();
+      weight->set_value(whole.narrow(0, begin, elements).view(sizes).clone());
       begin += elements;
     }
     units_[index].whole = at::Tensor();

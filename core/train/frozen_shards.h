@@ -36,6 +36,8 @@ class FrozenShards {
 
   /// Puts the whole weights back, for whatever reads or changes them (pruning, export). Collective.
   void restore();
+  /// Drops what is gathered, so that what a step gathers does not depend on what was done before it.
+  void drop();
   const dist::Communicator& group() const { return *group_; }  ///< that the gathers go through
   uint64_t bytes() const;                                      ///< of the parts that this rank keeps
 

@@ -6,7 +6,9 @@
 #include "core/checkpoint/content_hash.h"
 #include "core/checkpoint/store.h"
 #include "core/error.h"
+#include "core/nn/labels.h"
 #include "core/recipe/load.h"
+#include "core/train/saved_state.h"
 #include "core/train/snapshot.h"
 #include "dist/factory.h"
 
@@ -15,23 +17,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// id2label in order of the numbers; empty without it.
-std::vector<std::string> label_names(const nlohmann::json& config) {
-  std::vector<std::string> names;
-  const auto found = config.find("id2label");
-  if (found == config.end()) return names;
-  for (size_t i = 0; i < found->size(); ++i) names.push_back(found->value(std::to_string(i), std::to_string(i)));
-  return names;
-}
-
 OpenedModel open_directory(const std::string& path, const Plugins& plugins, const std::string& task) {
   OpenedModel opened;
   ModelRequest request;
   if (!task.empty()) request.task = nn::task_from(task);
   request.keep_task = task.empty();
+  request.report = &opened.report;
   opened.model = plugins.load_model(path, request);
   opened.tokenizer = data::load_tokenizer(path);
-  opened.labels = label_names(opened.model->config());
+  opened.labels = label_names(*opened.model);
   opened.files = path;
   if (const std::string file = path + "/recipe.yaml"; fs::exists(file))
     opened.recipe = recipe::load(file, {}, plugins.methods.catalog());
@@ -42,18 +36,20 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
   const auto loaded = checkpoint::load(info);
   Session session;
   session.plugins = &plugins;
-  session.recipe = recipe::load_text(loaded.state.at("recipe").get<std::string>(),
-                                     info.path + "/manifest.json (recipe)", plugins.methods.catalog());
+  const SavedState saved = saved_state(loaded);
+  session.recipe = recipe::load_text(saved.recipe, info.path + "/manifest.json (recipe)", plugins.methods.catalog());
   session.mesh = std::make_shared<dist::Mesh>(dist::make_single(), 1);
   const auto& config = session.recipe.model;
   ModelRequest request;
   request.task = nn::task_from(config.task);
-  request.labels = loaded.state.at("labels").get<std::vector<std::string>>();
+  request.labels = saved.labels;
+  request.reset_head = config.reset_head;
   request.random_init = config.init == "random";
   request.seed = static_cast<uint64_t>(session.recipe.seed);
   session.model = plugins.load_model(config.path, request);
-  if (!request.random_init && checkpoint::content_hash(config.path) != loaded.state.at("base"))
-    throw DataError(fmt::format("{}: was trained on other base weights than {} holds now", info.path, config.path));
+  check_base(request.random_init ? saved.origin.base : checkpoint::content_hash(config.path),
+             model_file_hashes(config.path), saved.origin, config.path, info.path);
+  check_fits(saved, session.recipe, /*same_recipe=*/true, std::nullopt, info.path);
   restore_model(session, loaded);
 
   OpenedModel opened;
@@ -61,11 +57,46 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
   opened.tokenizer = data::load_tokenizer(config.path);
   opened.labels = request.labels;
   opened.files = config.path;
+  opened.checkpoint = info.path;
   opened.recipe = session.recipe;
   return opened;
 }
 
 }  // namespace
+
+std::vector<std::string> label_names(const nn::Model& model) {
+  std::vector<std::string> names;
+  if (nn::is_over_tokens(model.task())) return names;
+  const nlohmann::json config = model.config();
+  for (int64_t i = 0; i < model.num_labels(); ++i)
+    names.push_back(config.at("id2label").at(std::to_string(i)).get<std::string>());
+  return names;
+}
+
+void print_findings(const OpenedModel& opened) {
+  for (const std::string& line : describe(opened.report, opened.files)) fmt::print(stderr, "{}\n", line);
+}
+
+void refuse_random_parameters(const OpenedModel& opened) {
+  if (opened.report.fresh.empty()) return;
+  throw DataError(fmt::format(
+      "{}: its weights lack {} parameters of a {} ({}), which would be random numbers; name a model that was "
+      "trained for this task, or train this one first",
+      opened.files, opened.report.fresh.size(), opened.model->architecture(), nn::short_list(opened.report.fresh)));
+}
+
+void use_labels(OpenedModel& opened, const std::vector<std::string>& labels) {
+  if (opened.model->task() != nn::Task::sequence_classification) return;
+  if (static_cast<int64_t>(labels.size()) != opened.model->num_labels())
+    throw UsageError(
+        fmt::format("{}: has {} labels, the task has {}", opened.files, opened.model->num_labels(), labels.size()));
+  const auto order = nn::match_labels(opened.labels, labels);
+  if (!order)
+    throw UsageError(fmt::format("{}: its labels are {}, the task's are {}; they must have the same names",
+                                 opened.files, nn::short_list(opened.labels), nn::short_list(labels)));
+  nn::reorder_logits(*opened.model, *order);
+  opened.labels = labels;
+}
 
 OpenedModel open_model(const std::string& path, const Plugins& plugins, const std::string& task) {
   if (!fs::exists(path)) throw DataError(fmt::format("{}: there is no such directory", path));

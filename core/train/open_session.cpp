@@ -7,11 +7,10 @@
 #include <cstdlib>
 #include <thread>
 
-#include "core/checkpoint/content_hash.h"
 #include "core/checkpoint/peft_lora.h"
 #include "core/error.h"
+#include "core/train/base_model.h"
 #include "core/train/check_tokens.h"
-#include "core/train/first_rank.h"
 #include "core/train/open_model.h"
 #include "core/train/parallelize.h"
 #include "core/train/precision.h"
@@ -43,24 +42,31 @@ void load_data(Session& session) {
   for (const data::Dataset& dataset : session.eval_data) dataset.check_labelled();
 }
 
-/// Read by one rank for all.
-std::string base_hash(Session& session, bool random_init) {
-  const auto& recipe = session.recipe;
-  if (random_init) return fmt::format("random-{}", recipe.seed);
-  std::string hash;
-  on_first_rank(session, [&] { hash = checkpoint::content_hash(recipe.model.path); });
-  return session.mesh->world().broadcast_text(hash);
+/// Before anything that could leave the ranks waiting for each other: what they were started with is the same.
+void agree_at_start(const Session& session, const dist::Environment& environment, const RunRequest& request) {
+  require_agreement(environment.control(session.recipe.parallel.timeout),
+                    {program_subject(), arguments_subject(request.arguments), recipe_subject(session.recipe),
+                     device_subject(session.device, session.compute)});
 }
 
-void load_model(Session& session) {
+void agree_on_files(Session& session) {
+  auto& world = session.mesh->world();
+  session.origin = origin_of(session.recipe, session.train_data, session.eval_data, world);
+  require_agreement(world, {origin_subject(session.origin, session.recipe)});
+}
+
+/// Returns what the files lacked or held besides.
+nn::LoadReport load_model(Session& session) {
   const auto& recipe = session.recipe;
+  nn::LoadReport report;
   ModelRequest request;
+  request.report = &report;
+  request.reset_head = recipe.model.reset_head;
   request.task = nn::task_from(recipe.model.task);
   request.labels = session.train_data.label_names;
   request.dropout = recipe.model.dropout;
   request.random_init = recipe.model.init == "random";
   request.seed = static_cast<uint64_t>(recipe.seed);
-  session.base_hash = base_hash(session, request.random_init);
   if (dist::Communicator* tp = session.tensor())
     request.cut = [tp](nn::Model& model) { cut(model, tp->rank(), tp->size()); };
   session.model = session.plugins->load_model(recipe.model.path, request);
@@ -72,6 +78,13 @@ void load_model(Session& session) {
                                  session.model->max_positions(), recipe.model.path));
   session.model->to(session.device);
   if (dist::Communicator* tp = session.tensor()) connect(*session.model, *tp);
+  return report;
+}
+
+/// A resumed run has its values from the checkpoint, and said where the others came from when it began.
+void log_findings(const Session& session, const nn::LoadReport& report) {
+  if (session.recipe.model.init == "random") return;
+  for (const std::string& line : describe(report, session.recipe.model.path)) session.log->info("{}", line);
 }
 
 }  // namespace
@@ -106,19 +119,23 @@ OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const 
   const auto& parallel = session.recipe.parallel;
   session.device = choose_device(parallel.device, environment.local_rank());
   session.compute = choose_precision(parallel.precision, session.device);
+  agree_at_start(session, environment, request);
   session.mesh = open_mesh(parallel, environment, session.device.is_cuda());
   choose_threads(session.mesh->world());
+  use_base(session, request);
   // Its faults now, not after the data are read.
   if (const std::string& lora = session.recipe.model.adapter; !lora.empty()) checkpoint::read_peft(lora);
   load_data(session);
-  load_model(session);
-  open_run_directory(session, request);
+  agree_on_files(session);
+  const nn::LoadReport report = load_model(session);
+  if (session.run_dir.empty()) open_run_directory(session, request);
   opened.resumed = find_checkpoint(session, request);
   if (opened.resumed) {
     check_origin(session, *opened.resumed);
     restore_model(session, *opened.resumed);
   }
-  open_logs(session, opened.resumed);
+  open_logs(session, request, opened.resumed);
+  if (!opened.resumed) log_findings(session, report);
   return opened;
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/train/session.h"
 #include "dist/factory.h"
@@ -12,6 +13,7 @@ namespace filigree::train {
 struct RunRequest {
   std::string out;              ///< run directory; empty: runs/<name>-seed<seed>-<hash of the resolved recipe>
   std::string resume = "auto";  ///< auto | never | path of a checkpoint or of a run
+  std::vector<Fact> arguments;  ///< what else was typed and must be the same on all ranks
 };
 
 struct OpenedSession {

@@ -26,7 +26,7 @@ std::string stem(const std::string& weight) { return weight.substr(0, weight.rfi
 void keep_slice(nn::Parameter& parameter, int64_t dim, const nn::Slice& slice) {
   if (parameter.placement.split(dim)) return;  // a table that an embedding and a decoder share
   parameter.placement = {dim, slice};
-  parameter.value = parameter.value.narrow(dim, slice.begin, slice.size());
+  parameter.set_value(parameter.value().narrow(dim, slice.begin, slice.size()));
 }
 
 void cut_group(nn::StructureGroup& group, const std::vector<nn::ShardRule>& plan, int64_t rank, int64_t size) {

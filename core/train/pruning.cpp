@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 
 #include "core/data/collate.h"
 #include "core/data/sampler.h"
 #include "core/error.h"
+#include "core/files/disk.h"
 #include "core/prune/inspect.h"
 #include "core/prune/plan.h"
 #include "core/prune/rebalance.h"
@@ -71,13 +70,8 @@ void check_agreement(dist::Communicator& ranks, at::Device device, uint64_t hash
 
 void write_plan(Session& session, const std::string& stage, const nlohmann::json& plan) {
   on_first_rank(session, [&] {
-    const std::string folder = session.run_dir + "/plans";
-    std::filesystem::create_directories(folder);
-    const std::string path = fmt::format("{}/{}-{}.json", folder, stage, session.state.prune_rounds + 1);
-    std::ofstream out(path);
-    out << plan.dump(1) << '\n';
-    out.flush();
-    if (!out) throw DataError(fmt::format("{}: cannot be written; is the disk full?", path));
+    const std::string folder = session.store->run().folder(files::run_names::kPlans);
+    files::write_file(fmt::format("{}/{}-{}.json", folder, stage, session.state.prune_rounds + 1), plan.dump(1) + "\n");
   });
 }
 
@@ -101,7 +95,7 @@ std::vector<nn::Recut> structured_round(Session& session, const recipe::StageCon
 uint64_t mask_hash(const std::vector<nn::Linear*>& linears) {
   uint64_t hash = 0;
   for (const auto* linear : linears) {
-    const auto mask = linear->mask()->value.cpu().contiguous();
+    const auto mask = linear->mask()->value().cpu().contiguous();
     const auto* bytes = reinterpret_cast<const char*>(mask.const_data_ptr<uint8_t>());
     hash = random::combine(hash, random::hash({bytes, static_cast<size_t>(mask.numel())}));
   }

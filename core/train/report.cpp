@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
+#include "core/error.h"
 #include "core/files/disk.h"
+#include "core/files/ownership.h"
+#include "core/files/run_directory.h"
 #include "core/train/report_parts.h"
 #include "core/train/report_style.h"
 #include "core/train/report_svg.h"
@@ -38,7 +43,12 @@ std::string percent(double share) {
 }
 
 std::string write_report(const std::string& run_dir) {
-  const std::string path = run_dir + "/report.html";
+  const std::string path = run_dir + "/" + files::run_names::kReport;
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored) && !files::is_marked(run_dir, files::DirectoryKind::run))
+    throw UsageError(
+        fmt::format("{}: exists, and {} is not marked as a run of filigree, so the file may be yours; move it away",
+                    path, run_dir));
   files::replace_file(path, page(read_run(run_dir)));
   return path;
 }

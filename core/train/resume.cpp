@@ -1,15 +1,18 @@
 #include "core/train/resume.h"
 
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <sstream>
 
 #include "core/error.h"
+#include "core/files/disk.h"
+#include "core/files/read.h"
 #include "core/random.h"
 #include "core/recipe/load.h"
+#include "core/train/claim_run.h"
 #include "core/train/distill.h"
 #include "core/train/first_rank.h"
+#include "core/train/saved_state.h"
 
 namespace filigree::train {
 namespace {
@@ -23,69 +26,27 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-/// The lines that stand in one text and not in the other, marked - and +.
-std::string difference(const std::string& before, const std::string& after) {
-  const auto old_lines = lines_of(before), new_lines = lines_of(after);
-  const std::set<std::string> in_old(old_lines.begin(), old_lines.end()), in_new(new_lines.begin(), new_lines.end());
-  std::string text;
-  for (const auto& line : old_lines)
-    if (!in_new.contains(line)) text += "\n  - " + line;
-  for (const auto& line : new_lines)
-    if (!in_old.contains(line)) text += "\n  + " + line;
-  return text;
-}
-
 std::string default_run_dir(const recipe::Recipe& recipe) {
   const auto hash = random::hash(decisive_recipe(recipe));
   return fmt::format("runs/{}-seed{}-{:08x}", recipe.name, recipe.seed, static_cast<uint32_t>(hash ^ (hash >> 32)));
 }
 
-void write_recipe(const Session& session) {
-  const std::string path = session.run_dir + "/recipe.yaml";
-  std::ofstream out(path);
-  out << recipe::to_yaml(session.recipe);
-  out.flush();
-  if (!out) throw DataError(fmt::format("{}: cannot be written; is the disk full, or the directory read-only?", path));
+fs::path run_of(const checkpoint::Loaded& resumed) {
+  return fs::weakly_canonical(resumed.info.path).parent_path().parent_path();
 }
 
-bool holds_a_run(const std::string& dir) {
-  return fs::exists(dir + "/metrics.jsonl") || !checkpoint::list_checkpoints(dir + "/checkpoints").empty();
-}
-
-/// The checkpoints folder, or the one checkpoint, that a path given by the user names.
-std::optional<checkpoint::CheckpointInfo> named_checkpoint(const std::string& path) {
-  if (fs::exists(path + "/manifest.json")) return checkpoint::checkpoint_at(path);
-  const std::string folder = fs::exists(path + "/checkpoints") ? path + "/checkpoints" : path;
-  return checkpoint::newest_whole(folder);
-}
-
-std::optional<checkpoint::CheckpointInfo> choose(Session& session, const RunRequest& request) {
-  if (request.resume == "never") return std::nullopt;
-  if (request.resume != "auto") {
-    auto found = named_checkpoint(request.resume);
-    if (!found)
-      throw DataError(
-          fmt::format("--resume {}: there is no whole checkpoint; give a step-… directory or a run", request.resume));
-    return found;
-  }
-  std::vector<checkpoint::Rejected> rejected;
-  auto found = session.store->newest_whole(&rejected);
-  for (const auto& [path, reason] : rejected) fmt::print(stderr, "passing over {}: {}\n", path, reason);
-  return found;
-}
-
-/// A run that goes on from a checkpoint of another one needs the teacher's logits that were cached there.
+/// A run that continues a checkpoint of another one needs the teacher's logits that were cached there.
 void bring_teacher_logits(const Session& session, const checkpoint::Loaded& resumed) {
-  const fs::path origin = fs::weakly_canonical(resumed.info.path).parent_path().parent_path();
-  const std::string from = teacher_cache(origin), to = teacher_cache(session.run_dir);
+  if (!session.state.teacher) return;
+  const std::string from = teacher_file(run_of(resumed), *session.state.teacher),
+                    to = teacher_file(session.run_dir, *session.state.teacher);
   if (!fs::exists(from) || fs::weakly_canonical(from) == fs::weakly_canonical(to)) return;
-  fs::create_directories(fs::path(to).parent_path());
-  fs::copy_file(from, to + ".tmp", fs::copy_options::overwrite_existing);
-  fs::rename(to + ".tmp", to);
+  session.store->run().folder(files::run_names::kCache);
+  files::replace_file(to, files::read_file(from));
 }
 
 void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, bool named) {
-  const std::string difference_text = difference(loaded.state.value("decisive", ""), decisive_recipe(session.recipe));
+  const std::string difference_text = recipe_difference(saved_state(loaded).decisive, decisive_recipe(session.recipe));
   if (difference_text.empty()) return;
   if (!named)
     throw UsageError(
@@ -96,7 +57,46 @@ void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, b
     fmt::print(stderr, "note: the recipe differs from the checkpoint's in:{}\n", difference_text);
 }
 
+/// The checkpoint that this rank sees under a path, or why it sees none.
+std::string seen_at(const std::string& path) {
+  try {
+    for (const auto& file : checkpoint::read_manifest(path).files)
+      if (const std::string at = path + "/" + file.name; fs::file_size(at) != file.hash.bytes)
+        return fmt::format("{} has another size than the manifest says", at);
+    return checkpoint::manifest_hash(path);
+  } catch (const UserError& error) {
+    return error.what();
+  } catch (const fs::filesystem_error& error) {
+    return fmt::format("{}: {}", error.path1().string(), error.code().message());
+  }
+}
+
+/// Rank 0 has verified it; the others must see the same one under its path.
+void require_same_checkpoint(Session& session, const std::string& path) {
+  require_agreement(
+      session.mesh->world(),
+      {{"checkpoint", "Put the run directory into a folder that all hosts share", 3, {{path, seen_at(path)}}}});
+}
+
+/// Lines of another run's metrics.jsonl are not brought along.
+LogPosition log_position(const Session& session, const checkpoint::Loaded& resumed) {
+  const SavedState saved = saved_state(resumed);
+  return {resumed.info.step, saved.metrics_lines, saved.metrics_digest,
+          run_of(resumed) == fs::weakly_canonical(session.run_dir)};
+}
+
 }  // namespace
+
+std::string recipe_difference(const std::string& before, const std::string& after) {
+  const auto old_lines = lines_of(before), new_lines = lines_of(after);
+  const std::set<std::string> in_old(old_lines.begin(), old_lines.end()), in_new(new_lines.begin(), new_lines.end());
+  std::string text;
+  for (const auto& line : old_lines)
+    if (!in_new.contains(line)) text += "\n  - " + line;
+  for (const auto& line : new_lines)
+    if (!in_old.contains(line)) text += "\n  + " + line;
+  return text;
+}
 
 std::string decisive_recipe(const recipe::Recipe& recipe) {
   recipe::Recipe decisive = recipe;
@@ -112,39 +112,34 @@ std::string decisive_recipe(const recipe::Recipe& recipe) {
 
 void open_run_directory(Session& session, const RunRequest& request) {
   session.run_dir = request.out.empty() ? default_run_dir(session.recipe) : request.out;
-  on_first_rank(session, [&] {
-    if (request.resume == "never" && holds_a_run(session.run_dir))
-      throw UsageError(
-          fmt::format("{} holds a run already, and --resume never would overwrite it; choose another --out, or "
-                      "remove it",
-                      session.run_dir));
-    session.store = std::make_unique<checkpoint::CheckpointStore>(session.run_dir, session.recipe.checkpoint.keep);
-  });
+  on_first_rank(session, [&] { session.store = claim_run_directory(session, request); });
 }
 
 std::optional<checkpoint::Loaded> find_checkpoint(Session& session, const RunRequest& request) {
   std::string path;
   on_first_rank(session, [&] {
-    if (const auto chosen = choose(session, request)) path = checkpoint::load(*chosen).info.path;
+    if (const auto chosen = choose_checkpoint(session, request)) path = checkpoint::load(*chosen).info.path;
   });
   path = session.mesh->world().broadcast_text(path);
   std::optional<checkpoint::Loaded> loaded;
   if (!path.empty()) {
+    require_same_checkpoint(session, path);
     loaded = checkpoint::open_checkpoint(checkpoint::checkpoint_at(path));
     compare_recipes(session, *loaded, request.resume != "auto");
   }
   return loaded;
 }
 
-void open_logs(Session& session, const std::optional<checkpoint::Loaded>& resumed) {
+void open_logs(Session& session, const RunRequest& request, const std::optional<checkpoint::Loaded>& resumed) {
   on_first_rank(session, [&] {
     std::optional<LogPosition> position;
     if (resumed) {
       const auto& best = session.state.best;
       session.store->rewind(resumed->info.step, best ? std::optional(best->step) : std::nullopt);
       bring_teacher_logits(session, *resumed);
-      position = LogPosition{resumed->info.step, resumed->state.at("metrics_lines").get<int64_t>()};
+      position = log_position(session, *resumed);
     }
+    record_origin(session, request);
     write_recipe(session);
     session.log = std::make_unique<RunLog>(session.run_dir, true, position);
   });

@@ -13,8 +13,11 @@ namespace filigree::train {
 /// evaluates, and without how it is spread over ranks. Two runs with the same text give the same result.
 std::string decisive_recipe(const recipe::Recipe& recipe);
 
-/// Creates (or reopens) session.run_dir on rank 0 and takes its lock. With resume "never" a directory that holds a run
-/// already is refused. Collective.
+/// The lines that one of two recipe texts has and the other has not, each on a line of its own, marked - and +.
+std::string recipe_difference(const std::string& before, const std::string& after);
+
+/// Makes or reopens session.run_dir on rank 0 and takes its lock; refuses what claim_run_directory() refuses.
+/// Collective.
 void open_run_directory(Session& session, const RunRequest& request);
 
 /// "auto": the newest whole checkpoint of the run directory, if any; "never": none; a path: that checkpoint, or the
@@ -24,6 +27,6 @@ std::optional<checkpoint::Loaded> find_checkpoint(Session& session, const RunReq
 
 /// Writes recipe.yaml and opens the logs, cut back to `resumed`. Called when all of the checkpoint has been found to
 /// fit, so that a refused resume changes nothing. Collective.
-void open_logs(Session& session, const std::optional<checkpoint::Loaded>& resumed);
+void open_logs(Session& session, const RunRequest& request, const std::optional<checkpoint::Loaded>& resumed);
 
 }  // namespace filigree::train

@@ -1,20 +1,18 @@
 #include "core/train/run_log.h"
 
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <vector>
 
 #include "core/error.h"
 #include "core/files/disk.h"
+#include "core/files/hash.h"
 #include "core/files/read.h"
+#include "core/files/run_directory.h"
 
 namespace filigree::train {
 namespace {
@@ -38,17 +36,32 @@ class ConsoleSink : public spdlog::sinks::base_sink<std::mutex> {
   Progress& progress_;
 };
 
-std::shared_ptr<spdlog::logger> open_text_log(const std::string& path, bool truncate, Progress& progress) {
-  try {
-    auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path, truncate);
-    file->set_pattern("%Y-%m-%d %H:%M:%S %L %v");
-    const std::vector<spdlog::sink_ptr> sinks{file, std::make_shared<ConsoleSink>(progress)};
-    auto logger = std::make_shared<spdlog::logger>("run", sinks.begin(), sinks.end());
-    logger->flush_on(spdlog::level::info);
-    return logger;
-  } catch (const spdlog::spdlog_ex& e) {
-    throw DataError(fmt::format("{}: cannot be written: {}", path, e.what()));
+/// log.txt, with a time of day.
+class FileSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  FileSink(const std::string& path, files::AppendFile::Mode mode) : file_(path, mode) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    file_.append({line.data(), line.size()});
   }
+  void flush_() override {}
+
+ private:
+  files::AppendFile file_;
+};
+
+std::shared_ptr<spdlog::logger> open_text_log(const std::string& path, files::AppendFile::Mode mode,
+                                              Progress& progress) {
+  auto file = std::make_shared<FileSink>(path, mode);
+  file->set_pattern("%Y-%m-%d %H:%M:%S %L %v");
+  const std::vector<spdlog::sink_ptr> sinks{std::make_shared<ConsoleSink>(progress), file};
+  auto logger = std::make_shared<spdlog::logger>("run", sinks.begin(), sinks.end());
+  logger->flush_on(spdlog::level::info);
+  logger->set_error_handler([](const std::string& problem) { throw DataError(problem); });
+  return logger;
 }
 
 /// JSON has no not-a-number; a reader gets null.
@@ -89,36 +102,58 @@ bool beyond(const std::string& text, int64_t step) {
   return !line.is_object() || line.value("step", int64_t{0}) > step;
 }
 
+/// The digest of n lines is the hash of that of n - 1 and the next line.
+void add_line(KeptLines& kept, const std::string& line) {
+  ++kept.lines;
+  kept.digest = files::hash_text(kept.digest + line);
+}
+
 double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
 
-int64_t cut_metrics(const std::string& path, const LogPosition& position) {
-  if (!fs::exists(path)) return 0;
+KeptLines cut_metrics(const std::string& path, const LogPosition& position) {
+  KeptLines kept;
+  if (!fs::exists(path)) return kept;
   const std::string text = files::read_file(path);
-  int64_t lines = 0;
   size_t keep = 0;
-  for (size_t end = 0; (end = text.find('\n', keep)) != std::string::npos; keep = end + 1, ++lines) {
-    if (position.lines ? lines >= *position.lines : beyond(text.substr(keep, end - keep), position.step)) break;
+  for (size_t end = 0; (end = text.find('\n', keep)) != std::string::npos; keep = end + 1) {
+    const std::string line = text.substr(keep, end - keep);
+    if (position.lines ? kept.lines >= *position.lines : beyond(line, position.step)) break;
+    add_line(kept, line);
   }
   if (keep < text.size()) files::replace_file(path, text.substr(0, keep));
-  return lines;
+  return kept;
 }
 
 RunLog::RunLog(const std::string& run_dir, bool first_rank, const std::optional<LogPosition>& resume) {
   if (!first_rank) return;
-  std::error_code problem;
-  fs::create_directories(run_dir, problem);
-  if (problem) throw DataError(fmt::format("{}: cannot be made: {}", run_dir, problem.message()));
-  metrics_path_ = run_dir + "/metrics.jsonl";
-  lines_ = cut_metrics(metrics_path_, resume.value_or(LogPosition{0, 0}));
-  metrics_.open(metrics_path_, std::ios::app);
-  if (!metrics_) throw DataError(fmt::format("{}: cannot be written: {}", metrics_path_, std::strerror(errno)));
+  const std::string metrics = run_dir + "/" + files::run_names::kMetrics;
+  kept_ = cut_metrics(metrics, resume.value_or(LogPosition{0, 0}));
+  metrics_ = files::AppendFile(metrics, files::AppendFile::Mode::append);
   progress_ = std::make_unique<Progress>(std::cerr, stderr_progress());
-  text_ = open_text_log(run_dir + "/log.txt", !resume, *progress_);
+  text_ = open_text_log(run_dir + "/" + files::run_names::kLog,
+                        resume ? files::AppendFile::Mode::append : files::AppendFile::Mode::truncate, *progress_);
   events_ = std::make_unique<EventFile>(run_dir);
+  if (resume) compare(*resume);
+}
+
+void RunLog::compare(const LogPosition& position) {
+  if (!position.own || !position.lines) return;
+  if (kept_.lines < *position.lines)
+    warn(
+        "{}: has {} of the {} lines that it had when the checkpoint was taken; the others are lost, and `filigree "
+        "report` "
+        "will not show them",
+        metrics_.path(), kept_.lines, *position.lines);
+  else if (!position.digest.empty() && kept_.digest != position.digest)
+    warn("{}: was changed since the checkpoint was taken; `filigree report` shows it as it is now", metrics_.path());
+}
+
+void RunLog::sync() {
+  if (text_) metrics_.sync();
 }
 
 RunLog::~RunLog() {
@@ -128,14 +163,9 @@ RunLog::~RunLog() {
 void RunLog::record(const nlohmann::ordered_json& record) {
   if (!text_) return;
   const auto line = in_order(record);
-  metrics_ << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-  metrics_.flush();
-  if (!metrics_)
-    throw DataError(
-        fmt::format("{}: cannot be written; is the disk full? Free some space and start the run again: it goes on "
-                    "from its last checkpoint",
-                    metrics_path_));
-  ++lines_;
+  const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  metrics_.append(text + "\n");
+  add_line(kept_, text);
   if (line.contains("step")) events_->scalars(scalars_of(line), line["step"].get<int64_t>(), wall_seconds());
 }
 

@@ -4,16 +4,17 @@
 //
 // metrics.jsonl has one JSON object a line. A run that resumes cuts it back to where its checkpoint was taken,
 // atomically, so that the file ends up as an undisturbed run's; a half-written last line of a killed run is dropped.
+// Lines that are missing or were edited since the checkpoint are reported.
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "core/files/append_file.h"
 #include "core/train/event_file.h"
 #include "core/train/progress.h"
 
@@ -24,6 +25,14 @@ namespace filigree::train {
 struct LogPosition {
   int64_t step = 0;
   std::optional<int64_t> lines;
+  std::string digest = {};  ///< RunLog::digest() at that time; empty: not known
+  bool own = false;         ///< the checkpoint is of this run, so that the lines before it must be there
+};
+
+/// What cut_metrics() has left of metrics.jsonl.
+struct KeptLines {
+  int64_t lines = 0;
+  std::string digest;
 };
 
 class RunLog {
@@ -46,25 +55,26 @@ class RunLog {
   /// One line of metrics.jsonl, with a "kind"; its numbers are TensorBoard scalars as well when it has a "step".
   /// Not-a-number and infinities are written as null.
   void record(const nlohmann::ordered_json& line);
-  int64_t lines() const { return lines_; }  ///< of metrics.jsonl, for a checkpoint's LogPosition
+  int64_t lines() const { return kept_.lines; }               ///< of metrics.jsonl, for a checkpoint's LogPosition
+  const std::string& digest() const { return kept_.digest; }  ///< names the text of these lines
+  void sync();  ///< metrics.jsonl is on the disk. DataError when it is gone
 
   void begin_stage(const std::string& name, int64_t total_steps, int64_t done_steps);
   void progress(const StepProgress& progress);
   void end_stage();
 
  private:
+  void compare(const LogPosition& position);
   void say(spdlog::level::level_enum level, const std::string& message);
 
   std::shared_ptr<spdlog::logger> text_;  ///< null on all ranks but the first
   std::unique_ptr<EventFile> events_;
   std::unique_ptr<Progress> progress_;
-  std::string metrics_path_;
-  std::ofstream metrics_;
-  int64_t lines_ = 0;
+  files::AppendFile metrics_;
+  KeptLines kept_;
 };
 
-/// Cuts metrics.jsonl to `position`, and a half-written last line; returns the lines left. Nothing to do without the
-/// file.
-int64_t cut_metrics(const std::string& path, const LogPosition& position);
+/// Cuts metrics.jsonl to `position`, and a half-written last line. Nothing to do without the file.
+KeptLines cut_metrics(const std::string& path, const LogPosition& position);
 
 }  // namespace filigree::train

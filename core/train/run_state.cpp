@@ -1,6 +1,6 @@
 #include "core/train/run_state.h"
 
-#include "core/error.h"
+#include "core/train/fields.h"
 
 namespace filigree::train {
 namespace {
@@ -17,11 +17,20 @@ const char* name_of(Event::Kind kind) {
   return "";
 }
 
-Event::Kind kind_from(const std::string& name) {
-  for (auto kind : {Event::Kind::attach, Event::Kind::prune, Event::Kind::mask})
-    if (name == name_of(kind)) return kind;
-  throw DataError(
-      fmt::format("the checkpoint's state names an unknown event '{}'; it was written by another version", name));
+Event event_from(const Fields& fields) {
+  const std::string name = fields.text("kind");
+  for (const auto kind : {Event::Kind::attach, Event::Kind::prune, Event::Kind::mask})
+    if (name == name_of(kind)) return {kind, fields.count("stage"), fields.at("plan")};
+  fields.fail("kind", fmt::format("'{}' is no event; it is one of attach, prune, mask", name));
+}
+
+Best best_from(const Fields& fields) { return {fields.text("metric"), fields.number("value"), fields.count("step")}; }
+
+Teacher teacher_from(const Fields& fields) {
+  Teacher teacher{fields.count("stage"), fields.text("file"), fields.text("xxh3")};
+  if (teacher.file.empty() || teacher.file.find('/') != std::string::npos || teacher.file.starts_with('.'))
+    fields.fail("file", fmt::format("'{}' is no file name", teacher.file));
+  return teacher;
 }
 
 }  // namespace
@@ -38,27 +47,23 @@ nlohmann::json to_json(const RunState& state) {
                          {"touched", state.touched}};
   if (state.best)
     json["best"] = {{"metric", state.best->metric}, {"value", state.best->value}, {"step", state.best->step}};
+  if (state.teacher)
+    json["teacher"] = {{"stage", state.teacher->stage}, {"file", state.teacher->file}, {"xxh3", state.teacher->xxh3}};
   return json;
 }
 
-RunState run_state_from(const nlohmann::json& json) {
-  try {
-    RunState state;
-    state.stage = json.at("stage").get<int64_t>();
-    state.stage_step = json.at("stage_step").get<int64_t>();
-    state.global_step = json.at("global_step").get<int64_t>();
-    state.prune_rounds = json.at("prune_rounds").get<int64_t>();
-    for (const auto& event : json.at("events"))
-      state.events.push_back({kind_from(event.at("kind")), event.at("stage").get<int64_t>(), event.at("plan")});
-    state.touched = json.at("touched").get<std::set<std::string>>();
-    if (json.contains("best")) {
-      const auto& best = json.at("best");
-      state.best = Best{best.at("metric"), best.at("value").get<double>(), best.at("step").get<int64_t>()};
-    }
-    return state;
-  } catch (const nlohmann::json::exception& e) {
-    throw DataError(fmt::format("the checkpoint's state is not as this version writes it: {}", e.what()));
-  }
+RunState run_state_from(const nlohmann::json& json, const std::string& where) {
+  const Fields fields(json, where);
+  RunState state;
+  state.stage = fields.count("stage");
+  state.stage_step = fields.count("stage_step");
+  state.global_step = fields.count("global_step");
+  state.prune_rounds = fields.count("prune_rounds");
+  for (const Fields& event : fields.list("events")) state.events.push_back(event_from(event));
+  for (const std::string& name : fields.texts("touched")) state.touched.insert(name);
+  if (fields.contains("best")) state.best = best_from(fields.object("best"));
+  if (fields.contains("teacher")) state.teacher = teacher_from(fields.object("teacher"));
+  return state;
 }
 
 }  // namespace filigree::train

@@ -27,6 +27,13 @@ struct Best {
   int64_t step = 0;
 };
 
+/// The logits that `distill` learns from: a file of the run's cache/, written before a prune stage.
+struct Teacher {
+  int64_t stage = 0;  ///< index of the prune stage
+  std::string file;   ///< its name in cache/
+  std::string xxh3;   ///< of its bytes
+};
+
 struct RunState {
   int64_t stage = 0;         ///< index of the stage in progress (= number of stages when the run is complete)
   int64_t stage_step = 0;    ///< optimizer steps done in it
@@ -35,9 +42,11 @@ struct RunState {
   std::vector<Event> events;
   std::set<std::string> touched;  ///< parameters that no longer equal the base: ever trained
   std::optional<Best> best;
+  std::optional<Teacher> teacher;  ///< of the latest prune stage before a stage with `distill`
 };
 
 nlohmann::json to_json(const RunState& state);
-RunState run_state_from(const nlohmann::json& json);  ///< DataError when it does not fit
+/// DataError names the key of a value that is missing, has another type or is out of range; where: "path: state.run".
+RunState run_state_from(const nlohmann::json& json, const std::string& where);
 
 }  // namespace filigree::train

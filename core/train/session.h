@@ -10,8 +10,10 @@
 #include "core/checkpoint/store.h"
 #include "core/data/dataset.h"
 #include "core/data/tokenizer.h"
+#include "core/nn/load_report.h"
 #include "core/nn/model.h"
 #include "core/recipe/recipe.h"
+#include "core/train/origin.h"
 #include "core/train/run_log.h"
 #include "core/train/run_state.h"
 #include "core/train/stop_signal.h"
@@ -22,8 +24,10 @@ namespace filigree::train {
 /// What a family's loader needs to know; models/registry.h provides the function.
 struct ModelRequest {
   nn::Task task = nn::Task::sequence_classification;
-  bool keep_task = false;           ///< the task that config.json's architecture says; `task` is not read
-  std::vector<std::string> labels;  ///< names by class number; empty: as config.json says
+  bool keep_task = false;            ///< the task that config.json's architecture says; `task` is not read
+  std::vector<std::string> labels;   ///< names by class number; empty: as config.json says
+  std::string reset_head = "false";  ///< model.reset_head of a recipe; without one a head that does not fit is refused
+  nn::LoadReport* report = nullptr;  ///< receives what was found besides the tensors wanted
   std::optional<double> dropout;
   bool random_init = false;
   bool shapes_only = false;  ///< tensors without values and memory, from config.json alone
@@ -54,10 +58,10 @@ struct Session {
   std::vector<data::Dataset> eval_data;  ///< the splits that are evaluated, e.g. dev, or dev_matched and dev_mismatched
 
   std::string run_dir;
-  std::string base_hash;                               ///< content hash of the base weights
+  Origin origin;                                       ///< what the run starts from, the same on all ranks
   std::unique_ptr<checkpoint::CheckpointStore> store;  ///< rank 0 only
   std::unique_ptr<RunLog> log;
-  std::unique_ptr<StopSignal> stop;
+  std::unique_ptr<StopSignal> stop;  ///< what a signal does just now
   RunState state;
 
   bool first_rank() const { return mesh->world().rank() == 0; }

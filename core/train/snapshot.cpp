@@ -4,15 +4,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/adapt/adapter.h"
 #include "core/error.h"
+#include "core/files/json.h"
 #include "core/prune/plan.h"
 #include "core/prune/rebalance.h"
 #include "core/prune/unstructured.h"
 #include "core/recipe/load.h"
 #include "core/train/first_rank.h"
 #include "core/train/resume.h"
+#include "core/train/saved_state.h"
 
 namespace filigree::train {
 namespace {
@@ -25,15 +28,18 @@ bool belongs_in_checkpoint(const nn::Parameter& parameter, const RunState& state
 /// A tensor of a checkpoint, named, with the parameter that says how it is divided over the ranks.
 struct Item {
   std::string name;
-  at::Tensor value;
   const nn::Parameter* parameter = nullptr;
+  at::Tensor moment = {};  ///< undefined: the parameter's own values
+
+  uint64_t element_size() const { return moment.defined() ? moment.element_size() : parameter->element_size(); }
+  /// Collective when the parameter is shared out: then the tensor is one of many in a gathered buffer.
+  at::Tensor value() const { return moment.defined() ? moment : parameter->gather().detach(); }
 };
 
 std::vector<Item> trained_items(const Session& session) {
   std::vector<Item> items;
   for (const auto& parameter : session.model->parameters())
-    if (belongs_in_checkpoint(*parameter, session.state))
-      items.push_back({parameter->name, parameter->value.detach(), parameter.get()});
+    if (belongs_in_checkpoint(*parameter, session.state)) items.push_back({parameter->name, parameter.get()});
   return items;
 }
 
@@ -42,36 +48,39 @@ std::vector<Item> optimizer_items(const optim::FlatAdamW& optimizer) {
   const auto moments = optimizer.moments();
   for (size_t i = 0; i < moments.size(); ++i) {
     const nn::Parameter* parameter = optimizer.extents()[i].parameter.get();
-    items.push_back({"m:" + moments[i].name, moments[i].m, parameter});
-    items.push_back({"v:" + moments[i].name, moments[i].v, parameter});
+    items.push_back({"m:" + moments[i].name, parameter, moments[i].m});
+    items.push_back({"v:" + moments[i].name, parameter, moments[i].v});
   }
   return items;
 }
 
-/// The items that this rank writes: of those that several ranks hold alike each rank takes its turn.
+/// The items that this rank writes: of those that several ranks hold alike each rank takes its turn. Collective.
 void add_own(const dist::Mesh& mesh, const std::vector<Item>& items, const std::string& stem,
              checkpoint::CheckpointData& data) {
   checkpoint::NamedTensors own;
   for (size_t i = 0; i < items.size(); ++i) {
     const nn::Placement& placement = items[i].parameter->placement;
+    const at::Tensor value = items[i].value();  // all ranks take part in a gather, whichever writes
     const dist::Communicator& holders = placement.replicated() ? mesh.world() : mesh.dp();
     if (i % static_cast<size_t>(holders.size()) != static_cast<size_t>(holders.rank())) continue;
-    own.emplace_back(items[i].name, items[i].value);
+    own.emplace_back(items[i].name, items[i].parameter->shared_out() ? value.clone() : value);
     if (!placement.replicated())
       data.parts[items[i].name] = {placement.dim, placement.slice, items[i].parameter->logical_shape};
   }
   data.files.emplace_back(stem, std::move(own));
 }
 
-nlohmann::json state_json(const Session& session, const optim::FlatAdamW* optimizer) {
-  return {{"run", to_json(session.state)},
-          {"recipe", recipe::to_yaml(session.recipe)},
-          {"decisive", decisive_recipe(session.recipe)},
-          {"base", session.base_hash},
-          {"data", data_hash(session)},
-          {"labels", session.train_data.label_names},
-          {"metrics_lines", session.log->lines()},
-          {"optimizer_steps", optimizer ? optimizer->steps() : 0}};
+SavedState state_of(const Session& session, const optim::FlatAdamW* optimizer) {
+  SavedState state;
+  state.run = session.state;
+  state.recipe = recipe::to_yaml(session.recipe);
+  state.decisive = decisive_recipe(session.recipe);
+  state.origin = session.origin;
+  state.labels = session.train_data.label_names;
+  state.metrics_lines = session.log->lines();
+  state.metrics_digest = session.log->digest();
+  state.optimizer_steps = optimizer ? optimizer->steps() : 0;
+  return state;
 }
 
 /// What a rank has to say of its files: their entries in the manifest, or why it could not write them.
@@ -85,7 +94,7 @@ std::string write_own(Session& session, const checkpoint::CheckpointData& data, 
   } catch (const UserError& error) {
     said["problem"] = error.what();
   }
-  return said.dump();
+  return said.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 /// Rank 0 makes a checkpoint of what the ranks have written.
@@ -111,32 +120,43 @@ at::Tensor own_part(const checkpoint::Loaded& loaded, const std::string& file, c
   return loaded.lines(file, name, placement.dim, placement.slice);
 }
 
-void replay_mask(nn::Model& model, const nlohmann::json& names, const checkpoint::Loaded& loaded) {
-  for (auto* linear : model.linears()) {
+void replay_mask(Session& session, const Event& event, const checkpoint::Loaded& loaded) {
+  std::set<std::string> names = event.plan.get<std::set<std::string>>();
+  for (auto* linear : session.model->linears()) {
     const std::string name = linear->name() + ".mask";
-    if (std::find(names.begin(), names.end(), name) == names.end()) continue;
+    if (names.erase(name) == 0) continue;
     const nn::Placement& placement = linear->weight()->placement;
-    prune::put_mask(model, *linear, own_part(loaded, "trained", name, placement));
+    if (loaded.shape("trained", name) != linear->weight()->logical_shape)
+      throw DataError(fmt::format("the mask {} has another shape than its weight", name));
+    prune::put_mask(*session.model, *linear, own_part(loaded, "trained", name, placement));
   }
+  if (!names.empty()) throw DataError(fmt::format("the model has no linear with the mask {}", *names.begin()));
+}
+
+void replay_prune(Session& session, const Event& event) {
+  prune::apply(*session.model, prune::plan_from_json(event.plan));
+  if (dist::Communicator* tp = session.tensor()) prune::rebalance(*session.model, *tp);
+}
+
+void replay_attach(Session& session, const Event& event) {
+  const auto& stage = session.recipe.stages.at(static_cast<size_t>(event.stage));
+  session.method = session.plugins->methods.make(*stage.method);
+  session.method->attach(*session.model, {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(),
+                                          /*resume=*/true, session.tensor()});
+  session.model->parameters().set_frozen_dtype(session.compute);
 }
 
 void replay(Session& session, const checkpoint::Loaded& loaded) {
-  for (const auto& event : session.state.events) {
-    const auto& stage = session.recipe.stages.at(static_cast<size_t>(event.stage));
-    switch (event.kind) {
-      case Event::Kind::attach:
-        session.method = session.plugins->methods.make(*stage.method);
-        session.method->attach(*session.model, {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(),
-                                                /*resume=*/true, session.tensor()});
-        session.model->parameters().set_frozen_dtype(session.compute);
-        break;
-      case Event::Kind::prune:
-        prune::apply(*session.model, prune::plan_from_json(event.plan));
-        if (dist::Communicator* tp = session.tensor()) prune::rebalance(*session.model, *tp);
-        break;
-      case Event::Kind::mask:
-        replay_mask(*session.model, event.plan, loaded);
-        break;
+  for (size_t i = 0; i < session.state.events.size(); ++i) {
+    const Event& event = session.state.events[i];
+    const std::string where =
+        fmt::format("{}/{}: state.run.events[{}].plan", loaded.info.path, checkpoint::kManifestName, i);
+    try {
+      if (event.kind == Event::Kind::attach) replay_attach(session, event);
+      if (event.kind == Event::Kind::prune) replay_prune(session, event);
+      if (event.kind == Event::Kind::mask) files::take_values(where, [&] { replay_mask(session, event, loaded); });
+    } catch (const DataError& error) {
+      throw DataError(fmt::format("{}: {}", where, error.what()));
     }
   }
 }
@@ -148,25 +168,65 @@ void take_shapes(nn::Model& model, const checkpoint::Loaded& loaded) {
       linear->adapter()->take_shapes([&](const std::string& name) { return loaded.tensor("trained", name); });
 }
 
+/// Every tensor of the checkpoint has its parameter: none that was trained is passed over.
+void check_all_used(const Session& session, const checkpoint::Loaded& loaded) {
+  for (const std::string& name : loaded.names("trained")) {
+    const nn::ParameterPtr parameter = session.model->parameters().find(name);
+    if (!parameter || !belongs_in_checkpoint(*parameter, session.state))
+      throw DataError(
+          fmt::format("{}: holds '{}', which is not among the parameters that its state or the recipe names",
+                      loaded.info.path, name));
+  }
+  if (loaded.version < checkpoint::kManifestVersion)
+    return;  // before 3 a state named parameters of methods that were replaced
+  for (const std::string& name : session.state.touched)
+    if (!session.model->parameters().find(name))
+      throw DataError(fmt::format("{}/{}: state.run.touched: '{}' is no parameter of the model", loaded.info.path,
+                                  checkpoint::kManifestName, name));
+}
+
+void check_shape(const std::vector<int64_t>& found, const nn::Parameter& parameter, const std::string& name,
+                 const checkpoint::Loaded& loaded) {
+  if (found != parameter.logical_shape)
+    throw DataError(fmt::format("{}: {} has shape {}, but the model at this point has {}", loaded.info.path, name,
+                                fmt::join(found, "x"), fmt::join(parameter.logical_shape, "x")));
+}
+
 void overwrite_values(Session& session, const checkpoint::Loaded& loaded) {
   at::NoGradGuard no_grad;
+  check_all_used(session, loaded);
   take_shapes(*session.model, loaded);
   for (const auto& parameter : session.model->parameters()) {
     if (!belongs_in_checkpoint(*parameter, session.state)) continue;
-    const auto shape = loaded.shape("trained", parameter->name);
-    if (shape != parameter->logical_shape)
-      throw DataError(fmt::format("{}: {} has shape {}, but the model at this point has {}", loaded.info.path,
-                                  parameter->name, fmt::join(shape, "x"), fmt::join(parameter->logical_shape, "x")));
-    parameter->value.copy_(own_part(loaded, "trained", parameter->name, parameter->placement));
+    check_shape(loaded.shape("trained", parameter->name), *parameter, parameter->name, loaded);
+    parameter->value().copy_(own_part(loaded, "trained", parameter->name, parameter->placement));
+  }
+}
+
+/// A method that is attached in place of another removes parameters.
+void forget_removed(Session& session) {
+  std::erase_if(session.state.touched,
+                [&](const std::string& name) { return !session.model->parameters().find(name); });
+}
+
+/// Evaluation data decide which checkpoint is the best, but no number of the training.
+void note_changed_evaluation(const Session& session, const SavedState& saved, const std::string& checkpoint) {
+  for (const auto& [split, hash] : session.origin.eval) {
+    const auto before = saved.origin.eval.find(split);
+    if (before != saved.origin.eval.end() && before->second != hash && session.first_rank())
+      fmt::print(
+          stderr,
+          "note: the {} set has changed since {}: results before and after it are of different data, and the best "
+          "checkpoint is chosen over both\n",
+          split, checkpoint);
   }
 }
 
 }  // namespace
 
-std::string data_hash(const Session& session) { return fmt::format("{:016x}", session.train_data.hash()); }
-
 void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool best) {
   auto& world = session.mesh->world();
+  forget_removed(session);
   checkpoint::CheckpointData data;
   data.step = session.state.global_step;
   add_own(*session.mesh, trained_items(session), "trained", data);
@@ -182,7 +242,8 @@ void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool b
   folder = world.broadcast_text(folder);
   const auto said = world.all_gather_text(write_own(session, data, folder));
   on_first_rank(session, [&] {
-    commit(session, data, state_json(session, optimizer), said);
+    session.log->sync();
+    commit(session, data, to_json(state_of(session, optimizer)), said);
     if (best) session.store->mark_best(data.step);
   });
 }
@@ -191,27 +252,31 @@ void check_space(Session& session, const optim::FlatAdamW& optimizer) {
   uint64_t bytes = 0;
   for (const auto& items : {trained_items(session), optimizer_items(optimizer)})
     for (const auto& item : items)
-      bytes += static_cast<uint64_t>(item.parameter->logical_numel()) * item.value.element_size();
+      bytes += static_cast<uint64_t>(item.parameter->logical_numel()) * item.element_size();
   on_first_rank(session, [&] { session.store->check_space(bytes); });
 }
 
 void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
-  const auto& state = loaded.state;
-  const std::string base = state.value("base", "");
-  if (base != session.base_hash)
+  const SavedState saved = saved_state(loaded);
+  const auto& origin = session.origin;
+  const std::string& path = loaded.info.path;
+  check_base(origin.base, origin.files, saved.origin, session.recipe.model.path, path);
+  if (loaded.version >= checkpoint::kManifestVersion && saved.origin.adapter != origin.adapter)
     throw DataError(
-        fmt::format("{}: was trained on other base weights ({}) than model.path has now ({}). Point model.path at "
-                    "the same weights, or start anew with --resume never and another --out",
-                    loaded.info.path, base, session.base_hash));
-  if (state.value("data", "") != data_hash(session))
+        fmt::format("{}: was trained from another LoRA than {} holds now; restore its files, or start anew "
+                    "with --resume never and another --out",
+                    path, session.recipe.model.adapter.empty() ? "model.adapter" : session.recipe.model.adapter));
+  if (saved.origin.train != origin.train || saved.labels != session.train_data.label_names)
     throw DataError(
         fmt::format("{}: was trained on another training set than this recipe's; the data files, their order or "
                     "the tokenizer changed",
-                    loaded.info.path));
+                    path));
+  check_fits(saved, session.recipe, saved.decisive == decisive_recipe(session.recipe), session.train_data.size(), path);
+  note_changed_evaluation(session, saved, path);
 }
 
 void restore_model(Session& session, const checkpoint::Loaded& loaded) {
-  session.state = run_state_from(loaded.state.at("run"));
+  session.state = saved_state(loaded).run;
   replay(session, loaded);
   overwrite_values(session, loaded);
 }
@@ -221,11 +286,12 @@ void restore_optimizer(optim::FlatAdamW& optimizer, const checkpoint::Loaded& lo
   for (const auto& extent : optimizer.extents()) {
     const auto& name = extent.parameter->name;
     const auto moment = [&](const char* which) {
+      check_shape(loaded.shape("optimizer", which + name), *extent.parameter, which + name, loaded);
       return own_part(loaded, "optimizer", which + name, extent.parameter->placement);
     };
     moments.push_back({name, moment("m:"), moment("v:")});
   }
-  optimizer.load(moments, loaded.state.at("optimizer_steps").get<int64_t>());
+  optimizer.load(moments, saved_state(loaded).optimizer_steps);
 }
 
 }  // namespace filigree::train

@@ -1,10 +1,13 @@
 #include "core/train/stages.h"
 
+#include <ATen/ops/full.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "core/checkpoint/import_peft.h"
 #include "core/error.h"
+#include "core/to_device.h"
 #include "core/train/distill.h"
 #include "core/train/evaluate_and_log.h"
 #include "core/train/exporting.h"
@@ -31,8 +34,12 @@ void start_from_adapter(Session& session) {
   const std::string& dir = session.recipe.model.adapter;
   const auto is_attach = [](const Event& event) { return event.kind == Event::Kind::attach; };
   if (dir.empty() || std::ranges::any_of(session.state.events, is_attach)) return;
-  checkpoint::continue_from(*session.model, checkpoint::read_peft(dir));
-  session.log->info("going on from the LoRA in {}", dir);
+  const checkpoint::PeftLora lora = checkpoint::read_peft(dir);
+  checkpoint::continue_from(*session.model, lora, checkpoint::base_classes(*session.model, session.recipe.model.path));
+  session.log->info("continuing from the LoRA in {}", dir);
+  if (!lora.ignored.empty())
+    session.log->info("{}: not used, because adapter_config.json excludes their modules: {} tensors ({})", dir,
+                      lora.ignored.size(), nn::short_list(lora.ignored));
 }
 
 void prepare_prune(Session& session) {
@@ -50,6 +57,13 @@ void prune_without_training(Session& session, const recipe::StageConfig& stage) 
   evaluate_and_log(session, stage.name, /*compete=*/false);
 }
 
+/// Whether a signal came to any rank since its last step. Collective.
+bool stop_is_asked(Session& session) {
+  at::Tensor asked = to_device(at::full({1}, session.stop->received() != 0 ? 1.0 : 0.0, at::kDouble), session.device);
+  session.mesh->world().all_reduce(asked, dist::ReduceOp::max);
+  return asked.cpu().item<double>() > 0;
+}
+
 Outcome run_stage(Session& session, const recipe::StageConfig& stage, const checkpoint::Loaded* resumed) {
   attach_method(session, stage);
   if (stage.prune) prepare_prune(session);
@@ -57,6 +71,7 @@ Outcome run_stage(Session& session, const recipe::StageConfig& stage, const chec
   if (stage.train) {
     Trainer trainer(session, stage);
     if (resumed && session.state.stage_step > 0) restore_optimizer(trainer.optimizer(), *resumed);
+    session.stop->defer();
     if (trainer.train() == Outcome::stopped) return Outcome::stopped;
   }
   if (stage.export_) export_stage(session, *stage.export_);
@@ -90,8 +105,14 @@ Outcome run_stages(Session& session, const checkpoint::Loaded* resumed) {
     state.prune_rounds = 0;
     state.best.reset();
     save_checkpoint(session, nullptr, false);
+    if (stop_is_asked(session)) {
+      session.stop->ignore();
+      return Outcome::stopped;
+    }
+    session.stop->end_at_once();
   }
   export_final(session);
+  session.stop->ignore();
   return Outcome::finished;
 }
 

@@ -1,16 +1,31 @@
 #pragma once
-// SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 ask the run to write a checkpoint at the next step and end with exit code 75.
-// Slurm and mpirun send them to some or all ranks; one rank's signal is enough, the ranks agree at the step's boundary.
+// The signals that stop `filigree train`: SIGTERM, SIGINT, SIGUSR1, SIGUSR2 and SIGHUP. Schedulers and mpirun send them
+// to some or all ranks, early, late, and repeatedly; the exit code is 75 each time. What a signal does depends on the
+// phase:
+//
+//   end at once   before training and between stages, where no trained step can be lost: exit with 75
+//   defer         while a stage trains: the ranks agree at the end of the step, write a checkpoint and exit with 75.
+//                 A second SIGINT one second or more after the first signal ends the process at once, also with 75
+//   ignore        after the last checkpoint of this process, until the process has ended
 namespace filigree::train {
 
-/// Installs the handlers for its lifetime (one at a time in a process).
+/// Installs the handlers; the phase is "end at once". For `train` only, as early as can be: other commands keep the
+/// default effect of signals. May be called before static initialisation and again. A SIGHUP that the parent ignores
+/// (nohup) stays ignored.
+void handle_stop_signals();
+
+/// The phase of the one session in this process.
 class StopSignal {
  public:
   StopSignal();
-  ~StopSignal();
+  ~StopSignal();  ///< ignore
   StopSignal(const StopSignal&) = delete;
 
-  /// The number of the signal that came, 0 for none.
+  void end_at_once();
+  void defer();
+  void ignore();
+
+  /// The number of the signal that came in the phase "defer", 0 for none.
   int received() const;
 };
 

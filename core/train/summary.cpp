@@ -3,8 +3,9 @@
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
-#include <fstream>
+#include <sstream>
 
+#include "core/files/read.h"
 #include "core/prune/inspect.h"
 #include "core/train/precision.h"
 
@@ -31,7 +32,7 @@ std::string describe_stage(const Session& session, const recipe::StageConfig& st
 /// The last evaluation of each stage, in order.
 std::vector<nlohmann::json> last_evaluations(const Session& session) {
   std::vector<nlohmann::json> last;
-  std::ifstream in(session.run_dir + "/metrics.jsonl");
+  std::istringstream in(files::read_file(session.run_dir + "/metrics.jsonl"));
   for (std::string line; std::getline(in, line);) {
     auto record = nlohmann::json::parse(line, nullptr, false);
     if (!record.is_object() || record.value("kind", "") != "eval") continue;

@@ -9,6 +9,7 @@
 #include "core/data/collate.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "core/recipe/range.h"
 #include "core/to_device.h"
 #include "core/train/evaluate_and_log.h"
 #include "core/train/pruning.h"
@@ -22,8 +23,8 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 int64_t warmup_steps(double warmup, int64_t total) {
-  return warmup < 1 ? static_cast<int64_t>(std::ceil(warmup * static_cast<double>(total)))
-                    : static_cast<int64_t>(warmup);
+  const double steps = warmup < 1 ? std::ceil(warmup * static_cast<double>(total)) : warmup;
+  return static_cast<int64_t>(std::min(steps, recipe::kMostSteps));
 }
 
 }  // namespace
@@ -92,7 +93,10 @@ Outcome Trainer::train() {
     const bool improved = evaluate_if_due();
     const bool due = session_.recipe.checkpoint.every > 0 && state.global_step % session_.recipe.checkpoint.every == 0;
     if (improved || due || report.save || report.stop) save(improved);
-    if (report.stop) return Outcome::stopped;
+    if (report.stop) {
+      session_.stop->ignore();
+      return Outcome::stopped;
+    }
   }
   unshard_frozen();
   session_.log->end_stage();
@@ -102,6 +106,7 @@ Outcome Trainer::train() {
 
 StepReport Trainer::train_step() {
   auto& state = session_.state;
+  if (shards_) shards_->drop();
   const CommBytes before = sent();
   const auto global_batch = sampler_.batch(state.stage_step);
 
@@ -258,8 +263,9 @@ void Trainer::save(bool best) {
 
 int64_t stage_steps(const recipe::TrainConfig& config, int64_t samples) {
   if (config.max_steps > 0) return config.max_steps;
-  const int64_t per_epoch = (samples + config.batch_size - 1) / config.batch_size;
-  return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(config.epochs * static_cast<double>(per_epoch))));
+  const int64_t per_epoch = (samples - 1) / config.batch_size + 1;
+  const double steps = std::ceil(config.epochs * static_cast<double>(per_epoch));
+  return static_cast<int64_t>(std::clamp(steps, 1.0, recipe::kMostSteps));
 }
 
 }  // namespace filigree::train

@@ -51,7 +51,10 @@ Workload from_lengths(const recipe::Recipe& recipe, size_t stage, int64_t data, 
   const recipe::TrainConfig& train = *recipe.stages[stage].train;
   const auto samples = static_cast<int64_t>(lengths.size());
   data::Sampler sampler(samples, train.batch_size, random::stream(static_cast<uint64_t>(recipe.seed), "order", stage));
-  const int64_t steps = stage_steps(train, samples);
+  // The batches of a long stage are like those of its first epochs.
+  constexpr int64_t kSamplesSeen = 20'000'000;
+  const int64_t seen = std::max(sampler.batches_per_epoch(), kSamplesSeen / std::min(train.batch_size, kSamplesSeen));
+  const int64_t steps = std::min(stage_steps(train, samples), seen);
   double all_tokens = 0, all_samples = 0, most = -1;
   std::vector<int64_t> longest;
   for (int64_t step = 0; step < steps; ++step) {

@@ -6,7 +6,8 @@ namespace filigree::models::bert {
 
 EncoderConfig parse_config(const nlohmann::json& json, const std::string& file, const ModelOptions& options) {
   EncoderConfig config = parse_encoder_config(json, file, options, {});
-  config.padding = static_cast<int64_t>(ConfigReader(json, file).number("pad_token_id", 0, -1, config.vocab_size - 1));
+  const ConfigReader in(json, file);
+  config.padding = in.is_null("pad_token_id") ? -1 : in.integer("pad_token_id", 0, -1, config.vocab_size - 1);
   return config;
 }
 

@@ -1,21 +1,24 @@
 #include "models/bert/state_map.h"
 
-#include <filesystem>
-
 #include "models/bert/config.h"
 #include "models/bert/model.h"
+#include "models/common/config_file.h"
 #include "models/common/encoder_state.h"
 
 namespace filigree::models::bert {
 
 std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& json, const ModelOptions& options,
                                 LoadReport& report) {
-  const EncoderConfig config = parse_config(json, (std::filesystem::path(dir) / "config.json").string(), options);
+  const EncoderNames names{.fresh = {"classifier.", "cls.", "bert.pooler."},
+                           .nothing = {},
+                           .decoder = "cls.predictions.decoder",
+                           .decoder_bias = "cls.predictions.bias"};
+  const std::string file = config_path(dir);
+  EncoderConfig config = parse_config(json, file, options);
+  const Weights weights = open_weights(dir, options);
+  consult_weights(weights, names, file, config, report);
   auto model = std::make_unique<Model>(config);
-  const StateMap map =
-      encoder_state_map(config, {.fresh = {"classifier.", "cls.", "bert.pooler."},
-                                 .nothing = {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}});
-  fill(*model, map, dir, options, report);
+  fill(*model, encoder_state_map(config, names), weights, options, report);
   return model;
 }
 

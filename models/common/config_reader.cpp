@@ -12,14 +12,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int64_t kMaxSize = 1 << 24;
-
-int64_t labels_in(const ConfigReader& in) {
-  if (const json* names = in.find("id2label"); names != nullptr && names->is_object() && !names->empty()) {
-    return static_cast<int64_t>(names->size());
-  }
-  return in.size("num_labels", 2);
-}
+constexpr int64_t kMaxUnits = 1 << 24;  // heads or neurons of all layers
+constexpr size_t kShown = 60;           // characters of a value
 
 std::vector<int64_t> first(int64_t count) {
   std::vector<int64_t> all(static_cast<size_t>(count));
@@ -37,7 +31,7 @@ std::vector<int64_t> kept_units(const ConfigReader& in, const json& value, int64
     return first(value.get<int64_t>());
   if (!value.is_array() || !std::all_of(value.begin(), value.end(), is_index)) {
     in.refuse("filigree.{}[{}] must be a count or a list of numbers below {}, not {}", what, layer, total,
-              value.dump());
+              shown(value));
   }
   auto kept = value.get<std::vector<int64_t>>();
   if (std::adjacent_find(kept.begin(), kept.end(), std::greater_equal<>()) != kept.end()) {
@@ -48,16 +42,39 @@ std::vector<int64_t> kept_units(const ConfigReader& in, const json& value, int64
 
 }  // namespace
 
+const KeyNames& ConfigReader::no_names() {
+  static const KeyNames none;
+  return none;
+}
+
+const char* ConfigReader::name_of(const char* key) const {
+  const auto other = names_.find(key);
+  if (other == names_.end()) return key;
+  const auto it = config_.find(other->second);
+  return it == config_.end() || it->is_null() ? key : other->second;
+}
+
 const json* ConfigReader::find(const char* key) const {
-  const auto it = config_.find(key);
+  const auto it = config_.find(name_of(key));
   return it == config_.end() || it->is_null() ? nullptr : &*it;
 }
 
-int64_t ConfigReader::size(const char* key, int64_t fallback) const {
+bool ConfigReader::is_null(const char* key) const {
+  const auto it = config_.find(key);
+  return it != config_.end() && it->is_null();
+}
+
+int64_t ConfigReader::size(const char* key, int64_t fallback, int64_t most) const {
+  return integer(key, fallback, 1, most);
+}
+
+int64_t ConfigReader::integer(const char* key, int64_t fallback, int64_t low, int64_t high) const {
   const json* value = find(key);
   if (value == nullptr) return fallback;
-  if (!value->is_number_integer() || value->get<int64_t>() < 1 || value->get<int64_t>() > kMaxSize) {
-    refuse("{} must be a whole number from 1 to {}, not {}", key, kMaxSize, value->dump());
+  const bool fits = value->is_number_unsigned() ? value->get<uint64_t>() <= static_cast<uint64_t>(high)
+                                                : value->is_number_integer() && value->get<int64_t>() <= high;
+  if (!fits || value->get<int64_t>() < low) {
+    refuse("{} must be a whole number from {} to {}, not {}", name_of(key), low, high, shown(*value));
   }
   return value->get<int64_t>();
 }
@@ -66,7 +83,7 @@ double ConfigReader::number(const char* key, double fallback, double low, double
   const json* value = find(key);
   if (value == nullptr) return fallback;
   if (!value->is_number() || value->get<double>() < low || value->get<double>() > high) {
-    refuse("{} must be a number from {} to {}, not {}", key, low, high, value->dump());
+    refuse("{} must be a number from {} to {}, not {}", key, low, high, shown(*value));
   }
   return value->get<double>();
 }
@@ -74,14 +91,14 @@ double ConfigReader::number(const char* key, double fallback, double low, double
 std::string ConfigReader::text(const char* key, const std::string& fallback) const {
   const json* value = find(key);
   if (value == nullptr) return fallback;
-  if (!value->is_string()) refuse("{} must be a string, not {}", key, value->dump());
+  if (!value->is_string()) refuse("{} must be a string, not {}", key, shown(*value));
   return value->get<std::string>();
 }
 
 bool ConfigReader::flag(const char* key, bool fallback) const {
   const json* value = find(key);
   if (value == nullptr) return fallback;
-  if (!value->is_boolean()) refuse("{} must be true or false, not {}", key, value->dump());
+  if (!value->is_boolean()) refuse("{} must be true or false, not {}", key, shown(*value));
   return value->get<bool>();
 }
 
@@ -98,23 +115,28 @@ void ConfigReader::refuse_if_set(const char* key, const char* why) const {
   if (flag(key)) refuse("{} is true: {}", key, why);
 }
 
-int64_t read_labels(const ConfigReader& in, const ModelOptions& options, int64_t fallback, json& config) {
-  if (nn::is_over_tokens(options.task)) return fallback;
-  const bool regression = options.task == nn::Task::regression;
-  const int64_t count = regression ? 1 : options.num_labels > 0 ? options.num_labels : labels_in(in);
-  std::vector<std::string> names = options.label_names;
-  if (names.empty() && labels_in(in) == count && in.find("id2label") != nullptr) return count;
-  for (auto i = static_cast<int64_t>(names.size()); i < count; ++i) names.push_back(fmt::format("LABEL_{}", i));
-  FG_CHECK(static_cast<int64_t>(names.size()) == count, "{} label names for {} labels", names.size(), count);
-  json id2label = json::object(), label2id = json::object();
-  for (size_t i = 0; i < names.size(); ++i) {
-    id2label[std::to_string(i)] = names[i];
-    label2id[names[i]] = i;
-  }
-  config["id2label"] = id2label;
-  config["label2id"] = label2id;
-  config.erase("num_labels");
-  return count;
+void ConfigReader::refuse_if_given(const char* key, const char* why) const {
+  const json* value = find(key);
+  if (value != nullptr && !value->empty()) refuse("{} is {}: {}", key, shown(*value), why);
+}
+
+std::string shown(const json& value) {
+  const std::string text = value.dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace);
+  return text.size() <= kShown ? text : text.substr(0, kShown) + "...";
+}
+
+void refuse_unsupported(const ConfigReader& in) {
+  in.refuse_if_set("add_cross_attention", "cross attention is not supported");
+  in.refuse_if_set("is_encoder_decoder", "models of an encoder and a decoder are not supported");
+  in.refuse_if_given("per_layer_config", "layers of different configurations are not supported");
+  if (in.find("filigree") == nullptr)
+    in.refuse_if_given("pruned_heads", "pruned heads are read from an export of filigree only, which lists those left");
+}
+
+void check_units(const ConfigReader& in, const char* layers_key, int64_t layers, const char* units_key, int64_t units) {
+  if (layers * units > kMaxUnits)
+    in.refuse("{} {} x {} {} is more than the {} that are supported", in.name_of(layers_key), layers,
+              in.name_of(units_key), units, kMaxUnits);
 }
 
 std::vector<std::vector<int64_t>> read_kept(const ConfigReader& in, const char* what, int64_t layers, int64_t total) {

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,10 +16,18 @@
 
 namespace filigree::models {
 
+/// Other names of a family's keys, as the attribute_map of transformers' configuration class has them: key -> the name
+/// that wins when both are there.
+using KeyNames = std::map<std::string_view, const char*>;
+
 class ConfigReader {
  public:
-  /// Both live longer than the reader; `file` is for messages.
-  ConfigReader(const nlohmann::json& config, const std::string& file) : config_(config), file_(file) {}
+  static constexpr int64_t kMaxSize = 1 << 24;
+  static constexpr int64_t kMaxLayers = 1024;
+
+  /// All live longer than the reader; `file` is for messages.
+  ConfigReader(const nlohmann::json& config, const std::string& file, const KeyNames& names = no_names())
+      : config_(config), file_(file), names_(names) {}
 
   template <class... Args>
   [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const {
@@ -25,25 +35,39 @@ class ConfigReader {
   }
 
   // The fallback stands for a key that is absent or null.
-  int64_t size(const char* key, int64_t fallback) const;  ///< from 1
+  int64_t size(const char* key, int64_t fallback, int64_t most = kMaxSize) const;  ///< from 1
+  int64_t integer(const char* key, int64_t fallback, int64_t low, int64_t high) const;
   double number(const char* key, double fallback, double low, double high) const;
   double dropout(const char* key, double fallback) const { return number(key, fallback, 0, 0.99); }
   std::string text(const char* key, const std::string& fallback) const;
   bool flag(const char* key, bool fallback = false) const;
   nn::ops::Activation activation(const char* key, const std::string& fallback) const;
-  void refuse_if_set(const char* key, const char* why) const;  ///< when the flag is true
+  void refuse_if_set(const char* key, const char* why) const;    ///< when the flag is true
+  void refuse_if_given(const char* key, const char* why) const;  ///< when it is there, not null and not empty
 
   /// nullptr when the key is absent or null.
   const nlohmann::json* find(const char* key) const;
+  /// The name under which the file has the key.
+  const char* name_of(const char* key) const;
+  bool is_null(const char* key) const;  ///< there, and null
+  const std::string& file() const { return file_; }
 
  private:
+  static const KeyNames& no_names();
+
   const nlohmann::json& config_;
   const std::string& file_;
+  const KeyNames& names_;
 };
 
-/// Number of labels: what the options say, else config.json (id2label, num_labels). Writes the names, where they are
-/// new, into `json`. A task over tokens has none: `fallback`.
-int64_t read_labels(const ConfigReader& in, const ModelOptions& options, int64_t fallback, nlohmann::json& json);
+/// A value for a message, cut short when it is long.
+std::string shown(const nlohmann::json& value);
+
+/// What no family computes: keys that change the model and that would be silently ignored.
+void refuse_unsupported(const ConfigReader& in);
+
+/// DataError when layers x units are more than a model can have that fits into memory anywhere.
+void check_units(const ConfigReader& in, const char* layers_key, int64_t layers, const char* units_key, int64_t units);
 
 /// Original numbers of the units that are left, per layer, of a model that was pruned and exported in its small shape:
 ///   "filigree": {"heads": [[numbers kept] per layer], "neurons": [[numbers kept], or how many, per layer]}

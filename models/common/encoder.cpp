@@ -42,8 +42,9 @@ Encoder::Encoder(EncoderConfig config, const std::string& dense, const std::stri
   }
   transform_ = std::make_unique<nn::Linear>(build().linear(token.transform, c, c));
   transform_norm_ = Norm(build(), token.norm, c, config_.norm_eps);
-  decoder_ =
-      std::make_unique<nn::Linear>(token.decoder, word_->weight(), build().parameter(token.bias, {config_.vocab_size}));
+  const nn::ParameterPtr table =
+      config_.tied ? word_->weight() : build().parameter(token.decoder + ".weight", {config_.vocab_size, c});
+  decoder_ = std::make_unique<nn::Linear>(token.decoder, table, build().parameter(token.bias, {config_.vocab_size}));
 }
 
 void Encoder::add_embeddings() {
@@ -74,12 +75,25 @@ std::vector<nn::Linear*> Encoder::head_linears() const {
 }
 
 std::vector<std::string> Encoder::head_parameters() const {
+  std::vector<nn::ParameterPtr> head;
+  if (dense_) {
+    head = {dense_->weight(), dense_->bias(), out_->weight(), out_->bias()};
+  } else {
+    head = {transform_->weight(), transform_->bias(), transform_norm_.gain, transform_norm_.bias, decoder_->bias()};
+    if (!config_.tied) head.push_back(decoder_->weight());
+  }
   std::vector<std::string> names;
-  for (const auto& parameter : dense_ ? std::vector{dense_->weight(), dense_->bias(), out_->weight(), out_->bias()}
-                                      : std::vector{transform_->weight(), transform_->bias(), transform_norm_.gain,
-                                                    transform_norm_.bias, decoder_->bias()})
-    names.push_back(parameter->name);
+  for (const nn::ParameterPtr& parameter : head) names.push_back(parameter->name);
   return names;
+}
+
+nn::StateTensors Encoder::to_files(nn::StateTensors state) const {
+  if (!decoder_ || config_.tied) return state;
+  for (size_t i = 0, count = state.size(); i < count; ++i) {
+    if (state[i].first != decoder_->bias()->name) continue;
+    state.emplace_back(decoder_->name() + ".bias", state[i].second);
+  }
+  return state;
 }
 
 nn::Output Encoder::forward(const data::Batch& batch, const nn::ForwardContext& context) {

@@ -13,7 +13,8 @@
 
 namespace filigree::models {
 
-/// Masked LM: a transform with its norm, and a decoder tied to the word embeddings.
+/// Masked LM: a transform with its norm, and a decoder, which is tied to the word embeddings or has a weight of its
+/// own.
 struct TokenHeadNames {
   std::string transform, norm, decoder, bias;
   nn::ops::Activation activation;
@@ -23,6 +24,8 @@ class Encoder : public nn::Model {
  public:
   nn::Output forward(const data::Batch& batch, const nn::ForwardContext& context) final;
   std::vector<std::string> head_parameters() const override;
+  /// An untied decoder has its bias under two names, both of which transformers reads.
+  nn::StateTensors to_files(nn::StateTensors state) const override;
   nn::ParameterTable& parameters() override { return parameters_; }
   std::vector<nn::Linear*> linears() override;
   std::vector<nn::Embedding*> embeddings() override { return {word_.get()}; }

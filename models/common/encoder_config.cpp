@@ -10,7 +10,7 @@ namespace {
 void read_sizes(const ConfigReader& in, EncoderConfig& config) {
   config.vocab_size = in.size("vocab_size", config.vocab_size);
   config.hidden = in.size("hidden_size", config.hidden);
-  config.layers = in.size("num_hidden_layers", config.layers);
+  config.layers = in.size("num_hidden_layers", config.layers, ConfigReader::kMaxLayers);
   config.heads = in.size("num_attention_heads", config.heads);
   config.intermediate = in.size("intermediate_size", config.intermediate);
   config.max_positions = in.size("max_position_embeddings", config.max_positions);
@@ -20,6 +20,8 @@ void read_sizes(const ConfigReader& in, EncoderConfig& config) {
   if (config.hidden % config.heads != 0) {
     in.refuse("hidden_size {} is not a multiple of num_attention_heads {}", config.hidden, config.heads);
   }
+  check_units(in, "num_hidden_layers", config.layers, "num_attention_heads", config.heads);
+  check_units(in, "num_hidden_layers", config.layers, "intermediate_size", config.intermediate);
 }
 
 void read_dropout(const ConfigReader& in, EncoderConfig& config, const ModelOptions& options) {
@@ -35,6 +37,7 @@ void check_supported(const ConfigReader& in, const ModelOptions& options) {
   const std::string positions = in.text("position_embedding_type", "absolute");
   if (positions != "absolute") in.refuse("position_embedding_type '{}' is not supported, only 'absolute'", positions);
   for (const char* key : {"is_decoder", "add_cross_attention"}) in.refuse_if_set(key, "only encoders are supported");
+  refuse_unsupported(in);
   if (options.task == nn::Task::causal_lm)
     in.refuse("model.task: causal_lm needs a decoder such as gpt2; an encoder does masked_lm");
 }
@@ -50,7 +53,10 @@ EncoderConfig parse_encoder_config(const nlohmann::json& source, const std::stri
   read_dropout(in, config, options);
   check_supported(in, options);
   config.activation = in.activation("hidden_act", "gelu");
-  config.num_labels = read_labels(in, options, config.num_labels, config.json);
+  config.tied = in.flag("tie_word_embeddings", true);
+  const Labels labels = read_labels(in, options, config.num_labels, config.json);
+  config.num_labels = labels.count;
+  config.head = labels.fit;
   config.kept_heads = read_kept(in, "heads", config.layers, config.heads);
   config.kept_neurons = read_kept(in, "neurons", config.layers, config.intermediate);
   config.json.erase("filigree");

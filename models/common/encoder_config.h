@@ -10,6 +10,7 @@
 
 #include "core/nn/model.h"
 #include "core/nn/ops/activation.h"
+#include "models/common/head.h"
 #include "models/registry.h"
 
 namespace filigree::models {
@@ -32,6 +33,8 @@ struct EncoderConfig {
   nn::ops::Activation activation = nn::ops::Activation::gelu;
   nn::Task task = nn::Task::sequence_classification;
   int64_t num_labels = 2;
+  HeadFit head;                                    ///< of the files, to the labels asked for
+  bool tied = true;                                ///< the masked-LM decoder is the table of the words
   int64_t padding = 0;                             ///< row of the word table that is drawn as zeros
   std::vector<std::vector<int64_t>> kept_heads;    ///< per layer, ascending original numbers
   std::vector<std::vector<int64_t>> kept_neurons;  ///< per layer
@@ -42,7 +45,8 @@ struct EncoderConfig {
 };
 
 /// Reads what differs from `defaults`. DataError naming file and key for what these families cannot do: relative
-/// positions, a decoder, an unknown activation, heads that do not divide the hidden size, a task that is not theirs.
+/// positions, a decoder, an unknown activation, heads that do not divide the hidden size, a task that is not theirs,
+/// sizes out of range.
 EncoderConfig parse_encoder_config(const nlohmann::json& json, const std::string& file, const ModelOptions& options,
                                    EncoderConfig defaults);
 

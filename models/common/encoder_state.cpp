@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "models/common/weights_check.h"
+
 namespace filigree::models {
 namespace {
 
@@ -19,6 +21,16 @@ std::vector<std::string> aliases(const std::string& name, const std::string& pre
   return names;
 }
 
+std::string words_name(const EncoderConfig& config) { return config.prefix + "embeddings.word_embeddings.weight"; }
+
+Stored stored(const std::string& name, const EncoderConfig& config, const EncoderNames& names) {
+  Stored stored{aliases(name, config.prefix)};
+  // transformers computes with the decoder's bias where a file has both.
+  if (name == names.decoder_bias) stored.names.insert(stored.names.begin(), names.decoder + ".bias");
+  if (config.tied && name == words_name(config)) stored.names.push_back(names.decoder + ".weight");
+  return stored;
+}
+
 /// As transformers initialises: gains 1, biases 0, the rest normal, the padding token's embedding 0.
 Initial initial(const nn::Parameter& parameter, const EncoderConfig& config) {
   const bool gain = parameter.name.ends_with("LayerNorm.weight") || parameter.name.ends_with("layer_norm.weight");
@@ -29,15 +41,27 @@ Initial initial(const nn::Parameter& parameter, const EncoderConfig& config) {
 
 }  // namespace
 
+void consult_weights(const Weights& weights, const EncoderNames& names, const std::string& file, EncoderConfig& config,
+                     LoadReport& report) {
+  check_layers(ConfigReader(config.json, file), weights, "num_hidden_layers", config.layers, "encoder.layer.");
+  if (!nn::is_over_tokens(config.task)) return;
+  config.tied =
+      is_tied(config.tied, weights, {aliases(words_name(config), config.prefix), {names.decoder + ".weight"}}, report);
+  if (!config.tied) config.json["tie_word_embeddings"] = false;
+}
+
 StateMap encoder_state_map(const EncoderConfig& config, EncoderNames names) {
   StateMap map;
-  map.stored = [prefix = config.prefix](const std::string& name) { return Stored{aliases(name, prefix)}; };
-  map.may_be_fresh = [fresh = std::move(names.fresh)](const std::string& name) {
+  map.head = config.head;
+  map.stored = [config, names](const std::string& name) { return stored(name, config, names); };
+  map.may_be_fresh = [fresh = names.fresh](const std::string& name) {
     return std::any_of(fresh.begin(), fresh.end(), [&](const std::string& start) { return name.starts_with(start); });
   };
-  map.carries_nothing = [nothing = std::move(names.nothing)](const std::string& name) {
-    return name.ends_with("embeddings.position_ids") || name.ends_with("embeddings.token_type_ids") ||
-           std::find(nothing.begin(), nothing.end(), name) != nothing.end();
+  map.carries_nothing = [config, names = std::move(names)](const std::string& name) {
+    const bool copy = name == names.decoder + ".bias" || (config.tied && name == names.decoder + ".weight") ||
+                      (nn::is_over_tokens(config.task) && name == names.decoder_bias);
+    return copy || name.ends_with("embeddings.position_ids") || name.ends_with("embeddings.token_type_ids") ||
+           std::find(names.nothing.begin(), names.nothing.end(), name) != names.nothing.end();
   };
   map.initial = [config](const nn::Parameter& parameter) { return initial(parameter, config); };
   return map;

@@ -2,15 +2,19 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
 
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
-#include "core/checkpoint/safetensors.h"
 #include "core/error.h"
+#include "core/nn/labels.h"
 #include "core/random.h"
 
 namespace filigree::models {
@@ -23,12 +27,12 @@ std::vector<int64_t> first_of_rows(const nn::Parameter& parameter) {
   const int64_t row = placement.split(0) ? placement.slice.begin : 0,
                 column = placement.split(1) ? placement.slice.begin : 0;
   std::vector<int64_t> first;
-  for (int64_t i = 0; i < parameter.value.size(0); ++i) first.push_back((row + i) * columns + column);
+  for (int64_t i = 0; i < parameter.value().size(0); ++i) first.push_back((row + i) * columns + column);
   return first;
 }
 
 at::Tensor draw(const nn::Parameter& parameter, const Initial& initial, uint64_t seed) {
-  const auto shape = parameter.value.sizes();
+  const auto shape = parameter.value().sizes();
   const auto options = at::TensorOptions(at::kFloat);
   if (initial.deviation == 0) return at::full(shape, initial.constant, options);
   at::Tensor value = at::empty(shape, options);
@@ -72,85 +76,163 @@ at::Tensor read_part(const checkpoint::SafetensorsReader& reader, const std::str
   return (stored.turned ? value.t().contiguous() : value).to(at::kFloat);
 }
 
+/// Memory of this machine in bytes.
+uint64_t physical_memory() {
+  return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGE_SIZE));
+}
+
+void refuse_missing(const std::string& path, std::vector<std::string>& missing) {
+  if (missing.empty()) return;
+  missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
+  throw DataError(
+      fmt::format("{}: {} tensors of the model are missing: {}", path, missing.size(), nn::short_list(missing)));
+}
+
 class Filler {
  public:
-  Filler(nn::Model& model, const StateMap& map, uint64_t seed, LoadReport& report)
-      : model_(model), map_(map), seed_(seed), report_(report) {}
+  Filler(nn::Model& model, const StateMap& map, const ModelOptions& options, LoadReport& report)
+      : model_(model), map_(map), options_(options), report_(report) {}
 
   void from_random() {
+    uint64_t bytes = 0;
+    for (const nn::ParameterPtr& parameter : model_.parameters())
+      bytes += sizeof(float) * static_cast<uint64_t>(parameter->value().numel());
+    if (bytes > physical_memory())
+      throw DataError(fmt::format("config.json asks for weights of {} MiB; this machine has {} MiB of memory",
+                                  bytes >> 20, physical_memory() >> 20));
     for (const nn::ParameterPtr& parameter : model_.parameters()) set_fresh(*parameter);
   }
 
   void shapes_only() {
     for (const nn::ParameterPtr& parameter : model_.parameters())
-      parameter->value = at::empty(parameter->value.sizes(), at::TensorOptions(at::kFloat).device(at::kMeta));
+      parameter->set_value(at::empty(parameter->value().sizes(), at::TensorOptions(at::kFloat).device(at::kMeta)));
   }
 
-  void from_file(const std::string& dir) {
-    const auto reader = checkpoint::SafetensorsReader::open(dir);
+  void from_file(const checkpoint::SafetensorsReader& reader) {
+    const std::set<std::string> replaced = replaced_head(reader);
+    const auto keys = find_keys(reader, replaced);
     std::set<std::string> used;
-    std::vector<std::string> missing;
     for (const nn::ParameterPtr& parameter : model_.parameters()) {
-      const Stored stored = map_.stored(parameter->name);
-      const auto key = std::find_if(stored.names.begin(), stored.names.end(),
-                                    [&](const std::string& name) { return reader.contains(name); });
-      if (key != stored.names.end()) {
-        used.insert(*key);
-        set(*parameter, reader, *key, stored);
-      } else if (map_.may_be_fresh(parameter->name)) {
+      const auto key = keys.find(parameter->name);
+      if (key == keys.end()) {
         set_fresh(*parameter);
       } else {
-        missing.push_back(stored.names.front());
+        used.insert(key->second);
+        parameter->set_value(read_part(reader, key->second, *parameter, map_.stored(parameter->name)));
       }
     }
-    refuse_missing(reader.path(), missing);
-    for (const std::string& name : reader.names()) {
-      if (!used.contains(name) && !map_.carries_nothing(name)) report_.unused.push_back(name);
-    }
+    if (replaced.empty()) reorder_head(keys);
+    for (const std::string& name : replaced) used.insert(key_of(reader, name).value_or(""));
+    report_unused(reader, used);
   }
 
  private:
-  static void refuse_missing(const std::string& path, std::vector<std::string>& missing) {
-    if (missing.empty()) return;
-    missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
-    throw DataError(
-        fmt::format("{}: {} tensors of the model are missing: {}", path, missing.size(), fmt::join(missing, ", ")));
+  std::optional<std::string> key_of(const checkpoint::SafetensorsReader& reader, const std::string& parameter) const {
+    for (const std::string& name : map_.stored(parameter).names)
+      if (reader.contains(name)) return name;
+    return std::nullopt;
   }
 
-  static void set(nn::Parameter& parameter, const checkpoint::SafetensorsReader& reader, const std::string& key,
-                  const Stored& stored) {
+  /// Parameter -> tensor of the files, for all that are read from there. Checks every shape.
+  std::map<std::string, std::string> find_keys(const checkpoint::SafetensorsReader& reader,
+                                               const std::set<std::string>& replaced) const {
+    std::map<std::string, std::string> keys;
+    std::vector<std::string> missing;
+    for (const nn::ParameterPtr& parameter : model_.parameters()) {
+      if (replaced.contains(parameter->name)) continue;
+      if (const auto key = key_of(reader, parameter->name)) {
+        check_tensor(*parameter, reader, *key);
+        keys.emplace(parameter->name, *key);
+      } else if (!map_.may_be_fresh(parameter->name)) {
+        missing.push_back(map_.stored(parameter->name).names.front());
+      }
+    }
+    refuse_missing(reader.path(), missing);
+    return keys;
+  }
+
+  void check_tensor(const nn::Parameter& parameter, const checkpoint::SafetensorsReader& reader,
+                    const std::string& key) const {
     const checkpoint::TensorInfo& info = reader.info(key);
-    if (const auto wanted = stored_shape(parameter, stored); info.shape != wanted) {
+    if (const auto wanted = stored_shape(parameter, map_.stored(parameter.name)); info.shape != wanted)
       throw DataError(fmt::format("{}: tensor '{}' has the shape {}, config.json and the recipe's labels ask for {}",
                                   reader.path(), key, shape_text(info.shape), shape_text(wanted)));
-    }
-    if (!at::isFloatingType(info.dtype)) {
+    if (info.dtype != at::ScalarType::Undefined && !at::isFloatingType(info.dtype))
       throw DataError(fmt::format("{}: tensor '{}' holds integers, the model needs numbers", reader.path(), key));
-    }
-    parameter.value = read_part(reader, key, parameter, stored);
+  }
+
+  /// Why the head in the files cannot be used; "": it can, or there is none.
+  std::string misfit(const checkpoint::SafetensorsReader& reader) const {
+    const nn::Parameter& classifier = *model_.linears().back()->weight();
+    const auto key = key_of(reader, classifier.name);
+    if (!key) return "";
+    const std::vector<int64_t>& shape = reader.info(*key).shape;
+    if (options_.num_labels > 0 && !shape.empty() && shape.front() != classifier.logical_shape.front())
+      return fmt::format("it has {} classes, the task {}", shape.front(), classifier.logical_shape.front());
+    return map_.head.mismatch;
+  }
+
+  /// Parameters of a head that a new one replaces.
+  std::set<std::string> replaced_head(const checkpoint::SafetensorsReader& reader) {
+    if (nn::is_over_tokens(model_.task())) return {};
+    std::string why = misfit(reader);
+    if (!why.empty() && options_.reset_head == ResetHead::never)
+      throw DataError(
+          fmt::format("{}: its head does not fit: {}. Training puts a new head in its place with "
+                      "model.reset_head: auto",
+                      reader.path(), why));
+    if (options_.reset_head == ResetHead::always) why = "model.reset_head is true";
+    if (why.empty()) return {};
+    const std::vector<std::string> head = model_.head_parameters();
+    report_.notes.push_back(fmt::format("a new head replaces the one in the weights: {}", why));
+    return {head.begin(), head.end()};
+  }
+
+  /// Rows of the classifier in the order of the labels asked for.
+  void reorder_head(const std::map<std::string, std::string>& keys) {
+    const nn::Linear& classifier = *model_.linears().back();
+    if (map_.head.order.empty() || !keys.contains(classifier.weight()->name)) return;
+    const at::Tensor index = at::tensor(map_.head.order, at::kLong);
+    for (const nn::ParameterPtr& parameter : {classifier.weight(), classifier.bias()})
+      if (parameter && keys.contains(parameter->name)) parameter->set_value(parameter->value().index_select(0, index));
+    report_.notes.emplace_back("the classes of its head are put into the order of the task's labels, by name");
+  }
+
+  void report_unused(const checkpoint::SafetensorsReader& reader, const std::set<std::string>& used) {
+    for (const std::string& name : reader.names())
+      if (!used.contains(name) && !map_.carries_nothing(name)) report_.unused.push_back(name);
+    if (const auto& names = reader.ambiguous(); !names.empty())
+      report_.notes.push_back(
+          fmt::format("several shards hold different values of {} tensors ({}); those of the last shard are used",
+                      names.size(), nn::short_list(names)));
   }
 
   void set_fresh(nn::Parameter& parameter) {
-    parameter.value = draw(parameter, map_.initial(parameter), seed_);
+    parameter.set_value(draw(parameter, map_.initial(parameter), options_.seed));
     report_.fresh.push_back(parameter.name);
   }
 
   nn::Model& model_;
   const StateMap& map_;
-  uint64_t seed_;
+  const ModelOptions& options_;
   LoadReport& report_;
 };
 
 }  // namespace
 
-void fill(nn::Model& model, const StateMap& map, const std::string& dir, const ModelOptions& options,
+Weights open_weights(const std::string& dir, const ModelOptions& options) {
+  if (!options.pretrained || options.shapes_only) return std::nullopt;
+  return checkpoint::SafetensorsReader::open(dir);
+}
+
+void fill(nn::Model& model, const StateMap& map, const Weights& weights, const ModelOptions& options,
           LoadReport& report) {
   if (options.cut) options.cut(model);
-  Filler filler(model, map, options.seed, report);
+  Filler filler(model, map, options, report);
   if (options.shapes_only) {
     filler.shapes_only();
-  } else if (options.pretrained) {
-    filler.from_file(dir);
+  } else if (weights) {
+    filler.from_file(*weights);
   } else {
     filler.from_random();
   }

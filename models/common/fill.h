@@ -3,10 +3,13 @@
 // the StateMap (models/<family>/state_map.cpp).
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/checkpoint/safetensors.h"
 #include "core/nn/model.h"
+#include "models/common/head.h"
 #include "models/registry.h"
 
 namespace filigree::models {
@@ -30,12 +33,18 @@ struct StateMap {
   std::function<bool(const std::string& parameter)> may_be_fresh;  ///< a file may lack it: the task head
   std::function<bool(const std::string& tensor)> carries_nothing;  ///< buffers and tied copies in a file
   std::function<Initial(const nn::Parameter&)> initial;
+  HeadFit head;  ///< of a sequence task's head in the files
 };
 
+/// The weights of a model directory; none for a model that is drawn at random or has shapes only.
+using Weights = std::optional<checkpoint::SafetensorsReader>;
+Weights open_weights(const std::string& dir, const ModelOptions& options);
+
 /// Of each parameter the part that its placement says. Random values are drawn for the logical tensor from a stream
-/// named by (seed, parameter), so they depend neither on the other tensors nor on any sharding. Throws DataError when a
-/// tensor is missing or has another shape.
-void fill(nn::Model& model, const StateMap& map, const std::string& dir, const ModelOptions& options,
+/// named by (seed, parameter), so they depend neither on the other tensors nor on any sharding. A head that does not
+/// fit is replaced as options.reset_head says. Throws DataError when a tensor is missing or has another shape, before
+/// any is read.
+void fill(nn::Model& model, const StateMap& map, const Weights& weights, const ModelOptions& options,
           LoadReport& report);
 
 }  // namespace filigree::models

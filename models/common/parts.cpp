@@ -36,10 +36,10 @@ std::unique_ptr<nn::Embedding> Builder::embedding(const std::string& name, int64
 Norm::Norm(Builder build, const std::string& name, int64_t size, double epsilon)
     : gain(build.parameter(name + ".weight", {size})), bias(build.parameter(name + ".bias", {size})), eps(epsilon) {}
 
-at::Tensor Norm::operator()(const at::Tensor& x) const { return ops::layer_norm(x, gain->value, bias->value, eps); }
+at::Tensor Norm::operator()(const at::Tensor& x) const { return ops::layer_norm(x, gain->value(), bias->value(), eps); }
 
 at::Tensor Norm::operator()(const at::Tensor& x, const at::Tensor& residual, const ops::Dropout& dropout) const {
-  return ops::residual_layer_norm(x, residual, gain->value, bias->value, eps, dropout);
+  return ops::residual_layer_norm(x, residual, gain->value(), bias->value(), eps, dropout);
 }
 
 Pass::Pass(const data::Batch& of, const nn::ForwardContext& with)

@@ -8,14 +8,17 @@ namespace {
 void read_sizes(const ConfigReader& in, Config& config) {
   config.vocab_size = in.size("vocab_size", config.vocab_size);
   config.hidden = in.size("n_embd", config.hidden);
-  config.layers = in.size("n_layer", config.layers);
+  config.layers = in.size("n_layer", config.layers, ConfigReader::kMaxLayers);
   config.heads = in.size("n_head", config.heads);
   config.inner = in.size("n_inner", 4 * config.hidden);
   config.max_positions = in.size("n_positions", config.max_positions);
   config.norm_eps = in.number("layer_norm_epsilon", config.norm_eps, 0, 1);
   config.initializer_range = in.number("initializer_range", config.initializer_range, 0, 10);
   if (config.hidden % config.heads != 0)
-    in.refuse("n_embd {} is not a multiple of n_head {}", config.hidden, config.heads);
+    in.refuse("{} {} is not a multiple of {} {}", in.name_of("n_embd"), config.hidden, in.name_of("n_head"),
+              config.heads);
+  check_units(in, "n_layer", config.layers, "n_head", config.heads);
+  check_units(in, "n_layer", config.layers, "n_inner", config.inner);
 }
 
 void read_dropout(const ConfigReader& in, Config& config, const ModelOptions& options) {
@@ -28,18 +31,24 @@ void read_dropout(const ConfigReader& in, Config& config, const ModelOptions& op
 }
 
 void check_supported(const ConfigReader& in, const ModelOptions& options) {
-  in.refuse_if_set("add_cross_attention", "only decoders without an encoder are supported");
+  refuse_unsupported(in);
   in.refuse_if_set("scale_attn_by_inverse_layer_idx", "scores scaled by the layer are not supported");
   if (!in.flag("scale_attn_weights", true)) in.refuse("scale_attn_weights is false: unscaled scores are not supported");
-  if (!in.flag("tie_word_embeddings", true))
-    in.refuse("tie_word_embeddings is false: only a head tied to the embedding is supported");
   if (options.task == nn::Task::masked_lm) in.refuse("model.task: masked_lm needs an encoder; gpt2 does causal_lm");
 }
 
 }  // namespace
 
+const KeyNames& key_names() {
+  static const KeyNames names{{"n_embd", "hidden_size"},
+                              {"n_layer", "num_hidden_layers"},
+                              {"n_head", "num_attention_heads"},
+                              {"n_positions", "max_position_embeddings"}};
+  return names;
+}
+
 Config parse_config(const nlohmann::json& source, const std::string& file, const ModelOptions& options) {
-  const ConfigReader in(source, file);
+  const ConfigReader in(source, file, key_names());
   Config config;
   config.json = source;
   config.task = options.task;
@@ -47,10 +56,11 @@ Config parse_config(const nlohmann::json& source, const std::string& file, const
   read_dropout(in, config, options);
   check_supported(in, options);
   config.activation = in.activation("activation_function", "gelu_new");
-  config.num_labels = read_labels(in, options, config.num_labels, config.json);
-  // transformers needs it to tell a sample's last token from padding.
-  if (!nn::is_over_tokens(options.task) && in.find("pad_token_id") == nullptr && in.find("eos_token_id") != nullptr)
-    config.json["pad_token_id"] = *in.find("eos_token_id");
+  config.tied = in.flag("tie_word_embeddings", true);
+  const Labels labels = read_labels(in, options, config.num_labels, config.json);
+  config.num_labels = labels.count;
+  config.head = labels.fit;
+  if (in.find("pad_token_id") != nullptr) config.padding = in.integer("pad_token_id", 0, INT32_MIN, INT32_MAX);
   config.kept_heads = read_kept(in, "heads", config.layers, config.heads);
   config.kept_neurons = read_kept(in, "neurons", config.layers, config.inner);
   config.json.erase("filigree");

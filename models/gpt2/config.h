@@ -1,15 +1,19 @@
 #pragma once
-// config.json of a GPT-2, checked: what this family cannot do (cross attention, scores scaled by the layer, an untied
-// head, masked LM) is a DataError that names the file and the key. n_inner null means 4 n_embd. A model that was pruned
-// and exported in its small shape says which units are left (models/common/config_reader.h).
+// config.json of a GPT-2, checked: what this family cannot do (cross attention, scores scaled by the layer, masked LM)
+// is a DataError that names the file and the key. n_inner null means 4 n_embd. hidden_size, num_hidden_layers,
+// num_attention_heads and max_position_embeddings are other names of n_embd, n_layer, n_head and n_positions, and win
+// over them, as in transformers. A model that was pruned and exported in its small shape says which units are left
+// (models/common/config_reader.h).
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/nn/model.h"
 #include "core/nn/ops/activation.h"
+#include "models/common/head.h"
 #include "models/registry.h"
 
 namespace filigree::models::gpt2 {
@@ -27,6 +31,9 @@ struct Config {
   nn::ops::Activation activation = nn::ops::Activation::gelu_tanh;
   nn::Task task = nn::Task::causal_lm;
   int64_t num_labels = 2;
+  HeadFit head;                                    ///< of the files, to the labels asked for
+  bool tied = true;                                ///< the language-modelling head is the table of the words
+  std::optional<int64_t> padding;                  ///< a text is classified at its last token that is not this one
   std::vector<std::vector<int64_t>> kept_heads;    ///< per layer, ascending original numbers
   std::vector<std::vector<int64_t>> kept_neurons;  ///< per layer
 
@@ -34,6 +41,8 @@ struct Config {
 
   int64_t head_size() const { return hidden / heads; }
 };
+
+const KeyNames& key_names();
 
 /// `file` is for messages.
 Config parse_config(const nlohmann::json& json, const std::string& file, const ModelOptions& options);

@@ -2,7 +2,10 @@
 #include "models/gpt2/model.h"
 
 #include <ATen/ops/add.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cummax.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/maximum.h>
 #include <fmt/format.h>
 
 #include <utility>
@@ -31,9 +34,20 @@ Model::Model(Config config) : config_(std::move(config)) {
   position_ = build.embedding("transformer.wpe", config_.max_positions, config_.hidden);
   for (size_t i = 0; i < static_cast<size_t>(config_.layers); ++i) add_layer(i);
   last_norm_ = Norm(build, "transformer.ln_f", config_.hidden, config_.norm_eps);
-  head_ = std::make_unique<nn::Linear>(nn::is_over_tokens(config_.task)
-                                           ? nn::Linear("lm_head", word_->weight(), nullptr)
-                                           : build.linear_without_bias("score", config_.num_labels, config_.hidden));
+  const auto head = [&]() -> nn::Linear {
+    if (!nn::is_over_tokens(config_.task))
+      return build.linear_without_bias("score", config_.num_labels, config_.hidden);
+    if (!config_.tied) return build.linear_without_bias("lm_head", config_.vocab_size, config_.hidden);
+    return {"lm_head", word_->weight(), nullptr};
+  };
+  head_ = std::make_unique<nn::Linear>(head());
+}
+
+void Model::pad_with_end_of_text() {
+  const auto end = config_.json.find("eos_token_id");
+  if (config_.padding || end == config_.json.end() || !end->is_number_integer()) return;
+  config_.json["pad_token_id"] = *end;
+  config_.padding = end->get<int64_t>();
 }
 
 void Model::add_layer(size_t index) {
@@ -63,8 +77,8 @@ std::vector<nn::Linear*> Model::linears() {
 }
 
 std::vector<std::string> Model::head_parameters() const {
-  if (nn::is_over_tokens(config_.task)) return {};
-  return {"score.weight"};
+  if (nn::is_over_tokens(config_.task) && config_.tied) return {};
+  return {head_->weight()->name};
 }
 
 const std::string& Model::family() const {
@@ -98,8 +112,19 @@ nn::Output Model::forward(const data::Batch& batch, const nn::ForwardContext& co
     return models::token_output(x_TC, pass, token_output,
                                 [this](const at::Tensor& x) { return head_->forward(last_norm_(x)); });
   }
-  const at::Tensor last_BC = x_TC.index_select(0, pass.last_tokens(x_TC.device()));
+  const at::Tensor last_BC = x_TC.index_select(0, classified_tokens(pass));
   return sequence_output(head_->forward(last_norm_(last_BC).to(at::kFloat)), pass, config_.task);
+}
+
+at::Tensor Model::classified_tokens(const Pass& pass) const {
+  const at::Tensor& ids = pass.batch.ids;
+  const at::Tensor last = pass.last_tokens(ids.device());
+  if (!config_.padding || ids.numel() == 0) return last;
+  const at::Tensor number = at::arange(ids.size(0), ids.options());
+  const at::Tensor real = number.masked_fill(ids.eq(*config_.padding), -1);
+  // The highest number so far is, at the end of a sample, of its last real token, or of an earlier sample's.
+  const at::Tensor so_far = std::get<0>(real.cummax(0)).index_select(0, last);
+  return at::maximum(so_far, pass.first_tokens(ids.device()));
 }
 
 at::Tensor Model::embed(const Pass& pass) const {

@@ -1,6 +1,7 @@
 #pragma once
 // GPT-2: embeddings of words and positions, pre-norm causal layers, a last norm, and one of three heads: language
-// modelling (tied to the word embeddings), classification or regression from each sample's last token.
+// modelling (tied to the word embeddings or with a weight of its own), classification or regression from each sample's
+// last token that is not padding; the first token where all are.
 //
 // The files fuse query, key and value into c_attn; here they are three linears ("...attn.query", "...attn.key",
 // "...attn.value"), so that updates, cuts and prunes see heads as they do in other families (state_map.h).
@@ -16,6 +17,10 @@ namespace filigree::models::gpt2 {
 class Model final : public nn::Model {
  public:
   explicit Model(Config config);
+
+  /// For a new classifier: the token that stands for padding where config.json names none, as transformers needs one to
+  /// tell where a text of a batch ends: the end of text. Written to config().
+  void pad_with_end_of_text();
 
   nn::Output forward(const data::Batch& batch, const nn::ForwardContext& context) override;
 
@@ -52,8 +57,10 @@ class Model final : public nn::Model {
   void add_layer(size_t index);
   at::Tensor embed(const Pass& pass) const;
   at::Tensor run_layer(size_t index, const at::Tensor& x, const Pass& pass) const;
+  /// Number of the token that each sample is classified at.
+  at::Tensor classified_tokens(const Pass& pass) const;
 
-  const Config config_;
+  Config config_;
   nn::ParameterTable parameters_;
   std::unique_ptr<nn::Embedding> word_, position_;
   std::vector<std::unique_ptr<Layer>> layers_;

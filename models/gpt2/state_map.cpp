@@ -2,13 +2,15 @@
 
 #include <ATen/ops/cat.h>
 
+#include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <map>
 #include <optional>
 
 #include "core/error.h"
+#include "models/common/config_file.h"
 #include "models/common/fill.h"
+#include "models/common/weights_check.h"
 #include "models/gpt2/config.h"
 #include "models/gpt2/model.h"
 
@@ -16,6 +18,8 @@ namespace filigree::models::gpt2 {
 namespace {
 
 constexpr std::string_view kPrefix = "transformer.";
+constexpr const char* kWords = "transformer.wte.weight";
+constexpr const char* kDecoder = "lm_head.weight";
 constexpr const char* kFused[] = {".attn.query.", ".attn.key.", ".attn.value."};
 constexpr int64_t kParts = 3;
 
@@ -61,8 +65,23 @@ Initial initial(const nn::Parameter& parameter, const Config& config) {
   return {.deviation = config.initializer_range / std::sqrt(terms)};
 }
 
-bool carries_nothing(const std::string& name) {
-  return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") || name == "lm_head.weight";
+bool carries_nothing(const std::string& name, bool tied) {
+  return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") || (tied && name == kDecoder);
+}
+
+/// Where a model with this configuration has its tensors.
+StateMap state_map(const Config& config) {
+  StateMap map;
+  map.head = config.head;
+  map.stored = [tied = config.tied](const std::string& name) {
+    Stored place = stored(name);
+    if (tied && name == kWords) place.names.push_back(kDecoder);
+    return place;
+  };
+  map.may_be_fresh = [](const std::string& name) { return name.starts_with("score.") || name == kDecoder; };
+  map.carries_nothing = [tied = config.tied](const std::string& name) { return carries_nothing(name, tied); };
+  map.initial = [config](const nn::Parameter& parameter) { return initial(parameter, config); };
+  return map;
 }
 
 }  // namespace
@@ -93,11 +112,18 @@ nn::StateTensors Model::to_files(nn::StateTensors state) const {
 
 std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& json, const ModelOptions& options,
                                 LoadReport& report) {
-  const Config config = parse_config(json, (std::filesystem::path(dir) / "config.json").string(), options);
+  const std::string file = config_path(dir);
+  Config config = parse_config(json, file, options);
+  const Weights weights = open_weights(dir, options);
+  check_layers(ConfigReader(json, file, key_names()), weights, "n_layer", config.layers, "h.");
+  if (nn::is_over_tokens(config.task)) {
+    config.tied = is_tied(config.tied, weights, {stored(kWords).names, {kDecoder}}, report);
+    if (!config.tied) config.json["tie_word_embeddings"] = false;
+  }
   auto model = std::make_unique<Model>(config);
-  const StateMap map{stored, [](const std::string& name) { return name.starts_with("score."); }, carries_nothing,
-                     [&config](const nn::Parameter& parameter) { return initial(parameter, config); }};
-  fill(*model, map, dir, options, report);
+  fill(*model, state_map(config), weights, options, report);
+  const bool new_head = std::find(report.fresh.begin(), report.fresh.end(), "score.weight") != report.fresh.end();
+  if (new_head || options.shapes_only) model->pad_with_end_of_text();
   return model;
 }
 

@@ -1,7 +1,6 @@
 #include "models/roberta/state_map.h"
 
-#include <filesystem>
-
+#include "models/common/config_file.h"
 #include "models/common/encoder_state.h"
 #include "models/roberta/config.h"
 #include "models/roberta/model.h"
@@ -10,13 +9,17 @@ namespace filigree::models::roberta {
 
 std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& json, const ModelOptions& options,
                                 LoadReport& report) {
-  const EncoderConfig config = parse_config(json, (std::filesystem::path(dir) / "config.json").string(), options);
+  const EncoderNames names{.fresh = {"classifier.", "lm_head."},
+                           .nothing = {"roberta.pooler.dense.weight", "roberta.pooler.dense.bias",
+                                       "pooler.dense.weight", "pooler.dense.bias"},
+                           .decoder = "lm_head.decoder",
+                           .decoder_bias = "lm_head.bias"};
+  const std::string file = config_path(dir);
+  EncoderConfig config = parse_config(json, file, options);
+  const Weights weights = open_weights(dir, options);
+  consult_weights(weights, names, file, config, report);
   auto model = std::make_unique<Model>(config);
-  const StateMap map = encoder_state_map(
-      config, {.fresh = {"classifier.", "lm_head."},
-               .nothing = {"lm_head.decoder.weight", "lm_head.decoder.bias", "roberta.pooler.dense.weight",
-                           "roberta.pooler.dense.bias", "pooler.dense.weight", "pooler.dense.bias"}});
-  fill(*model, map, dir, options, report);
+  fill(*model, encoder_state_map(config, names), weights, options, report);
   return model;
 }
 

@@ -7,7 +7,7 @@ from runs import (STAGES, Folder, checkpoint, expect, expect_same_metrics, kill,
 
 STEPS = 20
 DISTILL = STAGES.replace("lr: 1e-3}", "lr: 1e-3, distill: {weight: 0.7, temperature: 3}}")
-CACHE = "cache/teacher-logits.safetensors"
+CACHE = "cache/teacher-logits-stage1.safetensors"
 
 
 def in_recover(records):
@@ -48,5 +48,5 @@ with Folder() as folder:
 
     os.remove(f"{folder}/lost/{CACHE}")
     _, err = run(2, "train", recipe, "--out", f"{folder}/lost", expect=3)
-    for text in (f"{folder}/lost/{CACHE}", "the adapted model's logits are missing, which `distill` needs", "remove `distill`"):
+    for text in (f"{folder}/lost/{CACHE}", "which `distill` needs, are missing", "Resume from a checkpoint before the prune stage"):
         expect(err.count(text) == 1, f"a missing cache should be told once, with '{text}':\n{err}")

@@ -4,11 +4,14 @@
 #include <c10/util/Exception.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <regex>
 #include <sstream>
+#include <system_error>
 
 #include "core/error.h"
 #include "dist/communicator.h"
@@ -51,6 +54,46 @@ TEST(Failure, TorchErrorsComeWithoutTheirStack) {
   EXPECT_NE(failure.message.find("shapes do not match"), std::string::npos);
   EXPECT_EQ(failure.message.find("frame #"), std::string::npos) << failure.message;
   EXPECT_EQ(failure.message.find("Exception raised from"), std::string::npos) << failure.message;
+}
+
+TEST(Failure, LackOfMemoryIsOneMessageWhateverLibraryTellsIt) {
+  const std::vector<Failure> failures{
+      of([] { throw std::bad_alloc(); }),
+      of([] { throw std::runtime_error("could not create a primitive"); }),
+      of([] { throw std::runtime_error("could not create a memory object"); }),
+      of([] { throw std::system_error(ENOMEM, std::generic_category()); }),
+      of([] {
+        TORCH_CHECK(false,
+                    "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you "
+                    "tried to allocate 8000000 bytes. Error code 12 (Cannot allocate memory)");
+      }),
+      of([] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate 2.00 GiB."); })};
+  for (const Failure& failure : failures) {
+    EXPECT_EQ(failure.exit_code, 4);
+    EXPECT_EQ(failure.message.rfind("out of memory", 0), 0u) << failure.message;
+    for (const char* foreign :
+         {"primitive", "alloc_cpu", "enforce", "Allocator", "bad_alloc", "internal error", "Tried"})
+      EXPECT_EQ(failure.message.find(foreign), std::string::npos) << failure.message;
+  }
+  EXPECT_NE(failures[4].message.find("8000000 bytes more were needed"), std::string::npos) << failures[4].message;
+  EXPECT_NE(failures[5].message.find("on the GPU: 2.00 GiB more were needed"), std::string::npos)
+      << failures[5].message;
+}
+
+TEST(Failure, LibrariesSpeakThroughPlainWords) {
+  const std::vector<Failure> failures{of([] { nlohmann::json::parse("{"); }),
+                                      of([] { nlohmann::json::parse("{}").at("x").get<int>(); }),
+                                      of([] { nlohmann::json("x").get<int>(); }), of([] {
+                                        std::ifstream file;
+                                        file.exceptions(std::ios::failbit);
+                                        file.open("/nowhere/at/all");
+                                      }),
+                                      of([] { throw std::system_error(EIO, std::generic_category(), "basic_file"); })};
+  for (const Failure& failure : failures) {
+    EXPECT_EQ(failure.exit_code, 3);
+    for (const char* foreign : {"json.exception", "basic_", "iostream", "std::"})
+      EXPECT_EQ(failure.message.find(foreign), std::string::npos) << failure.message;
+  }
 }
 
 TEST(Failure, BrokenInvariantsAskForAReport) {

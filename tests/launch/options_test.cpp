@@ -57,6 +57,43 @@ TEST(Options, ReadsNumbers) {
     EXPECT_THROW(parse<GenerateOptions>({"m", "--input", "f", "--top-p", bad}), UsageError) << bad;
 }
 
+template <class Options>
+void try_numbers(const std::vector<std::string>& others) {
+  Options options;
+  CommandLine line;
+  options.describe(line);
+  for (const Argument& argument : line.arguments()) {
+    if (!argument.range) continue;
+    for (const char* bad : {"nan", "inf", "-inf", "1e300", "-1e300", "9223372036854775808", "99999999999999999999", "",
+                            "x", "1x", "-99"}) {
+      std::vector<std::string> words = others;
+      words.insert(words.end(), {"--" + argument.name + "=" + bad});
+      EXPECT_NE(refusal<Options>(words), "") << argument.name << " " << bad;
+    }
+    for (const double end : {argument.range->lowest(), argument.range->highest()}) {
+      std::vector<std::string> words = others;
+      words.insert(words.end(),
+                   {"--" + argument.name, end > 9e18 ? "9223372036854775807" : fmt::format("{:.0f}", end)});
+      EXPECT_EQ(refusal<Options>(words), "") << argument.name << " " << end;
+    }
+  }
+}
+
+TEST(Options, EveryNumberHasARangeThatIsHeld) {
+  try_numbers<GenerateOptions>({"m", "--input", "f"});
+  try_numbers<ExportOptions>({"a", "b", "--format", "hf"});
+  try_numbers<PlanOptions>({"r.yaml"});
+}
+
+TEST(Options, WhatIsToldAgainIsShort) {
+  const std::string text(100000, 'x');
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"r.yaml", "--ranks", text},
+                                                {"r.yaml", "--ranks", "1", text},
+                                                {"r.yaml", "--" + text, "1"}})
+    EXPECT_LT(refusal<PlanOptions>(words).size(), 1500u);
+  EXPECT_LT(refusal<ExportOptions>({"a", "b", "--format", text}).size(), 1500u);
+}
+
 TEST(Options, ReadsPositionalsAndFlagsInAnyOrder) {
   const auto train =
       parse<TrainOptions>({"--set", "a.b=c", "r.yaml", "--out=run", "--set", "d=e", "--resume", "never"});
@@ -96,7 +133,7 @@ TEST(Options, RefusalsSayWhatIsWrong) {
   EXPECT_EQ(refusal<TrainOptions>({"a", "--out", "--set", "a=b"}), "filigree train: --out needs a value");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--set", "--out", "b"}), "filigree train: --set needs a value");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--out", "b", "--out", "c"}), "filigree train: --out is given twice");
-  EXPECT_EQ(refusal<EvalOptions>({"m"}), "filigree eval: --data is missing");
+  EXPECT_EQ(parse<EvalOptions>({"m"}).data, "");
   EXPECT_EQ(refusal<ExportOptions>({"a", "b"}), "filigree export: --format is missing");
   EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--format", "onnx"}),
             "filigree export: --format is 'onnx', must be one of hf, hf_pruned, peft, filigree");
@@ -104,9 +141,9 @@ TEST(Options, RefusalsSayWhatIsWrong) {
       refusal<ExportOptions>({"a", "b", "--format", "filigre"}),
       "filigree export: --format is 'filigre', must be one of hf, hf_pruned, peft, filigree, did you mean 'filigree'?");
   EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "two"}),
-            "filigree plan: --ranks is 'two', must be a whole number of at least 1");
+            "filigree plan: --ranks is 'two', must be a whole number, at least 1 and at most 65536");
   EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "0"}),
-            "filigree plan: --ranks is '0', must be a whole number of at least 1");
+            "filigree plan: --ranks is '0', must be a whole number, at least 1 and at most 65536");
 }
 
 TEST(Options, HelpNamesEveryArgumentAndGivesAnExample) {

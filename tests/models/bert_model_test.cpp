@@ -124,7 +124,7 @@ TEST_F(BertModel, ANewHeadIsDrawnFromTheSeedAndReported) {
   options.seed = 6;
   const auto other = load_model(dir_.string(), options);
   EXPECT_EQ(report.fresh, (std::vector<std::string>{"classifier.weight", "classifier.bias"}));
-  const auto head = [](nn::Model& m) { return m.parameters().at("classifier.weight").value; };
+  const auto head = [](nn::Model& m) { return m.parameters().at("classifier.weight").value(); };
   EXPECT_TRUE(at::equal(head(*one), head(*two)));
   EXPECT_FALSE(at::equal(head(*one), head(*other)));
   EXPECT_NEAR(head(*one).std().item<double>(), 0.02, 0.005);
@@ -150,7 +150,8 @@ TEST_F(BertModel, MissingAndMisshapenTensorsAreNamed) {
   write_config(small_config());
   ModelOptions options;
   options.num_labels = 3;
-  EXPECT_NE(message(options).find("'classifier.weight' has the shape [2, 24]"), std::string::npos) << message(options);
+  EXPECT_NE(message(options).find("its head does not fit: it has 2 classes, the task 3"), std::string::npos)
+      << message(options);
 }
 
 TEST_F(BertModel, WhatConfigJsonMayNotSay) {
@@ -179,9 +180,9 @@ TEST_F(BertModel, WhatConfigJsonMayNotSay) {
     EXPECT_NE(message().find("config.json"), std::string::npos);
   }
   std::ofstream(dir_ / "config.json") << "{";
-  EXPECT_NE(message().find("is not JSON"), std::string::npos);
+  EXPECT_NE(message().find("config.json:1: the JSON text ends"), std::string::npos);
   fs::remove(dir_ / "config.json");
-  EXPECT_NE(message().find("cannot be opened"), std::string::npos);
+  EXPECT_NE(message().find("there is no such file"), std::string::npos);
 }
 
 TEST_F(BertModel, AShrunkModelIsExportedAndReadInItsSmallShape) {
@@ -204,7 +205,7 @@ TEST_F(BertModel, AShrunkModelIsExportedAndReadInItsSmallShape) {
   EXPECT_EQ(small->structures()[0].kept, heads);
   EXPECT_EQ(small->structures()[1].kept, neurons);
   EXPECT_EQ(small->structures()[2].left(), 3);
-  EXPECT_EQ(small->parameters().at("bert.encoder.layer.0.intermediate.dense.weight").value.sizes(),
+  EXPECT_EQ(small->parameters().at("bert.encoder.layer.0.intermediate.dense.weight").value().sizes(),
             (std::vector<int64_t>{4, 24}));
   EXPECT_FALSE(small->config().contains("filigree"));
   // One head of three: a third of layer 0's attention; 16 of 20 neurons.
@@ -241,8 +242,8 @@ TEST_F(BertModel, AnEmptyShareOfABatchGivesZeroLossAndGradients) {
   EXPECT_EQ(out.loss_sum.item<double>(), 0);
   out.loss_sum.backward();
   for (const auto& parameter : model->parameters()) {
-    ASSERT_TRUE(parameter->value.grad().defined()) << parameter->name << " is waited for by its bucket";
-    EXPECT_EQ(at::max(at::abs(parameter->value.grad())).item<double>(), 0) << parameter->name;
+    ASSERT_TRUE(parameter->value().grad().defined()) << parameter->name << " is waited for by its bucket";
+    EXPECT_EQ(at::max(at::abs(parameter->value().grad())).item<double>(), 0) << parameter->name;
   }
 }
 

@@ -73,8 +73,8 @@ TEST_P(ModelParity, LogitsLossAndGradients) {
   double greatest = 0;
   nn::StateTensors gradients;
   for (const auto& parameter : model->parameters()) {
-    greatest = std::max(greatest, largest(parameter->value.grad()));
-    gradients.emplace_back(parameter->name, parameter->value.grad());
+    greatest = std::max(greatest, largest(parameter->value().grad()));
+    gradients.emplace_back(parameter->name, parameter->value().grad());
   }
   gradients = model->to_files(std::move(gradients));
   for (const auto& [name, gradient] : gradients) {
@@ -91,7 +91,10 @@ INSTANTIATE_TEST_SUITE_P(Cases, ModelParity,
                                          "masked_lm", "minilm", "roberta_one_layer", "roberta_three_layers",
                                          "roberta_regression", "roberta_masked_lm", "gpt2_one_layer",
                                          "gpt2_three_layers", "gpt2_regression", "gpt2_causal_lm",
-                                         "gpt2_causal_lm_gelu"),
+                                         "gpt2_causal_lm_gelu", "gpt2_padding_in_texts", "gpt2_no_padding",
+                                         "gpt2_attribute_map", "gpt2_both_names", "gpt2_causal_lm_untied",
+                                         "gpt2_head_only", "masked_lm_untied", "masked_lm_decoder_bias",
+                                         "masked_lm_two_tables", "roberta_masked_lm_untied", "roberta_decoder_bias"),
                          [](const auto& case_) { return std::string(case_.param); });
 
 }  // namespace

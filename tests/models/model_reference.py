@@ -4,7 +4,8 @@ usage: model_reference.py OUT_DIR
 
 Each case is a folder of OUT_DIR: config.json and model.safetensors as save_pretrained writes them, batch.json
 (task and samples), reference.safetensors (logits, loss, grad.<parameter>). All in fp32, without dropout, eager attention.
-Everything is drawn from fixed seeds.
+Everything is drawn from fixed seeds. Some cases rewrite the saved files as other programs write them (CHANGES); the reference
+is then what from_pretrained makes of them.
 """
 
 import importlib.util
@@ -14,7 +15,7 @@ import pathlib
 import sys
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import (BertConfig, BertForMaskedLM, BertForSequenceClassification, GPT2Config,
                           GPT2ForSequenceClassification, GPT2LMHeadModel, RobertaConfig, RobertaForMaskedLM,
                           RobertaForSequenceClassification)
@@ -50,8 +51,60 @@ CASES = {
                                                           num_labels=4)),
     "gpt2_regression": ("regression", dict(GPT2, n_layer=2, num_labels=1)),
     "gpt2_causal_lm": ("causal_lm", dict(GPT2, n_layer=2)),
+    "gpt2_padding_in_texts": ("sequence_classification", dict(GPT2, n_layer=2, num_labels=3, pad_token_id=7)),
+    "gpt2_no_padding": ("sequence_classification", dict(GPT2, n_layer=2, num_labels=3, pad_token_id=None, eos_token_id=7)),
+    "gpt2_attribute_map": ("sequence_classification", dict(GPT2, n_layer=2, num_labels=3)),
+    "gpt2_both_names": ("causal_lm", dict(GPT2, n_layer=2)),
+    "gpt2_causal_lm_untied": ("causal_lm", dict(GPT2, n_layer=2, tie_word_embeddings=False)),
+    "gpt2_head_only": ("causal_lm", dict(GPT2, n_layer=1)),
+    "masked_lm_untied": ("masked_lm", dict(SMALL, num_hidden_layers=2, tie_word_embeddings=False)),
+    "masked_lm_decoder_bias": ("masked_lm", dict(SMALL, num_hidden_layers=1)),
+    "masked_lm_two_tables": ("masked_lm", dict(SMALL, num_hidden_layers=1)),
+    "roberta_masked_lm_untied": ("masked_lm", dict(ROBERTA, num_hidden_layers=2, tie_word_embeddings=False)),
+    "roberta_decoder_bias": ("masked_lm", dict(ROBERTA, num_hidden_layers=1)),
     "gpt2_causal_lm_gelu": ("causal_lm", dict(GPT2, n_layer=3, n_head=1, n_inner=51, activation_function="gelu",
                                               layer_norm_epsilon=1e-3)),
+}
+
+GPT2_NAMES = {"n_embd": "hidden_size", "n_layer": "num_hidden_layers", "n_head": "num_attention_heads",
+              "n_positions": "max_position_embeddings"}
+
+
+def rename_keys(config, tensors):
+    for key, name in GPT2_NAMES.items():
+        config[name] = config.pop(key)
+
+
+def contradict_keys(config, tensors):
+    """transformers takes the common name where both are there."""
+    for key, name in GPT2_NAMES.items():
+        config[name], config[key] = config[key], 7
+
+
+def move_bias(bias, decoder):
+    def change(config, tensors):
+        tensors[decoder] = tensors.pop(bias) if bias in tensors else tensors[decoder]
+        tensors.pop(bias, None)
+    return change
+
+
+def own_decoder(config, tensors):
+    """config.json ties the two, the file holds two different ones."""
+    tensors["cls.predictions.decoder.weight"] = tensors["bert.embeddings.word_embeddings.weight"].flip(0).contiguous()
+
+
+def head_only(config, tensors):
+    """The tied table under the head's name alone."""
+    tensors["lm_head.weight"] = tensors.pop("transformer.wte.weight")
+
+
+CHANGES = {
+    "gpt2_attribute_map": rename_keys,
+    "gpt2_both_names": contradict_keys,
+    "gpt2_head_only": head_only,
+    "masked_lm_decoder_bias": move_bias("cls.predictions.bias", "cls.predictions.decoder.bias"),
+    "masked_lm_two_tables": own_decoder,
+    "roberta_decoder_bias": move_bias("lm_head.bias", "lm_head.decoder.bias"),
 }
 
 
@@ -91,6 +144,12 @@ def random_samples(config, task, generator):
     return samples
 
 
+def put_padding(samples, token):
+    """The token at the end of texts, in the middle, everywhere, and everywhere but at the beginning."""
+    for sample, places in zip(samples, (slice(1, 2), slice(-3, None), slice(0, None), slice(5, 9), slice(1, None))):
+        sample["ids"][places] = [token] * len(sample["ids"][places])
+
+
 def pad(samples, key, value):
     longest = max(len(sample["ids"]) for sample in samples)
     return torch.tensor([sample[key] + [value] * (longest - len(sample[key])) for sample in samples])
@@ -103,7 +162,10 @@ def reference(model, task, samples):
     inputs = {"input_ids": pad(samples, "ids", model.config.pad_token_id or 0), "attention_mask": mask}
     if model.config.model_type != "gpt2":  # it would add the word embeddings of the types
         inputs["token_type_ids"] = pad(samples, "types", 0)
-    logits = model(**inputs).logits
+    if model.config.model_type == "gpt2" and model.config.pad_token_id is None:  # it takes no batches then
+        logits = torch.cat([model(torch.tensor([sample["ids"]])).logits for sample in samples])
+    else:
+        logits = model(**inputs).logits
     if task in ("masked_lm", "causal_lm"):
         logits = logits[mask.bool()]  # packed, as filigree keeps them
         labels = torch.tensor([label for sample in samples for label in sample["label"]])
@@ -117,18 +179,38 @@ def reference(model, task, samples):
     loss.backward()
     tensors = {"logits": logits.detach().contiguous(), "loss": loss.detach()}
     for name, parameter in model.named_parameters():
-        name = {"cls.predictions.decoder.bias": "cls.predictions.bias", "lm_head.decoder.bias": "lm_head.bias"}.get(name, name)
-        tensors["grad." + name] = parameter.grad.contiguous()
+        if parameter.grad is None:  # the bias beside an untied decoder, which has its own
+            continue
+        plain = {"cls.predictions.decoder.bias": "cls.predictions.bias", "lm_head.decoder.bias": "lm_head.bias"}.get(name, name)
+        tensors["grad." + plain] = parameter.grad.contiguous()
+        if plain != name and not is_tied(model):
+            tensors["grad." + name] = parameter.grad.clone()
     return tensors
 
 
-def write_case(folder, model, task, generator):
+def is_tied(model):
+    return model.get_input_embeddings().weight is model.get_output_embeddings().weight
+
+
+def write_case(folder, model, task, generator, change=None):
     model = model.float().eval()
     samples = random_samples(model.config, task, generator)
-    tensors = reference(model, task, samples)
+    if folder.name in ("gpt2_padding_in_texts", "gpt2_no_padding"):
+        put_padding(samples, 7)
     model.save_pretrained(folder)
+    if change is not None:
+        rewrite(folder, change)
+        model = type(model).from_pretrained(folder, attn_implementation="eager").float().eval()
+    tensors = reference(model, task, samples)
     save_file(tensors, folder / "reference.safetensors")
     (folder / "batch.json").write_text(json.dumps({"task": task, "samples": samples}))
+
+
+def rewrite(folder, change):
+    config, tensors = json.loads((folder / "config.json").read_text()), load_file(folder / "model.safetensors")
+    change(config, tensors)
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def randomise(model, generator):
@@ -149,7 +231,7 @@ def main(out):
         config = make_config(attn_implementation="eager", **settings)
         model = (language_model if task in ("masked_lm", "causal_lm") else classifier)(config)
         randomise(model, generator)
-        write_case(out / name, model, task, generator)
+        write_case(out / name, model, task, generator, CHANGES.get(name))
     minilm = find_minilm()
     if minilm is None:
         print("MiniLM is not installed: its case is left out")

@@ -35,7 +35,8 @@ inline at::Tensor drawn(const std::string& name, const std::vector<int64_t>& sha
 
 /// A model of random weights large enough that rounding and a wrong merge tell apart; config.json is written to `dir`.
 inline std::unique_ptr<nn::Model> random_model(const std::string& family, const std::filesystem::path& dir,
-                                               nn::Task task, int64_t labels) {
+                                               nn::Task task, int64_t labels,
+                                               const nlohmann::json& more = nlohmann::json::object()) {
   std::filesystem::create_directories(dir);
   nlohmann::json config = {{"vocab_size", 101},         {"hidden_size", 36},       {"num_hidden_layers", 3},
                            {"num_attention_heads", 6},  {"intermediate_size", 50}, {"max_position_embeddings", 42},
@@ -44,6 +45,7 @@ inline std::unique_ptr<nn::Model> random_model(const std::string& family, const 
     config = {{"vocab_size", 101},         {"n_embd", 36},      {"n_layer", 3},     {"n_head", 6}, {"n_inner", 50},
               {"initializer_range", 0.15}, {"n_positions", 40}, {"eos_token_id", 0}};
   config["model_type"] = family;
+  config.update(more);
   std::ofstream(dir / "config.json") << config.dump(1);
   models::ModelOptions options;
   options.task = task;
@@ -71,8 +73,8 @@ inline void add_update(nn::Model& model, nn::Linear& linear) {
   }
   const adapt::SparseEntries entries = adapt::add_entries(model.parameters(), linear.name(), out, in,
                                                           at::tensor(rows, at::kLong), at::tensor(cols, at::kLong));
-  factors.u->value.detach().copy_(drawn(linear.name() + "U", {out, 3}, 0.2));
-  entries.values->value.detach().copy_(drawn(linear.name() + "S", {static_cast<int64_t>(rows.size())}, 0.2));
+  factors.u->value().detach().copy_(drawn(linear.name() + "U", {out, 3}, 0.2));
+  entries.values->value().detach().copy_(drawn(linear.name() + "S", {static_cast<int64_t>(rows.size())}, 0.2));
   linear.set_adapter(std::make_shared<adapt::LowRankSparse>(factors, entries, 2.0));
 }
 
@@ -86,14 +88,14 @@ inline void add_mixed_updates(nn::Model& model) {
   for (nn::Linear* linear : prune::select_linears(model, {"key"})) {
     const adapt::Factors factors = adapt::add_factors(model.parameters(), linear->name(), linear->out_features(),
                                                       drawn(linear->name() + "V", {2, linear->in_features()}, 0.2));
-    factors.u->value.detach().copy_(drawn(linear->name() + "U", {linear->out_features(), 2}, 0.2));
+    factors.u->value().detach().copy_(drawn(linear->name() + "U", {linear->out_features(), 2}, 0.2));
     linear->set_adapter(std::make_shared<adapt::LowRank>(factors, 0.5));
   }
   for (nn::Linear* linear : prune::select_linears(model, {"intermediate.dense"})) {
     const adapt::SparseEntries entries =
         adapt::add_entries(model.parameters(), linear->name(), linear->out_features(), linear->in_features(),
                            at::tensor({1, 2, 30, 49}, at::kLong), at::tensor({5, 5, 0, 35}, at::kLong));
-    entries.values->value.detach().copy_(drawn(linear->name() + "S", {4}, 0.5));
+    entries.values->value().detach().copy_(drawn(linear->name() + "S", {4}, 0.5));
     linear->set_adapter(std::make_shared<adapt::SparseDelta>(entries, 3.0));
   }
 }
@@ -113,7 +115,25 @@ struct ExportCase {
   int64_t width = 50;        ///< neurons a layer that format hf says
   std::string family = "bert";
   uint64_t shard_bytes = 0;
+  nlohmann::json more = nlohmann::json::object();  ///< of config.json
 };
+
+/// Keys of a base's config.json that are not true of what is exported from it.
+inline nlohmann::json base_only_keys() {
+  return {{"quantization_config", {{"quant_method", "bitsandbytes"}, {"load_in_8bit", true}}},
+          {"auto_map", {{"AutoModelForSequenceClassification", "modeling_other.Other"}}},
+          {"architectures", {"OtherModel"}},
+          {"torch_dtype", "float16"},
+          {"dtype", "bfloat16"},
+          {"_name_or_path", "somewhere/else"},
+          {"transformers_version", "4.1.0"},
+          {"_attn_implementation_autoset", true},
+          {"custom_pipelines", {{"x", {{"impl", "x.X"}}}}},
+          {"num_labels", 3},
+          {"problem_type", "regression"}};
+}
+
+inline nlohmann::json untied() { return {{"tie_word_embeddings", false}}; }
 
 inline std::vector<ExportCase> export_cases() {
   const auto unstructured = [](nn::Model& model) {
@@ -162,7 +182,13 @@ inline std::vector<ExportCase> export_cases() {
              unstructured(model);
              prune_units(model, 0.34, 0.4, true);
            },
-           true, 50, "gpt2"}};
+           true, 50, "gpt2"},
+          {"base_only_keys", nn::Task::sequence_classification, add_updates, false, 50, "bert", 0, base_only_keys()},
+          {"base_only_keys_lm", nn::Task::masked_lm, [](nn::Model& model) { prune_units(model, 0.34, 0.4, false); },
+           true, 30, "bert", 0, base_only_keys()},
+          {"masked_lm_untied", nn::Task::masked_lm, add_updates, false, 50, "bert", 0, untied()},
+          {"roberta_untied", nn::Task::masked_lm, add_updates, false, 50, "roberta", 0, untied()},
+          {"gpt2_lm_untied", nn::Task::causal_lm, add_updates, false, 50, "gpt2", 0, untied()}};
 }
 
 /// How the tests read an export back: nothing may be missing or left over.

@@ -55,7 +55,8 @@ TEST_P(ExportParity, BothFormatsGiveTheLiveLogits) {
   const ExportCase& given = GetParam();
   const fs::path dir = kOut / given.name;
   fs::remove_all(dir);
-  const auto model = random_model(given.family, dir / "base", given.task, given.task == nn::Task::regression ? 1 : 5);
+  const auto model =
+      random_model(given.family, dir / "base", given.task, given.task == nn::Task::regression ? 1 : 5, given.more);
   given.change(*model);
 
   const auto hf = checkpoint::export_model(*model, export_request(dir / "hf", given, ExportFormat::hf));
@@ -92,7 +93,7 @@ TEST(PeftExportTest, HoldsTheUpdatesAndTheHead) {
   checkpoint::export_model(*model, export_request(dir / "base", export_cases().front(), ExportFormat::hf));
   add_mixed_updates(*model);
   model->parameters().set_role(model->parameters().at("classifier.weight"), nn::Role::trainable);
-  model->parameters().at("classifier.weight").value.detach().copy_(drawn("head", {5, 36}, 0.3));
+  model->parameters().at("classifier.weight").value().detach().copy_(drawn("head", {5, 36}, 0.3));
   checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string(),
                           reload_base(nn::Task::sequence_classification));
   write_live(*model, dir / "live.safetensors");
@@ -136,7 +137,7 @@ TEST(PeftExportTest, WhatReadsBackDifferentlyIsNotLeft) {
   add_updates(*model);
   const auto other = [](const std::string& written) {
     auto base = reread(written, nn::Task::sequence_classification);
-    base->parameters().at("bert.pooler.dense.bias").value.add_(1e-2);
+    base->parameters().at("bert.pooler.dense.bias").value().add_(1e-2);
     return base;
   };
   EXPECT_THROW(checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string(), other), InternalError);
@@ -211,6 +212,24 @@ TEST_F(ExportTest, ConfigSaysTaskLabelsAndType) {
   EXPECT_EQ(left(), (std::vector<std::string>{"out"}));
 }
 
+TEST_F(ExportTest, KeysThatAreTrueOfTheBaseAloneAreLeftOut) {
+  for (const nn::Task task : {nn::Task::sequence_classification, nn::Task::masked_lm}) {
+    const auto model = random_model("bert", dir_ / "other", task, 5, base_only_keys());
+    for (const auto format : {ExportFormat::hf, ExportFormat::hf_pruned, ExportFormat::filigree}) {
+      const json config = checkpoint::export_config(*model, format);
+      for (const char* key : {"quantization_config", "auto_map", "torch_dtype", "_name_or_path", "transformers_version",
+                              "_attn_implementation_autoset", "custom_pipelines", "num_labels"})
+        EXPECT_FALSE(config.contains(key)) << key;
+      EXPECT_EQ(config["dtype"], "float32");
+      EXPECT_EQ(config["architectures"], json({model->architecture()}));
+      const bool classes = task == nn::Task::sequence_classification;
+      EXPECT_EQ(config.value("problem_type", ""), classes ? "single_label_classification" : "");
+      EXPECT_EQ(config.contains("id2label"), classes);
+      EXPECT_EQ(config.contains("label2id"), classes);
+    }
+  }
+}
+
 TEST_F(ExportTest, TokenizerFilesAreCopiedAsTheyAre) {
   const std::string text = "[PAD]\r\n[UNK]\n\xC3\xA9\n";
   std::ofstream(dir_ / "base" / "vocab.txt") << text;
@@ -240,7 +259,7 @@ TEST_F(ExportTest, WhatReadsBackDifferentlyIsNotLeft) {
   auto wanted = request("out");
   wanted.reload = [](const std::string& written) {
     auto model = reread(written, nn::Task::sequence_classification);
-    model->parameters().at("classifier.bias").value.add_(1e-3);
+    model->parameters().at("classifier.bias").value().add_(1e-3);
     return model;
   };
   EXPECT_THROW(checkpoint::export_model(*model_, wanted), InternalError);

@@ -55,6 +55,14 @@ inline const std::vector<Family>& families() {
   return all;
 }
 
+/// With a decoder of their own over the vocabulary.
+inline const std::vector<Family>& untied_families() {
+  static const std::vector<Family> all = {{"bert_untied", {nn::Task::masked_lm}, {}},
+                                          {"roberta_untied", {nn::Task::masked_lm}, {}},
+                                          {"gpt2_untied", {nn::Task::causal_lm}, {}}};
+  return all;
+}
+
 inline std::string model_dir(const std::string& family) {
   return std::string(FILIGREE_BINARY_DIR) + "/mesh_parity/" + family;
 }
@@ -68,11 +76,15 @@ inline void write_models() {
   const nlohmann::json decoder = {
       {"vocab_size", kVocabulary}, {"n_embd", 36},      {"n_layer", 3},     {"n_head", 12}, {"n_inner", 50},
       {"initializer_range", 0.15}, {"n_positions", 40}, {"eos_token_id", 0}};
-  for (const Family& family : families()) {
-    std::filesystem::create_directories(model_dir(family.name));
-    nlohmann::json config = family.name == "gpt2" ? decoder : encoder;
-    config["model_type"] = family.name;
-    std::ofstream(model_dir(family.name) + "/config.json") << config.dump(1);
+  for (const auto* list : {&families(), &untied_families()}) {
+    for (const Family& family : *list) {
+      const std::string type = family.name.substr(0, family.name.find('_'));
+      nlohmann::json config = type == "gpt2" ? decoder : encoder;
+      config["model_type"] = type;
+      config["tie_word_embeddings"] = list == &families();
+      std::filesystem::create_directories(model_dir(family.name));
+      std::ofstream(model_dir(family.name) + "/config.json") << config.dump(1);
+    }
   }
 }
 
@@ -101,7 +113,7 @@ inline std::unique_ptr<nn::Model> model_of(const Family& family, nn::Task task, 
   auto model = models::load_model(model_dir(family.name), options);
   for (const nn::ParameterPtr& parameter : model->parameters())  // biases are drawn as 0: that would hide mistakes
     if (parameter->logical_shape.size() == 1)
-      parameter->value.add_(nn::part_of(drawn(parameter->name, parameter->logical_shape, 0.1), parameter->placement));
+      parameter->value().add_(nn::part_of(drawn(parameter->name, parameter->logical_shape, 0.1), parameter->placement));
   model->to(device);
   if (mesh) train::connect(*model, mesh->tp());
   return model;
@@ -152,7 +164,7 @@ inline void attach(nn::Model& model, const std::string& method, dist::Communicat
   for (const nn::ParameterPtr& parameter : model.parameters()) {
     if (!parameter->name.ends_with("lora_U") && !parameter->name.ends_with("sparse_values")) continue;
     const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, 0.2);
-    parameter->value.detach().copy_(nn::part_of(whole, parameter->placement));
+    parameter->value().detach().copy_(nn::part_of(whole, parameter->placement));
   }
 }
 
@@ -164,11 +176,11 @@ inline double difference(const at::Tensor& a, const at::Tensor& b, const at::Ten
 /// The gradient of the key's weight, by the name of its bias.
 inline at::Tensor key_weight_gradient(nn::Model& model, const std::string& bias) {
   const std::string key = bias.substr(0, bias.size() - std::string("bias").size());
-  const at::Tensor of_weight = model.parameters().at(key + "weight").value.grad();
+  const at::Tensor of_weight = model.parameters().at(key + "weight").value().grad();
   if (of_weight.defined()) return of_weight;
   // bitfit: of the query's bias, which meets the same scores.
   std::string query = bias;
-  return model.parameters().at(query.replace(query.find("key"), 3, "query")).value.grad();
+  return model.parameters().at(query.replace(query.find("key"), 3, "query")).value().grad();
 }
 
 /// The backward pass that computes layers again gives the same, to the bit.
@@ -193,8 +205,8 @@ inline void check_recompute(dist::Communicator& world, int tensor, at::Device de
   }
   EXPECT_TRUE(losses[0].equal(losses[1])) << method;
   for (const nn::ParameterPtr& parameter : models[0]->parameters()) {
-    const at::Tensor expected = parameter->value.grad(),
-                     found = models[1]->parameters().at(parameter->name).value.grad();
+    const at::Tensor expected = parameter->value().grad(),
+                     found = models[1]->parameters().at(parameter->name).value().grad();
     EXPECT_EQ(expected.defined(), found.defined()) << method << " " << parameter->name;
     if (!expected.defined() || !found.defined()) continue;
     EXPECT_TRUE(found.equal(expected)) << method << " " << parameter->name;
@@ -233,12 +245,12 @@ inline void check_pass(dist::Communicator& world, int tensor, at::Device device,
   if (mine.size() > 0) cut->forward(mine, training()).loss_sum.backward();
   for (const nn::ParameterPtr& parameter : cut->parameters()) {
     if (!parameter->trainable()) continue;
-    at::Tensor gradient = parameter->value.grad();
-    gradient = gradient.defined() ? gradient.clone() : parameter->value.detach().mul(0);
+    at::Tensor gradient = parameter->value().grad();
+    gradient = gradient.defined() ? gradient.clone() : parameter->value().detach().mul(0);
     mesh.dp().all_reduce(gradient);
     if (parameter->partial_gradient) mesh.tp().all_reduce(gradient);
-    at::Tensor expected = whole->parameters().at(parameter->name).value.grad();
-    if (!expected.defined()) expected = whole->parameters().at(parameter->name).value.detach().mul(0);
+    at::Tensor expected = whole->parameters().at(parameter->name).value().grad();
+    if (!expected.defined()) expected = whole->parameters().at(parameter->name).value().detach().mul(0);
     // A key's bias shifts all scores of a query alike: its gradient is zero, what is left is rounding; so it is held
     // against the gradient of the key's weight.
     const at::Tensor scale =
@@ -290,7 +302,7 @@ inline void check_structured(dist::Communicator& world, int tensor, at::Device d
   for (const nn::ParameterPtr& parameter : cut->parameters()) {
     const nn::Parameter& other = whole->parameters().at(parameter->name);
     EXPECT_EQ(parameter->logical_shape, other.logical_shape) << parameter->name;
-    EXPECT_TRUE(parameter->value.equal(nn::part_of(other.value, parameter->placement))) << parameter->name;
+    EXPECT_TRUE(parameter->value().equal(nn::part_of(other.value(), parameter->placement))) << parameter->name;
   }
 }
 
@@ -302,7 +314,7 @@ inline void check_masks(dist::Communicator& world, int tensor, at::Device device
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
   for (nn::Model* model : {whole.get(), cut.get()})
     for (const nn::ParameterPtr& parameter : model->parameters())
-      if (coarse) parameter->value.copy_(parameter->value.mul(8).round().div(8));
+      if (coarse) parameter->value().copy_(parameter->value().mul(8).round().div(8));
   prune::WeightRequest request{0.37, global, {prune::ScoreKind::magnitude}};
   const auto expected = prune::prune_weights(*whole, prune::select_linears(*whole, family.masked), request);
   request.scores.tensor = &mesh.tp();
@@ -313,7 +325,7 @@ inline void check_masks(dist::Communicator& world, int tensor, at::Device device
   for (const nn::Linear* linear : linears) {
     const nn::Parameter& mask = *linear->mask();
     const nn::Parameter& other = whole->parameters().at(mask.name);
-    EXPECT_TRUE(mask.value.equal(nn::part_of(other.value, mask.placement))) << mask.name;
+    EXPECT_TRUE(mask.value().equal(nn::part_of(other.value(), mask.placement))) << mask.name;
   }
 }
 
@@ -355,7 +367,7 @@ struct MeshCheck {
   std::function<void(dist::Communicator& world, int tensor, at::Device device)> body;
 };
 
-inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
+inline void add_passes(const Family& family, std::vector<MeshCheck>& checks) {
   using dist::Communicator;
   const auto add = [&](const std::string& name, auto body) { checks.push_back({family.name + "_" + name, body}); };
   for (const nn::Task task : family.tasks)
@@ -363,6 +375,13 @@ inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
       add(fmt::format("{}_{}", nn::to_string(task), method), [=](Communicator& world, int tensor, at::Device device) {
         check_pass(world, tensor, device, family, task, method);
       });
+  add("export",
+      [=](Communicator& world, int tensor, at::Device device) { check_export(world, tensor, device, family); });
+}
+
+inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
+  using dist::Communicator;
+  const auto add = [&](const std::string& name, auto body) { checks.push_back({family.name + "_" + name, body}); };
   for (const auto kind :
        {prune::ScoreKind::magnitude_delta, prune::ScoreKind::taylor, prune::ScoreKind::l1, prune::ScoreKind::random})
     for (const bool global : {false, true})
@@ -380,14 +399,16 @@ inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
     add("recompute_" + method, [=](Communicator& world, int tensor, at::Device device) {
       check_recompute(world, tensor, device, family, method);
     });
-  add("export",
-      [=](Communicator& world, int tensor, at::Device device) { check_export(world, tensor, device, family); });
   add("sums", [=](Communicator& world, int tensor, at::Device device) { check_sums(world, tensor, device, family); });
 }
 
 inline std::vector<MeshCheck> mesh_checks() {
   std::vector<MeshCheck> checks;
-  for (const Family& family : families()) add_checks(family, checks);
+  for (const Family& family : families()) {
+    add_passes(family, checks);
+    add_checks(family, checks);
+  }
+  for (const Family& family : untied_families()) add_passes(family, checks);
   return checks;
 }
 

@@ -48,11 +48,11 @@ struct Training {
 
   void train(int64_t first, int64_t steps) {
     for (int64_t step = first; step < first + steps; ++step) {
-      for (const optim::Extent& extent : optimizer->extents()) extent.parameter->value.mutable_grad() = at::Tensor();
+      for (const optim::Extent& extent : optimizer->extents()) extent.parameter->value().mutable_grad() = at::Tensor();
       model.forward(toy_batch({4 * step, 4 * step + 1, 4 * step + 2, 4 * step + 3}), {}).loss_sum.backward();
       std::vector<at::Tensor> flat;
       for (const optim::Extent& extent : optimizer->extents()) {
-        const at::Tensor grad = extent.parameter->value.grad();
+        const at::Tensor grad = extent.parameter->value().grad();
         flat.push_back(grad.defined() ? grad.flatten() : at::zeros({extent.numel}, at::kFloat));
       }
       optimizer->step(at::cat(flat), 0.25, 1.0, 1e-2);

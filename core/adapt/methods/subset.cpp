@@ -35,7 +35,7 @@ class Full : public Method {
   void attach(nn::Model& model, const AttachContext&) override {
     refuse_idle(model, options_.freeze, "full.freeze", stands_in);
     set_trainable(model, [&](const nn::Parameter& parameter) {
-      return parameter.value.is_floating_point() &&
+      return parameter.value().is_floating_point() &&
              std::none_of(options_.freeze.begin(), options_.freeze.end(),
                           [&](const std::string& part) { return stands_in(part, parameter.name); });
     });

@@ -54,7 +54,7 @@ void freeze_rest(nn::Model& model, const std::vector<nn::Linear*>& adapted, bool
 /// The whole weight on the rank that searches it; elsewhere a tensor of its shape that takes no memory. Collective over
 /// the tensor-parallel ranks.
 at::Tensor whole_weight(const nn::Linear& linear, bool mine, const AttachContext& context) {
-  const at::Tensor& local = linear.weight()->value;
+  const at::Tensor& local = linear.weight()->value();
   if (!context.tensor) return local;
   const at::Tensor whole = nn::whole_of(local, linear.weight()->placement, *context.tensor);
   return mine ? whole : at::zeros({}, whole.options()).expand(whole.sizes());
@@ -97,12 +97,12 @@ class Dsee : public Method {
   Factors factors(nn::Model& model, const nn::Linear& linear, uint64_t seed) const {
     const at::Tensor v =
         normal_values(seed, linear.name() + ".lora_V", {options_.rank, linear.in_features()}, kDseeDeviation);
-    return add_factors(model.parameters(), linear.name(), linear.out_features(), v.to(linear.weight()->value.device()),
-                       linear.weight()->placement);
+    return add_factors(model.parameters(), linear.name(), linear.out_features(),
+                       v.to(linear.weight()->value().device()), linear.weight()->placement);
   }
 
   static SparseEntries entries(nn::Model& model, const nn::Linear& linear, const Support& support) {
-    const at::Device device = linear.weight()->value.device();
+    const at::Device device = linear.weight()->value().device();
     return add_entries(model.parameters(), linear.name(), linear.out_features(), linear.in_features(),
                        support.rows.to(device), support.cols.to(device), linear.weight()->placement);
   }
@@ -131,7 +131,7 @@ class Lora : public Method {
       const at::Tensor v =
           kaiming_values(context.seed, linear->name() + ".lora_V", {options_.rank, linear->in_features()});
       Factors factors = add_factors(model.parameters(), linear->name(), linear->out_features(),
-                                    v.to(linear->weight()->value.device()), linear->weight()->placement);
+                                    v.to(linear->weight()->value().device()), linear->weight()->placement);
       linear->set_adapter(std::make_shared<LowRank>(std::move(factors), scale));
     }
     freeze_rest(model, linears, options_.train_head);
@@ -147,22 +147,21 @@ const char* kHeadHelp = "train the task head as well";
 }  // namespace
 
 void DseeOptions::describe(recipe::Schema& schema) {
-  schema.field("rank", rank, "rank r of U V; 0: no low-rank part").at_least(0);
-  schema.field("alpha", alpha, "the update is scaled by alpha / rank (by 1 when rank is 0)").above(0);
-  schema.field("sparse", sparse, "entries N of S2 in each target; 0: no sparse part")
-      .at_least(0)
+  schema.field("rank", rank, "rank r of U V; 0: no low-rank part", recipe::from(0).to(65536));
+  schema.field("alpha", alpha, "the update is scaled by alpha / rank (by 1 when rank is 0)", recipe::above(0).to(1e6));
+  schema.field("sparse", sparse, "entries N of S2 in each target; 0: no sparse part", recipe::from(0).to(1e9))
       .rule("rank and sparse are not both 0",
             [this] { return rank == 0 && sparse == 0 ? "is 0, and so is rank: nothing to train" : ""; });
   schema.field("targets", targets, kTargetsHelp).required().unique();
   schema.field("support", support, "how the places of S2 are chosen").one_of({"grebsmo", "random", "magnitude", "svd"});
-  schema.field("passes", passes, "passes of GreBsmo; 0: so many that its rank ends at 0.65 of the full one")
-      .at_least(0);
+  schema.field("passes", passes, "passes of GreBsmo; 0: so many that its rank ends at 0.65 of the full one",
+               recipe::from(0).to(10000));
   schema.field("train_head", train_head, kHeadHelp);
 }
 
 void LoraOptions::describe(recipe::Schema& schema) {
-  schema.field("rank", rank, "rank r of U V").at_least(1);
-  schema.field("alpha", alpha, "the update is scaled by alpha / rank").above(0);
+  schema.field("rank", rank, "rank r of U V", recipe::from(1).to(65536));
+  schema.field("alpha", alpha, "the update is scaled by alpha / rank", recipe::above(0).to(1e6));
   schema.field("targets", targets, kTargetsHelp).required().unique();
   schema.field("train_head", train_head, kHeadHelp);
 }

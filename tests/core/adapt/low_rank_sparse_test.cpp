@@ -57,15 +57,15 @@ struct Fixture {
     if (kind == "low_rank_sparse") linear->set_adapter(std::make_shared<LowRankSparse>(factors, entries, kScale));
     const at::NoGradGuard no_grad;
     for (const auto& parameter : table.with_role(Role::trainable))
-      parameter->value.copy_(randn(parameter->name, parameter->value.sizes().vec()));
+      parameter->value().copy_(randn(parameter->name, parameter->value().sizes().vec()));
   }
 
-  at::Tensor value(const std::string& name) const { return table.at("layer." + name).value; }
+  at::Tensor value(const std::string& name) const { return table.at("layer." + name).value(); }
   bool has(const std::string& name) const { return table.find("layer." + name) != nullptr; }
 
   /// D by plain autograd, for the reference.
   at::Tensor reference_delta() const {
-    at::Tensor d = at::zeros({kOut, kIn}, at::kFloat).to(table.at("layer.weight").value.device());
+    at::Tensor d = at::zeros({kOut, kIn}, at::kFloat).to(table.at("layer.weight").value().device());
     if (has("lora_U")) d = d.add(at::mm(value("lora_U"), value("lora_V")));
     if (has("sparse_values"))
       d = d.index_put({value("sparse_rows"), value("sparse_cols")}, value("sparse_values"), true);
@@ -80,17 +80,18 @@ class Adapters : public testing::TestWithParam<Case> {};
 std::vector<std::pair<std::string, at::Tensor>> gradients(const Fixture& fixture, const at::Tensor& x,
                                                           const at::Tensor& y) {
   at::Tensor leaf = x;
-  for (const auto& parameter : fixture.table.with_role(Role::trainable)) parameter->value.mutable_grad() = at::Tensor();
+  for (const auto& parameter : fixture.table.with_role(Role::trainable))
+    parameter->value().mutable_grad() = at::Tensor();
   leaf.mutable_grad() = at::Tensor();
   y.mul(randn("weights", y.sizes().vec()).to(y.device(), y.scalar_type())).sum().backward();
   std::vector<std::pair<std::string, at::Tensor>> all = {{"x", x.grad().clone()}};
   for (const auto& parameter : fixture.table.with_role(Role::trainable))
-    all.emplace_back(parameter->name, parameter->value.grad().clone());
+    all.emplace_back(parameter->name, parameter->value().grad().clone());
   return all;
 }
 
 void compare(const Fixture& fixture, at::ScalarType compute, double tolerance) {
-  const at::Device device = fixture.table.at("layer.weight").value.device();
+  const at::Device device = fixture.table.at("layer.weight").value().device();
   at::Tensor x = randn("x", {kTokens, kIn}).to(device, compute).set_requires_grad(true);
   at::Tensor plain_x = x.detach().to(at::kFloat).set_requires_grad(true);
 
@@ -144,8 +145,8 @@ TEST_P(Adapters, ShrinksAlongRowsAndColumns) {
     EXPECT_LE(max_difference(after, before.index_select(dim, index)), 1e-6);
     for (const auto& record : records) {
       const auto& parameter = *record.parameter;
-      EXPECT_EQ(parameter.value.sizes().vec(), parameter.logical_shape) << parameter.name;
-      EXPECT_EQ(parameter.value.requires_grad(), parameter.trainable()) << parameter.name;
+      EXPECT_EQ(parameter.value().sizes().vec(), parameter.logical_shape) << parameter.name;
+      EXPECT_EQ(parameter.value().requires_grad(), parameter.trainable()) << parameter.name;
     }
     const at::Tensor x = randn("x", {kTokens, after.size(1)});
     const at::Tensor expected = at::linear(x, after, fixture.value("bias"));
@@ -176,9 +177,9 @@ TEST(Adapter, ShrinksToNoEntryAtAll) {
 TEST(Adapter, AnAssignedSupportIsSeenAtOnce) {
   Fixture fixture("sparse_delta", 6);
   const at::NoGradGuard no_grad;
-  fixture.table.at("layer.sparse_rows").value = at::tensor({7}, at::kLong);
-  fixture.table.at("layer.sparse_cols").value = at::tensor({9}, at::kLong);
-  fixture.table.at("layer.sparse_values").value = at::tensor({3.0F}).set_requires_grad(true);
+  fixture.table.at("layer.sparse_rows").set_value(at::tensor({7}, at::kLong));
+  fixture.table.at("layer.sparse_cols").set_value(at::tensor({9}, at::kLong));
+  fixture.table.at("layer.sparse_values").set_value(at::tensor({3.0F}).set_requires_grad(true));
   const at::Tensor delta = fixture.linear->adapter()->delta();
   EXPECT_EQ(delta[7][9].item<float>(), 6.0F);
   EXPECT_EQ(delta.abs().sum().item<float>(), 6.0F);
@@ -191,10 +192,10 @@ TEST(Adapter, TakesTheShapesOfACheckpoint) {
   saved.linear->shrink(0, rows);
   resumed.linear->shrink(0, rows);
   ASSERT_NE(saved.value("sparse_values").numel(), resumed.value("sparse_values").numel());
-  resumed.linear->adapter()->take_shapes([&](const std::string& name) { return saved.table.at(name).value; });
+  resumed.linear->adapter()->take_shapes([&](const std::string& name) { return saved.table.at(name).value(); });
   {
     const at::NoGradGuard no_grad;
-    for (const auto& parameter : resumed.table) parameter->value.copy_(saved.table.at(parameter->name).value);
+    for (const auto& parameter : resumed.table) parameter->value().copy_(saved.table.at(parameter->name).value());
   }
   EXPECT_EQ(resumed.table.at("layer.sparse_rows").logical_shape, saved.table.at("layer.sparse_rows").logical_shape);
   EXPECT_TRUE(resumed.value("sparse_values").requires_grad());
@@ -220,7 +221,7 @@ TEST(Mask, OfATrainableWeightMasksItsGradient) {
   const at::Tensor mask = randn("m", {kOut, kIn}).gt(0).to(at::kByte);
   linear.set_mask(table.add("layer.mask", mask, Role::mask));
   linear.forward(randn("x", {kTokens, kIn})).sum().backward();
-  const at::Tensor gradient = table.at("layer.weight").value.grad();
+  const at::Tensor gradient = table.at("layer.weight").value().grad();
   EXPECT_EQ(largest_entry(gradient.mul(mask.eq(0))), 0.0);
   EXPECT_GT(gradient.mul(mask).abs().gt(0).sum().item<int64_t>(), mask.sum().item<int64_t>() / 2);
   EXPECT_EQ(largest_entry(linear.merged_weight().mul(mask.eq(0))), 0.0);

@@ -36,11 +36,11 @@ std::set<std::string> trainable(nn::Model& model) {
   std::set<std::string> names;
   for (const auto& parameter : model.parameters().with_role(Role::trainable)) {
     names.insert(parameter->name);
-    EXPECT_TRUE(parameter->value.requires_grad()) << parameter->name;
-    EXPECT_EQ(parameter->value.scalar_type(), at::kFloat) << parameter->name;
+    EXPECT_TRUE(parameter->value().requires_grad()) << parameter->name;
+    EXPECT_EQ(parameter->value().scalar_type(), at::kFloat) << parameter->name;
   }
   for (const auto& parameter : model.parameters().with_role(Role::frozen))
-    EXPECT_FALSE(parameter->value.requires_grad()) << parameter->name;
+    EXPECT_FALSE(parameter->value().requires_grad()) << parameter->name;
   return names;
 }
 
@@ -89,7 +89,7 @@ TEST(Dsee, TrainsItsUpdatesAndTheHeadAndStartsAtZero) {
   EXPECT_EQ(query.adapter()->kind(), "low_rank_sparse");
   EXPECT_EQ(dynamic_cast<LowRankSparse&>(*query.adapter()).scale(), 8.0);
   EXPECT_EQ(largest_entry(query.adapter()->delta()), 0.0);
-  const at::Tensor v = model.parameters().at("bert.encoder.layer.0.attention.self.query.lora_V").value;
+  const at::Tensor v = model.parameters().at("bert.encoder.layer.0.attention.self.query.lora_V").value();
   EXPECT_NEAR(v.std().item<double>(), 0.02, 0.004);
   EXPECT_EQ(model.parameters().at("bert.encoder.layer.0.attention.self.query.sparse_rows").role, Role::buffer);
 }
@@ -98,7 +98,7 @@ TEST(Dsee, IsReproducibleAndDependsOnTheSeed) {
   const auto v_of = [](uint64_t seed, const std::string& linear) {
     ToyModel model(2, 32, 48);
     attach(model, "dsee", DseeOptions(), seed);
-    return model.parameters().at("bert.encoder.layer." + linear + ".lora_V").value.detach();
+    return model.parameters().at("bert.encoder.layer." + linear + ".lora_V").value().detach();
   };
   EXPECT_TRUE(v_of(1, "0.attention.self.query").equal(v_of(1, "0.attention.self.query")));
   EXPECT_FALSE(v_of(1, "0.attention.self.query").equal(v_of(2, "0.attention.self.query")));
@@ -150,12 +150,12 @@ TEST(Lora, StartsAsItsAuthorsDo) {
   options.train_head = false;
   attach(model, "lora", options);
   EXPECT_EQ(trainable(model).size(), 6U);
-  const auto& v = model.parameters().at("bert.encoder.layer.0.attention.self.key.lora_V").value;
+  const auto& v = model.parameters().at("bert.encoder.layer.0.attention.self.key.lora_V").value();
   const double bound = 1.0 / std::sqrt(64.0);
   EXPECT_LE(largest_entry(v), bound);
   EXPECT_GT(largest_entry(v), 0.95 * bound);
   EXPECT_NEAR(v.std().item<double>(), bound / std::sqrt(3.0), 0.1 * bound);
-  EXPECT_EQ(largest_entry(model.parameters().at("bert.encoder.layer.0.attention.self.key.lora_U").value), 0.0);
+  EXPECT_EQ(largest_entry(model.parameters().at("bert.encoder.layer.0.attention.self.key.lora_U").value()), 0.0);
 }
 
 TEST(Full, TrainsAllButWhatIsNamed) {

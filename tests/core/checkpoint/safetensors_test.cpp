@@ -107,16 +107,66 @@ TEST_F(Safetensors, ShardsAreReadThroughTheirIndex) {
   EXPECT_EQ(reader.files().size(), 2U);
 }
 
+/// The package reads it: "__metadata__": null, and tensors of types that filigree does not compute with.
+TEST_F(Safetensors, TensorsOfForeignTypesMatterOnlyWhenTheyAreRead) {
+  write("foreign.safetensors", file_of(R"({"__metadata__":null,)"
+                                       R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
+                                       R"("b":{"dtype":"U16","shape":[2],"data_offsets":[4,8]},)"
+                                       R"("c":{"dtype":"F4","shape":[4],"data_offsets":[8,10]},)"
+                                       R"("d":{"dtype":"C64","shape":[1],"data_offsets":[10,18]},)"
+                                       R"("e":{"dtype":"F8_E4M3","shape":[3],"data_offsets":[18,21]}})",
+                                       21));
+  const auto reader = SafetensorsReader::open(path("foreign.safetensors"));
+  EXPECT_TRUE(reader.metadata().empty());
+  EXPECT_EQ(reader.names().size(), 5U);
+  EXPECT_EQ(reader.read("a").numel(), 4);
+  for (const char* name : {"b", "c", "d", "e"}) {
+    try {
+      reader.read(name);
+      ADD_FAILURE() << name << " was read";
+    } catch (const DataError& error) {
+      EXPECT_NE(std::string(error.what()).find("which filigree cannot compute with"), std::string::npos);
+      EXPECT_NE(std::string(error.what()).find(std::string("'") + name + "'"), std::string::npos) << error.what();
+    }
+    EXPECT_THROW(reader.read_lines(name, 0, {0, 1}), DataError);
+  }
+}
+
+/// safetensors_check.py looks at how transformers reads this folder.
+TEST_F(Safetensors, OfSeveralCopiesTheLastShardsCounts) {
+  write_safetensors(path("a.safetensors"), {{"x", at::arange(0, 4)}, {"y", at::ones({2})}, {"z", at::ones({3})}});
+  write_safetensors(path("b.safetensors"), {{"x", at::arange(4, 8)}, {"y", at::ones({2})}});
+  write("model.safetensors.index.json",
+        R"({"weight_map": {"x": "a.safetensors", "y": "b.safetensors", "z": "a.safetensors"}})");
+  const auto reader = SafetensorsReader::open(dir_.string());
+  EXPECT_EQ(reader.names(), (std::vector<std::string>{"x", "y", "z"}));
+  EXPECT_TRUE(at::equal(reader.read("x"), at::arange(4, 8)));
+  EXPECT_EQ(reader.ambiguous(), (std::vector<std::string>{"x"}));
+}
+
+TEST_F(Safetensors, EqualTensors) {
+  write_safetensors(path("a.safetensors"), {{"x", at::arange(0, 4)},
+                                            {"same", at::arange(0, 4)},
+                                            {"wide", at::arange(0, 4).to(at::kFloat)},
+                                            {"other", at::arange(1, 5)},
+                                            {"long", at::arange(0, 5)}});
+  const auto reader = SafetensorsReader::open(path("a.safetensors"));
+  EXPECT_TRUE(reader.equal("x", "same"));
+  EXPECT_TRUE(reader.equal("x", "wide"));
+  EXPECT_FALSE(reader.equal("x", "other"));
+  EXPECT_FALSE(reader.equal("x", "long"));
+}
+
 TEST_F(Safetensors, BadIndexesAreRefused) {
   write_safetensors(path("a.safetensors"), {{"x", at::arange(0, 4)}});
   const std::pair<const char*, const char*> cases[] = {
       {R"({"weight_map": {"x": "a.safetensors", "y": "a.safetensors"}})", "'y' is not in a.safetensors"},
       {R"({"weight_map": {"x": "../a.safetensors"}})", "same folder"},
       {R"({"weight_map": {"x": 3}})", "same folder"},
-      {R"({"weight_map": {"x": "gone.safetensors"}})", "gone.safetensors: cannot be opened"},
+      {R"({"weight_map": {"x": "gone.safetensors"}})", "gone.safetensors: there is no such file"},
       {R"({"weight_map": 1})", "weight_map"},
       {R"([1])", "weight_map"},
-      {R"({"weight_map": )", "is not JSON"}};
+      {R"({"weight_map": )", "index.json:1: the JSON text ends in the middle"}};
   for (const auto& [text, wanted] : cases) {
     const std::string message = message_of(write("model.safetensors.index.json", text));
     EXPECT_NE(message.find(wanted), std::string::npos) << text << "\n" << message;
@@ -183,6 +233,8 @@ std::vector<Malformed> malformed_files() {
       {"no_dtype", file_of(R"({"a":{"shape":[1],"data_offsets":[0,1]}})", 1), "has no 'dtype'"},
       {"no_offsets", file_of(R"({"a":{"dtype":"U8","shape":[1]}})", 1), "has no 'data_offsets'"},
       {"entry_no_object", file_of(R"({"a":3})", 0), "not an object"},
+      {"half_a_byte", file_of(tensor(R"("F4")", "[3]", "[0,2]"), 2), "do not fill whole bytes"},
+      {"foreign_mismatch", file_of(tensor(R"("U16")", "[3]", "[0,8]"), 8), "ask for 6"},
       {"metadata_number", file_of(R"({"__metadata__":{"step":3}})", 0), "not a string"},
       {"metadata_list", file_of(R"({"__metadata__":[]})", 0), "not an object"},
   };

@@ -9,6 +9,8 @@
 #include "core/checkpoint/content_hash.h"
 #include "core/error.h"
 #include "core/files/disk.h"
+#include "core/files/hash.h"
+#include "core/files/ownership.h"
 #include "tests/core/checkpoint/store_support.h"
 #include "tests/core/checkpoint/temp_dir.h"
 
@@ -110,9 +112,9 @@ TEST(CheckpointStore, RefusesAnotherFormatVersion) {
   store.save(make_checkpoint(1));
   const auto info = *store.newest_whole();
   std::string text = slurp(info.path + "/manifest.json");
-  text.replace(text.find("\"version\":2"), 11, "\"version\":9");
+  text.replace(text.find("\"version\":3"), 11, "\"version\":9");
   const std::string rest = text.substr(9 + 16);
-  spit(info.path + "/manifest.json", "{\"xxh3\":\"" + hash_text(rest) + rest);
+  spit(info.path + "/manifest.json", "{\"xxh3\":\"" + files::hash_text(rest) + rest);
   EXPECT_NE(message_of<DataError>([&] { load(info); }).find("format version 9"), std::string::npos);
 }
 
@@ -173,9 +175,28 @@ TEST(CheckpointStore, RemovesLeftoversOfKilledRuns) {
   const TempDir run;
   fs::create_directories(run / "checkpoints/.tmp-step-00000009");
   spit(run / "checkpoints/.tmp-step-00000009/trained.safetensors", "half");
-  spit(run / "checkpoints/.tmp-best.json", "{");
+  spit(run / "checkpoints/.tmp-best.json.4711-0", "{");
+  files::write_marker(run.path(), files::DirectoryKind::run);
   const CheckpointStore store(run.path(), 2);
   EXPECT_TRUE(fs::is_empty(store.dir()));
+}
+
+TEST(CheckpointStore, KeepsWhatAUserAdded) {
+  const TempDir run;
+  CheckpointStore store(run.path(), 1);
+  store.save(make_checkpoint(1));
+  spit(store.dir() + "/step-00000001/notes.txt", "mine");
+  spit(store.dir() + "/.tmp-notes.txt", "mine");
+  fs::create_directories(store.dir() + "/mine");
+  for (const int64_t step : {2, 3}) store.save(make_checkpoint(step));
+  spit(store.dir() + "/step-00000003/more.safetensors", "mine");
+  store.save(make_checkpoint(3));
+  store.rewind(0);
+  EXPECT_EQ(slurp(store.dir() + "/step-00000001.kept-1/notes.txt"), "mine");
+  EXPECT_EQ(slurp(store.dir() + "/step-00000003.kept-1/more.safetensors"), "mine");
+  EXPECT_EQ(slurp(store.dir() + "/.tmp-notes.txt"), "mine");
+  EXPECT_TRUE(fs::is_directory(store.dir() + "/mine"));
+  EXPECT_TRUE(list_checkpoints(store.dir()).empty());
 }
 
 TEST(CheckpointStore, ADamagedBestMarkerIsNoMarker) {

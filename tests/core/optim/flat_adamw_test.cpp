@@ -65,7 +65,7 @@ void train_and_compare(at::Device device) {
     optimizer.step(gradient, kScale, std::min(1.0, kClip / (norm + 1e-6)), kLr);
     if (step != 0 && step != 1 && step != kSteps - 1) continue;
     for (const std::string& name : kNames)
-      EXPECT_LE(max_difference(table.at(name).value, reference.read(fmt::format("value.{}.{}", step, name))), 1e-6)
+      EXPECT_LE(max_difference(table.at(name).value(), reference.read(fmt::format("value.{}.{}", step, name))), 1e-6)
           << name << " after step " << step;
   }
   for (const auto& moment : optimizer.moments()) {
@@ -141,28 +141,28 @@ TEST(FlatAdamW, ParametersBecomeLeafViewsOfOneBuffer) {
   const auto leaves = optimizer.leaves();
   ASSERT_EQ(leaves.size(), 2U);
   for (const at::Tensor& leaf : leaves) EXPECT_TRUE(leaf.is_leaf() && leaf.requires_grad());
-  EXPECT_TRUE(leaves[0].is_same(small.table.at("a").value));
+  EXPECT_TRUE(leaves[0].is_same(small.table.at("a").value()));
   EXPECT_EQ(leaves[1].const_data_ptr<float>(), leaves[0].const_data_ptr<float>() + 12);
   EXPECT_EQ(max_difference(leaves[0], randn("a", {4, 3})), 0.0);
   leaves[0].mul(2.0).sum().backward();
   EXPECT_EQ(leaves[0].grad().sum().item<float>(), 24.0F);
   optimizer.step(at::tensor(std::vector<float>(17, 1.0F)), 1.0, 1.0, 0.1);
-  EXPECT_NEAR(max_difference(small.table.at("a").value, randn("a", {4, 3})), 0.1, 1e-5);
-  EXPECT_EQ(max_difference(small.table.at("frozen").value, randn("f", {3})), 0.0);
+  EXPECT_NEAR(max_difference(small.table.at("a").value(), randn("a", {4, 3})), 0.1, 1e-5);
+  EXPECT_EQ(max_difference(small.table.at("frozen").value(), randn("f", {3})), 0.0);
 }
 
 TEST(FlatAdamW, StateIsLoadedByName) {
   Small one, two;
   FlatAdamW first(one.table, {}), second(two.table, {});
   for (int step = 0; step < 3; ++step) first.step(randn(fmt::format("g{}", step), {17}), 1.0, 1.0, 0.1);
-  for (const auto& name : {"a", "b"}) two.table.at(name).value.detach().copy_(one.table.at(name).value.detach());
+  for (const auto& name : {"a", "b"}) two.table.at(name).value().detach().copy_(one.table.at(name).value().detach());
   auto moments = first.moments();
   std::reverse(moments.begin(), moments.end());
   second.load(moments, first.steps());
   first.step(randn("last", {17}), 1.0, 1.0, 0.1);
   second.step(randn("last", {17}), 1.0, 1.0, 0.1);
-  EXPECT_EQ(max_difference(one.table.at("a").value, two.table.at("a").value), 0.0);
-  EXPECT_EQ(max_difference(one.table.at("b").value, two.table.at("b").value), 0.0);
+  EXPECT_EQ(max_difference(one.table.at("a").value(), two.table.at("a").value()), 0.0);
+  EXPECT_EQ(max_difference(one.table.at("b").value(), two.table.at("b").value()), 0.0);
 
   EXPECT_THROW(second.load({moments[0]}, 3), DataError);
   moments[0].m = at::zeros({2}, at::kFloat);
@@ -192,9 +192,9 @@ TEST(FlatAdamW, RebuildSlicesTheMoments) {
   full.step(g2, 1.0, 1.0, 0.1);
   shrunk.step(keep(g2), 1.0, 1.0, 0.1);
   const at::Tensor expected =
-      keep(at::cat({whole.table.at("a").value.detach().view({-1}), whole.table.at("b").value.detach()}));
+      keep(at::cat({whole.table.at("a").value().detach().view({-1}), whole.table.at("b").value().detach()}));
   const at::Tensor found =
-      at::cat({pruned.table.at("a").value.detach().reshape({-1}), pruned.table.at("b").value.detach().view({-1})});
+      at::cat({pruned.table.at("a").value().detach().reshape({-1}), pruned.table.at("b").value().detach().view({-1})});
   EXPECT_EQ(max_difference(found, expected), 0.0);
   EXPECT_EQ(shrunk.steps(), 2);
 }
@@ -212,7 +212,7 @@ TEST(FlatAdamW, RebuildFollowsAChangeOfRoles) {
   EXPECT_EQ(moments[0].name, "frozen");
   EXPECT_EQ(test::largest_entry(moments[0].m), 0.0);
   EXPECT_EQ(max_difference(moments[1].m, m_of_b), 0.0);
-  EXPECT_FALSE(small.table.at("a").value.requires_grad());
+  EXPECT_FALSE(small.table.at("a").value().requires_grad());
 }
 
 TEST(FlatAdamW, NothingToTrainIsTheUsersMistake) {

@@ -53,7 +53,7 @@ void add_low_rank_sparse(ToyModel& model, nn::Linear& linear) {
   const int64_t out = linear.out_features(), in = linear.in_features();
   auto factors = adapt::add_factors(model.parameters(), linear.name(), out,
                                     testing::drawn(random::hash(linear.name()), {2, in}, 0.5));
-  factors.u->value.detach().copy_(testing::drawn(random::hash(linear.name()) + 1, {out, 2}, 0.5));
+  factors.u->value().detach().copy_(testing::drawn(random::hash(linear.name()) + 1, {out, 2}, 0.5));
   std::vector<int64_t> rows, cols;
   for (int64_t i = 0; i < std::min(out, in); ++i) {
     rows.push_back(i);
@@ -61,8 +61,8 @@ void add_low_rank_sparse(ToyModel& model, nn::Linear& linear) {
   }
   auto entries = adapt::add_entries(model.parameters(), linear.name(), out, in, at::tensor(rows, at::kLong),
                                     at::tensor(cols, at::kLong));
-  entries.values->value.detach().copy_(
-      testing::drawn(random::hash(linear.name()) + 2, {entries.values->value.numel()}, 0.5));
+  entries.values->value().detach().copy_(
+      testing::drawn(random::hash(linear.name()) + 2, {entries.values->value().numel()}, 0.5));
   linear.set_adapter(std::make_shared<adapt::LowRankSparse>(factors, entries, 2.0));
 }
 
@@ -124,18 +124,18 @@ TEST(ApplyPlanTest, ShrinksEverythingThatHangsOnALinear) {
                 {.share = 0.3, .global = false, .scores = {.kind = ScoreKind::magnitude}});
   const auto records = apply(model, plan_for(model));
   const nn::Linear& query = model.linear(0, ToyModel::query);
-  EXPECT_EQ(query.weight()->value.sizes(), (at::IntArrayRef{9, 12}));
-  EXPECT_EQ(query.mask()->value.sizes(), (at::IntArrayRef{9, 12}));
-  EXPECT_EQ(query.bias()->value.sizes(), (at::IntArrayRef{9}));
+  EXPECT_EQ(query.weight()->value().sizes(), (at::IntArrayRef{9, 12}));
+  EXPECT_EQ(query.mask()->value().sizes(), (at::IntArrayRef{9, 12}));
+  EXPECT_EQ(query.bias()->value().sizes(), (at::IntArrayRef{9}));
   EXPECT_EQ(query.adapter()->delta().sizes(), (at::IntArrayRef{9, 12}));
   EXPECT_EQ(query.weight()->logical_shape, (std::vector<int64_t>{9, 12}));
-  EXPECT_EQ(model.linear(0, ToyModel::attention_out).weight()->value.sizes(), (at::IntArrayRef{12, 9}));
-  EXPECT_EQ(model.linear(0, ToyModel::attention_out).bias()->value.sizes(), (at::IntArrayRef{12}));
-  EXPECT_EQ(model.linear(1, ToyModel::ffn_out).weight()->value.sizes(), (at::IntArrayRef{12, 8}));
+  EXPECT_EQ(model.linear(0, ToyModel::attention_out).weight()->value().sizes(), (at::IntArrayRef{12, 9}));
+  EXPECT_EQ(model.linear(0, ToyModel::attention_out).bias()->value().sizes(), (at::IntArrayRef{12}));
+  EXPECT_EQ(model.linear(1, ToyModel::ffn_out).weight()->value().sizes(), (at::IntArrayRef{12, 8}));
   // Per layer: query, key, value, ffn_in give weight, bias, mask, update; attention_out and ffn_out no bias.
   EXPECT_EQ(records.size(), 2U * (4 * 4 + 2 * 3));
   for (const auto& record : records)
-    EXPECT_EQ(record.parameter->value.sizes().vec(), record.parameter->logical_shape) << record.parameter->name;
+    EXPECT_EQ(record.parameter->value().sizes().vec(), record.parameter->logical_shape) << record.parameter->name;
 }
 
 TEST(ApplyPlanTest, APlanOfAnotherModelChangesNothing) {

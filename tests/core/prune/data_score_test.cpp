@@ -45,7 +45,7 @@ void dress(ToyModel& model) {
   query.set_adapter(std::make_shared<DenseAdapter>(model, query, 3));
 }
 
-at::Tensor grad_of(const nn::ParameterPtr& parameter) { return parameter->value.grad().detach().clone(); }
+at::Tensor grad_of(const nn::ParameterPtr& parameter) { return parameter->value().grad().detach().clone(); }
 
 TEST(TaylorTest, GradientsOfFrozenWeightsAreAutogradsOwn) {
   ToyModel frozen, trained;
@@ -105,13 +105,13 @@ std::vector<double> reference(const nn::StructureGroup& of, int64_t batches) {
   std::vector<double> scores(static_cast<size_t>(group.total), 0.0);
   for (int64_t batch = 0; batch < batches; ++batch) {
     for (const auto& member : group.members) {
-      member.linear->weight()->value.mutable_grad() = at::Tensor();
-      member.linear->bias()->value.mutable_grad() = at::Tensor();
+      member.linear->weight()->value().mutable_grad() = at::Tensor();
+      member.linear->bias()->value().mutable_grad() = at::Tensor();
     }
     pass_for(model).run_batch(batch);
     for (const auto& member : group.members) {
       const at::Tensor worth = grad_of(member.linear->weight()).mul(member.linear->merged_weight()).abs();
-      const at::Tensor bias = grad_of(member.linear->bias()).mul(member.linear->bias()->value.detach()).abs();
+      const at::Tensor bias = grad_of(member.linear->bias()).mul(member.linear->bias()->value().detach()).abs();
       for (int64_t unit = 0; unit < group.total; ++unit) {
         const int64_t first = unit * group.unit;
         scores[static_cast<size_t>(unit)] += worth.narrow(member.dim, first, group.unit).sum().item<double>();

@@ -21,7 +21,7 @@ using testing::ToyModel;
 /// Sum of f over rows (dim 0) or columns (dim 1) of one unit, entry by entry.
 template <class F>
 double sum_of(const nn::Linear& linear, int64_t dim, int64_t unit, int64_t size, F f) {
-  const at::Tensor base = linear.weight()->value.detach();
+  const at::Tensor base = linear.weight()->value().detach();
   const at::Tensor delta = linear.adapter() ? linear.adapter()->delta() : at::zeros_like(base);
   double sum = 0;
   for (int64_t row = 0; row < base.size(0); ++row) {
@@ -116,14 +116,14 @@ TEST(ScoreTest, MaskedEntriesDoNotCount) {
   const double before = scores_of(model, ScoreKind::magnitude)[0][1];
   at::Tensor mask = at::ones({12, 12}, at::kByte);
   mask[4].fill_(0);
-  const double row = query.weight()->value[4].abs().sum().item<double>();
+  const double row = query.weight()->value()[4].abs().sum().item<double>();
   put_mask(model, query, mask);
   EXPECT_NEAR(scores_of(model, ScoreKind::magnitude)[0][1], before - row, 1e-5);
 }
 
 TEST(ScoreTest, GlobalScopeMakesLayersComparable) {
   ToyModel model;
-  for (const auto member : {ToyModel::query, ToyModel::value}) model.linear(1, member).weight()->value.mul_(100);
+  for (const auto member : {ToyModel::query, ToyModel::value}) model.linear(1, member).weight()->value().mul_(100);
   const Scores plain = scores_of(model, ScoreKind::magnitude), global = scores_of(model, ScoreKind::magnitude, true);
   for (const size_t group : {0U, 2U}) {
     const double squares = std::inner_product(global[group].begin(), global[group].end(), global[group].begin(), 0.0);

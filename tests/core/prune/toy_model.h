@@ -45,7 +45,7 @@ class ToyModel final : public nn::Model {
   }
 
   nn::Output forward(const data::Batch& batch, const nn::ForwardContext& context) override {
-    at::Tensor x = embedding_->value.index_select(0, batch.ids).to(context.compute);
+    at::Tensor x = embedding_->value().index_select(0, batch.ids).to(context.compute);
     for (size_t i = 0; i < layers_.size(); ++i) x = encode(i, x, batch.offsets);
     std::vector<at::Tensor> means;
     for (size_t b = 0; b + 1 < batch.offsets.size(); ++b) {
@@ -81,9 +81,9 @@ class ToyModel final : public nn::Model {
   int64_t max_positions() const override { return 64; }
   int64_t vocab_size() const override { return sizes_.vocab; }
   double flops(int64_t n) const override {
-    double macs = static_cast<double>(classifier_->weight()->value.numel());
+    double macs = static_cast<double>(classifier_->weight()->value().numel());
     for (const auto& layer : layers_) {
-      for (const auto& linear : layer) macs += static_cast<double>(n * linear->weight()->value.numel());
+      for (const auto& linear : layer) macs += static_cast<double>(n * linear->weight()->value().numel());
       macs += static_cast<double>(2 * n * n * layer[0]->out_features());
     }
     return 2 * macs;
@@ -191,13 +191,13 @@ inline at::Tensor logits(nn::Model& model, const data::Batch& batch) {
 class DenseAdapter final : public adapt::Adapter {
  public:
   DenseAdapter(nn::Model& model, nn::Linear& linear, uint64_t seed, double scale = 0.2) {
-    const at::Tensor values = drawn(random::stream(seed, linear.name()), linear.weight()->value.sizes().vec(), scale);
+    const at::Tensor values = drawn(random::stream(seed, linear.name()), linear.weight()->value().sizes().vec(), scale);
     delta_ = model.parameters().add(linear.name() + ".dense", values, nn::Role::trainable);
   }
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override {
-    return y.add(x.matmul(delta_->value.t().to(x.scalar_type())));
+    return y.add(x.matmul(delta_->value().t().to(x.scalar_type())));
   }
-  at::Tensor delta() const override { return delta_->value.detach().clone(); }
+  at::Tensor delta() const override { return delta_->value().detach().clone(); }
   std::vector<nn::ParameterPtr> parameters() const override { return {delta_}; }
   std::vector<nn::Recut> recut(int64_t dim, const nn::LineChange& change) override {
     return {nn::recut(delta_, dim, change)};

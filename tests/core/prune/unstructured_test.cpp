@@ -78,7 +78,7 @@ WeightRequest request_for(double share, bool global, ScoreKind kind = ScoreKind:
   return request;
 }
 
-int64_t zeros(const nn::Linear& linear) { return linear.mask()->value.eq(0).sum().item<int64_t>(); }
+int64_t zeros(const nn::Linear& linear) { return linear.mask()->value().eq(0).sum().item<int64_t>(); }
 
 TEST(UnstructuredTest, EveryMatrixHasItsExactShare) {
   ToyModel model;
@@ -87,9 +87,9 @@ TEST(UnstructuredTest, EveryMatrixHasItsExactShare) {
   const Sparsity result = prune_weights(model, linears, request_for(0.37, false));
   int64_t sum = 0;
   for (const nn::Linear* linear : linears) {
-    const auto expected = static_cast<int64_t>(0.37 * static_cast<double>(linear->weight()->value.numel()) + 0.5);
+    const auto expected = static_cast<int64_t>(0.37 * static_cast<double>(linear->weight()->value().numel()) + 0.5);
     EXPECT_EQ(zeros(*linear), expected) << linear->name();
-    const at::Tensor weight = linear->weight()->value;
+    const at::Tensor weight = linear->weight()->value();
     EXPECT_EQ(weight.eq(0).sum().item<int64_t>(), expected) << "the frozen weight is multiplied by its mask";
     sum += expected;
   }
@@ -101,29 +101,29 @@ TEST(UnstructuredTest, AGlobalPoolKeepsTheLargest) {
   ToyModel model, whole;
   const auto linears = select_linears(model, {});
   std::vector<at::Tensor> magnitudes;
-  for (const nn::Linear* linear : select_linears(whole, {})) magnitudes.push_back(linear->weight()->value.abs());
+  for (const nn::Linear* linear : select_linears(whole, {})) magnitudes.push_back(linear->weight()->value().abs());
   const std::vector<float> all = sorted(magnitudes);
   const Sparsity result = prune_weights(model, linears, request_for(0.5, true));
   EXPECT_EQ(result.entries, static_cast<int64_t>(all.size()));
   EXPECT_EQ(result.zeros, static_cast<int64_t>(all.size() + 1) / 2);
   const float threshold = all[static_cast<size_t>(result.zeros) - 1];
   for (size_t i = 0; i < linears.size(); ++i) {
-    EXPECT_TRUE(linears[i]->mask()->value.to(at::kBool).equal(magnitudes[i].gt(threshold))) << linears[i]->name();
+    EXPECT_TRUE(linears[i]->mask()->value().to(at::kBool).equal(magnitudes[i].gt(threshold))) << linears[i]->name();
   }
 }
 
 TEST(UnstructuredTest, OfEqualScoresTheHigherIndexGoes) {
   ToyModel model;
   std::vector<nn::Linear*> linears{&model.linear(0, ToyModel::query), &model.linear(0, ToyModel::key)};
-  for (nn::Linear* linear : linears) linear->weight()->value.fill_(-0.5);
-  linears[0]->weight()->value[11][11] = 0.25;
-  linears[1]->weight()->value[0][0] = 1.0;
+  for (nn::Linear* linear : linears) linear->weight()->value().fill_(-0.5);
+  linears[0]->weight()->value()[11][11] = 0.25;
+  linears[1]->weight()->value()[0][0] = 1.0;
   prune_weights(model, linears, request_for(100.0 / 288, true));
   at::Tensor first = at::ones({144}, at::kByte), second = at::ones({144}, at::kByte);
   first[143] = 0;                     // the one that is smaller
   second.narrow(0, 45, 99).fill_(0);  // of 286 equal ones the last 99
-  EXPECT_TRUE(linears[0]->mask()->value.flatten().equal(first));
-  EXPECT_TRUE(linears[1]->mask()->value.flatten().equal(second));
+  EXPECT_TRUE(linears[0]->mask()->value().flatten().equal(first));
+  EXPECT_TRUE(linears[1]->mask()->value().flatten().equal(second));
 }
 
 TEST(UnstructuredTest, ASecondRoundKeepsTheFirstsZeros) {
@@ -132,14 +132,14 @@ TEST(UnstructuredTest, ASecondRoundKeepsTheFirstsZeros) {
   ASSERT_EQ(linears.size(), 4U);
   prune_weights(model, linears, request_for(0.3, true, ScoreKind::random));
   std::vector<at::Tensor> first;
-  for (const nn::Linear* linear : linears) first.push_back(linear->mask()->value.clone());
+  for (const nn::Linear* linear : linears) first.push_back(linear->mask()->value().clone());
   const auto parameters = model.parameters().size();
   const Sparsity result = prune_weights(model, linears, request_for(0.5, true));
   EXPECT_EQ(result.zeros, (result.entries + 1) / 2);
   EXPECT_EQ(model.parameters().size(), parameters) << "the masks are in the table once";
   for (size_t i = 0; i < linears.size(); ++i) {
-    EXPECT_TRUE(linears[i]->mask()->value.le(first[i]).all().item<bool>()) << "an entry came back";
-    EXPECT_TRUE(linears[i]->weight()->value.ne(0).equal(linears[i]->mask()->value.to(at::kBool)));
+    EXPECT_TRUE(linears[i]->mask()->value().le(first[i]).all().item<bool>()) << "an entry came back";
+    EXPECT_TRUE(linears[i]->weight()->value().ne(0).equal(linears[i]->mask()->value().to(at::kBool)));
   }
 }
 
@@ -148,9 +148,9 @@ TEST(UnstructuredTest, TheMaskLeavesTheUpdateAlone) {
   nn::Linear& query = model.linear(0, ToyModel::query);
   const auto adapter = std::make_shared<DenseAdapter>(model, query, 3);
   query.set_adapter(adapter);
-  const at::Tensor base = query.weight()->value.clone();
+  const at::Tensor base = query.weight()->value().clone();
   prune_weights(model, {&query}, request_for(0.5, false, ScoreKind::magnitude_delta));
-  const at::Tensor expected = base.mul(query.mask()->value.to(at::kFloat)).add(adapter->delta());
+  const at::Tensor expected = base.mul(query.mask()->value().to(at::kFloat)).add(adapter->delta());
   EXPECT_TRUE(query.merged_weight().equal(expected));
 }
 
@@ -184,7 +184,7 @@ TEST(UnstructuredTest, MasksBecomeParameters) {
   const auto masks = model.parameters().with_role(nn::Role::mask);
   ASSERT_EQ(masks.size(), 2U);
   EXPECT_EQ(masks[0]->name, "layer.0.key.mask");
-  EXPECT_EQ(masks[0]->value.scalar_type(), at::kByte);
+  EXPECT_EQ(masks[0]->value().scalar_type(), at::kByte);
   EXPECT_EQ(masks[0]->logical_shape, (std::vector<int64_t>{12, 12}));
 }
 

@@ -1,4 +1,5 @@
 // Recipes with one fault each: what is said, and of which line; nothing besides.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/core/recipe/support.h"
@@ -83,19 +84,18 @@ const BadCase kCases[] = {
     {"NegativeRate", "lr: 1e-3", "lr: -1e-3", "14: stages.adapt.train.lr: is -1e-3, must be above 0"},
     {"ZeroEpochs", "epochs: 3", "epochs: 0", "14: stages.adapt.train.epochs: is 0, must be above 0"},
     {"ZeroSteps", "epochs: 3", "max_steps: 0", "14: stages.adapt.train.max_steps: is 0, must be at least 1"},
-    {"AllHeads", "heads: 0.25", "heads: 1.0", "18: stages.prune.prune.heads: is 1.0, must be at least 0 and below 1"},
-    {"NegativeShare", "ffn: 0.4", "ffn: -0.4", "19: stages.prune.prune.ffn: is -0.4, must be at least 0 and below 1"},
+    {"AllHeads", "heads: 0.25", "heads: 1.0", "18: stages.prune.prune.heads: is 1.0, must be below 1"},
+    {"NegativeShare", "ffn: 0.4", "ffn: -0.4", "19: stages.prune.prune.ffn: is -0.4, must be at least 0"},
     {"ZeroRank", "rank: 8", "rank: 0", "13: stages.adapt.method.rank: is 0, must be at least 1"},
     {"Warmup", "lr: 1e-3", "lr: 1e-3, warmup: 1.5",
      "14: stages.adapt.train.warmup: is neither a share of the steps (below 1) nor a whole number of steps"},
     {"ZeroTensor", "{precision: fp32, timeout: 60}", "{tensor: 0}", "10: parallel.tensor: is 0, must be at least 1"},
-    {"ZeroTimeout", "timeout: 60", "timeout: 0", "10: parallel.timeout: is 0, must be above 0"},
+    {"ZeroTimeout", "timeout: 60", "timeout: 0", "10: parallel.timeout: is 0, must be at least 1"},
     {"ShortSamples", "task: sst2", "task: sst2\n  max_length: 2", "9: data.max_length: is 2, must be at least 3"},
     {"NegativeKeep", "keep: 2", "keep: -1", "27: checkpoint.keep: is -1, must be at least 0"},
     {"DistillWeight", "weight: 0.5", "weight: 1.5",
-     "24: stages.recover.train.distill.weight: is 1.5, must be at least 0 and at most 1"},
-    {"Dropout", "  task: sequence_classification", "  dropout: 1",
-     "5: model.dropout: is 1, must be at least 0 and below 1"},
+     "24: stages.recover.train.distill.weight: is 1.5, must be at most 1"},
+    {"Dropout", "  task: sequence_classification", "  dropout: 1", "5: model.dropout: is 1, must be below 1"},
     {"EmptyPath", "path: /models/minilm", "path: ''", "4: model.path: is empty"},
     {"EmptyTargets", "rank: 8", "targets: []",
      "13: stages.adapt.method.targets: is an empty list; give at least one item"},
@@ -104,7 +104,7 @@ const BadCase kCases[] = {
     {"RunNameWithSlash", "name: demo", "name: a/b",
      "1: name: is 'a/b', may hold letters, digits, '-', '_' and '.' and starts with a letter or digit"},
     {"ExportOutside", "{format: hf}", "{format: hf, dir: ../x}",
-     "26: stages.export.export.dir: is '../x', must be a folder inside the run's"},
+     "26: stages.export.export.dir: is '../x', must be the name of a new directory in the run's"},
     // Missing.
     {"NoName", "name: demo\n", "", "1: name: is missing: name of the run; part of its folder's name"},
     {"NoModelPath", "  path: /models/minilm\n", "",
@@ -227,7 +227,7 @@ TEST_F(BadFile, AllFaultsAreReportedTogetherInOrderOfTheirLines) {
   EXPECT_EQ(complaint(text, {"eval.every=-1", "stages.adpat.train.lr=1"}),
             "r.yaml:2: seed: is -7, must be at least 0\n"
             "r.yaml:13: stages.adapt.method.rank: must be a whole number, not 'x'\n"
-            "r.yaml:24: stages.recover.train.distill.weight: is 3, must be at least 0 and at most 1\n"
+            "r.yaml:24: stages.recover.train.distill.weight: is 3, must be at most 1\n"
             "r.yaml:29: log_every: is 0, must be at least 1\n"
             "r.yaml:30: colour: is not a key of a recipe; it has name, seed, model, data, parallel, stages, "
             "checkpoint, eval, "
@@ -301,6 +301,9 @@ const BadSet kSets[] = {
     {"UnderAListOfTexts", "stages.prune.prune.structure.x=0",
      "--set stages.prune.prune.structure.x: there is no item 'x'; the list's items have no names, use a number"},
     {"NotYaml", "data.text=[a", "--set data.text: cannot read the value '[a': end of sequence flow not found"},
+    {"NullForARequiredValue", "model.path=null", "--set model.path: is required, null cannot take it away"},
+    {"NullForARequiredSection", "data=null", "--set data: is required, null cannot take it away"},
+    {"NullForAnUnknownKey", "sed=null", "--set sed: is not a key of a recipe, did you mean 'seed'?"},
     {"UnsetVariable", "data.dir=${NO_SUCH_VARIABLE}",
      "--set data.dir: uses ${NO_SUCH_VARIABLE}, which is not set; export NO_SUCH_VARIABLE=..."},
     {"Idle", "stages.prune.prune.sparsity=0.5",
@@ -320,11 +323,52 @@ INSTANTIATE_TEST_SUITE_P(OneFault, BadSetTest, ::testing::ValuesIn(kSets),
 
 TEST_F(BadFile, Missing) { EXPECT_EQ(complaint_of(folder_ + "/none.yaml"), "none.yaml: there is no such file"); }
 
-TEST_F(BadFile, Directory) {
-  EXPECT_EQ(complaint_of(folder_), folder_ + ": is a directory; give the recipe's .yaml file");
+TEST_F(BadFile, Directory) { EXPECT_EQ(complaint_of(folder_), folder_ + ": is a directory; a file is expected"); }
+
+TEST_F(BadFile, Device) {
+  EXPECT_EQ(complaint_of("/dev/zero"), "/dev/zero: is a pipe, a socket or a device; a regular file is expected");
 }
 
-TEST_F(BadFile, Device) { EXPECT_EQ(complaint_of("/dev/zero"), "/dev/zero: is a device, not a recipe"); }
+// It would wait for a writer for ever.
+TEST_F(BadFile, Pipe) {
+  const std::string path = folder_ + "/pipe.yaml";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(complaint_of(path), "pipe.yaml: is a pipe, a socket or a device; a regular file is expected");
+}
+
+TEST_F(BadFile, TooLarge) {
+  EXPECT_EQ(complaint(std::string(kGood) + std::string(5 << 20, '#')), "r.yaml: is larger than 4194304 bytes");
+}
+
+// What a user wrote is told again in part only, however long it is.
+TEST_F(BadFile, MessagesStayShort) {
+  const std::string text(100000, 'x'), number(1000000, '9');
+  for (const std::string& set : {"x=" + text,
+                                 text + "=1",
+                                 "seed=" + number,
+                                 "seed=" + text,
+                                 "stages.adapt.train.lr=1e" + number,
+                                 "model.path=${" + text,
+                                 "model.path=${" + text + "}",
+                                 "stages." + text + ".train.lr=1",
+                                 "stages.9" + number + ".train.lr=1",
+                                 "name=" + text + "/",
+                                 "data.format=" + text,
+                                 "data.text=" + text,
+                                 "eval.split=" + text,
+                                 "stages.adapt.method=" + text,
+                                 "seed." + text + "=1",
+                                 "seed=[" + text,
+                                 "stages.export.export.dir=../" + text,
+                                 "stages.adapt.method.name=" + text,
+                                 "seed=!" + text + " 1",
+                                 "stages.prune.prune.structure=[" + text + "]",
+                                 text})
+    EXPECT_LT(complaint(kGood, {set}).size(), 1500u) << set.substr(0, 40);
+  EXPECT_LT(complaint(replace(kGood, "seed: 7", "seed: " + number)).size(), 1500u);
+  EXPECT_LT(complaint(replace(kGood, "seed: 7", text + ": 7")).size(), 1500u);
+  EXPECT_LT(complaint(replace(kGood, "name: recover", "name: " + text + "/")).size(), 1500u);
+}
 
 TEST_F(BadFile, Empty) {
   EXPECT_EQ(complaint(""), "r.yaml: is empty; a recipe has at least name, model, data and stages");
@@ -349,7 +393,7 @@ TEST_F(BadFile, Unreadable) {
   }
   const std::string said = complaint_of(path);
   ASSERT_EQ(::seteuid(me), 0);
-  EXPECT_EQ(said, "r.yaml: cannot be read: Permission denied");
+  EXPECT_EQ(said, "r.yaml: cannot be opened: Permission denied");
 }
 
 // Ten aliases a level, nine levels: a billion values if it were followed to the end.

@@ -70,6 +70,24 @@ TEST_F(LoadTest, NullTakesAnOptionalAway) {
   EXPECT_FALSE(recipe.stages[2].train->distill.has_value());
 }
 
+TEST_F(LoadTest, NullTakesAValueAway) {
+  const Recipe steps = load_text(kGood, {"stages.adapt.train.epochs=null", "stages.adapt.train.max_steps=5"});
+  EXPECT_EQ(steps.stages[0].train->epochs, 0);
+  EXPECT_EQ(steps.stages[0].train->max_steps, 5);
+  EXPECT_EQ(
+      load_text(kGood, {"stages.adapt.train.max_steps=5", "stages.adapt.train.epochs=null"}).stages[0].train->max_steps,
+      5);
+  EXPECT_EQ(load_text(kGood, {"seed=null"}).seed, Recipe().seed) << "the default is back";
+  EXPECT_EQ(load_text(kGood, {"parallel=null"}).parallel.timeout, ParallelConfig().timeout);
+  EXPECT_EQ(load_text(kGood, {"stages.adapt.method.rank=~"}).stages[0].method->name, "sketch");
+  EXPECT_FALSE(load_text(kGood, {"model.dropout=0.1", "model.dropout=null"}).model.dropout.has_value());
+  EXPECT_EQ(
+      load_text(kGood, {"stages.prune.prune.heads=null", "stages.prune.prune.structure=[ffn]"}).stages[1].prune->ffn,
+      0.4);
+  EXPECT_EQ(complaint(kGood, {"stages.adapt.train.epochs=null"}),
+            "r.yaml:14: stages.adapt.train: needs epochs or max_steps");
+}
+
 TEST_F(LoadTest, ByteOrderMarkAndWindowsLinesAreFine) {
   std::string text = "\xEF\xBB\xBF";
   for (const char* c = kGood; *c != '\0'; ++c) text += *c == '\n' ? std::string("\r\n") : std::string(1, *c);

@@ -25,12 +25,12 @@ struct SketchOptions : MethodOptions {
   std::optional<int64_t> passes;
 
   void describe(Schema& schema) override {
-    schema.field("rank", rank, "rank of the update").at_least(1);
-    schema.field("alpha", alpha, "scale").above(0);
+    schema.field("rank", rank, "rank of the update", from(1).to(4096));
+    schema.field("alpha", alpha, "scale", above(0).to(1e6));
     schema.field("bias", bias, "train biases as well");
     schema.field("targets", targets, "linears that get an update").required().unique();
     schema.field("support", support, "how places are chosen").one_of({"grebsmo", "random"});
-    schema.field("passes", passes, "passes of the search").at_least(1);
+    schema.field("passes", passes, "passes of the search", from(1).to(100));
   }
 };
 

@@ -140,7 +140,7 @@ TEST(RunLog, WithoutALineCountTheStepDecides) {
     write_steps(log, 1, 17);
   }
   const std::string path = run / "metrics.jsonl";
-  EXPECT_EQ(cut_metrics(path, {12, std::nullopt}), 15);
+  EXPECT_EQ(cut_metrics(path, {12, std::nullopt}).lines, 15);
   RunLog log(run.path(), true, LogPosition{12, std::nullopt});
   write_steps(log, 13, 20);
   EXPECT_EQ(slurp(path), undisturbed());
@@ -159,7 +159,7 @@ TEST(RunLog, ANewRunStartsEmptyAndAShortFileIsKept) {
   const RunLog log(run.path(), true);
   EXPECT_EQ(log.lines(), 0);
   EXPECT_EQ(slurp(run / "metrics.jsonl"), "");
-  EXPECT_EQ(cut_metrics(run / "absent.jsonl", {0, 0}), 0);
+  EXPECT_EQ(cut_metrics(run / "absent.jsonl", {0, 0}).lines, 0);
 }
 
 TEST(RunLog, OtherRanksWriteNothing) {

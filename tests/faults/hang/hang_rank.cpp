@@ -56,13 +56,26 @@ void job(const std::string& mode, Communicator& world) {
   world.barrier();
 }
 
+/// Before MPI has started only the launcher knows.
+int launched_rank() {
+  for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMI_RANK"}) {
+    if (const char* text = std::getenv(variable)) return std::atoi(text);
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string mode = argv[1];
-  const filigree::dist::Environment environment(&argc, &argv);
+  const double deadline = std::atof(argv[2]);
+  const bool stops = launched_rank() == 1;
+  if (stops && mode == "start") std::raise(SIGSTOP);
+  const filigree::dist::Environment environment(&argc, &argv, deadline);
+  if (stops && (mode == "group" || mode == "end")) std::raise(SIGSTOP);
+  if (mode == "end") return 0;  // no group is made: the ranks meet in MPI_Finalize alone
   try {
-    job(mode, *environment.world("auto", false, std::atof(argv[2])));
+    job(mode, *environment.world("auto", false, deadline));
   } catch (const filigree::dist::CommError& error) {
     environment.fail(error);
   } catch (const std::exception& error) {

@@ -24,6 +24,11 @@ if(FILIGREE_MPI)
   hang_test(late     2 3 4 "rank 0 (host HOST): barrier #1 of group closing (0 bytes) did not complete in 3.0 s" "${rank1}")
   hang_test(shorter  2 60 4 "rank 1 (host HOST): all_reduce #1 of group dp (40 bytes) failed:")
   hang_test(throw    2 60 3 "rank 1: the disk is full")
+  # A rank that is stopped where MPI itself waits: its start, the making of a group, its end. MPI names nobody.
+  hang_test(start    2 3 4 "rank 0 (host HOST): the start of MPI did not complete in 3.0 s: another rank has not started")
+  hang_test(start    4 3 4 "rank 0 (host HOST): the start of MPI did not complete in 3.0 s: another rank has not started")
+  hang_test(group    2 3 4 "rank 0 (host HOST): the start of group " "did not complete in 3.0 s: another rank")
+  hang_test(end      2 3 4 "rank 0 (host HOST): the end of MPI did not complete in 3.0 s: another rank")
   # mpirun itself sees a process die: it ends the others at once, names the rank and its node, and returns 128 + 9.
   hang_test(kill     2 60 137 "rank 1")
 else()

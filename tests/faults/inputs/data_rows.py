@@ -117,7 +117,7 @@ ROWS = [
     spoilt("evaluation on other labels",
            lambda p: p.trained().recipe("label: label", "label: label\n  labels: [a, b, c]")
            .table("good\ta", name="dev"),
-           "DIR/run has 2 labels, but the task of", EVAL, 2),
+           "DIR/run/final: has 2 labels, the task has 3", EVAL, 2),
     spoilt("text to predict is not UTF-8", lambda p: p.write("input.txt", b"a\nb\xff\n"),
            "input.txt:2: byte 2 of the line (0xff) is not UTF-8", ("predict", "DIR/model", "--input", "DIR/input.txt")),
     spoilt("empty text to predict without special tokens", lambda p: bare(p).write("input.txt", "a\n\nb\n"),

@@ -38,6 +38,38 @@ def lora(config, spoil=lambda place: None):
     return make
 
 
+KEEP_HEAD = ("  task: seq", "  reset_head: false\n  task: seq")
+NAMED = ("good film\tgood", "bad film\tbad")
+PREDICT = ("predict", "DIR/model", "--input", "DIR/input.txt")
+EVAL = ("eval", "DIR/model", "--data", "DIR/recipe.yaml")
+GENERATE = ("generate", "DIR/gpt2", "--input", "DIR/input.txt")
+INSPECT = ("inspect", "DIR/model")
+PLAN = ("plan", "DIR/recipe.yaml", "--ranks", "2")
+ID2LABELS = [("null", {"0": None, "1": "b"}, ": the name of class 0 must be text or a number, not null"),
+             ("lists", {"0": ["a"], "1": "b"}, ': the name of class 0 must be text or a number, not ["a"]'),
+             ("a list", ["a", "b"], ' must be an object that maps class numbers to names, not ["a","b"]'),
+             ("numbered from 1", {"1": "a", "2": "b"}, " names 2 classes, which are numbered 0 to 1, and has the key '2'")]
+
+
+def without_head(place):
+    place.weights(classifier__weight=None, classifier__bias=None)
+
+
+def untied_gpt2_without_head(place):
+    """A GPT-2 whose files lack the head over the vocabulary that config.json says it has."""
+    width, inner = 8, 16
+    tensors = {"wte.weight": [len(VOCAB), width], "wpe.weight": [8, width], "ln_f.weight": [width], "ln_f.bias": [width]}
+    for name, rows, cols in (("attn.c_attn", width, 3 * width), ("attn.c_proj", width, width),
+                             ("mlp.c_fc", width, inner), ("mlp.c_proj", inner, width)):
+        tensors.update({f"h.0.{name}.weight": [rows, cols], f"h.0.{name}.bias": [cols]})
+    for norm in ("h.0.ln_1", "h.0.ln_2"):
+        tensors.update({norm + ".weight": [width], norm + ".bias": [width]})
+    config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": len(VOCAB), "n_embd": width,
+              "n_layer": 1, "n_head": 2, "n_inner": inner, "n_positions": 8, "tie_word_embeddings": False}
+    place.write("gpt2/config.json", json.dumps(config)).write("gpt2/model.safetensors", safetensors(tensors))
+    place.write("gpt2/vocab.txt", "\n".join(VOCAB) + "\n")
+
+
 ROWS = [
     spoilt("no such model", lambda p: p.recipe("DIR/model", "DIR/modle"), "DIR/modle: is not a folder with a model"),
     spoilt("model is a file", lambda p: p.recipe("DIR/model", "DIR/input.txt"),
@@ -51,8 +83,9 @@ ROWS = [
            "DIR/model: is a BertForSequenceClassification; generate needs a causal language model",
            ("generate", "DIR/model", "--input", "DIR/input.txt"), code=2),
     spoilt("config.json is missing", lambda p: p.remove("model/config.json"),
-           "model/config.json: cannot be opened; a model directory holds config.json"),
-    spoilt("config.json is cut off", lambda p: p.cut("model/config.json", -5), "model/config.json: is not JSON ("),
+           "model/config.json: there is no such file; a model directory holds config.json"),
+    spoilt("config.json is cut off", lambda p: p.cut("model/config.json", -5),
+           "model/config.json:1: the JSON text ends in the middle of a value"),
     spoilt("config.json is a list", lambda p: p.write("model/config.json", "[]"),
            "model/config.json: is not a JSON object"),
     spoilt("no family", lambda p: p.config(model_type=None), "config.json: has no model_type; known families: bert"),
@@ -72,7 +105,7 @@ ROWS = [
     spoilt("weights are empty", lambda p: p.write(WEIGHTS, ""),
            "model.safetensors: not a valid safetensors file: only 0 bytes long"),
     spoilt("weights cut in the data", lambda p: p.cut(WEIGHTS, -100),
-           "ends at byte 4224 of the data, the file has 4220: it is truncated"),
+           "ends at byte 4320 of the data, the file has 4292: it is truncated"),
     spoilt("weights cut in the header", lambda p: p.cut(WEIGHTS, 50), "the file has 42 after its length"),
     spoilt("absurd length of the header", lambda p: p.write(WEIGHTS, struct.pack("<Q", 2**63) + b"{}"),
            "a header of 9223372036854775808 bytes is announced"),
@@ -94,9 +127,43 @@ ROWS = [
            "value.weight' has the shape [8, 4], config.json and the recipe's labels ask for [8, 8]"),
     spoilt("config of another size", lambda p: p.config(intermediate_size=2 * INNER),
            f"has the shape [{INNER}, 8], config.json"),
-    spoilt("head of other labels", lambda p: p.weights(classifier__weight=[5, 8], classifier__bias=[5]),
-           "tensor 'classifier.weight' has the shape [5, 8]"),
-    spoilt("shard is missing", index({"a": "gone.safetensors"}), "model/gone.safetensors: cannot be opened"),
+    spoilt("head of other labels", lambda p: p.recipe(*KEEP_HEAD).weights(classifier__weight=[5, 8], classifier__bias=[5]),
+           "its head does not fit: it has 5 classes, the task 2"),
+    spoilt("head of other names", lambda p: p.recipe(*KEEP_HEAD).config(id2label={"0": "no", "1": "yes"}).table(
+           *NAMED).table(*NAMED, name="dev"), "its head does not fit: its labels are no, yes, the task's bad, good"),
+    spoilt("no such way with a head", lambda p: p.recipe("  task: seq", "  reset_head: maybe\n  task: seq"),
+           "model.reset_head: is 'maybe'", code=2),
+    *(spoilt(f"{args[0]} without a head", without_head, "DIR/model: its weights lack 2 parameters of a "
+             "BertForSequenceClassification (classifier.weight, classifier.bias), which would be random numbers", args)
+      for args in (PREDICT, EVAL)),
+    spoilt("generate without a head", untied_gpt2_without_head, "its weights lack 1 parameters of a GPT2LMHeadModel "
+           "(lm_head.weight), which would be random numbers", GENERATE),
+    spoilt("evaluation on other names", lambda p: p.config(id2label={"0": "no", "1": "yes"}).table(*NAMED)
+           .table(*NAMED, name="dev"), "DIR/model: its labels are no, yes, the task's are bad, good", EVAL, 2),
+    *(spoilt(f"{args[0]}: label names that are {what}", lambda p, names=names: p.config(id2label=names),
+             f"model/config.json: id2label{says}", args)
+      for what, names, says in ID2LABELS for args in (TRAIN, PREDICT, INSPECT)),
+    *(spoilt(f"{args[0]}: a million layers", lambda p: p.config(num_hidden_layers=1000000).limit_memory(),
+             "config.json: num_hidden_layers must be a whole number from 1 to 1024, not 1000000", args)
+      for args in (TRAIN, PREDICT, EVAL, INSPECT, PLAN)),
+    *(spoilt(f"{args[0]}: more layers than weights", lambda p: p.config(num_hidden_layers=1000).limit_memory(),
+             "config.json: num_hidden_layers is 1000, but DIR/model/model.safetensors holds 1 layers", args)
+      for args in (TRAIN, PREDICT, EVAL, INSPECT)),
+    spoilt("random weights beyond the memory", lambda p: p.recipe("  task: seq", "  init: random\n  task: seq")
+           .config(vocab_size=1 << 24, hidden_size=1 << 20).limit_memory(), "of memory"),
+    spoilt("NaN for a number", lambda p: p.config(layer_norm_eps=float("nan")),
+           'config.json: layer_norm_eps must be a number from 0 to 1, not "NaN"'),
+    spoilt("weights of a type that is not computed with", lambda p: p.write(WEIGHTS, p.read(WEIGHTS).replace(
+           b'"F32"', b'"U32"')), "has the dtype U32, which filigree cannot compute with"),
+    spoilt("layers of their own", lambda p: p.config(per_layer_config={"0": {"hidden_act": "relu"}}),
+           "config.json: per_layer_config is"),
+    spoilt("unknown kind of LoRA", lora({"alora_invocation_tokens": [5]}), "alora_invocation_tokens is set", code=2),
+    spoilt("LoRA of another rank", lora({"r": 3}), "has rank 1, adapter_config.json (r, rank_pattern) says 3"),
+    spoilt("LoRA configuration that is no JSON", lora({}, lambda p: p.write("lora/adapter_config.json", "{,}")),
+           "lora/adapter_config.json:1: is not valid JSON"),
+    spoilt("index that is no JSON", lambda p: p.remove(WEIGHTS).write(WEIGHTS + ".index.json", "{,}"),
+           "index.json:1: is not valid JSON"),
+    spoilt("shard is missing", index({"a": "gone.safetensors"}), "model/gone.safetensors: there is no such file"),
     spoilt("shard outside", index({"a": "../gone.safetensors"}), "tensor 'a' must name a file of the same folder"),
     spoilt("index without a map", lambda p: p.remove(WEIGHTS).write(WEIGHTS + ".index.json", "{}"),
            "index.json: has no 'weight_map' object"),

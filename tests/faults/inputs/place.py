@@ -3,6 +3,7 @@ import json
 import math
 import os
 import random
+import resource
 import struct
 import subprocess
 
@@ -51,7 +52,7 @@ def shapes():
         found.update({name + ".weight": [rows, cols], name + ".bias": [rows]})
     for norm in ("embeddings.LayerNorm", layer + "attention.output.LayerNorm", layer + "output.LayerNorm"):
         found.update({norm + ".weight": [HIDDEN], norm + ".bias": [HIDDEN]})
-    return found
+    return {**found, "classifier.weight": [2, HIDDEN], "classifier.bias": [2]}
 
 
 def safetensors(tensors, dtype="F32"):
@@ -125,6 +126,11 @@ class Place:
         """Rewrites the weights; changes: tensor (dots as __) -> another shape, None to leave it out."""
         tensors = {**shapes(), **{name.replace("__", "."): shape for name, shape in changes.items()}}
         return self.write("model/model.safetensors", safetensors({k: v for k, v in tensors.items() if v}, dtype))
+
+    def limit_memory(self, gib=4):
+        """The program may take so much address space."""
+        self.limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (gib << 30, gib << 30))
+        return self
 
     def cut(self, name, keep):
         """Keeps the first `keep` bytes; a negative number counts from the end."""

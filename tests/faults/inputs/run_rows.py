@@ -2,13 +2,17 @@
 import ctypes
 import fcntl
 import glob
+import math
 import os
 import resource
+import shutil
+import struct
 import subprocess
 
+from place import safetensors, shapes
 from rows import TRAIN, Row, Skip
 
-LAST = "run/checkpoints/step-00000003"
+FIRST, LAST = "run/checkpoints/step-00000001", "run/checkpoints/step-00000003"
 FULL = ("method: {name: lora, rank: 2, targets: [query]}", "method: full")
 CAN_OVERRIDE, CAN_SEARCH, PR_CAPBSET_DROP = 1, 2, 24
 
@@ -24,8 +28,17 @@ def spoil_all(place):
     return place
 
 
+def unfinished(place):
+    """A run that has come no further than its first checkpoint."""
+    place.trained()
+    shutil.rmtree(place.at("run/final"))
+    for step in (2, 3):
+        shutil.rmtree(place.at(f"run/checkpoints/step-0000000{step}"))
+    return place
+
+
 def locked(place):
-    os.makedirs(place.at("run"))
+    place.write("run/.filigree", '{"filigree":"run","version":1}\n')
     lock = open(place.at("run/.lock"), "w")
     lock.write("process 1 on elsewhere")
     lock.flush()
@@ -56,6 +69,15 @@ def small_disk(place):
     place.recipe(*FULL)
 
 
+def huge_weights(place):
+    """Numbers whose products are beyond fp32."""
+    tensors = shapes()
+    content = bytearray(safetensors(tensors))
+    begin = len(content) - 4 * sum(math.prod(shape) for shape in tensors.values())
+    content[begin:] = struct.pack("<f", 1e38) * ((len(content) - begin) // 4)
+    return place.write("model/model.safetensors", bytes(content))
+
+
 def full_output(place):
     if not os.path.exists("/dev/full"):
         raise Skip("there is no /dev/full")
@@ -84,7 +106,43 @@ def forbidden(name, mode):
     return spoil
 
 
+def pipe(name):
+    """A pipe that nobody writes to, in the place of a file: who opened it would wait for ever."""
+    def spoil(place):
+        if os.path.exists(place.at(name)):
+            os.remove(place.at(name))
+        os.makedirs(os.path.dirname(place.at(name)), exist_ok=True)
+        os.mkfifo(place.at(name))
+        return place
+    return spoil
+
+
+def device(name):
+    def spoil(place):
+        os.remove(place.at(name))
+        os.symlink("/dev/zero", place.at(name))
+    return spoil
+
+
+PIPE = ": is a pipe, a socket or a device; a regular file is expected"
+PREDICT = ("predict", "DIR/model", "--input", "DIR/input.txt")
+
 ROWS = [
+    spoilt("recipe is a pipe", pipe("recipe.yaml"), "DIR/recipe.yaml" + PIPE, code=2),
+    spoilt("recipe is a device", device("recipe.yaml"), "recipe.yaml" + PIPE, ("check", "DIR/recipe.yaml"), 2),
+    spoilt("config.json is a pipe", pipe("model/config.json"), "model/config.json: ", ),
+    spoilt("vocabulary is a pipe", pipe("model/vocab.txt"), "DIR/model/vocab.txt" + PIPE),
+    spoilt("vocabulary is a device", device("model/vocab.txt"), "/model/vocab.txt" + PIPE),
+    spoilt("tokenizer.json is a pipe", pipe("model/tokenizer.json"), "DIR/model/tokenizer.json" + PIPE),
+    spoilt("weights are a pipe", pipe("model/model.safetensors"), "DIR/model/model.safetensors: "),
+    spoilt("data is a pipe", pipe("data/train.tsv"), "DIR/data/train.tsv" + PIPE),
+    spoilt("data is a device", device("data/train.tsv"), "/data/train.tsv" + PIPE),
+    spoilt("input is a pipe", pipe("input.txt"), "DIR/input.txt" + PIPE, PREDICT),
+    spoilt("input is a device", device("input.txt"), "/input.txt" + PIPE, PREDICT),
+    spoilt("manifest is a pipe", lambda p: pipe(LAST + "/manifest.json")(p.trained()), "DIR/" + LAST + "/manifest.json" + PIPE,
+           (*TRAIN, "--resume", "DIR/" + LAST)),
+    spoilt("metrics are a pipe", lambda p: pipe("run/metrics.jsonl")(p.trained()), "run/metrics.jsonl" + PIPE,
+           ("report", "DIR/run")),
     spoilt("named checkpoint is cut off", lambda p: p.trained().cut(LAST + "/trained.safetensors", -8),
            "trained.safetensors: has 584 bytes, the manifest says 592: the checkpoint is damaged; use an older one",
            (*TRAIN, "--resume", "DIR/" + LAST)),
@@ -110,6 +168,27 @@ ROWS = [
            "was trained on other base weights ("),
     spoilt("training set changed", lambda p: p.trained().table("good\t1", "bad\t0"),
            "was trained on another training set than this recipe's"),
+    spoilt("configuration changed", lambda p: unfinished(p).config(hidden_act="relu"),
+           "the model's files are not those that it was trained with: DIR/model/config.json has changed. Restore them"),
+    spoilt("configuration changed in layer_norm_eps", lambda p: unfinished(p).config(layer_norm_eps=1e-3),
+           "DIR/model/config.json has changed"),
+    spoilt("tokenizer file is new", lambda p: unfinished(p).write("model/tokenizer_config.json", "{}"),
+           "DIR/model/tokenizer_config.json is new"),
+    spoilt("tokenizer file is gone",
+           lambda p: unfinished(p.write("model/tokenizer_config.json", "{}")).remove("model/tokenizer_config.json"),
+           "DIR/model/tokenizer_config.json is gone"),
+    spoilt("configuration changed for eval", lambda p: p.trained().config(hidden_act="relu"),
+           "DIR/model/config.json has changed", ("eval", "DIR/" + LAST, "--data", "DIR/recipe.yaml")),
+    spoilt("dev set changed", lambda p: unfinished(p).table("good\t1", "bad\t0", name="dev"),
+           "note: the dev set has changed since DIR/run/checkpoints/step-00000001: results before and after it", code=0),
+    spoilt("metrics are gone", lambda p: unfinished(p).remove("run/metrics.jsonl"),
+           "warning: DIR/run/metrics.jsonl: has 0 of the 2 lines that it had when the checkpoint was taken", code=0),
+    spoilt("metrics are shorter", lambda p: unfinished(p).cut("run/metrics.jsonl", 300),
+           "of the 2 lines that it had when the checkpoint was taken; the others are lost", code=0),
+    spoilt("metrics were edited", lambda p: unfinished(p).edit("run/metrics.jsonl", '"loss":0', '"loss":1'),
+           "warning: DIR/run/metrics.jsonl: was changed since the checkpoint was taken", code=0),
+    spoilt("checkpoint under another step", lambda p: os.rename(unfinished(p).at(FIRST), p.at("run/checkpoints/step-00000007")),
+           "holds step 1 under the name of step 7", code=0),
     spoilt("run is being written", locked, "DIR/run: another run is writing here (process 1 on elsewhere)", code=2),
     spoilt("evaluation of no model", lambda p: None, "DIR/data: is neither a model (config.json), nor a checkpoint",
            ("eval", "DIR/data", "--data", "DIR/recipe.yaml")),
@@ -132,7 +211,7 @@ ROWS = [
     spoilt("no room for a checkpoint", file_limit(6000), "The checkpoint of step 1 needs "),
     spoilt("no room for an export", export_limit, "model.safetensors",
            ("export", "DIR/run", "--format", "hf", "DIR/out")),
-    spoilt("loss that is not finite", lambda p: p.recipe("lr: 1e-3", "lr: 1e+30"),
+    spoilt("loss that is not finite", huge_weights,
            "Lower the learning rate, or look at these samples"),
     spoilt("small disk", small_disk,
            "are free; free some space, lower checkpoint.keep, or choose another --out"),
@@ -151,6 +230,6 @@ ROWS = [
     spoilt("model cannot be searched", forbidden("model", 0o000), "model/tokenizer.json: Permission denied"),
     spoilt("weights cannot be read", forbidden("model/model.safetensors", 0o000),
            "model.safetensors: cannot be opened: Permission denied"),
-    spoilt("recipe cannot be read", forbidden("recipe.yaml", 0o000), "recipe.yaml: cannot be read: Permission denied",
+    spoilt("recipe cannot be read", forbidden("recipe.yaml", 0o000), "recipe.yaml: cannot be opened: Permission denied",
            code=2),
 ]

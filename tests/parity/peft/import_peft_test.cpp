@@ -104,8 +104,8 @@ TEST_P(ImportPeft, EachRankTakesItsPart) {
     checkpoint::continue_from(*part, lora);
     for (const auto& parameter : part->parameters().with_role(nn::Role::trainable)) {
       const at::Tensor expected =
-          nn::part_of(whole->parameters().at(parameter->name).value.detach(), parameter->placement);
-      EXPECT_EQ(max_difference(parameter->value, expected), 0.0) << parameter->name;
+          nn::part_of(whole->parameters().at(parameter->name).value().detach(), parameter->placement);
+      EXPECT_EQ(max_difference(parameter->value(), expected), 0.0) << parameter->name;
     }
   }
 }
@@ -116,6 +116,11 @@ INSTANTIATE_TEST_SUITE_P(
     Cases, ImportPeft,
     testing::Values(Case{"bert", Task::sequence_classification, kAttention},
                     Case{"patterns", Task::sequence_classification, {"query", "value", "intermediate.dense"}},
+                    Case{"pattern_order", Task::sequence_classification, {"query", "value"}},
+                    Case{"excluded", Task::sequence_classification, kAttention},
+                    Case{"excluded_by_expression", Task::sequence_classification, kAttention},
+                    Case{"layers", Task::sequence_classification, kAttention},
+                    Case{"layers_of_a_word", Task::sequence_classification, kAttention},
                     Case{"bare", Task::sequence_classification, {"query", "output.dense"}},
                     Case{"gpt2", Task::causal_lm, {"query", "key", "value", "mlp.c_fc"}},
                     Case{"gpt2_classes", Task::sequence_classification, kAttention}),
@@ -137,6 +142,39 @@ TEST(ImportOwnExport, GivesTheLogitsAgain) {
     checkpoint::continue_from(*again, checkpoint::read_peft((dir / "lora").string()));
     EXPECT_LE(checkpoint::largest_difference(*again, *model, checkpoint::probe_batch(*model)), 1e-5) << family;
   }
+}
+
+/// A LoRA has its head in the order of the base's classes, whatever the order of the task's labels.
+TEST(ImportOwnExport, ClassesInAnotherOrderThanTheTasks) {
+  const fs::path dir = kReference / "order";
+  fs::remove_all(dir);
+  const auto base = random_model("bert", dir / "config", Task::sequence_classification, 3);  // noun.0 to noun.2
+  checkpoint::export_model(*base, export_request(dir / "base", export_cases().front(), checkpoint::ExportFormat::hf));
+  const auto load_ordered = [&](const std::string& from) {
+    models::ModelOptions options;
+    options.label_names = {"noun.2", "noun.0", "noun.1"};
+    options.num_labels = 3;
+    return models::load_model(from, options);
+  };
+  const auto trained = load_ordered((dir / "base").string());
+  add_updates(*trained);
+  trained->parameters().at("classifier.weight").value().detach().copy_(drawn("head", {3, 36}, 0.3));
+  checkpoint::export_peft(*trained, (dir / "lora").string(), (dir / "base").string(), load_ordered);
+
+  const data::Batch probe = checkpoint::probe_batch(*trained);
+  const auto lora = checkpoint::read_peft((dir / "lora").string());
+  const at::NoGradGuard no_grad;
+  const at::Tensor expected = trained->forward(probe, {}).logits;
+  const auto in_base_order = load(dir / "base", Task::sequence_classification);
+  EXPECT_TRUE(checkpoint::base_classes(*in_base_order, (dir / "base").string()).empty());
+  checkpoint::merge(*in_base_order, lora);
+  EXPECT_LE(max_difference(in_base_order->forward(probe, {}).logits,
+                           expected.index_select(1, at::tensor({1, 2, 0}, at::kLong))),
+            1e-5);
+  const auto in_task_order = load_ordered((dir / "base").string());
+  attach(*in_task_order, {"query", "value"}, "lora", 50);
+  checkpoint::continue_from(*in_task_order, lora, checkpoint::base_classes(*in_task_order, (dir / "base").string()));
+  EXPECT_LE(max_difference(in_task_order->forward(probe, {}).logits, expected), 1e-5);
 }
 
 /// A LoRA of a small BERT, spoilt in one place each.
@@ -187,17 +225,46 @@ TEST_F(ImportRefusals, WhatIsNoPlainLora) {
   for (const auto& [key, value, says] : std::vector<std::tuple<std::string, nlohmann::json, std::string>>{
            {"use_dora", true, "use_dora is set"},
            {"bias", "all", "bias is 'all'"},
-           {"init_lora_weights", "pissa_niter_4", "changed the base weights"},
+           {"init_lora_weights", "pissa_niter_4", "init_lora_weights is \"pissa_niter_4\", which is not known"},
+           {"init_lora_weights", "mystery", "init_lora_weights is \"mystery\", which is not known"},
+           {"init_lora_weights", "mica", "init_lora_weights is \"mica\""},
            {"layer_replication", {{0, 1}}, "layer_replication is set"},
+           {"alora_invocation_tokens", {5, 6}, "alora_invocation_tokens is set"},
+           {"trainable_token_indices", {5, 6}, "trainable_token_indices is set"},
+           {"target_parameters", {"x.weight"}, "target_parameters is set"},
+           {"lora_bias", true, "lora_bias is set"},
+           {"use_qalora", true, "use_qalora is set"},
+           {"use_bdlora", {{"nblocks", 2}}, "use_bdlora is set"},
+           {"megatron_config", {{"x", 1}}, "megatron_config is set"},
+           {"a_key_of_tomorrow", 3, "a_key_of_tomorrow is set, which is no plain LoRA"},
            {"peft_type", "IA3", "peft_type is 'IA3'"}}) {
     const auto before = nlohmann::json::parse(std::ifstream(dir_ / "lora" / "adapter_config.json"));
     set(key, value);
     expect<UsageError>(says);
+    set(key, nullptr);
+    if (key != "peft_type") EXPECT_NO_THROW(checkpoint::read_peft(lora())) << key << " null asks for nothing";
     std::ofstream(dir_ / "lora" / "adapter_config.json") << before;
   }
 }
 
+TEST_F(ImportRefusals, RanksThatAreNotThoseOfTheConfiguration) {
+  set("r", 7);
+  set("rank_pattern", nlohmann::json::object());
+  expect<DataError>("query' has rank 21, adapter_config.json (r, rank_pattern) says 7");
+  set("rank_pattern", {{"query", "many"}});
+  expect<DataError>("rank_pattern has \"many\" for 'query', which is no number");
+  set("rank_pattern", {{"query", -1}});
+  expect<DataError>("is -1, which is no whole number from 1");
+  set("rank_pattern", {{"que(ry", 3}});
+  expect<DataError>("rank_pattern has 'que(ry', which is no regular expression");
+  set("rank_pattern", {1, 2});
+  expect<DataError>("rank_pattern is not an object");
+}
+
 TEST_F(ImportRefusals, FilesOfAnotherModelOrBroken) {
+  set("r", 2);
+  set("rank_pattern", nlohmann::json::object());
+  set("target_modules", {"query", "x"});
   const std::string file = lora() + "/adapter_model.safetensors";
   const std::string query = "base_model.model.bert.encoder.layer.0.attention.self.query.lora_";
   const auto write = [&](const checkpoint::NamedTensors& tensors) { checkpoint::write_safetensors(file, tensors); };
@@ -228,6 +295,10 @@ TEST_F(ImportRefusals, FilesOfAnotherModelOrBroken) {
   expect<DataError>("lora_alpha is \"much\", which is of another type");
   fs::remove(lora() + "/adapter_config.json");
   expect<DataError>("adapter_config.json: is missing; model.adapter names a directory");
+  std::ofstream(lora() + "/adapter_config.json") << "{\"r\": ";
+  expect<DataError>("adapter_config.json:1: the JSON text ends in the middle of a value");
+  std::ofstream(lora() + "/adapter_config.json") << "[]";
+  expect<DataError>("adapter_config.json: is not a JSON object");
 }
 
 }  // namespace

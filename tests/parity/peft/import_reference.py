@@ -4,9 +4,11 @@
 usage: import_reference.py OUT      exits with 77 when peft lacks
 
 Each case is a folder of OUT: base/ (a Hugging Face directory), lora/ (what save_pretrained of peft wrote), live.safetensors
-(ids and offsets of the packed samples, logits).
+(ids and offsets of the packed samples, logits). Where EDITS has a case, its adapter_config.json is changed after it was
+written, and the logits are those of what PeftModel.from_pretrained makes of it.
 """
 import importlib.util
+import json
 import os
 import sys
 
@@ -23,9 +25,24 @@ CASES = {  # family, task, on the bare backbone, LoraConfig
                  dict(r=4, lora_alpha=7, use_rslora=True, target_modules=["query", "value", "intermediate.dense"],
                       rank_pattern={"layer.1.attention.self.query": 6, r"layer\.\d\.intermediate.dense": 2},
                       alpha_pattern={"layer.0.attention.self.value": 3, "intermediate.dense": 5})),
+    "pattern_order": ("bert", "SEQ_CLS", False,
+                      dict(r=4, lora_alpha=7, target_modules=["query", "value"],
+                           rank_pattern={"self.query": 3, "1.attention.self.query": 5},
+                           alpha_pattern={"query": 32, "0.attention.self.query": 64, "value": 2, "2.*value": 90})),
+    "excluded": ("bert", "SEQ_CLS", False, dict(r=4, lora_alpha=10, target_modules=["query", "key", "value"])),
+    "excluded_by_expression": ("bert", "SEQ_CLS", False, dict(r=4, lora_alpha=10, target_modules=["query", "key", "value"])),
+    "layers": ("bert", "SEQ_CLS", False, dict(r=4, lora_alpha=10, target_modules=["query", "key", "value"])),
+    "layers_of_a_word": ("bert", "SEQ_CLS", False, dict(r=4, lora_alpha=10, target_modules=["query", "key", "value"])),
     "bare": ("bert", None, True, dict(r=3, lora_alpha=6, target_modules=["query", "output.dense"])),
     "gpt2": ("gpt2", "CAUSAL_LM", False, dict(r=5, lora_alpha=8, target_modules=["c_attn", "c_fc"], fan_in_fan_out=True)),
     "gpt2_classes": ("gpt2", "SEQ_CLS", False, dict(r=2, lora_alpha=8, target_modules=["c_attn"], fan_in_fan_out=True)),
+}
+
+EDITS = {
+    "excluded": {"exclude_modules": ["bert.encoder.layer.0.attention.self.query", "key"]},
+    "excluded_by_expression": {"exclude_modules": r".*\.layer\.[01]\..*", "target_modules": r".*\.(query|value)"},
+    "layers": {"layers_to_transform": [0, 2]},
+    "layers_of_a_word": {"layers_to_transform": 1, "layers_pattern": "layer"},
 }
 
 
@@ -45,7 +62,21 @@ def logits_of(model, task, ids):
     return torch.cat(logits) if task == "CAUSAL_LM" else torch.stack(logits)
 
 
-def make(out, family, task, bare, options):
+def edited(out, task, changes):
+    """What peft makes of a saved adapter whose configuration was changed."""
+    from peft import PeftModel
+    from transformers import BertForSequenceClassification
+
+    path = os.path.join(out, "lora", "adapter_config.json")
+    with open(path) as file:
+        config = {**json.load(file), **changes}
+    with open(path, "w") as file:
+        json.dump(config, file)
+    base = BertForSequenceClassification.from_pretrained(os.path.join(out, "base"))
+    return PeftModel.from_pretrained(base, os.path.join(out, "lora")).eval()
+
+
+def make(out, family, task, bare, options, changes):
     from peft import LoraConfig, get_peft_model
     from safetensors.torch import save_file
 
@@ -57,6 +88,8 @@ def make(out, family, task, bare, options):
         if "lora_B" in name or "modules_to_save" in name:
             torch.nn.init.normal_(parameter, std=0.2)
     adapted.save_pretrained(os.path.join(out, "lora"))
+    if changes:
+        adapted = edited(out, task, changes)
     ids = [torch.randint(1, 101, (n,)) for n in LENGTHS]
     logits = logits_of(model.eval() if bare else adapted, task, ids)
     offsets = torch.tensor([0] + LENGTHS).cumsum(0)
@@ -70,7 +103,7 @@ def main():
             sys.exit(77)
     torch.manual_seed(5)
     for name, case in CASES.items():
-        make(os.path.join(sys.argv[1], name), *case)
+        make(os.path.join(sys.argv[1], name), *case, EDITS.get(name))
 
 
 if __name__ == "__main__":

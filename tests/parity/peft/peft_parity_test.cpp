@@ -72,14 +72,14 @@ TEST(PeftParity, LogitsAndGradientsOfALora) {
   EXPECT_EQ(trainable.size(), 6U * 2 * 2 + 2);
   {
     const at::NoGradGuard no_grad;
-    for (const auto& parameter : trainable) parameter->value.copy_(reference.read(peft_name(parameter->name)));
+    for (const auto& parameter : trainable) parameter->value().copy_(reference.read(peft_name(parameter->name)));
   }
   const nn::Output output = model->forward(packed(reference), nn::ForwardContext());
   EXPECT_LE(max_difference(output.logits, reference.read("logits")), 1e-5);
   output.loss_sum.backward();
   for (const auto& parameter : trainable) {
     const at::Tensor expected = reference.read("grad." + peft_name(parameter->name));
-    EXPECT_LE(max_difference(parameter->value.grad(), expected), 1e-4 * largest_entry(expected)) << parameter->name;
+    EXPECT_LE(max_difference(parameter->value().grad(), expected), 1e-4 * largest_entry(expected)) << parameter->name;
     EXPECT_GT(largest_entry(expected), 0.0) << parameter->name;
   }
 }

@@ -1,17 +1,17 @@
-#include "core/checkpoint/lock.h"
+#include "core/files/lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 #include "core/error.h"
 
-namespace filigree::checkpoint {
+namespace filigree::files {
 namespace {
 
 std::string this_process() {
@@ -29,14 +29,16 @@ std::string read_text(int fd) {
 }  // namespace
 
 RunLock::RunLock(const std::string& run_dir) {
-  std::error_code problem;
-  std::filesystem::create_directories(run_dir, problem);
-  if (problem) throw DataError(fmt::format("{}: cannot be made: {}; choose another --out", run_dir, problem.message()));
   const std::string path = run_dir + "/.lock";
-  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (fd_ < 0)
-    throw DataError(
-        fmt::format("{}: cannot be opened for writing: {}; choose another --out", path, std::strerror(errno)));
+    throw DataError(fmt::format("{}: cannot be opened for writing: {}; choose another --out", path,
+                                errno == ELOOP ? "it is a symbolic link" : std::strerror(errno)));
+  struct stat info {};
+  if (::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) {
+    ::close(fd_);
+    throw DataError(fmt::format("{}: is not a regular file; remove it", path));
+  }
   if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
     const int code = errno;
     const std::string holder = read_text(fd_);
@@ -55,4 +57,4 @@ RunLock::RunLock(const std::string& run_dir) {
 
 RunLock::~RunLock() { ::close(fd_); }
 
-}  // namespace filigree::checkpoint
+}  // namespace filigree::files

@@ -3,11 +3,11 @@
 // ends, however it ends. The file names the holder for the message that a second run gets.
 #include <string>
 
-namespace filigree::checkpoint {
+namespace filigree::files {
 
 class RunLock {
  public:
-  /// Makes the directory if needed. UsageError when another process holds the lock, naming it.
+  /// UsageError when another process holds the lock, naming it; DataError when .lock cannot be opened, or is a link.
   explicit RunLock(const std::string& run_dir);
   ~RunLock();
   RunLock(const RunLock&) = delete;
@@ -17,4 +17,4 @@ class RunLock {
   int fd_ = -1;
 };
 
-}  // namespace filigree::checkpoint
+}  // namespace filigree::files

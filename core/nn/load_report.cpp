@@ -1,0 +1,33 @@
+#include "core/nn/load_report.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace filigree::nn {
+namespace {
+
+constexpr size_t kShown = 4;
+
+}  // namespace
+
+std::string short_list(const std::vector<std::string>& names) {
+  const std::vector<std::string> shown(names.begin(), names.begin() + std::min(names.size(), kShown));
+  const std::string list = fmt::format("{}", fmt::join(shown, ", "));
+  return names.size() <= kShown ? list : fmt::format("{} and {} more", list, names.size() - kShown);
+}
+
+std::vector<std::string> describe(const LoadReport& report, const std::string& path) {
+  std::vector<std::string> lines;
+  for (const std::string& note : report.notes) lines.push_back(fmt::format("{}: {}", path, note));
+  if (!report.fresh.empty())
+    lines.push_back(fmt::format("{}: newly initialised, because the weights lack them: {} parameters ({})", path,
+                                report.fresh.size(), short_list(report.fresh)));
+  if (!report.unused.empty())
+    lines.push_back(fmt::format("{}: not used by this model: {} tensors of the weights ({})", path,
+                                report.unused.size(), short_list(report.unused)));
+  return lines;
+}
+
+}  // namespace filigree::nn
