@@ -57,7 +57,7 @@ ROWS = [
     spoilt("folder is missing", lambda p: p.recipe("DIR/data", "DIR/dada"),
            "DIR/dada/train.tsv: there is no such file"),
     spoilt("train is a folder", lambda p: p.recipe("format: tsv", "train: ../model\n  format: tsv"),
-           "model: is a folder, a file is wanted"),
+           "model: is a directory; a file is expected"),
     spoilt("train is empty", lambda p: p.write("data/train.tsv", ""), "DIR/data/train.tsv: is empty"),
     spoilt("dev is empty", lambda p: p.table(name="dev"), "DIR/data/dev.tsv: the split 'dev' has no samples"),
     spoilt("only a header", lambda p: p.table(), "DIR/data/train.tsv: the split 'train' has no samples"),
@@ -180,4 +180,16 @@ ROWS = [
            .recipe("  text: [sentence]\n  label: label\n", "")
            .write("data/train.json", '{"entries": [{"1": {}}]}'),
            "train.json:1: entry 1 is not laid out as WebNLG has it: the key 'modifiedtripleset' is missing"),
+]
+
+# Odd, but good: read as transformers reads them.
+GOOD = [
+    Row("tokens beyond the embedding that no text uses", "", PREDICT,
+        lambda p: p.write("model/vocab.txt", "\n".join([*VOCAB, "", "unused", "", "unused"]) + "\n"), 0),
+    Row("blank lines of JSONL", "", TRAIN,
+        lambda p: p.recipe(*JSONL).table('{"sentence": "fine", "label": 1}', "  ", '{"sentence": "bad", "label": 0.0}',
+                                         "\t", header="", end="jsonl")
+        .table('{"sentence": "fine", "label": 1.0}', header="", name="dev", end="jsonl"), 0),
+    Row("empty texts are skipped", "", TRAIN,
+        lambda p: bare(p).recipe("format: tsv", "bad_rows: skip\n  format: tsv").table("good\t1", "\t0", "bad\t0"), 0),
 ]
