@@ -63,7 +63,7 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   train::use_labels(opened, task.labels);
   const int64_t seed = opened.recipe ? opened.recipe->seed : 42;
   for (const auto& split : data::splits_of(task, options.split)) {
-    const auto dataset = data::load_dataset(config, task, split, *opened.tokenizer, seed);
+    auto dataset = data::load_dataset(config, task, split, *opened.tokenizer, seed);
     dataset.check_labelled();
     train::check_tokens(dataset, *opened.tokenizer, *opened.model, opened.files);
     train::require_same_data(dataset, served.mesh->world());
