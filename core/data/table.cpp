@@ -118,42 +118,52 @@ std::string surplus_fault(const std::vector<std::string>& fields, size_t header)
       header);
 }
 
-/// TSV and CSV differ only in how a record is cut; `next` gives the next one.
+/// The records of a TSV or CSV text that are not blank.
+class Records {
+ public:
+  Records(std::string_view text, TableFormat format, const std::string& file)
+      : csv_(text, file), lines_(text), is_csv_(format == TableFormat::csv) {}
+
+  /// False at the end. `fault` says what is wrong with the record.
+  bool next(std::vector<std::string>& fields, std::string& fault) {
+    if (is_csv_) return csv_.next(fields, fault);
+    std::string_view line;
+    do {
+      if (!lines_.next(line)) return false;
+    } while (is_blank(line, " "));
+    fault = encoding_fault(line);
+    fields = split_tabs(line);
+    return true;
+  }
+  int64_t line() const { return is_csv_ ? csv_.line() : lines_.number(); }
+
+ private:
+  CsvReader csv_;
+  LineReader lines_;
+  bool is_csv_;
+};
+
+bool finds_a_name(const std::vector<std::string>& columns, const std::vector<std::string>& header) {
+  return std::ranges::any_of(columns,
+                             [&](const auto& name) { return std::ranges::find(header, name) != header.end(); });
+}
+
 void read_fields(std::string_view text, const TableOptions& options, Table& table, BadRows& bad) {
-  CsvReader csv(text, table.file);
-  LineReader lines(text);
-  std::vector<Column> columns;
-  size_t header = 0;  // columns, where a wanted one is found by its name
-  bool first = true;
+  Records records(text, options.format, table.file);
   std::vector<std::string> fields;
-  for (;;) {
-    int64_t line = 0;
-    std::string fault;
-    if (options.format == TableFormat::csv) {
-      if (!csv.next(fields, fault)) break;
-      line = csv.line();
-    } else {
-      std::string_view bytes;
-      if (!lines.next(bytes)) break;
-      if (is_blank(bytes, " ")) continue;
-      line = lines.number();
-      fault = encoding_fault(bytes);
-      fields = split_tabs(bytes);
-    }
-    if (first) {
-      first = false;
-      if (options.header && !fault.empty()) fail_at(table.file, line, fault);
-      columns = options.header ? named(options, fields, table.file) : numbered(options, table.file);
-      if (options.header &&
-          std::ranges::any_of(options.columns, [&](const auto& name) { return std::ranges::count(fields, name) == 1; }))
-        header = fields.size();
-      if (options.header) continue;
-    }
-    if (fault.empty() && header > 0) fault = surplus_fault(fields, header);
+  std::string fault;
+  bool more = records.next(fields, fault);
+  if (!more) return;
+  if (options.header && !fault.empty()) fail_at(table.file, records.line(), fault);
+  const auto columns = options.header ? named(options, fields, table.file) : numbered(options, table.file);
+  const size_t most = options.header && finds_a_name(options.columns, fields) ? fields.size() : 0;  // 0: any number
+  if (options.header) more = records.next(fields, fault);
+  for (; more; more = records.next(fields, fault)) {
+    if (fault.empty() && most > 0) fault = surplus_fault(fields, most);
     if (!fault.empty()) {
-      bad.add(line, fault);
+      bad.add(records.line(), fault);
     } else {
-      add_row(columns, line, std::move(fields), table, bad);
+      add_row(columns, records.line(), std::move(fields), table, bad);
     }
   }
 }

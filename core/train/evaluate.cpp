@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "core/data/collate.h"
+#include "core/error.h"
 #include "core/train/metrics.h"
 
 namespace filigree::train {
@@ -70,9 +71,12 @@ EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOp
   auto sums = at::tensor({loss, count}, at::kDouble).to(model.device());
   dp.all_reduce(sums);
   sums = sums.cpu();
+  const double total = sums.const_data_ptr<double>()[0], counted = sums.const_data_ptr<double>()[1];
+  if (nn::is_over_tokens(model.task()) && counted == 0)
+    throw DataError(fmt::format("the split '{}' has no token with a loss; give it more text", dataset.split));
   EvalResult result;
   result.samples = dataset.size();
-  result.loss = sums.const_data_ptr<double>()[0] / std::max(1.0, sums.const_data_ptr<double>()[1]);
+  result.loss = total / std::max(1.0, counted);
   if (!nn::is_over_tokens(model.task())) result.metrics = metrics.compute(dp);
   if (model.task() == nn::Task::causal_lm) result.metrics["perplexity"] = std::exp(result.loss);
   return result;

@@ -13,7 +13,7 @@ using Ids = std::vector<int32_t>;
 /// A token for each byte; 0 ends a text.
 class Bytes final : public Tokenizer {
  public:
-  explicit Bytes(int32_t end = 0) : Tokenizer({}, special_with(end), {0}, 256) {}
+  explicit Bytes(int32_t end = 0) : Tokenizer({.around = {}, .special = special_with(end)}, {0}, 256) {}
   void tokenize(std::string_view text, Ids& ids) const override {
     for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
   }

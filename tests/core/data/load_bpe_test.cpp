@@ -79,7 +79,9 @@ Fault in_json(const char* name, const char* pointer, const json& value, const st
 
 std::vector<Fault> json_faults() {
   return {
-      {"cut", {{"tokenizer.json", good_json().dump().substr(0, 300)}}, "tokenizer.json: is not valid JSON"},
+      {"cut",
+       {{"tokenizer.json", good_json().dump().substr(0, 300)}},
+       "tokenizer.json:1: the JSON text ends in the middle"},
       in_json("unigram", "/model/type", "Unigram", "model of type Unigram is not known here; WordPiece and BPE are"),
       in_json("no_vocab", "/model/vocab", nullptr, "'vocab' is missing or not an object"),
       in_json("empty_vocab", "/model/vocab", json::object(), "the vocabulary is empty"),
@@ -121,11 +123,13 @@ std::vector<Fault> file_faults() {
   const std::string merges = "#version: 0.2\na b\n";
   return {
       {"files_no_merges", two_files({{"merges.txt", ""}}), "merges.txt: there is no such file"},
-      {"files_cut_vocab", two_files({{"vocab.json", R"({"a": 0, "b")"}}), "vocab.json: is not valid JSON"},
+      {"files_cut_vocab", two_files({{"vocab.json", R"({"a": 0, "b")"}}),
+       "vocab.json:1: the JSON text ends in the middle of a value"},
       {"files_list_vocab", two_files({{"vocab.json", "[]"}}), "vocab.json: is not a JSON object"},
       {"files_empty_vocab", two_files({{"vocab.json", "{}"}}), "vocab.json: the vocabulary is empty"},
       {"files_same_id", two_files({{"vocab.json", R"({"a": 0, "b": 0})"}}), "tokens 'a' and 'b' have the same id 0"},
-      {"files_same_token", two_files({{"vocab.json", R"({"a": 0, "a": 1})"}}), "key 'a' stands there twice"},
+      {"files_same_token", two_files({{"vocab.json", R"({"a": 0, "a": 1})"}}),
+       "contains the key 'a' twice in one object"},
       {"files_three_words", two_files({{"merges.txt", merges + "a b c\n"}}),
        "merges.txt:3: 'a b c' is not two tokens with a space between"},
       {"files_blank_line", two_files({{"merges.txt", merges + "\nc d\n"}}), "merges.txt:3: '' is not two tokens"},

@@ -82,7 +82,7 @@ TEST_F(TableTest, EncodingFaults) {
 TEST_F(TableTest, FilesThatAreNone) {
   EXPECT_HAS(error("", TableFormat::tsv, {"0"}), "is empty");
   EXPECT_HAS(error_of([] { read_table("/nonexistent/x.tsv", {}); }), "3 /nonexistent/x.tsv: there is no such file");
-  EXPECT_HAS(error_of([&] { read_table(dir_.path(), {}); }), "is a folder");
+  EXPECT_HAS(error_of([&] { read_table(dir_.path(), {}); }), "is a directory; a file is expected");
   EXPECT_HAS(error_of([] { table_format("xml"); }), "2 format 'xml'");
 }
 

@@ -27,4 +27,7 @@ if(TARGET filigree AND EXISTS "${FILIGREE_PYTHON}")
     "${CMAKE_BINARY_DIR}/bpe_reference")
   set_tests_properties(tokenize_command PROPERTIES LABELS "unit;parity" FIXTURES_REQUIRED "tokenizer_reference;bpe_reference" TIMEOUT 300
     SKIP_RETURN_CODE 77)
+  add_test(NAME predict_parity
+    COMMAND "${FILIGREE_PYTHON}" -B "${CMAKE_CURRENT_LIST_DIR}/predict_parity.py" $<TARGET_FILE:filigree>)
+  set_tests_properties(predict_parity PROPERTIES LABELS "unit;parity" TIMEOUT 300 SKIP_RETURN_CODE 77)
 endif()

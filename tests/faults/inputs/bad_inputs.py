@@ -22,7 +22,7 @@ GOOD = [
     Row("nothing is wrong", "", TRAIN, code=0),
     Row("newest checkpoint is cut off", "passing over DIR/run/checkpoints/step-00000003: ", TRAIN,
         lambda place: place.trained().cut(run_rows.LAST + "/trained.safetensors", -8), 0),
-]
+] + data_rows.GOOD
 
 
 def outcome(row, place):

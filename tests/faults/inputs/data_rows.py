@@ -181,3 +181,15 @@ ROWS = [
            .write("data/train.json", '{"entries": [{"1": {}}]}'),
            "train.json:1: entry 1 is not laid out as WebNLG has it: the key 'modifiedtripleset' is missing"),
 ]
+
+# Odd, but good: read as transformers reads them.
+GOOD = [
+    Row("tokens beyond the embedding that no text uses", "", PREDICT,
+        lambda p: p.write("model/vocab.txt", "\n".join([*VOCAB, "", "unused", "", "unused"]) + "\n"), 0),
+    Row("blank lines of JSONL", "", TRAIN,
+        lambda p: p.recipe(*JSONL).table('{"sentence": "fine", "label": 1}', "  ", '{"sentence": "bad", "label": 0.0}',
+                                         "\t", header="", end="jsonl")
+        .table('{"sentence": "fine", "label": 1.0}', header="", name="dev", end="jsonl"), 0),
+    Row("empty texts are skipped", "", TRAIN,
+        lambda p: bare(p).recipe("format: tsv", "bad_rows: skip\n  format: tsv").table("good\t1", "\t0", "bad\t0"), 0),
+]
