@@ -78,7 +78,8 @@ void replace_file(const std::string& path, const std::string& text) {
   const std::filesystem::path target(path);
   const std::string aside = temporary_name(target);
   try {
-    const Descriptor file = open_for_writing(aside, O_EXCL);
+    const Descriptor file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+    if (file.get() < 0) fail(path, "cannot be written", errno);
     write_all(file.get(), path, text);
     if (::fsync(file.get()) != 0) fail(path, "cannot be synced to the disk", errno);
     if (::rename(aside.c_str(), path.c_str()) != 0) fail(path, "cannot be replaced", errno);

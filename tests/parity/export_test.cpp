@@ -249,10 +249,12 @@ TEST_F(ExportTest, OverwritesNothing) {
   std::ofstream(dir_ / "file") << "text";
   EXPECT_THROW(checkpoint::export_model(*model_, request("file")), UsageError);
   auto own = request("out");
-  own.replace = true;
-  std::ofstream(dir_ / "out" / "stale") << "text";
-  checkpoint::export_model(*model_, own);
-  EXPECT_FALSE(fs::exists(dir_ / "out" / "stale"));
+  own.existing = files::StagedDirectory::Existing::replace;
+  EXPECT_FALSE(checkpoint::export_model(*model_, own).kept);
+  std::ofstream(dir_ / "out" / "added") << "text";
+  const auto kept = checkpoint::export_model(*model_, own).kept;
+  EXPECT_FALSE(fs::exists(dir_ / "out" / "added"));
+  EXPECT_TRUE(kept && fs::exists(fs::path(*kept) / "added")) << "a file that was added to an export is lost";
 }
 
 TEST_F(ExportTest, WhatReadsBackDifferentlyIsNotLeft) {

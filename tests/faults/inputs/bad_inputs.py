@@ -20,7 +20,7 @@ ROWS = recipe_rows.ROWS + model_rows.ROWS + data_rows.ROWS + run_rows.ROWS
 # What every row starts from is good, and a damaged checkpoint does not end a run that has an older one.
 GOOD = [
     Row("nothing is wrong", "", TRAIN, code=0),
-    Row("newest checkpoint is cut off", "passing over DIR/run/checkpoints/step-00000003: ", TRAIN,
+    Row("newest checkpoint is cut off", "skipping DIR/run/checkpoints/step-00000003: ", TRAIN,
         lambda place: place.trained().cut(run_rows.LAST + "/trained.safetensors", -8), 0),
 ] + data_rows.GOOD
 

@@ -171,7 +171,7 @@ ROWS = [
     spoilt("tokenizer is missing", lambda p: p.remove("model/vocab.txt"),
            "DIR/model: has neither tokenizer.json nor vocab.txt"),
     spoilt("tokenizer.json is broken", lambda p: p.write("model/tokenizer.json", "{"),
-           "tokenizer.json: is not valid JSON"),
+           "tokenizer.json:1: the JSON text ends in the middle of a value"),
     spoilt("tokenizer of another kind", lambda p: p.write("model/tokenizer.json", '{"model": {"type": "Unigram"}}'),
            "model of type Unigram is not known here; WordPiece and BPE are"),
     spoilt("vocabulary is empty", lambda p: p.write("model/vocab.txt", ""), "vocab.txt: the vocabulary is empty"),

@@ -207,7 +207,7 @@ ROWS = [
     spoilt("updates of a model without", lambda p: None, "format peft: the model has no update; name a checkpoint",
            ("export", "DIR/model", "--format", "peft", "DIR/out"), 2),
 
-    spoilt("no room for the recipe", file_limit(300), "run/recipe.yaml: cannot be written; is the disk full"),
+    spoilt("no room for the recipe", file_limit(300), "run/recipe.yaml: cannot be written: File too large. Free some space"),
     spoilt("no room for a checkpoint", file_limit(6000), "The checkpoint of step 1 needs "),
     spoilt("no room for an export", export_limit, "model.safetensors",
            ("export", "DIR/run", "--format", "hf", "DIR/out")),
@@ -223,7 +223,7 @@ ROWS = [
     spoilt("run in /proc", lambda p: None, "/proc/filigree-run: cannot be made: ",
            ("train", "DIR/recipe.yaml", "--out", "/proc/filigree-run")),
     spoilt("run's folder is read-only", forbidden("run", 0o500),
-           "run/.lock: cannot be opened for writing: Permission denied"),
+           "run/.filigree: cannot be written: Permission denied"),
     spoilt("data cannot be searched", forbidden("data", 0o000), "data/train.tsv: cannot be opened: Permission denied"),
     spoilt("data cannot be read", forbidden("data/train.tsv", 0o000),
            "DIR/data/train.tsv: cannot be opened: Permission denied"),
