@@ -64,6 +64,7 @@ const std::vector<Row>& rows() {
       {"seed", "seed=8", ""},
       {"model.path", "model.path=/elsewhere", ""},
       {"model.task", "model.task=regression", "", {"stages.recover.train.distill=null"}},
+      {"model.reset_head", "model.reset_head=false", ""},
       {"model.init", "model.init=random", ""},
       {"model.dropout", "model.dropout=0.3", ""},
       {"model.adapter", "model.adapter=/lora", "", {"stages.warm.method={name: lora, rank: 2, targets: [query]}"}},

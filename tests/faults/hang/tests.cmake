@@ -20,8 +20,8 @@ if(FILIGREE_MPI)
   hang_test(recv     2 3 4 "rank 0 (host HOST): recv #1 of group world (64 bytes) did not complete in 3.0 s" "${rank1}")
   hang_test(other    2 3 4 "#1 of group dp" "out of step: rank" "rank 1 (host HOST)")
   # Both wait, in different collectives; whose deadline passes first is open.
-  hang_test(leave    2 3 4 "elsewhere: rank" "all_reduce #1 of group dp (4096 bytes)" "barrier #1 of group closing (0 bytes)")
-  hang_test(late     2 3 4 "rank 0 (host HOST): barrier #1 of group closing (0 bytes) did not complete in 3.0 s" "${rank1}")
+  hang_test(leave    2 3 4 "elsewhere: rank" "all_reduce #1 of group dp (4096 bytes)" "barrier #1 of group control (0 bytes)")
+  hang_test(late     2 3 4 "rank 0 (host HOST): barrier #1 of group control (0 bytes) did not complete in 3.0 s" "${rank1}")
   hang_test(shorter  2 60 4 "rank 1 (host HOST): all_reduce #1 of group dp (40 bytes) failed:")
   hang_test(throw    2 60 3 "rank 1: the disk is full")
   # A rank that is stopped where MPI itself waits: its start, the making of a group, its end. MPI names nobody.
