@@ -16,8 +16,8 @@
 
 #include "core/checkpoint/store.h"
 #include "core/error.h"
-#include "core/files/ownership.h"
 #include "core/files/disk.h"
+#include "core/files/ownership.h"
 #include "tests/core/checkpoint/store_support.h"
 #include "tests/core/checkpoint/temp_dir.h"
 
@@ -215,7 +215,8 @@ TEST(StoreFaults, AFolderThatMayNotBeWritten) {
     files::write_marker(run.path(), files::DirectoryKind::run);
     spit(run / "checkpoints", "a file");
     const std::string message = message_of<DataError>([&] { CheckpointStore(run.path(), 1); });
-    EXPECT_NE(message.find("checkpoints: is a file, but filigree needs a directory of this name"), std::string::npos) << message;
+    EXPECT_NE(message.find("checkpoints: is a file, but filigree needs a directory of this name"), std::string::npos)
+        << message;
     return;
   }
   const TempDir run;
