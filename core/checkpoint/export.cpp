@@ -5,6 +5,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -86,6 +87,20 @@ double largest_difference(nn::Model& a, nn::Model& b, const data::Batch& probe) 
   return largest_difference(logits(a, probe), logits(b, probe));
 }
 
+double compare_logits(const at::Tensor& live, const at::Tensor& reread) {
+  const double largest = live.abs().max().item<double>();
+  if (!std::isfinite(largest))
+    throw DataError("export: the model's logits are not finite; it has diverged, train it with a smaller lr");
+  const double difference = largest_difference(live, reread);
+  FG_CHECK(difference <= kExportTolerance * std::max(1.0, largest),  // false for NaN, too
+           "the export's logits differ from the model's by {}, the largest of which is {}", difference, largest);
+  return difference;
+}
+
+double compare_logits(nn::Model& live, nn::Model& reread, const data::Batch& probe) {
+  return compare_logits(logits(live, probe), logits(reread, probe));
+}
+
 ExportSource export_source(nn::Model& model, dist::Communicator* tensor) {
   return {merged_state(model, tensor), logits(model, probe_batch(model))};
 }
@@ -97,9 +112,7 @@ ExportResult export_model(nn::Model& model, const ExportSource& source, const Ex
   if (request.reload) {
     const std::unique_ptr<nn::Model> reread = request.reload(staged.path().string());
     reread->to(model.device());
-    result.largest_difference = largest_difference(source.logits, logits(*reread, probe_batch(*reread)));
-    FG_CHECK(result.largest_difference <= kExportTolerance,  // false for NaN, too
-             "the export's logits differ from the model's by {}", result.largest_difference);
+    result.largest_difference = compare_logits(source.logits, logits(*reread, probe_batch(*reread)));
   }
   result.kept = staged.commit();
   return result;

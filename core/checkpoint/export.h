@@ -64,7 +64,7 @@ struct ExportResult {
 };
 
 /// Throws UsageError when the directory is not empty, DataError when the disk refuses, InternalError when what was read
-/// back differs by more than kExportTolerance. Called on one rank.
+/// back differs by more than kExportTolerance of the largest logit, or of 1 where all are smaller. Called on one rank.
 inline constexpr double kExportTolerance = 1e-4;
 ExportResult export_model(nn::Model& model, const ExportSource& source, const ExportRequest& request);
 /// Of a model that lies on this rank alone.
@@ -79,5 +79,9 @@ nlohmann::json export_config(nn::Model& model, ExportFormat format);
 data::Batch probe_batch(nn::Model& model);
 /// Largest absolute difference of the logits in fp32 evaluation.
 double largest_difference(nn::Model& a, nn::Model& b, const data::Batch& probe);
+/// The same for a live model and what was written of it. DataError when the live model's logits are not finite;
+/// InternalError beyond the tolerance of an export.
+double compare_logits(const at::Tensor& live, const at::Tensor& reread);
+double compare_logits(nn::Model& live, nn::Model& reread, const data::Batch& probe);
 
 }  // namespace filigree::checkpoint

@@ -91,6 +91,18 @@ bool is_untouched_export(const std::string& dir) {
   return same_files(dir, read_marker(dir, DirectoryKind::model_export)->value("files", json()));
 }
 
+std::vector<std::string> changed_since_export(const std::string& dir) {
+  std::vector<std::string> changed;
+  if (!is_marked(dir, DirectoryKind::model_export)) return changed;
+  const json sealed = read_marker(dir, DirectoryKind::model_export)->value("files", json::object());
+  for (const auto& [name, state] : sealed.items()) {
+    const std::string path = dir + "/" + name;
+    std::error_code ignored;
+    if (!fs::is_regular_file(path, ignored) || describe(path) != state) changed.push_back(name);
+  }
+  return changed;
+}
+
 bool holds_only(const std::string& dir, const std::function<bool(const std::string& name)>& is_own) {
   std::error_code ignored;
   if (fs::symlink_status(dir, ignored).type() != fs::file_type::directory) return false;

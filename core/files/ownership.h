@@ -35,6 +35,9 @@ void seal_export(const std::string& dir);
 /// Whether `dir` is an export of filigree in which nothing was added, edited or removed since.
 bool is_untouched_export(const std::string& dir);
 
+/// The files of an export that were edited, damaged or removed since; empty where `dir` is not an export.
+std::vector<std::string> changed_since_export(const std::string& dir);
+
 /// Whether `dir` is a directory, not a link, of regular files whose names `is_own` accepts.
 bool holds_only(const std::string& dir, const std::function<bool(const std::string& name)>& is_own);
 

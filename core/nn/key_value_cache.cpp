@@ -43,9 +43,10 @@ at::Tensor KeyValueCache::attend(size_t layer, const at::Tensor& q, const at::Te
     layers_.push_back({at::zeros(shape, k.options()), at::zeros(shape, v.options())});
   }
   Layer& own = layers_[layer];
+  if (layout.heads.empty()) return ops::attention(q, k, v, layout, {});
   own.k.view({-1, k.size(1)}).index_copy_(0, rows_, k);
   own.v.view({-1, v.size(1)}).index_copy_(0, rows_, v);
-  if (prompts_ || layout.heads.empty()) return ops::attention(q, k, v, layout, {});
+  if (prompts_) return ops::attention(q, k, v, layout, {});
   return attend_to_all(own, q, static_cast<int64_t>(layout.heads.size()));
 }
 

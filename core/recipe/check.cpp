@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <initializer_list>
+#include <map>
 #include <set>
 
 #include "core/recipe/suggest.h"
@@ -154,8 +155,23 @@ struct History {
   bool known = true;     ///< all sections of those stages could be read; else nothing is concluded from an absence
   bool method = false;   ///< a method has been named
   bool trained = false;  ///< something has been trained
-  bool pruned_trained = false;  ///< something trained has been pruned: distillation has a teacher
+  bool pruned_trained = false;                 ///< something trained has been pruned: distillation has a teacher
+  std::map<std::string, std::string> updated;  ///< name pattern of linears with an update -> the stage that gave it
 };
+
+/// A linear has one update, from the first method that names it.
+void check_updates(const StageConfig& stage, const std::string& path, History& history, Rules& rules) {
+  if (!stage.method || !stage.method->options) return;
+  for (const std::string& pattern : stage.method->options->updated_linears()) {
+    const auto [earlier, is_new] = history.updated.emplace(pattern, stage.name);
+    if (!is_new)
+      rules.broken(
+          path + ".method.targets",
+          fmt::format("names '{}', which has an update from stage {} already; leave 'method' out to train that "
+                      "further, or name other targets",
+                      pattern, earlier->second));
+  }
+}
 
 void check_work(const StageConfig& stage, const std::string& path, const History& before, Rules& rules) {
   const std::string method = path + ".method", train = path + ".train", prune = path + ".prune", out = path + ".export";
@@ -270,6 +286,7 @@ void check_stages(const Recipe& recipe, Rules& rules) {
     const StageConfig& stage = recipe.stages[i];
     const std::string path = stage_path(names, i);
     check_work(stage, path, history, rules);
+    check_updates(stage, path, history, rules);
     if (stage.train) check_train(*stage.train, path + ".train", recipe.model, history, stage, rules);
     if (stage.prune)
       check_prune(*stage.prune, path + ".prune", !history.known || history.method || stage.method, rules);

@@ -16,6 +16,8 @@ class Schema;
 struct MethodOptions {
   virtual ~MethodOptions() = default;
   virtual void describe(Schema& schema) = 0;
+  /// Name patterns of linears that get an update of their own, which a later stage may not name again.
+  virtual std::vector<std::string> updated_linears() const { return {}; }
 };
 
 struct ModelConfig {

@@ -113,8 +113,13 @@ std::optional<checkpoint::CheckpointInfo> choose_named(const Session& session, c
       path, session.run_dir));
 }
 
-/// Without a checkpoint the run starts anew, which overwrites the metrics of what ran here before.
-void refuse_other_progress(const Session& session) {
+/// Without a checkpoint the run starts anew, which overwrites what ran here before.
+void refuse_to_lose_results(const Session& session) {
+  if (fs::exists(session.run_dir + "/" + names::kFinal))
+    throw UsageError(
+        fmt::format("{} holds a finished run without a whole checkpoint; to train again would replace its results. "
+                    "Choose another --out, or remove or rename {}/{}",
+                    session.run_dir, session.run_dir, names::kFinal));
   const std::string path = session.run_dir + "/" + names::kRecipe;
   if (!has_progress(session.run_dir) || !fs::exists(path)) return;
   const auto before = recipe::load(path, {}, session.plugins->methods.catalog());
@@ -124,17 +129,18 @@ void refuse_other_progress(const Session& session) {
         fmt::format("{} holds a run of another recipe without a checkpoint; the recipe differs in:{}\nChoose another "
                     "--out, or remove that directory",
                     session.run_dir, differences));
+  fmt::print(stderr, "note: {} has no whole checkpoint: the run starts again from its first step\n", session.run_dir);
 }
 
 }  // namespace
 
 std::unique_ptr<checkpoint::CheckpointStore> claim_run_directory(const Session& session, const RunRequest& request) {
-  refuse_input_that_is_replaced(session);
   auto store = std::make_unique<checkpoint::CheckpointStore>(session.run_dir, session.recipe.checkpoint.keep);
   if (request.resume == "never" && holds_a_run(session.run_dir))
     throw UsageError(
         fmt::format("{} holds a run already, and --resume never would overwrite it; choose another --out, or remove it",
                     session.run_dir));
+  refuse_input_that_is_replaced(session);
   refuse_foreign_exports(session);
   return store;
 }
@@ -143,7 +149,7 @@ std::optional<checkpoint::CheckpointInfo> choose_checkpoint(const Session& sessi
   if (request.resume == "never") return std::nullopt;
   if (request.resume != "auto") return choose_named(session, request.resume);
   auto found = newest_of_own(session);
-  if (!found) refuse_other_progress(session);
+  if (!found) refuse_to_lose_results(session);
   return found;
 }
 

@@ -6,6 +6,7 @@
 #include "core/checkpoint/content_hash.h"
 #include "core/checkpoint/store.h"
 #include "core/error.h"
+#include "core/files/ownership.h"
 #include "core/nn/labels.h"
 #include "core/recipe/load.h"
 #include "core/train/restore.h"
@@ -27,6 +28,7 @@ OpenedModel open_directory(const std::string& path, const Plugins& plugins, cons
   opened.tokenizer = data::load_tokenizer(path);
   opened.labels = label_names(*opened.model);
   opened.files = path;
+  note_changed_files(path, opened.report);
   if (const std::string file = path + "/recipe.yaml"; fs::exists(file))
     opened.recipe = recipe::load(file, {}, plugins.methods.catalog());
   return opened;
@@ -63,6 +65,12 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
 }
 
 }  // namespace
+
+void note_changed_files(const std::string& dir, nn::LoadReport& report) {
+  if (const auto changed = files::changed_since_export(dir); !changed.empty())
+    report.notes.push_back(
+        fmt::format("{} changed since filigree exported it: edited or damaged", nn::short_list(changed)));
+}
 
 std::vector<std::string> label_names(const nn::Model& model) {
   std::vector<std::string> names;

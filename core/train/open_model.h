@@ -28,6 +28,9 @@ OpenedModel open_model(const std::string& path, const Plugins& plugins, const st
 /// Class names by number, as the model's configuration has them; none for a task over tokens.
 std::vector<std::string> label_names(const nn::Model& model);
 
+/// Notes which files of an export of filigree no longer have the checksums of its marker.
+void note_changed_files(const std::string& dir, nn::LoadReport& report);
+
 /// What was found besides the wanted tensors, on stderr.
 void print_findings(const OpenedModel& opened);
 

@@ -82,8 +82,9 @@ nn::LoadReport load_model(Session& session) {
 }
 
 /// A resumed run has its values from the checkpoint, and said where the others came from when it began.
-void log_findings(const Session& session, const nn::LoadReport& report) {
+void log_findings(const Session& session, nn::LoadReport report) {
   if (session.recipe.model.init == "random") return;
+  if (session.first_rank()) note_changed_files(session.recipe.model.path, report);
   for (const std::string& line : describe(report, session.recipe.model.path)) session.log->info("{}", line);
 }
 

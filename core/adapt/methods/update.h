@@ -20,6 +20,7 @@ struct DseeOptions : recipe::MethodOptions {
   int64_t passes = 0;
   bool train_head = true;
   void describe(recipe::Schema& schema) override;
+  std::vector<std::string> updated_linears() const override { return targets; }
 };
 
 /// LoRA: D = (alpha/rank) U V, V uniform as kaiming with a = sqrt(5), U = 0.
@@ -29,6 +30,7 @@ struct LoraOptions : recipe::MethodOptions {
   std::vector<std::string> targets = {"query", "value"};
   bool train_head = true;
   void describe(recipe::Schema& schema) override;
+  std::vector<std::string> updated_linears() const override { return targets; }
 };
 
 void add_update_methods(Registry& registry);

@@ -211,6 +211,11 @@ def runs():
         shutil.rmtree(place.at("b/checkpoints"))
         os.makedirs(place.at("b/checkpoints"))
         untouched(place, place.at("b"), "train", "DIR/recipe.yaml", "--out", "DIR/b", code=2,
+                  says="holds a finished run without a whole checkpoint")
+        untouched(place, place.at("b"), "train", "DIR/recipe.yaml", "--out", "DIR/b", "--set", "seed=9", code=2,
+                  says="holds a finished run without a whole checkpoint")
+        shutil.rmtree(place.at("b/final"))
+        untouched(place, place.at("b"), "train", "DIR/recipe.yaml", "--out", "DIR/b", code=2,
                   says="holds a run of another recipe without a checkpoint")
         filigree(place, "train", "DIR/recipe.yaml", "--out", "DIR/b", "--set", "seed=9")
         # The recipe of the run, with a comment of the user's, given again.
