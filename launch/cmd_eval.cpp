@@ -22,10 +22,10 @@ recipe::Recipe own_recipe(const EvalOptions& options, const train::OpenedModel& 
     const std::string what = options.data.empty()
                                  ? "--data is missing"
                                  : fmt::format("--data {}: nothing tells how to read this file", options.data);
-    throw UsageError(
-        fmt::format("filigree eval: {}: {} was not made by a run of filigree; give a recipe (.yaml) with a "
-                    "data section: --data RECIPE",
-                    what, options.model));
+    throw UsageError(fmt::format(
+        "filigree eval: {}: {} has no recipe.yaml beside it that names its data; give a recipe (.yaml) with "
+        "a data section: --data RECIPE",
+        what, options.model));
   }
   if (options.sets.empty()) return *opened.recipe;
   return recipe::load_text(recipe::to_yaml(*opened.recipe), "the recipe of " + options.model, plugins.methods.catalog(),
@@ -70,11 +70,16 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
     const auto result = train::evaluate(*opened.model, dataset, served.options, served.mesh->dp());
     nlohmann::ordered_json json = {
         {"task", task.name}, {"split", split}, {"samples", result.samples}, {"loss", result.loss}};
+    if (!options.data.empty() && !is_recipe(options.data)) json["file"] = options.data;
     for (const auto& [name, value] : result.metrics) json[name] = value;
     if (recipe->eval.generate && train::has_contexts(dataset))
       for (const auto& [name, value] : train::text_metrics_of(served, dataset, *recipe->eval.generate))
         json[name] = value;
-    if (environment.world_rank() == 0) std::cout << json.dump() << '\n';
+    if (environment.world_rank() != 0) continue;
+    if (dataset.skipped > 0)
+      std::cerr << fmt::format("warning: {} bad rows were skipped, the first: {}\n", dataset.skipped,
+                               dataset.first_skipped);
+    std::cout << json.dump() << '\n';
   }
   return 0;
 }

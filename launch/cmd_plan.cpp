@@ -34,7 +34,11 @@ int cmd_plan(const PlanOptions& options, dist::Environment& environment) {
   if (environment.world_rank() != 0) return 0;
   const auto plugins = make_plugins();
   auto recipe = recipe::load(options.recipe, options.sets, plugins.methods.catalog());
-  recipe.model.path = train::config_directory(recipe.model.path, plugins);
+  const std::string base = recipe.model.path;
+  recipe.model.path = train::config_directory(base, plugins);
+  if (train::find_base(base).checkpoint)
+    std::cerr << fmt::format("note: {} is counted as {}, from which it was trained: before any prune\n", base,
+                             recipe.model.path);
   const int64_t tensor = options.tensor > 0 ? options.tensor : recipe.parallel.tensor;
   const train::Forecast forecast = train::forecast(recipe, plugins, options.ranks, tensor);
   if (!forecast.lengths_known)

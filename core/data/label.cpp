@@ -56,10 +56,23 @@ LabelReader::LabelReader(const std::vector<std::string>& names)
   for (const std::string& name : names) values_.push_back(number_of(trimmed(name)));
 }
 
+/// The one class whose name differs in upper and lower case alone.
+std::optional<int64_t> LabelReader::find_in_any_case(std::string_view text) const {
+  const auto lower = [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : static_cast<int>(c); };
+  std::optional<int64_t> found;
+  for (size_t i = 0; i < names_.size(); ++i) {
+    if (!std::ranges::equal(trimmed(names_[i]), text, {}, lower, lower)) continue;
+    if (found) return {};
+    found = static_cast<int64_t>(i);
+  }
+  return found;
+}
+
 /// The class of a name, or of a number that is written in another way than the name.
 std::optional<int64_t> LabelReader::find(std::string_view text) const {
   const auto it = std::ranges::find(names_, text, [](const std::string& name) { return trimmed(name); });
   if (it != names_.end()) return it - names_.begin();
+  if (const auto found = find_in_any_case(text)) return found;
   const auto value = number_of(text);
   if (!value) return {};
   if (numbers_ && is_whole(*value) && *value >= 0 && *value < static_cast<double>(names_.size()))

@@ -1,6 +1,7 @@
 #pragma once
-// Labels as files spell them. Whitespace around a label does not count. Labels that are all numbers are compared as
-// numbers, as pandas reads such a column: 1, 1.0 and +1 are one class.
+// Labels as files spell them. Whitespace around a label does not count, nor does upper or lower case where it leaves
+// one class. Labels that are all numbers are compared as numbers, as pandas reads such a column: 1, 1.0 and +1 are one
+// class.
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -24,6 +25,7 @@ class LabelReader {
 
  private:
   std::optional<int64_t> find(std::string_view text) const;
+  std::optional<int64_t> find_in_any_case(std::string_view text) const;
 
   const std::vector<std::string>& names_;
   std::vector<std::optional<double>> values_;  ///< of the names that are numbers

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <initializer_list>
 #include <map>
@@ -51,6 +52,18 @@ void check_files(const DataConfig& data, Rules& rules) {
   }
 }
 
+bool is_number(const std::string& column) {
+  int64_t value = 0;
+  const char* const end = column.data() + column.size();
+  return std::from_chars(column.data(), end, value).ptr == end && !column.empty();
+}
+
+/// Whether no column is named by a header, which alone would show that there is one.
+bool all_numbers(const DataConfig& data) {
+  return !data.text.empty() && std::all_of(data.text.begin(), data.text.end(), is_number) &&
+         (data.label.empty() || is_number(data.label));
+}
+
 void check_columns(const ModelConfig& model, const DataConfig& data, Rules& rules) {
   const bool columns = in(data.format, {"tsv", "csv", "jsonl"}) && data.task.empty();
   if (columns && data.text.empty()) {
@@ -61,6 +74,12 @@ void check_columns(const ModelConfig& model, const DataConfig& data, Rules& rule
   if (columns && data.label.empty() && !over_tokens) {
     rules.broken("data.label", "is missing: name the label column, or choose a preset with task",
                  {"data.task", "data.format", "model.task"});
+  }
+  if (columns && data.format != "jsonl" && !data.header && all_numbers(data)) {
+    rules.broken("data.header",
+                 "is missing: columns are named by number, so say whether the first line is a header (true) or a row "
+                 "(false)",
+                 {"data.task", "data.format", "data.text", "data.label"});
   }
   if (data.format == "text" && !over_tokens) {
     rules.broken("data.format",

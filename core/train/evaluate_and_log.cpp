@@ -1,5 +1,9 @@
 #include "core/train/evaluate_and_log.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace filigree::train {
@@ -11,29 +15,30 @@ std::pair<std::string, double> deciding_metric(const Session& session, const dat
   const std::string& wanted = session.recipe.eval.best;
   const std::string name = !wanted.empty() ? wanted : dataset.metrics.empty() ? "loss" : dataset.metrics.front();
   if (name == "loss") return {name, -result.loss};
-  const auto found = result.metrics.find(name);
-  if (found == result.metrics.end()) {
-    std::vector<std::string> known{"loss"};
-    for (const auto& [metric, value] : result.metrics) known.push_back(metric);
-    throw UsageError(
-        fmt::format("eval.best: '{}' is not computed for this task; it has {}", name, fmt::join(known, ", ")));
-  }
-  return {name, found->second};
+  return {name, result.metrics.at(name)};
 }
 
 nlohmann::json eval_record(const Session& session, const std::string& stage, const data::Dataset& dataset,
-                           const EvalResult& result) {
-  nlohmann::json record = {{"kind", "eval"},
-                           {"stage", stage},
-                           {"step", session.state.global_step},
-                           {"split", dataset.split},
-                           {"samples", result.samples},
+                           const EvalResult& result, const std::string& metric) {
+  nlohmann::json record = {{"kind", "eval"},         {"stage", stage},   {"step", session.state.global_step},
+                           {"split", dataset.split}, {"metric", metric}, {"samples", result.samples},
                            {"loss", result.loss}};
   for (const auto& [name, value] : result.metrics) record[name] = value;
   return record;
 }
 
 }  // namespace
+
+void check_best(const Session& session) {
+  const std::string& wanted = session.recipe.eval.best;
+  if (wanted.empty() || session.eval_data.empty()) return;
+  std::vector<std::string> known = session.eval_data.front().metrics;
+  known.emplace_back("loss");
+  if (session.recipe.model.task == "causal_lm") known.emplace_back("perplexity");
+  if (std::ranges::find(known, wanted) == known.end())
+    throw UsageError(
+        fmt::format("eval.best: '{}' is not computed for this task; it has {}", wanted, fmt::join(known, ", ")));
+}
 
 EvalOptions eval_options(const Session& session) {
   return {session.recipe.eval.batch_size, session.compute, session.recipe.parallel.shard_frozen};
@@ -44,8 +49,8 @@ bool evaluate_and_log(Session& session, const std::string& stage, bool compete) 
   for (size_t i = 0; i < session.eval_data.size(); ++i) {
     const auto& dataset = session.eval_data[i];
     const auto result = evaluate(*session.model, dataset, eval_options(session), session.mesh->dp());
-    session.log->record(eval_record(session, stage, dataset, result));
     const auto [name, value] = deciding_metric(session, dataset, result);
+    session.log->record(eval_record(session, stage, dataset, result, name));
     auto& best = session.state.best;
     if (i == 0 && compete && (!best || value > best->value)) {
       best = Best{name, value, session.state.global_step};

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/train/base_model.h"
 #include "core/train/check_tokens.h"
+#include "core/train/evaluate_and_log.h"
 #include "core/train/open_model.h"
 #include "core/train/parallelize.h"
 #include "core/train/precision.h"
@@ -40,6 +41,7 @@ void load_data(Session& session) {
   for (const auto& split : data::splits_of(session.task, recipe.eval.split))
     session.eval_data.push_back(data::load_dataset(recipe.data, session.task, split, *session.tokenizer, recipe.seed));
   for (const data::Dataset& dataset : session.eval_data) dataset.check_labelled();
+  check_best(session);
 }
 
 /// Before anything that could leave the ranks waiting for each other: what they were started with is the same.
@@ -136,7 +138,10 @@ OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const 
     restore_model(session, *opened.resumed);
   }
   open_logs(session, request, opened.resumed);
-  if (!opened.resumed) log_findings(session, report);
+  if (opened.resumed)
+    warn_of_changed_evaluation(session, *opened.resumed);
+  else
+    log_findings(session, report);
   return opened;
 }
 

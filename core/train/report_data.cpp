@@ -7,8 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "core/checkpoint/manifest.h"
-#include "core/checkpoint/store.h"
 #include "core/error.h"
 #include "core/files/disk.h"
 #include "core/files/read.h"
@@ -74,7 +72,11 @@ std::map<std::string, int64_t> by_axis_and_purpose(const Json& line) {
 }
 
 void add_eval(RunData& run, const Json& line) {
-  EvalRecord eval{text(line, "stage"), text(line, "split"), integer(line, "step").value_or(run.last_step), {}};
+  EvalRecord eval{text(line, "stage"),
+                  text(line, "split"),
+                  text(line, "metric"),
+                  integer(line, "step").value_or(run.last_step),
+                  {}};
   for (const auto& [key, value] : line.items())
     if (value.is_number_float() && number(line, key.c_str())) eval.values[key] = value.get<double>();
   // A metric of exactly 0 or 1 is still a metric, however a writer prints it.
@@ -165,19 +167,13 @@ void add_plans(RunData& run) {
       add_plan(run, Json::parse(files::read_file(it->path().string()), nullptr, /*allow_exceptions=*/false));
 }
 
-/// The metric that decided which checkpoint is best; without one, the most telling of those evaluated.
+/// The metric that the evaluations name; of older runs, the most telling of those evaluated.
 std::string deciding_metric(const RunData& run) {
-  for (const auto& info : checkpoint::list_checkpoints(run.dir + "/checkpoints")) {
-    try {
-      const auto state = checkpoint::read_manifest(info.path).state;
-      const auto metric = state.value(Json::json_pointer("/run/best/metric"), std::string());
-      if (!metric.empty() && !run.evals.empty() && run.evals.front().value(metric)) return metric;
-    } catch (const std::exception&) {
-      continue;  // the report is made without it
-    }
-  }
+  if (run.evals.empty()) return "";
+  const EvalRecord& first = run.evals.front();
+  if (first.value(first.metric)) return first.metric;
   for (const char* name : {"accuracy", "mcc", "pearson", "macro_f1", "f1", "spearman", "loss"})
-    if (!run.evals.empty() && run.evals.front().value(name)) return name;
+    if (first.value(name)) return name;
   return "";
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What a run's files say, for its report: metrics.jsonl, recipe.yaml, plans/*.json and the newest checkpoint's state.
+// What a run's files say, for its report: metrics.jsonl, recipe.yaml and plans/*.json.
 // Lines and values that cannot be read are passed over, so that the report of a killed or running run can be made.
 #include <cstdint>
 #include <map>
@@ -17,6 +17,7 @@ struct TrainRecord {
 
 struct EvalRecord {
   std::string stage, split;
+  std::string metric;  ///< that the run is judged by; empty in files of older versions
   int64_t step = 0;
   std::map<std::string, double> values;  ///< loss and metrics
 

@@ -58,10 +58,11 @@ std::string size_tile(const RunData& run) {
     after = stage.total;
   }
   if (!before) return "";
-  if (after == before) return tile(format_count(static_cast<double>(*before)), "parameters in all");
-  return tile(format_count(static_cast<double>(*after)),
-              fmt::format("parameters left of {}, {} fewer", format_count(static_cast<double>(*before)),
-                          percent(1 - static_cast<double>(*after) / static_cast<double>(*before))));
+  if (after == before) return tile(format_count(static_cast<double>(*before)), "parameters in all, updates included");
+  return tile(
+      format_count(static_cast<double>(*after)),
+      fmt::format("parameters left of {}, updates included: {} fewer", format_count(static_cast<double>(*before)),
+                  percent(1 - static_cast<double>(*after) / static_cast<double>(*before))));
 }
 
 std::string cost_tile(const RunData& run) {

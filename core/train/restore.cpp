@@ -111,19 +111,6 @@ void overwrite_values(Session& session, const checkpoint::Loaded& loaded) {
     if (linear->mask()) linear->set_mask(linear->mask());  // a frozen weight is multiplied by what was read
 }
 
-/// Evaluation data decide which checkpoint is the best, but no number of the training.
-void note_changed_evaluation(const Session& session, const SavedState& saved, const std::string& checkpoint) {
-  for (const auto& [split, hash] : session.origin.eval) {
-    const auto before = saved.origin.eval.find(split);
-    if (before != saved.origin.eval.end() && before->second != hash && session.first_rank())
-      fmt::print(
-          stderr,
-          "note: the {} set has changed since {}: results before and after it are of different data, and the best "
-          "checkpoint is chosen over both\n",
-          split, checkpoint);
-  }
-}
-
 }  // namespace
 
 void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
@@ -142,7 +129,18 @@ void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
                     "the tokenizer changed",
                     path));
   check_fits(saved, session.recipe, saved.decisive == decisive_recipe(session.recipe), session.train_data.size(), path);
-  note_changed_evaluation(session, saved, path);
+}
+
+void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded& loaded) {
+  const SavedState saved = saved_state(loaded);
+  for (const auto& [split, hash] : session.origin.eval) {
+    const auto before = saved.origin.eval.find(split);
+    if (before != saved.origin.eval.end() && before->second != hash)
+      session.log->warn(
+          "the {} set has changed since {}: results before and after it are of different data, and the best checkpoint "
+          "is chosen over both",
+          split, loaded.info.path);
+  }
 }
 
 void restore_model(Session& session, const checkpoint::Loaded& loaded) {

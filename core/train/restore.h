@@ -10,6 +10,9 @@ namespace filigree::train {
 /// be one of this recipe. Rank 0 notes on stderr when the evaluation data have changed.
 void check_origin(const Session& session, const checkpoint::Loaded& loaded);
 
+/// Evaluation data decide which checkpoint is the best, but no number of the training: a change is logged.
+void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded& loaded);
+
 /// Puts the session's freshly loaded model into the checkpoint's state: replays the events, then overwrites the values.
 /// DataError when they do not fit each other.
 void restore_model(Session& session, const checkpoint::Loaded& loaded);

@@ -35,6 +35,12 @@ std::string text_of(const nlohmann::json& record, const char* key) {
   return found != record.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+void warn_of_skipped_rows(RunLog& log, const data::Dataset& dataset) {
+  if (dataset.skipped > 0)
+    log.warn("{} bad rows of the {} set were skipped, the first: {}", dataset.skipped, dataset.split,
+             dataset.first_skipped);
+}
+
 /// The last evaluation of each stage, in order.
 std::vector<nlohmann::json> last_evaluations(const Session& session) {
   std::vector<nlohmann::json> last;
@@ -64,8 +70,8 @@ void describe_start(Session& session, const checkpoint::Loaded* resumed) {
         "this CPU has no bf16 instructions: bf16 is emulated, ten and more times slower than parallel.precision: fp32");
   log.info("{} from {}: {} training samples", session.model->family(), session.recipe.model.path,
            session.train_data.size());
-  if (session.train_data.skipped > 0)
-    log.warn("{} bad rows were skipped, the first: {}", session.train_data.skipped, session.train_data.first_skipped);
+  warn_of_skipped_rows(log, session.train_data);
+  for (const auto& dataset : session.eval_data) warn_of_skipped_rows(log, dataset);
   for (const auto& stage : session.recipe.stages) log.info("stage {}: {}", stage.name, describe_stage(session, stage));
   if (resumed) log.info("going on from {}", resumed->info.path);
 }

@@ -1,5 +1,6 @@
 // Exports read back by filigree give the live model's logits; export_check.py does the same with transformers on what
 // this test leaves in the build folder (reference/export/<case>/{base,hf,live.safetensors}).
+#include <ATen/ops/full.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -255,6 +256,14 @@ TEST_F(ExportTest, OverwritesNothing) {
   const auto kept = checkpoint::export_model(*model_, own).kept;
   EXPECT_FALSE(fs::exists(dir_ / "out" / "added"));
   EXPECT_TRUE(kept && fs::exists(fs::path(*kept) / "added")) << "a file that was added to an export is lost";
+}
+
+TEST_F(ExportTest, TheToleranceFollowsTheSizeOfTheLogits) {
+  const auto logits = [](double value) { return at::full({2, 2}, value, at::kDouble); };
+  EXPECT_GT(checkpoint::compare_logits(logits(3e4), logits(3e4 + 0.004)), 0.003);  // rounding of fp32 at this size
+  EXPECT_THROW(checkpoint::compare_logits(logits(3e4), logits(3e4 + 10)), InternalError);
+  EXPECT_THROW(checkpoint::compare_logits(logits(1), logits(1.004)), InternalError);
+  EXPECT_THROW(checkpoint::compare_logits(logits(std::numeric_limits<double>::infinity()), logits(1)), DataError);
 }
 
 TEST_F(ExportTest, WhatReadsBackDifferentlyIsNotLeft) {

@@ -44,6 +44,18 @@ TEST_F(DatasetTest, Sst2) {
   EXPECT_EQ(test.ids, (std::vector<int32_t>{2, 18, 19, 3}));
 }
 
+TEST_F(DatasetTest, LabelsInAnotherCaseAreThoseOfTheTask) {
+  config_.task = "sst2";
+  config_.labels = {"Negative", "positive"};
+  dir_.write("train.tsv", "sentence\tlabel\ngood film .\tPOSITIVE\nbad\tnegative\n");
+  EXPECT_EQ(load().classes, (std::vector<int64_t>{1, 0}));
+  config_.labels = {"good", "Good"};  // one class each, so that the case counts
+  dir_.write("train.tsv", "sentence\tlabel\ngood film .\tGood\nbad\tgood\n");
+  EXPECT_EQ(load().classes, (std::vector<int64_t>{1, 0}));
+  dir_.write("train.tsv", "sentence\tlabel\ngood film .\tGOOD\n");
+  EXPECT_HAS(error(), "label 'GOOD' is not known; the labels are good, Good");
+}
+
 TEST_F(DatasetTest, ColaHasNoHeader) {
   config_.task = "cola";
   dir_.write("train.tsv", "gj04\t1\t\ta b\nx\t0\t*\tc\n");

@@ -27,7 +27,7 @@ stages:
   - {name: warm, method: bitfit, train: {max_steps: 4, batch_size: 8, lr: 1e-3}}
   - {name: all, method: full, train: {epochs: 2, batch_size: 8, lr: 1e-3}}
   - {name: low, method: {name: lora, rank: 4, targets: [query]}, train: {max_steps: 4, batch_size: 8, lr: 1e-3}}
-  - {name: both, method: {name: dsee, rank: 4, sparse: 8, targets: [query]}, train: {max_steps: 4, batch_size: 8, lr: 1e-3}}
+  - {name: both, method: {name: dsee, rank: 4, sparse: 8, targets: [value]}, train: {max_steps: 4, batch_size: 8, lr: 1e-3}}
   - {name: cut, prune: {structure: [heads, ffn], heads: 0.2, ffn: 0.3}}
   - {name: recover, train: {max_steps: 4, batch_size: 8, lr: 1e-3, distill: {weight: 0.5}}}
   - {name: zero, prune: {sparsity: 0.3}}
@@ -67,7 +67,7 @@ const std::vector<Row>& rows() {
       {"model.reset_head", "model.reset_head=false", ""},
       {"model.init", "model.init=random", ""},
       {"model.dropout", "model.dropout=0.3", ""},
-      {"model.adapter", "model.adapter=/lora", "", {"stages.warm.method={name: lora, rank: 2, targets: [query]}"}},
+      {"model.adapter", "model.adapter=/lora", "", {"stages.warm.method={name: lora, rank: 2, targets: [key]}"}},
       {"data.format", "data.format=csv", ""},
       {"data.task", "data.task=sst2", ""},
       {"data.dir", "data.dir=/other", ""},
@@ -77,7 +77,7 @@ const std::vector<Row>& rows() {
       {"data.text", "data.text=[title]", ""},
       {"data.label", "data.label=class", ""},
       {"data.labels", "data.labels=[a, b]", ""},
-      {"data.header", "data.header=false", "", {"data.text=[0]", "data.label=1"}},
+      {"data.header", "data.header=false", "", {"data.text=[0]", "data.label=1", "data.header=true"}},
       {"data.metric", "data.metric=f1", ""},
       {"data.max_length", "data.max_length=32", ""},
       {"data.bad_rows", "data.bad_rows=skip", ""},
@@ -99,7 +99,7 @@ const std::vector<Row>& rows() {
       {"stages[].method(dsee).rank", "stages.both.method.rank=3", ""},
       {"stages[].method(dsee).alpha", "stages.both.method.alpha=3", ""},
       {"stages[].method(dsee).sparse", "stages.both.method.sparse=3", ""},
-      {"stages[].method(dsee).targets", "stages.both.method.targets=[value]", ""},
+      {"stages[].method(dsee).targets", "stages.both.method.targets=[key]", ""},
       {"stages[].method(dsee).support", "stages.both.method.support=random", ""},
       {"stages[].method(dsee).passes", "stages.both.method.passes=3", ""},
       {"stages[].method(dsee).train_head", "stages.both.method.train_head=false", ""},
@@ -107,7 +107,7 @@ const std::vector<Row>& rows() {
        "stages.1.method.freeze"},
       {"stages[].method(lora).rank", "stages.low.method.rank=3", ""},
       {"stages[].method(lora).alpha", "stages.low.method.alpha=3", ""},
-      {"stages[].method(lora).targets", "stages.low.method.targets=[value]", ""},
+      {"stages[].method(lora).targets", "stages.low.method.targets=[key]", ""},
       {"stages[].method(lora).train_head", "stages.low.method.train_head=false", ""},
       {"stages[].prune", "stages.warm.prune={structure: [ffn], ffn: 0.1}", "stages.0.prune.ffn"},
       {"stages[].prune.structure", "stages.cut.prune={structure: [ffn], ffn: 0.3}", "stages.4.prune.structure"},

@@ -80,6 +80,17 @@ TEST(Report, AFinishedRunShowsItsFigures) {
   EXPECT_EQ(count(html, ": kept</title>"), 2u * 6 * 9);
 }
 
+TEST(Report, ShowsTheMetricThatTheRunIsJudgedBy) {
+  const TempDir run;
+  spit(run / "metrics.jsonl",
+       "{\"kind\":\"eval\",\"stage\":\"all\",\"step\":1,\"split\":\"dev\",\"metric\":\"macro_f1\",\"accuracy\":0.9,"
+       "\"macro_f1\":0.4321}\n");
+  EXPECT_EQ(read_run(run.path()).metric, "macro_f1");
+  const std::string html = slurp(write_report(run.path()));
+  EXPECT_NE(html.find("macro_f1 on dev"), std::string::npos);
+  EXPECT_NE(html.find("<div class=\"figure\">0.432</div>"), std::string::npos);
+}
+
 TEST(Report, TextFromFilesIsEscaped) {
   const TempDir run;
   SampleRun sample;
