@@ -32,14 +32,25 @@ recipe::Recipe own_recipe(const EvalOptions& options, const train::OpenedModel& 
                            options.sets);
 }
 
+/// --split; without it, the split that a file given as --data is named after: GLUE's test.tsv has another layout than
+/// its dev.tsv.
+std::string chosen_split(const EvalOptions& options, const recipe::DataConfig& data) {
+  if (!options.split.empty()) return options.split;
+  const std::filesystem::path file = options.data;
+  if (is_recipe(options.data)) return "dev";
+  if (file.stem() == "train" || file.filename() == data.train) return "train";
+  if (file.stem() == "test" || file.filename() == data.test) return "test";
+  return "dev";
+}
+
 /// The data section to evaluate on: that of the recipe, reading the file that --data names, if any.
-recipe::DataConfig data_section(const EvalOptions& options, const recipe::Recipe& recipe) {
+recipe::DataConfig data_section(const EvalOptions& options, const recipe::Recipe& recipe, const std::string& split) {
   if (options.data.empty() || is_recipe(options.data)) return recipe.data;
   if (!std::filesystem::exists(options.data)) throw DataError(fmt::format("{}: there is no such file", options.data));
   auto config = recipe.data;
   config.dir = std::filesystem::absolute(options.data).parent_path();
   const std::string name = std::filesystem::path(options.data).filename();
-  (options.split == "train" ? config.train : options.split == "test" ? config.test : config.dev) = name;
+  (split == "train" ? config.train : split == "test" ? config.test : config.dev) = name;
   return config;
 }
 
@@ -56,13 +67,14 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   auto served = train::serve(options.model, plugins, environment, given, recipe ? recipe->model.task : "");
   auto& opened = served.opened;
   if (!recipe) recipe = own_recipe(options, opened, plugins);
-  auto config = data_section(options, *recipe);
+  const std::string wanted = chosen_split(options, recipe->data);
+  auto config = data_section(options, *recipe, wanted);
   if (config.labels.empty() && !opened.labels.empty() && config.task.empty() && config.format != "wordnet")
     config.labels = opened.labels;
   const auto task = data::resolve_task(config, data::objective_from(nn::to_string(opened.model->task())));
   train::use_labels(opened, task.labels);
   const int64_t seed = opened.recipe ? opened.recipe->seed : 42;
-  for (const auto& split : data::splits_of(task, options.split)) {
+  for (const auto& split : data::splits_of(task, wanted)) {
     auto dataset = data::load_dataset(config, task, split, *opened.tokenizer, seed);
     dataset.check_labelled();
     train::check_tokens(dataset, *opened.tokenizer, *opened.model, opened.files);

@@ -200,7 +200,7 @@ void EvalOptions::describe(CommandLine& line) {
   line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export");
   line.flag("data", "FILE", data,
             "a recipe, whose data section is used, or a data file; default: the recipe of the run");
-  line.flag("split", "NAME", split, "split to measure on; default: dev");
+  line.flag("split", "NAME", split, "split to measure on; default: what the file of --data is named after, else dev");
   line.sets(sets);
 }
 

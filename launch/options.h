@@ -75,7 +75,7 @@ struct EvalOptions {
                                      "filigree eval runs/demo --split test"};
   std::string model;
   std::string data;  ///< recipe or data file; empty: the recipe of the run
-  std::string split = "dev";
+  std::string split;
   std::vector<std::string> sets;
   void describe(CommandLine& line);
 };

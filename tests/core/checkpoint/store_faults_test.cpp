@@ -208,6 +208,16 @@ TEST(StoreFaults, AReadOnlyDiskKeepsTheLastGoodOnes) {
   expect_content(load(*newest_whole(parent / "disk/run/checkpoints")), 1);
 }
 
+TEST(StoreFaults, ACheckpointsFolderThatWasRemovedIsMadeAnew) {
+  const TempDir run;
+  CheckpointStore store(run.path(), 1);
+  store.save(make_checkpoint(1));
+  fs::remove_all(store.dir());
+  store.save(make_checkpoint(2));
+  EXPECT_EQ(steps_in(store.dir()), std::vector<int64_t>{2});
+  expect_content(store.load(*store.newest_whole()), 2);
+}
+
 TEST(StoreFaults, AFolderThatMayNotBeWritten) {
   if (::geteuid() == 0) {
     // Root may write anywhere; a file in the folder's place refuses root as well.

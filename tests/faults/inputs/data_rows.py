@@ -165,6 +165,11 @@ ROWS = [
            .table("0\tfine story", name="test", header="index\tsentence"),
            "DIR/data/test.tsv: the split 'test' of sst2 has no labels, so nothing can be scored; `filigree predict`",
            (*EVAL, "--split", "test")),
+    spoilt("GLUE's test file is given for evaluation",
+           lambda p: p.recipe("format: tsv", "task: sst2").recipe("  text: [sentence]\n  label: label\n", "").trained()
+           .table("0\tfine story", name="test", header="index\tsentence"),
+           "data/test.tsv: the split 'test' of sst2 has no labels, so nothing can be scored; `filigree predict`",
+           ("eval", "DIR/run", "--data", "DIR/data/test.tsv")),
     spoilt("test file without the label column is evaluated",
            lambda p: p.trained().table("0\tfine story", name="test", header="index\tsentence"),
            "test.tsv:1: has no column 'label'; its columns are: index, sentence. Without labels nothing can be scored; "
