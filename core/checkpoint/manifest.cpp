@@ -33,7 +33,7 @@ Manifest parse(const std::string& path, const std::string& text) {
     if (!json.at(key).is_number_integer()) throw DataError(fmt::format("{}: {}: must be a whole number", path, key));
   const auto version = json.at("version").get<int64_t>();
   if (version < kOldestVersion || version > kManifestVersion)
-    throw DataError(
+    throw files::Unreadable(
         fmt::format("{}: has format version {}, this program reads versions {} to {}; use the release that wrote it",
                     path, version, kOldestVersion, kManifestVersion));
   Manifest manifest;
@@ -51,7 +51,8 @@ Manifest parse(const std::string& path, const std::string& text) {
 }
 
 std::string read_text(const std::string& path) {
-  if (!std::filesystem::exists(path))
+  std::error_code problem;
+  if (!std::filesystem::exists(path, problem) && !problem)
     throw DataError(fmt::format("{}: is missing, so the checkpoint was never finished", path));
   return files::read_file(path);
 }
@@ -103,7 +104,8 @@ std::optional<std::string> find_fault(const std::string& dir, const Manifest& ma
     const std::string path = dir + "/" + file.name;
     std::error_code problem;
     const auto size = std::filesystem::file_size(path, problem);
-    if (problem) return fmt::format("{}: {}", path, problem.message());
+    if (problem == std::errc::no_such_file_or_directory) return fmt::format("{}: {}", path, problem.message());
+    if (problem) throw files::Unreadable(fmt::format("{}: {}", path, problem.message()));
     if (size != file.hash.bytes)
       return fmt::format("{}: has {} bytes, the manifest says {}", path, size, file.hash.bytes);
     if (files::hash_file(path).xxh3 != file.hash.xxh3) return fmt::format("{}: does not match its checksum", path);

@@ -26,10 +26,14 @@ Manifest verified_manifest(const CheckpointInfo& info) {
 std::vector<CheckpointInfo> list_checkpoints(const std::string& dir) {
   std::vector<CheckpointInfo> found;
   std::error_code problem;
-  for (fs::directory_iterator it(dir, problem), end; !problem && it != end; it.increment(problem)) {
+  fs::directory_iterator it(dir, problem);
+  for (const fs::directory_iterator end; !problem && it != end; it.increment(problem)) {
     const auto step = step_of(it->path().filename().string());
-    if (step && it->is_directory(problem)) found.push_back({*step, it->path().string()});
+    std::error_code gone;
+    if (step && it->is_directory(gone)) found.push_back({*step, it->path().string()});
   }
+  if (problem && problem != std::errc::no_such_file_or_directory && problem != std::errc::not_a_directory)
+    throw DataError(fmt::format("{}: cannot be listed: {}", dir, problem.message()));
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.step > b.step; });
   return found;
 }
@@ -40,6 +44,10 @@ std::optional<std::string> find_fault(const CheckpointInfo& info) {
     if (manifest.step != info.step)
       return fmt::format("{}: holds step {} under the name of step {}", info.path, manifest.step, info.step);
     return find_fault(info.path, manifest);
+  } catch (const files::Unreadable& e) {
+    throw DataError(
+        fmt::format("{}\nThe checkpoint may be good and is not passed over: make it readable, or move {} away",
+                    e.what(), info.path));
   } catch (const UserError& e) {
     return e.what();
   }

@@ -10,6 +10,7 @@
 #include "core/checkpoint/safetensors.h"
 #include "core/checkpoint/safetensors_dtype.h"
 #include "core/error.h"
+#include "core/files/disk.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -17,20 +18,12 @@ namespace {
 /// A file that is written from front to back; any refusal of the disk is a DataError.
 class Output {
  public:
-  explicit Output(const std::string& path)
-      : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
-    if (fd_ < 0) fail("cannot be created");
-  }
-  ~Output() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
+  explicit Output(const std::string& path) : path_(path), file_(files::open_for_writing(path, O_TRUNC)) {}
 
   void write(const void* bytes, size_t size) {
     const char* at = static_cast<const char*>(bytes);
     while (size > 0) {
-      const ssize_t written = ::write(fd_, at, std::min(size, kChunk));
+      const ssize_t written = ::write(file_.get(), at, std::min(size, kChunk));
       if (written < 0 && errno == EINTR) continue;
       if (written <= 0) fail("cannot be written");
       at += written;
@@ -39,9 +32,7 @@ class Output {
   }
 
   void finish() {
-    if (::fsync(fd_) != 0) fail("cannot be synced to the disk");
-    const int fd = std::exchange(fd_, -1);
-    if (::close(fd) != 0) fail("cannot be closed");
+    if (::fsync(file_.get()) != 0) fail("cannot be synced to the disk");
   }
 
  private:
@@ -55,7 +46,7 @@ class Output {
   }
 
   std::string path_;
-  int fd_;
+  files::Descriptor file_;
 };
 
 std::string header_text(const std::vector<const NamedTensors::value_type*>& order,

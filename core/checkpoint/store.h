@@ -82,13 +82,15 @@ class Loaded {
   std::map<std::string, std::map<std::string, Pieces>> tensors_;
 };
 
-/// Checkpoints in a folder, newest first, unverified. Empty when there is no such folder.
+/// Checkpoints in a folder, newest first, unverified. Empty when there is no such folder; DataError when it cannot be
+/// listed.
 std::vector<CheckpointInfo> list_checkpoints(const std::string& dir);
 
-/// Verifies sizes and checksums of one checkpoint; what is wrong with it, or nothing.
+/// Verifies sizes and checksums of one checkpoint; what is wrong with it, or nothing. DataError when it cannot be read
+/// by this process or this version: then it may be good, and to pass over it would overwrite it.
 std::optional<std::string> find_fault(const CheckpointInfo& info);
 
-/// The newest checkpoint that is whole; those passed over are appended to `rejected`.
+/// The newest checkpoint that is whole; those passed over are appended to `rejected`. DataError as find_fault().
 std::optional<CheckpointInfo> newest_whole(const std::string& dir, std::vector<Rejected>* rejected = nullptr);
 
 /// The one marked best, if it is still there.

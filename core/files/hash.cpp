@@ -32,7 +32,7 @@ uint64_t read_through(const std::string& path, const std::function<void(const ch
   while (true) {
     const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0) throw DataError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+    if (size < 0) throw Unreadable(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
     if (size == 0) return total;
     consume(buffer.data(), static_cast<size_t>(size));
     total += static_cast<uint64_t>(size);

@@ -72,6 +72,12 @@ std::optional<json> read_marker(const std::string& dir, DirectoryKind kind) {
   return marker;
 }
 
+void add_to_marker(const std::string& dir, DirectoryKind kind, const std::string& key, const json& value) {
+  json details = read_marker(dir, kind).value_or(json::object());
+  details[key] = value;
+  write_marker(dir, kind, details);
+}
+
 void seal_export(const std::string& dir) {
   json sealed = json::object();
   for (const std::string& name : entries_of(dir)) sealed[name] = describe(dir + "/" + name);

@@ -22,6 +22,9 @@ enum class DirectoryKind { run, model_export };
 /// details: further members of the JSON object.
 void write_marker(const std::string& dir, DirectoryKind kind, const nlohmann::json& details = nlohmann::json::object());
 
+/// Adds a member to the marker of `dir`, or replaces it. Errors as write_marker().
+void add_to_marker(const std::string& dir, DirectoryKind kind, const std::string& key, const nlohmann::json& value);
+
 /// The marker's JSON object; nothing when `dir` has no marker of this kind. DataError when the marker is damaged or was
 /// written by a newer version.
 std::optional<nlohmann::json> read_marker(const std::string& dir, DirectoryKind kind);

@@ -37,7 +37,7 @@ Descriptor open_for_reading(const std::string& path) {
   // Without O_NONBLOCK the open of a pipe waits for its writer.
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0 && (errno == ENOENT || errno == ENOTDIR)) refuse(path, "there is no such file");
-  if (file.get() < 0) refuse(path, fmt::format("cannot be opened: {}", std::strerror(errno)));
+  if (file.get() < 0) throw Unreadable(fmt::format("{}: cannot be opened: {}", path, std::strerror(errno)));
   require_regular(file.get(), path);
   return file;
 }
@@ -48,7 +48,7 @@ std::string read_all(int fd, const std::string& path, size_t most) {
   while (true) {
     const ssize_t size = ::read(fd, buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0) refuse(path, fmt::format("cannot be read: {}", std::strerror(errno)));
+    if (size < 0) throw Unreadable(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
     if (size == 0) return text;
     if (text.size() + static_cast<size_t>(size) > most) refuse(path, fmt::format("is larger than {} bytes", most));
     text.append(buffer.data(), static_cast<size_t>(size));

@@ -6,7 +6,16 @@
 #include <string>
 #include <utility>
 
+#include "core/error.h"
+
 namespace filigree::files {
+
+/// The file is there, but this process cannot read it: no permission, a disk or network fault, a newer format. Unlike
+/// what is damaged it may be good, so that nothing may be done in its place.
+class Unreadable : public DataError {
+ public:
+  using DataError::DataError;
+};
 
 /// An open file that is closed at the end of its scope.
 class Descriptor {

@@ -1,7 +1,9 @@
 #include "core/train/base_model.h"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
+#include "core/files/ownership.h"
 #include "core/recipe/load.h"
 #include "core/train/exporting.h"
 #include "core/train/first_rank.h"
@@ -13,19 +15,42 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where the merged model of a checkpoint lies in the run directory. Another checkpoint has another name.
-std::string merged_directory(const Session& session, const checkpoint::CheckpointInfo& checkpoint) {
-  const std::string name =
-      fmt::format("{}/base-{}", files::run_names::kCache, checkpoint::manifest_hash(checkpoint.path));
-  return (fs::absolute(session.run_dir) / name).lexically_normal().string();
+constexpr const char* kMergedPrefix = "base-";
+constexpr const char* kBaseKey = "base";  // of the run directory's marker: {"of": what was given, "dir": merged model}
+
+std::string absolute_path(const std::string& path) {
+  std::error_code ignored;
+  return fs::weakly_canonical(path, ignored).string();
 }
 
-void write_merged(const Session& session, const std::string& path, const std::string& dir) {
-  if (fs::exists(dir + "/config.json")) return;  // a resumed run
-  session.store->run().folder(files::run_names::kCache);
-  const auto opened = open_model(path, *session.plugins);
-  checkpoint::export_model(*opened.model,
-                           export_request(*session.plugins, *opened.model, opened.files, "filigree", dir, 0));
+/// The merged model that this run began with; empty where it began with none. Its source may have newer checkpoints, or
+/// a final model, since then.
+std::string recorded_base(const std::string& run_dir, const std::string& path) {
+  const auto marker = files::read_marker(run_dir, files::DirectoryKind::run);
+  if (!marker || !marker->contains(kBaseKey)) return "";
+  const nlohmann::json& base = (*marker)[kBaseKey];
+  if (!base.is_object() || base.value("of", nlohmann::json()) != absolute_path(path)) return "";
+  const nlohmann::json name = base.value("dir", nlohmann::json());
+  if (!name.is_string()) return "";
+  const std::string dir = absolute_path(run_dir + "/" + name.get<std::string>());
+  return is_merged_base(dir) && fs::exists(dir + "/config.json") ? dir : "";
+}
+
+/// Writes the merged model of a checkpoint into the run directory, and returns where. Another checkpoint has another
+/// name.
+std::string write_merged(const Session& session, const std::string& given, const std::string& checkpoint) {
+  const std::string name =
+      fmt::format("{}/{}{}", files::run_names::kCache, kMergedPrefix, checkpoint::manifest_hash(checkpoint));
+  const std::string dir = absolute_path(session.run_dir + "/" + name);
+  if (!fs::exists(dir + "/config.json")) {
+    session.store->run().folder(files::run_names::kCache);
+    const auto opened = open_model(checkpoint, *session.plugins);
+    checkpoint::export_model(*opened.model,
+                             export_request(*session.plugins, *opened.model, opened.files, "filigree", dir, 0));
+  }
+  files::add_to_marker(session.run_dir, files::DirectoryKind::run, kBaseKey,
+                       {{"of", absolute_path(given)}, {"dir", name}});
+  return dir;
 }
 
 /// False also where it may not be asked for: who reads the folder says why.
@@ -52,18 +77,26 @@ std::string config_directory(const std::string& path, const Plugins& plugins) {
   return config_directory(recipe.model.path, plugins);
 }
 
+bool is_merged_base(const std::string& path) {
+  const fs::path plain(path);
+  return plain.parent_path().filename() == files::run_names::kCache &&
+         plain.filename().string().starts_with(kMergedPrefix);
+}
+
 void use_base(Session& session, const RunRequest& request) {
   std::string& path = session.recipe.model.path;
   auto& world = session.mesh->world();
   BaseModel base;
-  on_first_rank(session, [&] { base = find_base(path); });
+  std::string recorded;
+  on_first_rank(session, [&] {
+    recorded = recorded_base(run_directory_of(session.recipe, request), path);
+    if (recorded.empty()) base = find_base(path);
+  });
   std::string dir = world.broadcast_text(base.dir);
   if (dir.empty()) {
     open_run_directory(session, request);
-    on_first_rank(session, [&] {
-      dir = merged_directory(session, *base.checkpoint);
-      write_merged(session, base.checkpoint->path, dir);
-    });
+    on_first_rank(session,
+                  [&] { dir = recorded.empty() ? write_merged(session, path, base.checkpoint->path) : recorded; });
     dir = world.broadcast_text(dir);
   }
   path = dir;

@@ -21,9 +21,12 @@ BaseModel find_base(const std::string& path);
 /// The same, for config.json alone: of a checkpoint, the model that it was trained from.
 std::string config_directory(const std::string& path, const Plugins& plugins);
 
+/// Whether `path` has the form of a merged model's directory in a run directory: …/cache/base-….
+bool is_merged_base(const std::string& path);
+
 /// Puts a directory of a whole model in the place of session.recipe.model.path. The merged model of a checkpoint is
-/// kept in the run's own directory, which is opened for it, under a name that the checkpoint's content decides.
-/// Collective.
+/// kept in the run's own directory, which is opened for it, under a name that the checkpoint's content decides. A run
+/// that is resumed keeps the one that it began with. Collective.
 void use_base(Session& session, const RunRequest& request);
 
 }  // namespace filigree::train

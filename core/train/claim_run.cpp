@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "core/error.h"
 #include "core/files/disk.h"
@@ -99,14 +98,14 @@ std::string recorded_origin(const std::string& run_dir) {
 }
 
 std::optional<checkpoint::CheckpointInfo> choose_named(const Session& session, const std::string& path) {
+  const bool same_origin = recorded_origin(session.run_dir) == canonical(path);
+  if (same_origin)
+    if (auto own = newest_of_own(session)) return own;
   auto found = named_checkpoint(path);
   if (!found)
     throw DataError(fmt::format("--resume {}: there is no whole checkpoint; give a step-… directory or a run", path));
-  if (lies_in(canonical(found->path), canonical(session.run_dir)) || !holds_a_run(session.run_dir)) return found;
-  if (recorded_origin(session.run_dir) == canonical(path)) {
-    auto own = newest_of_own(session);
-    return own ? own : found;
-  }
+  if (lies_in(canonical(found->path), canonical(session.run_dir)) || !holds_a_run(session.run_dir) || same_origin)
+    return found;
   throw UsageError(fmt::format(
       "--resume {}: {} holds another run, which would be overwritten; choose a new --out, or leave --resume "
       "away to resume the run in it",
@@ -157,7 +156,7 @@ void record_origin(const Session& session, const RunRequest& request) {
   if (request.resume == "auto" || request.resume == "never") return;
   const fs::path origin = canonical(request.resume);
   if (lies_in(origin, canonical(session.run_dir)) || recorded_origin(session.run_dir) == origin) return;
-  files::write_marker(session.run_dir, files::DirectoryKind::run, {{kOriginKey, origin.string()}});
+  files::add_to_marker(session.run_dir, files::DirectoryKind::run, kOriginKey, origin.string());
 }
 
 void write_recipe(const Session& session) {

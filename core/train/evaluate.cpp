@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
@@ -16,6 +17,8 @@
 
 namespace filigree::train {
 namespace {
+
+constexpr const char* kDiverged = "the model has diverged, or its weights are damaged";
 
 /// This rank's samples: every dp.size()-th of the samples sorted by length, so that the ranks have equal work and a
 /// forward pass holds samples of like length.
@@ -74,6 +77,8 @@ EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOp
   const double total = sums.const_data_ptr<double>()[0], counted = sums.const_data_ptr<double>()[1];
   if (nn::is_over_tokens(model.task()) && counted == 0)
     throw DataError(fmt::format("the split '{}' has no token with a loss; give it more text", dataset.split));
+  if (!std::isfinite(total))
+    throw DataError(fmt::format("the loss on '{}' is not finite: {}", dataset.split, kDiverged));
   EvalResult result;
   result.samples = dataset.size();
   result.loss = total / std::max(1.0, counted);
@@ -91,7 +96,9 @@ at::Tensor all_logits(nn::Model& model, const data::Dataset& dataset, const Eval
   // Every row is written by one rank and zero on the others, so the sum is exact.
   auto shared = logits.to(model.device());
   dp.all_reduce(shared);
-  return shared.cpu();
+  shared = shared.cpu();
+  if (!at::isfinite(shared).all().item<bool>()) throw DataError(fmt::format("logits are not finite: {}", kDiverged));
+  return shared;
 }
 
 }  // namespace filigree::train

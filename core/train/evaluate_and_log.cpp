@@ -27,6 +27,18 @@ nlohmann::json eval_record(const Session& session, const std::string& stage, con
   return record;
 }
 
+/// Keeps the better one of two that measure the same; else the newer one.
+bool is_best(Session& session, const Best& found) {
+  auto& best = session.state.best;
+  const bool same = best && best->metric == found.metric && (best->split.empty() || best->split == found.split);
+  if (best && !same)
+    session.log->warn("the best checkpoint was chosen by {} on {}; from now on it is chosen by {} on {}", best->metric,
+                      best->split, found.metric, found.split);
+  if (same && found.value <= best->value) return false;
+  best = found;
+  return true;
+}
+
 }  // namespace
 
 void check_best(const Session& session) {
@@ -34,7 +46,6 @@ void check_best(const Session& session) {
   if (wanted.empty() || session.eval_data.empty()) return;
   std::vector<std::string> known = session.eval_data.front().metrics;
   known.emplace_back("loss");
-  if (session.recipe.model.task == "causal_lm") known.emplace_back("perplexity");
   if (std::ranges::find(known, wanted) == known.end())
     throw UsageError(
         fmt::format("eval.best: '{}' is not computed for this task; it has {}", wanted, fmt::join(known, ", ")));
@@ -51,11 +62,7 @@ bool evaluate_and_log(Session& session, const std::string& stage, bool compete) 
     const auto result = evaluate(*session.model, dataset, eval_options(session), session.mesh->dp());
     const auto [name, value] = deciding_metric(session, dataset, result);
     session.log->record(eval_record(session, stage, dataset, result, name));
-    auto& best = session.state.best;
-    if (i == 0 && compete && (!best || value > best->value)) {
-      best = Best{name, value, session.state.global_step};
-      improved = true;
-    }
+    if (i == 0 && compete) improved = is_best(session, {name, dataset.split, value, session.state.global_step});
   }
   return improved;
 }

@@ -9,6 +9,7 @@
 #include "core/files/ownership.h"
 #include "core/nn/labels.h"
 #include "core/recipe/load.h"
+#include "core/train/base_model.h"
 #include "core/train/restore.h"
 #include "core/train/saved_state.h"
 #include "dist/factory.h"
@@ -34,6 +35,14 @@ OpenedModel open_directory(const std::string& path, const Plugins& plugins, cons
   return opened;
 }
 
+/// The base model of a checkpoint: a merged one is looked for in the run directory, which may have been moved.
+std::string base_of(const checkpoint::CheckpointInfo& info, const std::string& path) {
+  if (fs::exists(path) || !is_merged_base(path)) return path;
+  const fs::path run = fs::weakly_canonical(info.path).parent_path().parent_path();
+  const std::string moved = run / files::run_names::kCache / fs::path(path).filename();
+  return fs::exists(moved) ? moved : path;
+}
+
 OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugins& plugins) {
   const auto loaded = checkpoint::load(info);
   Session session;
@@ -41,6 +50,7 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
   const SavedState saved = saved_state(loaded);
   session.recipe = recipe::load_text(saved.recipe, info.path + "/manifest.json (recipe)", plugins.methods.catalog());
   session.mesh = std::make_shared<dist::Mesh>(dist::make_single(), 1);
+  session.recipe.model.path = base_of(info, session.recipe.model.path);
   const auto& config = session.recipe.model;
   ModelRequest request;
   request.task = nn::task_from(config.task);

@@ -144,7 +144,9 @@ void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded
 }
 
 void restore_model(Session& session, const checkpoint::Loaded& loaded) {
-  session.state = saved_state(loaded).run;
+  const SavedState saved = saved_state(loaded);
+  session.state = saved.run;
+  session.state.recipe_changed |= saved.decisive != decisive_recipe(session.recipe);
   replay(session, loaded);
   overwrite_values(session, loaded);
 }

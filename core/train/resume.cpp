@@ -9,6 +9,7 @@
 #include "core/files/read.h"
 #include "core/random.h"
 #include "core/recipe/load.h"
+#include "core/train/base_model.h"
 #include "core/train/claim_run.h"
 #include "core/train/distill.h"
 #include "core/train/first_rank.h"
@@ -107,11 +108,17 @@ std::string decisive_recipe(const recipe::Recipe& recipe) {
   decisive.checkpoint = {};
   decisive.eval = {};
   decisive.log_every = 1;
+  // A merged model lies in the run directory, which may be moved.
+  if (is_merged_base(recipe.model.path)) decisive.model.path = fs::path(recipe.model.path).filename();
   return recipe::to_yaml(decisive);
 }
 
+std::string run_directory_of(const recipe::Recipe& recipe, const RunRequest& request) {
+  return request.out.empty() ? default_run_dir(recipe) : request.out;
+}
+
 void open_run_directory(Session& session, const RunRequest& request) {
-  session.run_dir = request.out.empty() ? default_run_dir(session.recipe) : request.out;
+  session.run_dir = run_directory_of(session.recipe, request);
   on_first_rank(session, [&] { session.store = claim_run_directory(session, request); });
 }
 

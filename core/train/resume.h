@@ -16,6 +16,9 @@ std::string decisive_recipe(const recipe::Recipe& recipe);
 /// The lines that one of two recipe texts has and the other has not, each on a line of its own, marked - and +.
 std::string recipe_difference(const std::string& before, const std::string& after);
 
+/// --out, else a directory below runs/ that the recipe decides. The recipe has the model.path that was given.
+std::string run_directory_of(const recipe::Recipe& recipe, const RunRequest& request);
+
 /// Makes or reopens session.run_dir on rank 0 and takes its lock; refuses what claim_run_directory() refuses.
 /// Collective.
 void open_run_directory(Session& session, const RunRequest& request);

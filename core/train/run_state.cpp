@@ -24,7 +24,10 @@ Event event_from(const Fields& fields) {
   fields.fail("kind", fmt::format("'{}' is no event; it is one of attach, prune, mask", name));
 }
 
-Best best_from(const Fields& fields) { return {fields.text("metric"), fields.number("value"), fields.count("step")}; }
+Best best_from(const Fields& fields) {
+  return {fields.text("metric"), fields.contains("split") ? fields.text("split") : "", fields.number("value"),
+          fields.count("step")};
+}
 
 Teacher teacher_from(const Fields& fields) {
   Teacher teacher{fields.count("stage"), fields.text("file"), fields.text("xxh3")};
@@ -45,8 +48,12 @@ nlohmann::json to_json(const RunState& state) {
                          {"prune_rounds", state.prune_rounds},
                          {"events", events},
                          {"touched", state.touched}};
+  if (state.recipe_changed) json["recipe_changed"] = true;
   if (state.best)
-    json["best"] = {{"metric", state.best->metric}, {"value", state.best->value}, {"step", state.best->step}};
+    json["best"] = {{"metric", state.best->metric},
+                    {"split", state.best->split},
+                    {"value", state.best->value},
+                    {"step", state.best->step}};
   if (state.teacher)
     json["teacher"] = {{"stage", state.teacher->stage}, {"file", state.teacher->file}, {"xxh3", state.teacher->xxh3}};
   return json;
@@ -59,6 +66,7 @@ RunState run_state_from(const nlohmann::json& json, const std::string& where) {
   state.stage_step = fields.count("stage_step");
   state.global_step = fields.count("global_step");
   state.prune_rounds = fields.count("prune_rounds");
+  state.recipe_changed = fields.contains("recipe_changed");
   for (const Fields& event : fields.list("events")) state.events.push_back(event_from(event));
   for (const std::string& name : fields.texts("touched")) state.touched.insert(name);
   if (fields.contains("best")) state.best = best_from(fields.object("best"));

@@ -23,6 +23,7 @@ struct Event {
 
 struct Best {
   std::string metric;
+  std::string split;  ///< that it was measured on; empty in older checkpoints
   double value = 0;
   int64_t step = 0;
 };
@@ -40,6 +41,7 @@ struct RunState {
   int64_t global_step = 0;   ///< optimizer steps over all stages; a prune without training counts as one
   int64_t prune_rounds = 0;  ///< rounds done in the stage in progress
   std::vector<Event> events;
+  bool recipe_changed = false;    ///< some of the history was made by another recipe than the present one
   std::set<std::string> touched;  ///< parameters that no longer equal the base: ever trained
   std::optional<Best> best;
   std::optional<Teacher> teacher;  ///< of the latest prune stage before a stage with `distill`

@@ -185,7 +185,7 @@ void check_fits(const SavedState& state, const recipe::Recipe& recipe, bool same
                 const std::string& checkpoint) {
   const Fit fit(state.run, recipe, samples, where(checkpoint));
   fit.check_ranges();
-  if (same_recipe) fit.check_counts();
+  if (same_recipe && !state.run.recipe_changed) fit.check_counts();
 }
 
 }  // namespace filigree::train

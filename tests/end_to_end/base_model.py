@@ -49,6 +49,23 @@ with Folder() as folder:
     shutil.rmtree(place.at(checkpoint))
     shutil.move(place.at("elsewhere"), place.at(checkpoint))
 
+    # A run that began with an unfinished run keeps its base, though that run has a final model now.
+    shutil.copytree(place.at("first/final"), place.at("unfinished/final"))
+    shutil.rmtree(place.at("from_unfinished/final"))
+    shutil.rmtree(place.at("from_unfinished/checkpoints/step-00000003"))
+    train(place, "from_unfinished", "unfinished")
+    expect_same_metrics(place.at("from_export"), place.at("from_unfinished"), "a resumed run whose base has finished")
+
+    # The run directory may be renamed: the merged base lies in it.
+    shutil.copytree(place.at("from_checkpoint"), place.at("unmoved"))
+    shutil.move(place.at("from_checkpoint"), place.at("moved"))
+    run(1, "eval", place.at("moved/checkpoints/step-00000003"))
+    for gone in ("final", "checkpoints/step-00000003"):
+        shutil.rmtree(place.at("moved/" + gone))
+    train(place, "moved", checkpoint)
+    expect_same_metrics(place.at("from_export"), place.at("moved"), "a renamed run")
+    shutil.move(place.at("unmoved"), place.at("from_checkpoint"))
+
     # What the new run made stands on its own.
     for made in ("from_checkpoint", "from_checkpoint/checkpoints/step-00000003", "from_run"):
         run(1, "eval", place.at(made))

@@ -20,6 +20,7 @@ filigree_e2e(elastic_before_prune elastic.py ARGS before TIMEOUT 1200 LABELS dis
 filigree_e2e(elastic_after_prune elastic.py ARGS after TIMEOUT 1200 LABELS dist parity)
 filigree_e2e(resume_np1 resume.py ARGS 1 1 TIMEOUT 900 LABELS faults)
 filigree_e2e(resume_np2 resume.py ARGS 2 2 TIMEOUT 900 LABELS faults dist)
+filigree_e2e(resume_changed resume_changed.py TIMEOUT 600 LABELS faults)
 filigree_e2e(shard_frozen shard_frozen.py TIMEOUT 900 LABELS dist parity)
 filigree_e2e(checkpoints checkpoints.py TIMEOUT 600)
 filigree_e2e(evaluation evaluation.py TIMEOUT 600 LABELS dist)

@@ -1,5 +1,6 @@
 // labels: unit faults
 // kill -9 at any moment of a save, and disks that refuse.
+#include <ATen/ops/zeros.h>
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -206,6 +207,31 @@ TEST(StoreFaults, AReadOnlyDiskKeepsTheLastGoodOnes) {
   EXPECT_NE(message.find(std::strerror(EROFS)), std::string::npos) << message;
   EXPECT_NE(message.find("choose another --out"), std::string::npos) << message;
   expect_content(load(*newest_whole(parent / "disk/run/checkpoints")), 1);
+}
+
+TEST(StoreFaults, ACheckpointOfANewerVersionIsNotPassedOver) {
+  const TempDir run;
+  CheckpointStore store(run.path(), 9);
+  for (const int64_t step : {1, 2}) store.save(make_checkpoint(step));
+  const std::string newest = store.dir() + "/step-00000002";
+  Manifest manifest = read_manifest(newest);
+  manifest.version = 99;
+  spit(newest + "/manifest.json", to_text(manifest));
+  const std::string message = message_of<DataError>([&] { store.newest_whole(); });
+  for (const char* said : {"has format version 99", "use the release that wrote it", "is not passed over"})
+    EXPECT_NE(message.find(said), std::string::npos) << message;
+  EXPECT_EQ(steps_in(store.dir()), (std::vector<int64_t>{2, 1}));
+}
+
+TEST(StoreFaults, ALinkIsNotFollowedForWriting) {
+  const TempDir dir;
+  spit(dir / "mine.txt", "thesis");
+  fs::create_symlink(dir / "mine.txt", dir / "out.safetensors");
+  const std::string message = message_of<DataError>([&] {
+    write_safetensors(dir / "out.safetensors", {{"a", at::zeros({2}, at::kFloat)}});
+  });
+  EXPECT_NE(message.find("is a symbolic link, which is not followed"), std::string::npos) << message;
+  EXPECT_EQ(slurp(dir / "mine.txt"), "thesis");
 }
 
 TEST(StoreFaults, ACheckpointsFolderThatWasRemovedIsMadeAnew) {

@@ -2,6 +2,7 @@
 import ctypes
 import fcntl
 import glob
+import json
 import math
 import os
 import resource
@@ -35,6 +36,16 @@ def unfinished(place):
     for step in (2, 3):
         shutil.rmtree(place.at(f"run/checkpoints/step-0000000{step}"))
     return place
+
+
+def not_finite(place):
+    """The exported classifier's bias begins with NaN."""
+    weights = bytearray(place.read("run/final/model.safetensors"))
+    size = struct.unpack("<Q", weights[:8])[0]
+    header = json.loads(weights[8 : 8 + size])
+    begin = 8 + size + header["classifier.bias"]["data_offsets"][0]
+    weights[begin : begin + 4] = struct.pack("<f", math.nan)
+    return place.write("run/final/model.safetensors", bytes(weights))
 
 
 def locked(place):
@@ -194,6 +205,11 @@ ROWS = [
            "warning: 1 bad rows of the dev set were skipped, the first: DIR/data/dev.tsv:4: ", code=0),
     spoilt("best by a metric that is not computed", lambda p: None, "eval.best: 'mcc' is not computed for this task; it has ",
            (*TRAIN, "--set", "eval.best=mcc"), 2),
+    spoilt("a bias that is not finite, predict", lambda p: not_finite(p.trained()),
+           "logits are not finite: the model has diverged, or its weights are damaged",
+           ("predict", "DIR/run/final", "--input", "DIR/input.txt")),
+    spoilt("a bias that is not finite, eval", lambda p: not_finite(p.trained()),
+           "the loss on 'dev' is not finite: the model has diverged, or its weights are damaged", ("eval", "DIR/run")),
     spoilt("a long name of a run", lambda p: None, ": cannot be made: File name too long; choose another --out",
            ("train", "DIR/recipe.yaml", "--out", "DIR/" + 300 * "a")),
     spoilt("metrics are gone", lambda p: unfinished(p).remove("run/metrics.jsonl"),

@@ -1,0 +1,86 @@
+"""A run is resumed with another recipe, with another metric, or from another run."""
+import json
+import os
+import shutil
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "faults", "inputs"))
+from place import Place  # noqa: E402
+from runs import Folder, expect, metrics, run  # noqa: E402
+
+STAGES = """\
+stages:
+  - {name: adapt, method: {name: dsee, rank: 2, sparse: 8, targets: [query]}, train: {max_steps: 3, batch_size: 4, lr: 1e-2}}
+  - {name: cut, prune: {structure: [ffn], ffn: 0.4, steps: 2}, train: {max_steps: 4, batch_size: 4, lr: 1e-2}}
+checkpoint: {every: 1, keep: 99}
+log_every: 1
+"""
+FIRST, SECOND = "stages.adapt.train.max_steps=5", "stages.cut.train.max_steps=40"
+
+
+def place_in(folder, name):
+    place = Place(os.path.join(folder, name)).recipe("backend: single, ", "")
+    text = place.read("recipe.yaml").decode()
+    return place.write("recipe.yaml", text[: text.index("stages:")] + STAGES)
+
+
+def train(place, out, *more, code=0):
+    return run(1, "train", place.at("recipe.yaml"), "--out", place.at(out), *more, expect=code)
+
+
+def truncate(place, run_name, last):
+    """Leaves what a run that was killed after step `last` would have left."""
+    shutil.rmtree(place.at(run_name + "/final"), ignore_errors=True)
+    folder = place.at(run_name + "/checkpoints")
+    for name in os.listdir(folder):
+        if name.startswith("step-") and int(name[5:]) > last:
+            shutil.rmtree(os.path.join(folder, name))
+
+
+def step(number):
+    return f"checkpoints/step-{number:08}"
+
+
+def another_recipe(place):
+    """The checkpoints of a run that goes on with another recipe are as good as others."""
+    for key, at in ((FIRST, 5), (SECOND, 5)):
+        out = "other-" + key.split(".")[1]
+        train(place, out, "--set", key, "--resume", place.at("run/" + step(at)))
+        undisturbed = metrics(place.at(out))
+        for name in sorted(os.listdir(place.at(out + "/checkpoints"))):
+            if name.startswith("step-"):
+                run(1, "eval", place.at(f"{out}/checkpoints/{name}"))
+        truncate(place, out, 6)
+        train(place, out, "--set", key)
+        expect(metrics(place.at(out)) == undisturbed, f"{key}: a resume of the changed run gives other metrics")
+
+
+def same_command_again(place):
+    """The command that started a run from another run's checkpoint resumes it, though that checkpoint is gone."""
+    shutil.copytree(place.at("run"), place.at("source"))
+    start = ("--resume", place.at("source/" + step(5)))
+    train(place, "copy", *start)
+    whole = metrics(place.at("copy"))
+    truncate(place, "copy", 6)
+    shutil.rmtree(place.at("source"))
+    train(place, "copy", *start)
+    expect(metrics(place.at("copy")) == whole, "the resumed copy has other metrics")
+
+
+def another_metric(place):
+    """Values of two metrics are not compared."""
+    train(place, "metric", "--set", "eval.every=1")
+    truncate(place, "metric", 2)
+    _, err = train(place, "metric", "--set", "eval.every=1", "--set", "eval.best=loss")
+    expect("the best checkpoint was chosen by accuracy on dev; from now on it is chosen by loss on dev" in err, err)
+    best = json.load(open(place.at("metric/checkpoints/best.json")))["step"]
+    after = [line for line in metrics(place.at("metric"), ("eval",)) if line["stage"] == "cut"]
+    expect(best == min(after, key=lambda line: line["loss"])["step"], f"best.json: {best}; {after}")
+
+
+with Folder() as folder:
+    place = place_in(folder, "p")
+    train(place, "run")
+    another_recipe(place)
+    same_command_again(place)
+    another_metric(place)
