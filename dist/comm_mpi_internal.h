@@ -45,8 +45,9 @@ struct MpiProcess {
   std::vector<std::string> hosts;  // of each world rank
   std::unique_ptr<MpiOps> ops;
   std::unique_ptr<RollCall> roll_call;
-  double deadline = kStartDeadline;  // seconds, for the calls of MPI that keep none
-  std::atomic<bool> broken{false};   // a collective has failed: MPI can no longer be finalised in good order
+  double deadline = kStartDeadline;     // seconds, for the calls of MPI that keep none
+  std::atomic<bool> has_groups{false};  // a communicator was made, so that the ranks have worked together
+  std::atomic<bool> broken{false};      // a collective has failed: MPI can no longer be finalised in good order
 
   ~MpiProcess();
 };

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <numeric>
 #include <thread>
 #include <utility>
@@ -61,12 +62,10 @@ std::string host_name() {
 [[noreturn]] void end_late(const std::string& phase, double seconds) {
   const int rank = launched_rank();
   if (rank != 0) std::this_thread::sleep_for(kWaitForRankZero);  // rank 0 alone prints, unless it is the one that hangs
-  fmt::print(
-      stderr,
+  std::cerr << fmt::format(
       "filigree: rank {} (host {}): {} did not complete in {:.1f} s: another rank has not started, is stopped or "
       "hangs (MPI does not say which). The job ends\n",
       rank, host_name(), phase, seconds);
-  std::fflush(stderr);
   std::_Exit(4);  // the launcher sees it and ends the other ranks; MPI_Abort could hang as well
 }
 
@@ -124,6 +123,11 @@ MpiProcess::~MpiProcess() {
   // After a failure, or while one unwinds, MPI_Finalize would wait for ranks that never come.
   if (broken || std::uncaught_exceptions() > 0) return;
   if (ops) ops->free();
+  // Where no group was made, rank 0 works alone, for as long as it takes: the others wait for it here.
+  if (rank != 0 && !has_groups) {
+    MPI_Finalize();
+    return;
+  }
   const PhaseWatch watch = watch_phase(*this, "the end of MPI");
   MPI_Finalize();
 }
@@ -138,6 +142,7 @@ std::shared_ptr<MpiGroup> make_mpi_group(const std::shared_ptr<MpiProcess>& proc
                                          const std::string& name, int64_t largest_count) {
   auto group = std::make_shared<MpiGroup>();
   group->process = process;
+  process->has_groups = true;
   MpiLock lock(process->mutex);
   MPI_CHECK(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN));
   MPI_Group members = MPI_GROUP_NULL, all = MPI_GROUP_NULL;

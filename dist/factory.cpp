@@ -4,9 +4,9 @@
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <thread>
 
 #include "dist/comm_mpi.h"
@@ -150,7 +150,7 @@ void Environment::fail(const CommError& error) const {
     std::this_thread::sleep_for(
         std::chrono::seconds(3));  // the rank that prints ends the job; should it die, this one does
   } else {
-    fmt::print(stderr, "filigree: {}\n", error.what());
+    std::cerr << fmt::format("filigree: {}\n", error.what());
   }
   abort(4);
   std::_Exit(4);

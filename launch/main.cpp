@@ -1,4 +1,5 @@
 // filigree: the program. Commands are in commands.cpp, what their failures mean in failure.cpp.
+#include <csignal>
 #include <exception>
 #include <iostream>
 
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
   handle_signals(argc, argv, nullptr);  // again: now the environment can be read
   std::set_terminate(launch::end_without_a_handler);
   files::ignore_file_size_signal();  // a file that may not grow is told as a full disk is
+  std::signal(SIGPIPE, SIG_IGN);     // a reader of stderr that is gone must not end a run
   try {
     dist::Environment environment(&argc, &argv, launch::start_limit({argv + 1, argv + argc}));
     return launch::run({argv + 1, argv + argc}, environment);

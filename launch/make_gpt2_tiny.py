@@ -45,8 +45,7 @@ def main(out, folder="/usr/share/wordnet"):
             "tokenizer_class": "GPT2Tokenizer", "bos_token": END, "eos_token": END, "unk_token": END})):
         with open(os.path.join(aside, name), "w", encoding="utf-8") as file:
             json.dump(content, file, indent=2)
-    shutil.rmtree(out, ignore_errors=True)
-    os.rename(aside, out)
+    os.rename(aside, out)  # fails where anything lies in `out`
 
 
 if __name__ == "__main__":

@@ -235,6 +235,10 @@ decoder_ready() { [ -e "$decoder/config.json" ] && [ -e "$decoder/tokenizer.json
 
 # The vocabulary and sizes of a small GPT-2, which recipes/wordnet_gpt2_tiny.yaml trains from random weights.
 make_decoder() {
+  if [ -n "$(ls -A "$decoder" 2>/dev/null)" ]; then
+    say "$decoder was not made by set-up (it lacks config.json or tokenizer.json): move it away to get the small GPT-2 of recipes/wordnet_gpt2_tiny.yaml"
+    return
+  fi
   "$filigree_python" -I "$FILIGREE_ROOT/launch/make_gpt2_tiny.py" "$decoder" 2>"$FILIGREE_HOME/gpt2-tiny.log" ||
     say "no models/gpt2-tiny: it needs WordNet and the tokenizers package ($FILIGREE_HOME/gpt2-tiny.log has the message)"
 }

@@ -1,5 +1,7 @@
 #include "launch/start_limit.h"
 
+#include <filesystem>
+
 #include "core/adapt/method.h"
 #include "core/error.h"
 #include "core/recipe/load.h"
@@ -12,6 +14,8 @@ namespace {
 template <class Options>
 double timeout_of(const std::vector<std::string>& words) {
   const auto options = parse<Options>(words);
+  std::error_code problem;
+  if (!std::filesystem::is_regular_file(options.recipe, problem)) return dist::kStartDeadline;  // a pipe is read once
   return recipe::load(options.recipe, options.sets, adapt::builtin_methods().catalog()).parallel.timeout;
 }
 

@@ -13,8 +13,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <exception>
+#include <iostream>
 #include <mutex>
 #include <numeric>
 #include <thread>
@@ -150,7 +150,10 @@ std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const 
     const auto* state = row.const_data_ptr<int64_t>() + options.entries;
     if (ranks.rank() == 0 && state[0] < state[1]) {
       const std::string message = exhausted(matrices[i], options.entries, state[0], state[1]);
-      warn ? warn(message) : fmt::print(stderr, "warning: {}\n", message);
+      if (warn)
+        warn(message);
+      else
+        std::cerr << fmt::format("warning: {}\n", message);
     }
     const int64_t in = matrices[i].weight.size(1);
     supports.push_back({places.floor_divide(in), places.remainder(in)});

@@ -13,6 +13,7 @@ using nlohmann::json;
 
 constexpr size_t kShown = 24;  // bytes of the text that a message repeats
 
+constexpr int kMostNested = 512;  // values are copied and removed by recursion
 constexpr int kWrongType = 302, kMissingKey = 403, kShortList = 401, kNumberTooLarge = 406;
 
 bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
@@ -63,14 +64,20 @@ class KeyCheck {
   std::vector<std::unordered_set<std::string>> keys_;  // of the object that is open at each depth
 };
 
+void check_depth(int depth, const std::string& path) {
+  if (depth > kMostNested)
+    throw DataError(fmt::format("{}: its values are nested more than {} deep", path, kMostNested));
+}
+
 }  // namespace
 
 json parse_json(std::string_view text, const std::string& path, DuplicateKeys duplicates) {
   try {
-    if (duplicates == DuplicateKeys::take_last) return json::parse(text);
     KeyCheck check(path);
-    return json::parse(text,
-                       [&](int depth, json::parse_event_t event, json& value) { return check(depth, event, value); });
+    return json::parse(text, [&](int depth, json::parse_event_t event, json& value) {
+      check_depth(depth, path);
+      return duplicates == DuplicateKeys::take_last || check(depth, event, value);
+    });
   } catch (const json::parse_error& error) {
     fail_parse(text, path, error);
   } catch (const json::exception& error) {

@@ -62,6 +62,15 @@ void refuse_links(const std::string& run) {
   }
 }
 
+/// Two runs may start in one directory at once; the lock decides between them, not the marker.
+void mark(const std::string& path) {
+  try {
+    write_marker(path, DirectoryKind::run);
+  } catch (const DataError&) {
+    if (!is_marked(path, DirectoryKind::run)) throw;
+  }
+}
+
 /// Returns `path` when filigree may write there.
 std::string claimed(const std::string& path) {
   std::error_code problem;
@@ -72,7 +81,7 @@ std::string claimed(const std::string& path) {
     throw DataError(fmt::format("--out {}: cannot be made: {}; choose another --out", path, problem.message()));
   if (!read_marker(path, DirectoryKind::run)) {
     refuse_foreign(path);
-    write_marker(path, DirectoryKind::run);
+    mark(path);
   }
   refuse_links(path);
   return path;

@@ -43,10 +43,11 @@ void check_target(const fs::path& target, bool may_hold_files) {
 
 std::string prefix_for(const fs::path& target) { return fmt::format("{}{}.", kPrefix, target.filename().string()); }
 
-Descriptor locked(const fs::path& dir) {
+/// wait: another process may hold it for a moment, to look for leftovers.
+Descriptor locked(const fs::path& dir, bool wait) {
   const int fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   Descriptor lock(fd);
-  if (fd < 0 || ::flock(fd, LOCK_EX | LOCK_NB) != 0) return Descriptor();
+  if (fd < 0 || ::flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0) return Descriptor();
   return lock;
 }
 
@@ -57,7 +58,7 @@ void remove_leftovers(const fs::path& target) {
   for (const auto& entry : fs::directory_iterator(target.parent_path(), problem)) {
     if (!entry.path().filename().string().starts_with(prefix) || type_of(entry.path()) != fs::file_type::directory)
       continue;
-    const Descriptor lock = locked(entry.path());
+    const Descriptor lock = locked(entry.path(), /*wait=*/false);
     if (lock.get() < 0 || !is_marked(entry.path().string(), DirectoryKind::model_export)) continue;
     std::error_code ignored;
     fs::remove_all(entry.path(), ignored);
@@ -83,7 +84,7 @@ StagedDirectory::StagedDirectory(const std::string& dir, Existing existing) : ex
   check_target(target_, existing == Existing::replace);
   remove_leftovers(target_);
   temporary_ = make_temporary(target_);
-  lock_ = locked(temporary_);
+  lock_ = locked(temporary_, /*wait=*/true);  // before the marker, without which nobody removes it
   write_marker(temporary_.string(), DirectoryKind::model_export);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iostream>
 
 #include "core/error.h"
 #include "core/files/disk.h"
@@ -87,7 +88,7 @@ std::optional<checkpoint::CheckpointInfo> named_checkpoint(const std::string& pa
 std::optional<checkpoint::CheckpointInfo> newest_of_own(const Session& session) {
   std::vector<checkpoint::Rejected> rejected;
   auto found = session.store->newest_whole(&rejected);
-  for (const auto& [path, reason] : rejected) fmt::print(stderr, "skipping {}: {}\n", path, reason);
+  for (const auto& [path, reason] : rejected) std::cerr << fmt::format("skipping {}: {}\n", path, reason);
   return found;
 }
 
@@ -128,7 +129,8 @@ void refuse_to_lose_results(const Session& session) {
         fmt::format("{} holds a run of another recipe without a checkpoint; the recipe differs in:{}\nChoose another "
                     "--out, or remove that directory",
                     session.run_dir, differences));
-  fmt::print(stderr, "note: {} has no whole checkpoint: the run starts again from its first step\n", session.run_dir);
+  std::cerr << fmt::format("note: {} has no whole checkpoint: the run starts again from its first step\n",
+                           session.run_dir);
 }
 
 }  // namespace
@@ -165,7 +167,8 @@ void write_recipe(const Session& session) {
   std::error_code ignored;
   if (!fs::equivalent(path, session.recipe.file, ignored)) return files::replace_file(path, resolved);
   if (files::read_file(path) != resolved)
-    fmt::print(stderr, "note: {} is the recipe that was given, and is not overwritten with the resolved one\n", path);
+    std::cerr << fmt::format("note: {} is the recipe that was given, and is not overwritten with the resolved one\n",
+                             path);
 }
 
 }  // namespace filigree::train

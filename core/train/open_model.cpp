@@ -1,6 +1,7 @@
 #include "core/train/open_model.h"
 
 #include <filesystem>
+#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "core/checkpoint/content_hash.h"
@@ -92,7 +93,7 @@ std::vector<std::string> label_names(const nn::Model& model) {
 }
 
 void print_findings(const OpenedModel& opened) {
-  for (const std::string& line : describe(opened.report, opened.files)) fmt::print(stderr, "{}\n", line);
+  for (const std::string& line : describe(opened.report, opened.files)) std::cerr << fmt::format("{}\n", line);
 }
 
 void refuse_random_parameters(const OpenedModel& opened) {

@@ -1,6 +1,7 @@
 #include "core/train/resume.h"
 
 #include <filesystem>
+#include <iostream>
 #include <set>
 #include <sstream>
 
@@ -55,7 +56,7 @@ void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, b
                     "all the same with --resume {}",
                     session.run_dir, difference_text, loaded.info.path));
   if (session.first_rank())
-    fmt::print(stderr, "note: the recipe differs from the checkpoint's in:{}\n", difference_text);
+    std::cerr << fmt::format("note: the recipe differs from the checkpoint's in:{}\n", difference_text);
 }
 
 /// The checkpoint that this rank sees under a path, or why it sees none.

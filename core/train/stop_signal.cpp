@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -15,22 +16,22 @@ namespace {
 
 constexpr int kExitCode = 75;
 constexpr std::array<int, 5> kSignals{SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP};
-constexpr time_t kSecondsToRepeat = 1;  // sooner, a second SIGINT is a repetition of the first
+constexpr int64_t kRepetitionMs = 1000;  // sooner, a second SIGINT is a repetition of the first
 
 enum Phase : int { kEndAtOnce, kDefer, kIgnore };
 
 // A signal handler can reach nothing but objects with static storage.
 std::atomic<int> phase{kEndAtOnce};
 std::atomic<int> received_signal{0};
-std::atomic<time_t> received_at{0};
+std::atomic<int64_t> received_at{0};  // milliseconds of a clock; 0: nothing was received
 int own_rank = 0;
 bool launched = false;  // by mpirun or srun
-static_assert(std::atomic<int>::is_always_lock_free && std::atomic<time_t>::is_always_lock_free);
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free);
 
-time_t seconds_now() {
+int64_t milliseconds_now() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec;
+  return int64_t{1000} * now.tv_sec + now.tv_nsec / 1'000'000;
 }
 
 void say(const char* text) {
@@ -74,12 +75,13 @@ extern "C" void on_signal(int number, siginfo_t* info, void* /*context*/) {
   const pid_t sender = info != nullptr ? info->si_pid : 0;
   if (phase == kEndAtOnce) end_process(number, sender);
   if (phase == kDefer) {
+    // The time first: a second signal may come between the two.
+    const int64_t now = milliseconds_now();
+    int64_t never = 0;
+    received_at.compare_exchange_strong(never, now);
     int none = 0;
-    if (received_signal.compare_exchange_strong(none, number)) {
-      received_at = seconds_now();
-    } else if (number == SIGINT && seconds_now() - received_at > kSecondsToRepeat) {
+    if (!received_signal.compare_exchange_strong(none, number) && number == SIGINT && now - received_at > kRepetitionMs)
       end_process(number, sender);
-    }
   }
   errno = saved;
 }
@@ -113,7 +115,10 @@ void handle_stop_signals() {
   }
 }
 
-StopSignal::StopSignal() { received_signal = 0; }
+StopSignal::StopSignal() {
+  received_signal = 0;
+  received_at = 0;
+}
 StopSignal::~StopSignal() { ignore(); }
 
 void StopSignal::end_at_once() { phase = kEndAtOnce; }

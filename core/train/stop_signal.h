@@ -5,7 +5,7 @@
 //
 //   end at once   before training and between stages, where no trained step can be lost: exit with 75
 //   defer         while a stage trains: the ranks agree at the end of the step, write a checkpoint and exit with 75.
-//                 A second SIGINT one second or more after the first signal ends the process at once, also with 75
+//                 A second SIGINT more than one second after the first signal ends the process at once, also with 75
 //   ignore        after the last checkpoint of this process, until the process has ended
 namespace filigree::train {
 

@@ -37,4 +37,12 @@ rm "$backbone/vocab.txt"
 set_up
 grep -q mine "$backbone/config.json" || fail "an edited config.json was overwritten"
 cmp -s "$backbone/vocab.txt" "$package/model/vocab.txt" || fail "a missing vocab.txt was not brought back"
+
+# A model of the user's in the place of the small GPT-2.
+rm "$home/models/gpt2-tiny"
+mkdir "$home/models/gpt2-tiny"
+for file in config.json vocab.json merges.txt model.safetensors; do echo mine >"$home/models/gpt2-tiny/$file"; done
+set_up 2>"$home/said"
+grep -q "gpt2-tiny was not made by set-up" "$home/said" || { fail "nothing was said of the user's gpt2-tiny:"; cat "$home/said"; }
+[ "$(cat "$home"/models/gpt2-tiny/* | sort -u)" = mine ] && [ "$(ls "$home/models/gpt2-tiny" | wc -l)" = 4 ] || fail "the user's gpt2-tiny was changed"
 exit $failed

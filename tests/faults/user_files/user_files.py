@@ -1,6 +1,6 @@
 """No command loses, changes or adds to a user's files, in whatever position their directory is named.
 
-    user_files.py [part...]     parts: directories names inside links exports runs readers vanished setup
+    user_files.py [part...]     parts: directories names inside links exports runs readers vanished streams setup
 """
 import glob
 import os
@@ -275,6 +275,20 @@ def vanished():
             expect(after == before, f"{way}: {changes(before, after)}")
 
 
+def streams():
+    """A recipe may come through a pipe; a reader of the messages that goes away ends no run."""
+    with Room() as place:
+        for script, code in ((f"cat recipe.yaml | '{BINARY}' train /dev/stdin --out piped", 0),
+                             (f"'{BINARY}' train <(cat recipe.yaml) --out substituted", 0),
+                             (f"'{BINARY}' train /dev/stdin --out redirected <recipe.yaml", 0),
+                             (f"'{BINARY}' train recipe.yaml --out unread 2>&1 | true; exit ${{PIPESTATUS[0]}}", 0),
+                             (f"'{BINARY}' eval piped | true; exit ${{PIPESTATUS[0]}}", 3)):
+            done = subprocess.run(["bash", "-c", script], env=environment(), capture_output=True, text=True, timeout=120,
+                                  cwd=place.path)
+            expect(done.returncode == code, f"{script}: exit code {done.returncode}, not {code}\n{done.stderr}")
+        expect(os.path.exists(place.at("unread/final/model.safetensors")), "the run without a reader made no model")
+
+
 def setup():
     """A folder for the set-up that holds a user's files."""
     with Room() as place:
@@ -292,7 +306,7 @@ def setup():
                 expect(after.get(name) == state, f"set-up changed {name}: {state} -> {after.get(name)}")
 
 
-PARTS = [directories, names, inside, links, exports, runs, readers, vanished, setup]
+PARTS = [directories, names, inside, links, exports, runs, readers, vanished, streams, setup]
 
 if __name__ == "__main__":
     for part in PARTS:
