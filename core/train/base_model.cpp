@@ -23,9 +23,16 @@ std::string absolute_path(const std::string& path) {
   return fs::weakly_canonical(path, ignored).string();
 }
 
+/// False also where it may not be asked for: who reads the folder says why.
+bool is_there(const std::string& path) {
+  std::error_code problem;
+  return fs::exists(path, problem);
+}
+
 /// The merged model that this run began with; empty where it began with none. Its source may have newer checkpoints, or
 /// a final model, since then.
 std::string recorded_base(const std::string& run_dir, const std::string& path) {
+  if (!is_there(run_dir)) return "";
   const auto marker = files::read_marker(run_dir, files::DirectoryKind::run);
   if (!marker || !marker->contains(kBaseKey)) return "";
   const nlohmann::json& base = (*marker)[kBaseKey];
@@ -53,20 +60,15 @@ std::string write_merged(const Session& session, const std::string& given, const
   return dir;
 }
 
-/// False also where it may not be asked for: who reads the folder says why.
-bool is_there(const std::string& path) {
-  std::error_code problem;
-  return fs::exists(path, problem);
-}
-
 }  // namespace
 
 BaseModel find_base(const std::string& path) {
   if (is_there(path + "/manifest.json")) return {"", checkpoint::checkpoint_at(path)};
   if (is_there(path + "/config.json")) return {path, {}};
   if (is_there(path + "/final/config.json")) return {path + "/final", {}};
-  if (auto newest = checkpoint::newest_whole(path + "/checkpoints")) return {"", std::move(newest)};
-  return {path, {}};
+  if (!is_there(path + "/checkpoints")) return {path, {}};
+  auto newest = checkpoint::newest_whole(path + "/checkpoints");
+  return newest ? BaseModel{"", std::move(newest)} : BaseModel{path, {}};
 }
 
 std::string config_directory(const std::string& path, const Plugins& plugins) {

@@ -38,7 +38,7 @@ json good_state() {
                 {{"kind", "mask"}, {"stage", 2}, {"plan", {"query.mask"}}},
                 {{"kind", "mask"}, {"stage", 2}, {"plan", {"query.mask"}}}}},
               {"touched", {"query.lora_U"}},
-              {"best", {{"metric", "accuracy"}, {"value", 0.5}, {"step", 4}}},
+              {"best", {{"metric", "accuracy"}, {"split", "dev"}, {"value", 0.5}, {"step", 4}}},
               {"teacher", {{"stage", 2}, {"file", "teacher-logits-stage2.safetensors"}, {"xxh3", "ab"}}}};
   return {{"run", run},
           {"recipe", kRecipe},
@@ -90,6 +90,15 @@ TEST_F(SavedStateTest, GoodOneIsTakenAndReadsBack) {
   EXPECT_EQ(to_json(saved_state(loaded)), good_state());
 }
 
+TEST_F(SavedStateTest, CountsOfAnEarlierRecipeAreNotCompared) {
+  json changed = good_state();
+  changed["run"]["global_step"] = 11;
+  changed["run"]["prune_rounds"] = 1;
+  EXPECT_NE(refusal(changed), "");
+  changed["run"]["recipe_changed"] = true;
+  EXPECT_EQ(refusal(changed), "");
+}
+
 TEST_F(SavedStateTest, OldVersionsAreRead) {
   json old = good_state();
   for (const char* key : {"base_files", "adapter_files", "eval_data", "metrics_digest"}) old.erase(key);
@@ -123,7 +132,7 @@ TEST_F(SavedStateTest, MissingKeysAreRefused) {
   for (const char* place : {"", "/run", "/run/best", "/run/teacher", "/run/events/1"}) {
     const json object = good_state()[json::json_pointer(place)];
     for (const auto& [key, value] : object.items()) {
-      if (key == "best" || key == "teacher") continue;
+      if (key == "best" || key == "teacher" || key == "split") continue;
       json state = good_state();
       state[json::json_pointer(place)].erase(key);
       const std::string message = refusal(state);
