@@ -4,11 +4,12 @@
 #include <filesystem>
 #include <iostream>
 
-#include "core/adapt/method.h"
 #include "core/error.h"
 #include "core/recipe/load.h"
 #include "core/train/base_model.h"
+#include "core/train/check_tokens.h"
 #include "launch/command.h"
+#include "launch/plugins.h"
 
 namespace filigree::launch {
 namespace {
@@ -28,7 +29,9 @@ void note_absent(const std::string& key, const std::string& path) {
     std::cerr << fmt::format("note: {}: {} does not exist here\n", key, path);
 }
 
-void check_model(const std::string& path) {
+/// The configuration, where the model is here: a model without values is made of it.
+void check_model(const recipe::Recipe& recipe, const train::Plugins& plugins) {
+  const std::string& path = recipe.model.path;
   if (!std::filesystem::exists(path)) return note_absent("model.path", path);
   const train::BaseModel base = train::find_base(path);
   if (!base.checkpoint && !std::filesystem::exists(base.dir + "/config.json"))
@@ -36,14 +39,21 @@ void check_model(const std::string& path) {
         fmt::format("model.path: {}: is neither a model (config.json), nor a checkpoint (manifest.json), nor "
                     "a run with a final model or a whole checkpoint",
                     path));
+  const std::string dir = train::config_directory(path, plugins);
+  train::ModelRequest request;
+  request.task = nn::task_from(recipe.model.task);
+  request.labels = recipe.data.labels;
+  request.shapes_only = true;
+  train::check_length(recipe.data.max_length, *plugins.load_model(dir, request), dir);
 }
 
 }  // namespace
 
 int cmd_check(const CheckOptions& options, dist::Environment& environment) {
-  const recipe::Recipe recipe = recipe::load(options.recipe, options.sets, adapt::builtin_methods().catalog());
+  const auto plugins = make_plugins();
+  const recipe::Recipe recipe = recipe::load(options.recipe, options.sets, plugins.methods.catalog());
   if (environment.world_rank() != 0) return 0;
-  check_model(recipe.model.path);
+  check_model(recipe, plugins);
   note_absent("data.dir", recipe.data.dir);
   std::vector<std::string> stages;
   for (const auto& stage : recipe.stages) stages.push_back(summary(stage));

@@ -19,4 +19,7 @@ void check_tokens(data::Dataset& dataset, const data::Tokenizer& tokenizer, cons
 void check_ids(const std::vector<int32_t>& ids, const std::string& where, const data::Tokenizer& tokenizer,
                const nn::Model& model, const std::string& path);
 
+/// UsageError when a text of `max_length` tokens (data.max_length) has more positions than the model.
+void check_length(int64_t max_length, const nn::Model& model, const std::string& path);
+
 }  // namespace filigree::train

@@ -75,9 +75,7 @@ nn::LoadReport load_model(Session& session) {
   check_tokens(session.train_data, *session.tokenizer, *session.model, recipe.model.path);
   for (data::Dataset& dataset : session.eval_data)
     check_tokens(dataset, *session.tokenizer, *session.model, recipe.model.path);
-  if (recipe.data.max_length > session.model->max_positions())
-    throw UsageError(fmt::format("data.max_length: {} is more than the {} positions of {}", recipe.data.max_length,
-                                 session.model->max_positions(), recipe.model.path));
+  check_length(recipe.data.max_length, *session.model, recipe.model.path);
   session.model->to(session.device);
   if (dist::Communicator* tp = session.tensor()) connect(*session.model, *tp);
   return report;
