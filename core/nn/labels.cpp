@@ -62,6 +62,29 @@ std::optional<std::vector<int64_t>> numbers_of(const std::vector<std::string>& n
   return numbers;
 }
 
+/// The values of names that are all numbers: "1", "1.0".
+std::optional<std::vector<double>> values_of(const std::vector<std::string>& names) {
+  std::vector<double> values;
+  for (const std::string& name : names) {
+    double value = 0;
+    const char* const end = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(name.data(), end, value);
+    if (error != std::errc() || stop != end) return std::nullopt;
+    values.push_back(value);
+  }
+  return values;
+}
+
+/// Where both sides are numbers: each of the task's is one of the model's.
+std::optional<std::vector<int64_t>> by_value(const std::vector<double>& of_model, const std::vector<double>& of_task) {
+  std::vector<int64_t> order;
+  for (const double value : of_task) {
+    if (std::ranges::count(of_model, value) != 1 || std::ranges::count(of_task, value) != 1) return std::nullopt;
+    order.push_back(std::ranges::find(of_model, value) - of_model.begin());
+  }
+  return order;
+}
+
 /// Where one side has numbers, the other side's places are the numbers.
 std::optional<std::vector<int64_t>> by_number(const std::vector<std::string>& of_model,
                                               const std::vector<std::string>& of_task) {
@@ -82,6 +105,8 @@ std::optional<std::vector<int64_t>> match_labels(const std::vector<std::string>&
   if (of_model.size() != of_task.size()) return std::nullopt;
   if (auto order = by_name(of_model, of_task)) return order;
   if (auto order = by_name(lower(of_model), lower(of_task))) return order;
+  const auto model = values_of(of_model), task = values_of(of_task);
+  if (model && task) return by_value(*model, *task);
   return by_number(of_model, of_task);
 }
 

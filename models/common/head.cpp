@@ -118,7 +118,10 @@ nn::Task task_in(const ConfigReader& in) {
   }
   const std::string problem = in.text("problem_type", "");
   if (problem == "regression") return nn::Task::regression;
-  const bool one = problem.empty() && stored_count(in, stored_names(in)) == 1;
+  const int64_t classes = stored_count(in, stored_names(in));
+  if (problem == "single_label_classification" && classes == 1)
+    in.refuse("problem_type is {}, which needs two classes or more; there is 1", problem);
+  const bool one = problem.empty() && classes == 1;
   return one ? nn::Task::regression : nn::Task::sequence_classification;
 }
 

@@ -25,6 +25,13 @@ TEST(MatchLabels, NumbersAreClassNumbers) {
   EXPECT_EQ(match_labels({"1", "0"}, {"0", "1"}), (Order{1, 0})) << "equal names come before places";
 }
 
+TEST(MatchLabels, NumbersAreComparedByValue) {
+  EXPECT_EQ(match_labels({"1.0", "0.0"}, {"0", "1"}), (Order{1, 0}));
+  EXPECT_EQ(match_labels({"1", "2"}, {"2.0", "1.0"}), (Order{1, 0}));
+  EXPECT_FALSE(match_labels({"1", "2"}, {"0", "1"})) << "the class 1 is not the task's 0";
+  EXPECT_FALSE(match_labels({"1", "1.0"}, {"0", "1"}));
+}
+
 TEST(MatchLabels, WhatDoesNotMatch) {
   EXPECT_FALSE(match_labels({"a", "b"}, {"a", "c"}));
   EXPECT_FALSE(match_labels({"a", "b"}, {"a", "b", "c"}));
