@@ -43,13 +43,15 @@ AddedToken read_special(const JsonReader& reader, const std::string& key, const 
   return read_added_token(reader, value, -1, special || reader.flag(value, "special", false));
 }
 
-/// A list of tokens, or an object from name to token.
+/// A list of tokens, or (additional_special_tokens) an object from name to token.
 void read_extra(const JsonReader& reader, const char* key, bool map, NamedTokens& tokens) {
   const json& root = reader.root();
   if (!root.contains(key) || root[key].empty()) return;
   if (!root[key].is_structured()) reader.fail(fmt::format("'{}' is not a list of tokens", key));
   for (const json& value : root[key]) tokens.extra.push_back(read_special(reader, key, value, map));
 }
+
+constexpr const char* kExtra = "extra_special_tokens";
 
 /// "image_token" and the like: a special token whose role only its model knows.
 bool is_other_role(const std::string& key, const json& value, const NamedTokens& tokens) {
@@ -69,7 +71,12 @@ void overlay(const JsonReader& reader, bool map, NamedTokens& tokens) {
   }
   for (const auto& [key, value] : root.items())
     if (is_other_role(key, value, tokens)) tokens.others.push_back(read_special(reader, key, value, map));
-  read_extra(reader, "extra_special_tokens", map, tokens);
+  if (root.contains(kExtra) && root[kExtra].is_object()) {  // roles that only its model knows, not the list
+    for (const auto& [key, value] : root[kExtra].items())
+      tokens.others.push_back(read_special(reader, key, value, map));
+  } else {
+    read_extra(reader, kExtra, map, tokens);
+  }
   if (tokens.extra.empty()) read_extra(reader, "additional_special_tokens", map, tokens);
 }
 

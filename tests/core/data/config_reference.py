@@ -140,6 +140,7 @@ def vocab_folders(draw):
     config = {"config": {"model_type": "bert"}}
     yield {**config, "special_tokens_map": {"mask_token": "<m>", "cls_token": "[CLS]", "additional_special_tokens": ["b"]}}, vocab
     yield {**config, "special_tokens_map": {"mask_token": lstrip, "extra_special_tokens": ["c", "<new>"]}}, vocab
+    yield {**config, "tokenizer_config": {"extra_special_tokens": {"foo": "c"}, "additional_special_tokens": ["b"]}}, vocab
     yield {**config, "tokenizer_config": {"mask_token": "unused"}, "special_tokens_map": {"mask_token": "<m>"}}, vocab
     yield {**config, "tokenizer_config": {"never_split": ["cat"], "do_basic_tokenize": False, "image_token": "<new>"}}, vocab
     yield {**config, "added_tokens": {"<new>": len(lines), "<x>": len(lines) + 1}, "tokenizer_config": {"cls_token": "<x>"}}, vocab
