@@ -40,7 +40,6 @@ void check_model(const JsonReader& reader, const json& model) {
   if (reader.flag(model, "byte_fallback", false)) reader.fail("model.byte_fallback: true is not known here");
 }
 
-/// The file's own sections, where the class does not build its own.
 void read_pre_tokenizer(const JsonReader& reader, BpeOptions& options) {
   const json& root = reader.root();
   if (root.contains("normalizer") && !root["normalizer"].is_null())
@@ -65,6 +64,14 @@ void read_unknown(const JsonReader& reader, const json& model, const TokenIds& i
   options.unk = it->second;
 }
 
+/// The file's own sections, where the class does not build its own.
+void read_sections(const JsonReader& reader, const json& model, const TokenIds& ids, BpeOptions& options) {
+  check_model(reader, model);
+  read_pre_tokenizer(reader, options);
+  options.ignore_merges = reader.flag(model, "ignore_merges", false);
+  read_unknown(reader, model, ids, options);
+}
+
 /// Whose special tokens have the roles: those of the class; without one, RoBERTa's by RobertaProcessing, at the top or
 /// in a Sequence.
 TokenizerClass roles_of(const JsonReader& reader, const TokenizerSettings& settings) {
@@ -79,23 +86,18 @@ TokenizerClass roles_of(const JsonReader& reader, const TokenizerSettings& setti
 
 BpeOptions bpe_from_json(const JsonReader& reader, const fs::path& dir, const TokenizerSettings& settings) {
   const json& model = reader.object(reader.root(), "model");
-  check_model(reader, model);
+  const bool by_class = is_bpe(settings.kind);
   BpeOptions options;
-  if (is_bpe(settings.kind)) {
-    options.add_prefix_space = settings.add_prefix_space;
-  } else {
-    read_pre_tokenizer(reader, options);
-  }
   TokenIds ids = read_vocab(reader, reader.object(model, "vocab"), options.vocab);
   options.merges = read_merges(reader, model, ids);
-  options.ignore_merges = reader.flag(model, "ignore_merges", false);
-  read_unknown(reader, model, ids, options);
-  read_added(reader, ids, options.added);
-  options.parts.around = read_template(reader, true);
+  options.add_prefix_space = settings.add_prefix_space;
+  if (!by_class) read_sections(reader, model, ids, options);
+  if (!by_class || !has_decoder(dir)) read_added(reader, ids, options.added);
   options.parts.truncate_left = truncates_left(reader);
-  const TokenizerClass named = is_bpe(settings.kind) ? settings.kind : TokenizerClass::file;
-  add_declared(dir, named_tokens(dir, named), options.vocab.size(), ids, options.added);
+  add_declared(dir, named_tokens(dir, settings.kind), options.vocab.size(), ids, options.added);
   options.parts.special = special_ids(named_tokens(dir, roles_of(reader, settings)).names(), ids);
+  options.parts.around = settings.kind == TokenizerClass::roberta ? roberta_template(dir, options.parts.special)
+                                                                  : read_template(reader, true);
   return options;
 }
 

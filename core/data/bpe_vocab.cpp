@@ -28,23 +28,20 @@ std::vector<Merge> read_merges(const std::string& file, const TokenIds& ids) {
 /// tokenizer_config.json; without one, an object with no key.
 struct Config {
   std::optional<JsonReader> reader;
-  explicit Config(const fs::path& dir) {
-    if (fs::exists(dir / "tokenizer_config.json")) reader.emplace((dir / "tokenizer_config.json").string());
-  }
+  explicit Config(const fs::path& dir) : reader(JsonReader::settings(dir / "tokenizer_config.json")) {}
   bool flag(const char* key) const { return reader && reader->flag(reader->root(), key, false); }
 };
 
 void check_class(const fs::path& dir, const TokenizerSettings& settings) {
   if (is_bpe(settings.kind)) return;
-  const std::string file = (dir / "config.json").string();
-  if (fs::exists(file)) {
-    const JsonReader reader(file);
-    const std::string type = reader.text(reader.root(), "model_type", "");
+  const fs::path file = dir / "config.json";
+  if (const auto reader = JsonReader::settings(file)) {
+    const std::string type = reader->text(reader->root(), "model_type", "");
     if (!type.empty())
-      reader.fail(fmt::format("vocab.json of model_type '{}' is not known here; gpt2 and roberta are", type));
+      reader->fail(fmt::format("vocab.json of model_type '{}' is not known here; gpt2 and roberta are", type));
   }
   throw DataError(fmt::format(
-      "{}: its model_type, gpt2 or roberta, is wanted: the special tokens of vocab.json depend on it", file));
+      "{}: its model_type, gpt2 or roberta, is wanted: the special tokens of vocab.json depend on it", file.string()));
 }
 
 /// add_bos_token and add_eos_token around each text, those of the second text as segment 1.
@@ -76,10 +73,8 @@ BpeOptions bpe_from_vocab(const fs::path& dir, const TokenizerSettings& settings
   add_declared(dir, named, options.vocab.size(), ids, options.added);
   options.parts.special = special_ids(named.names(), ids);
   const bool roberta = settings.kind == TokenizerClass::roberta;
-  if (roberta && (options.parts.special.cls < 0 || options.parts.special.sep < 0))
-    throw DataError(fmt::format("{}: RoBERTa needs a cls_token and a sep_token", dir.string()));
-  options.parts.around = roberta ? roberta_template(options.parts.special.cls, options.parts.special.sep)
-                                 : gpt2_template(config, options.parts.special);
+  options.parts.around =
+      roberta ? roberta_template(dir, options.parts.special) : gpt2_template(config, options.parts.special);
   return options;
 }
 

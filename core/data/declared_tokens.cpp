@@ -13,13 +13,31 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-/// Of added_tokens.json, those are special that the other files name.
+/// Adds the names in a list, and with `objects` those of its objects.
+void add_listed(const JsonReader& reader, const char* key, bool objects, std::set<std::string>& names) {
+  const auto list = reader.root().find(key);
+  if (list == reader.root().end() || !list->is_array()) return;
+  for (const json& entry : *list)
+    if (entry.is_string() || objects)
+      names.insert(entry.is_string() ? entry.get<std::string>() : reader.text(entry, "content", ""));
+}
+
+/// Of added_tokens.json, those are special that the other files name: special_tokens_map.json in any form, but not in
+/// its additional_special_tokens; tokenizer_config.json as a string.
 std::set<std::string> special_by_files(const fs::path& dir) {
-  const NamedTokens given = named_tokens(dir, TokenizerClass::file);
-  std::set<std::string> out;
-  for (const auto& [key, name] : given.names()) out.insert(name);
-  for (const AddedToken& token : given.extra) out.insert(token.content);
-  return out;
+  const auto config = JsonReader::settings(dir / "tokenizer_config.json");
+  const auto map = JsonReader::settings(dir / "special_tokens_map.json");
+  std::set<std::string> names;
+  for (const auto& [role, token] : named_tokens(dir, TokenizerClass::file).roles) {
+    const bool in_map = map && map->root().contains(role);
+    if (token && (in_map || config->root()[role].is_string())) names.insert(token->content);
+  }
+  if (map) add_listed(*map, "extra_special_tokens", true, names);
+  if (!config) return names;
+  const auto extra = config->root().find("extra_special_tokens");
+  const bool has_extra = extra != config->root().end() && !extra->empty();
+  add_listed(*config, has_extra ? "extra_special_tokens" : "additional_special_tokens", false, names);
+  return names;
 }
 
 std::vector<AddedToken> of_decoder(const JsonReader& reader) {
@@ -34,7 +52,7 @@ std::vector<AddedToken> of_decoder(const JsonReader& reader) {
 }
 
 std::vector<AddedToken> of_added_tokens(const fs::path& dir) {
-  const JsonReader reader((dir / "added_tokens.json").string());
+  const JsonReader reader((dir / "added_tokens.json").string(), JsonReader::Dialect::python);
   const auto special = special_by_files(dir);
   std::map<int32_t, AddedToken> by_id;
   for (const auto& [content, value] : reader.root().items()) {
@@ -51,10 +69,8 @@ std::vector<AddedToken> of_added_tokens(const fs::path& dir) {
 
 /// By id.
 std::vector<AddedToken> declared_by_id(const fs::path& dir) {
-  if (fs::exists(dir / "tokenizer_config.json")) {
-    const JsonReader config((dir / "tokenizer_config.json").string());
-    if (config.root().contains("added_tokens_decoder")) return of_decoder(config);
-  }
+  const auto config = JsonReader::settings(dir / "tokenizer_config.json");
+  if (config && config->root().contains("added_tokens_decoder")) return of_decoder(*config);
   return fs::exists(dir / "added_tokens.json") ? of_added_tokens(dir) : std::vector<AddedToken>{};
 }
 
@@ -98,6 +114,11 @@ class NextId {
 };
 
 }  // namespace
+
+bool has_decoder(const fs::path& dir) {
+  const auto config = JsonReader::settings(dir / "tokenizer_config.json");
+  return config && config->root().contains("added_tokens_decoder");
+}
 
 void add_declared(const fs::path& dir, const NamedTokens& named, size_t vocab_size, TokenIds& ids,
                   std::vector<AddedToken>& added) {

@@ -7,15 +7,22 @@
 #include "core/data/text_file.h"
 #include "core/error.h"
 #include "core/files/json.h"
+#include "core/files/python_json.h"
 
 namespace filigree::data {
 
 using nlohmann::json;
 
-JsonReader::JsonReader(std::string file) : file_(std::move(file)) {
+JsonReader::JsonReader(std::string file, Dialect dialect) : file_(std::move(file)) {
   const std::string text = read_text_file(file_);
-  root_ = files::parse_json(text, file_, files::DuplicateKeys::refuse);
+  root_ = dialect == Dialect::python ? files::parse_python_json(text, file_)
+                                     : files::parse_json(text, file_, files::DuplicateKeys::refuse);
   if (!root_.is_object()) fail("is not a JSON object");
+}
+
+std::optional<JsonReader> JsonReader::settings(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) return {};
+  return JsonReader(file.string(), Dialect::python);
 }
 
 void JsonReader::fail(const std::string& message) const { throw DataError(fmt::format("{}: {}", file_, message)); }

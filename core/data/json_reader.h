@@ -1,6 +1,7 @@
 #pragma once
 // One JSON file with typed access that complains: every error is a DataError naming the file and the key.
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -9,8 +10,14 @@ namespace filigree::data {
 
 class JsonReader {
  public:
-  /// The file must hold one object, in which no object has a key twice.
-  explicit JsonReader(std::string file);
+  /// What reads such a file in transformers: Rust, for tokens and their ids, where an object must not have a key twice;
+  /// or Python, for settings (core/files/python_json.h).
+  enum class Dialect { tokens, python };
+
+  /// The file must hold one object.
+  explicit JsonReader(std::string file, Dialect dialect = Dialect::tokens);
+  /// The settings in `file`, or nothing where the file is missing.
+  static std::optional<JsonReader> settings(const std::filesystem::path& file);
 
   [[noreturn]] void fail(const std::string& message) const;
   const nlohmann::json& root() const { return root_; }

@@ -49,6 +49,19 @@ std::vector<std::string> sorted_labels(const std::set<std::string>& labels) {
   return out;
 }
 
+std::set<std::string> missing_labels(const std::set<std::string>& labels) {
+  static const std::set<std::string, std::less<>> kMissing{
+      "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+      "<NA>", "N/A",      "NA",  "NULL",    "NaN",      "None", "n/a",  "nan",    "null"};
+  std::set<std::string> missing;
+  for (const std::string& label : labels) {
+    if (number_of(label)) continue;
+    if (!kMissing.contains(label)) return {};
+    missing.insert(label);
+  }
+  return missing.size() < labels.size() ? missing : std::set<std::string>{};
+}
+
 LabelReader::LabelReader(const std::vector<std::string>& names)
     : names_(names),
       numbers_(

@@ -16,6 +16,10 @@ constexpr size_t kMaxClasses = 10000;
 /// The names of the classes in order of their numbers: numbers by size, in their shortest form, else names by bytes.
 std::vector<std::string> sorted_labels(const std::set<std::string>& labels);
 
+/// Those of `labels` that stand for a missing value, as pandas reads them (nan, NA, null, ...), where all others are
+/// numbers; beside names they are names.
+std::set<std::string> missing_labels(const std::set<std::string>& labels);
+
 /// Reads class names, and class numbers unless a name is a number itself.
 class LabelReader {
  public:

@@ -91,13 +91,11 @@ SpecialNames NamedTokens::names() const {
 
 NamedTokens named_tokens(const fs::path& dir, TokenizerClass kind) {
   NamedTokens tokens = class_tokens(kind);
-  if (fs::exists(dir / "tokenizer_config.json")) {
-    const JsonReader config((dir / "tokenizer_config.json").string());
-    overlay(config, false, tokens);
-    if (config.root().contains("added_tokens_decoder")) return tokens;
+  if (const auto config = JsonReader::settings(dir / "tokenizer_config.json")) {
+    overlay(*config, false, tokens);
+    if (config->root().contains("added_tokens_decoder")) return tokens;
   }
-  if (fs::exists(dir / "special_tokens_map.json"))
-    overlay(JsonReader((dir / "special_tokens_map.json").string()), true, tokens);
+  if (const auto map = JsonReader::settings(dir / "special_tokens_map.json")) overlay(*map, true, tokens);
   return tokens;
 }
 

@@ -125,6 +125,21 @@ void apply_metric(const std::string& metric, TaskSpec& task) {
   task.metrics.insert(task.metrics.begin(), metric);
 }
 
+/// A missing value is a bad row, not a class.
+void drop_missing(const std::string& file, const Table& table, bool skip_bad_rows, std::set<std::string>& names) {
+  const auto missing = missing_labels(names);
+  for (const Row& row : table.rows) {
+    const std::string name(trimmed(row.fields[0]));
+    if (!missing.contains(name)) continue;
+    if (!skip_bad_rows)
+      fail_at(file, row.line,
+              fmt::format("label '{}' is a missing value; all other labels are numbers. If it is a class, name all "
+                          "classes under data.labels",
+                          name));
+    names.erase(name);
+  }
+}
+
 std::vector<std::string> collect_labels(const recipe::DataConfig& config, const TaskSpec& task) {
   const SplitSource& train = task.splits.at("train");
   const TableOptions options{table_format(task.format), train.header, {train.label}, config.bad_rows == "skip"};
@@ -135,6 +150,7 @@ std::vector<std::string> collect_labels(const recipe::DataConfig& config, const 
     if (name.empty() && !options.skip_bad_rows) fail_at(train.file, row.line, "the label is empty");
     if (!name.empty()) names.emplace(name);
   }
+  drop_missing(train.file, table, options.skip_bad_rows, names);
   const std::vector<std::string> sorted = sorted_labels(names);
   if (sorted.size() > kMaxClasses)
     throw DataError(fmt::format("{}: column '{}' has {} different labels; is it the label column?", train.file,

@@ -5,9 +5,8 @@
 // load_tokenizer().
 //
 // ids and type_ids, and the texts that decode() gives, are equal to those of the `tokenizers` package for the same
-// files, by test; where tokenizer_class.h finds a class of transformers 5, the normalizer, the pre-tokenizer and the
-// added tokens are equal to those of AutoTokenizer, by test. The template is that of tokenizer.json even where the
-// class would build another one. Of the truncation section of a tokenizer.json the direction counts; padding and
+// files, by test; where tokenizer_class.h finds a class of transformers 5, they are equal to those of AutoTokenizer, by
+// test. Of the truncation section of a tokenizer.json the direction counts; padding and
 // decoder are ignored: max_length is the caller's, nothing is padded, and each kind has its one decoder. Text is UTF-8;
 // a byte that is not reads as U+FFFD.
 #include <cstdint>
@@ -108,9 +107,8 @@ std::pair<int64_t, int64_t> truncate_longest_first(int64_t a, int64_t b, int64_t
 /// The tokenizer of a model directory, read from the first of these that is there:
 ///   tokenizer.json           model.type WordPiece, or BPE on bytes (GPT-2's and RoBERTa's)
 ///   vocab.txt                WordPiece; ids are line numbers
-///   vocab.json, merges.txt   byte-level BPE; the class, GPT-2's or RoBERTa's, names the special tokens. RoBERTa's
-///   <mask>
-///                            takes the space before it only if a file says so (lstrip), as in transformers 5
+///   vocab.json, merges.txt   byte-level BPE; the class, GPT-2's or RoBERTa's, names the special tokens
+/// As in transformers 5, RoBERTa's <mask> takes the space before it only if a file says so (lstrip).
 /// tokenizer_config.json, special_tokens_map.json and added_tokens.json beside them count as in transformers 5.
 /// Throws DataError, naming file and line or key, when a file is missing, malformed or of a kind that filigree does not
 /// have.

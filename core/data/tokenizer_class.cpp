@@ -42,11 +42,6 @@ Known find(const Known (&table)[N], std::string_view name) {
   return found == std::end(table) ? Known{name, TokenizerClass::file, false} : *found;
 }
 
-std::optional<JsonReader> read_if_there(const fs::path& file) {
-  if (!fs::exists(file)) return {};
-  return JsonReader(file.string());
-}
-
 std::string text_of(const std::optional<JsonReader>& reader, const char* key) {
   return reader ? reader->text(reader->root(), key, "") : "";
 }
@@ -85,7 +80,8 @@ void read_settings(const JsonReader& reader, TokenizerSettings& settings) {
 }  // namespace
 
 TokenizerSettings tokenizer_settings(const fs::path& dir) {
-  const auto tokenizer = read_if_there(dir / "tokenizer_config.json"), model = read_if_there(dir / "config.json");
+  const auto tokenizer = JsonReader::settings(dir / "tokenizer_config.json");
+  const auto model = JsonReader::settings(dir / "config.json");
   const Known known = class_of(tokenizer, model);
   TokenizerSettings settings;
   settings.kind = known.kind;

@@ -3,9 +3,10 @@
 // takes from tokenizer_config.json. The class is named by tokenizer_class of tokenizer_config.json, else by
 // tokenizer_class or model_type of config.json.
 //
-// BertTokenizer, GPT2Tokenizer and RobertaTokenizer build their own normalizer and pre-tokenizer from these settings,
-// also beside a tokenizer.json: the sections of that file do not count then. Any other class takes the sections of the
-// file (TokenizerClass::file).
+// BertTokenizer, GPT2Tokenizer and RobertaTokenizer build their own normalizer, pre-tokenizer and template from these
+// settings, also beside a tokenizer.json: of that file the vocabulary, the merges and, without an added_tokens_decoder,
+// the added tokens count; GPT-2 takes its template too. Any other class takes the sections of the file
+// (TokenizerClass::file).
 #include <filesystem>
 #include <optional>
 

@@ -49,13 +49,15 @@ bool truncates_left(const JsonReader& reader);
 /// The id that is a key of added_tokens_decoder.
 int32_t decoder_key(const JsonReader& reader, const std::string& key, const nlohmann::json& entry);
 
-// Templates (tokenizer_template.cpp).
+// Templates (tokenizer_template.cpp). Those of a class throw DataError when a token that it needs is null.
 /// A, and A B with B as segment 1.
 Template plain_template();
 /// [CLS] A [SEP], and [CLS] A [SEP] B [SEP] with B as segment 1.
 Template bert_template(int32_t cls, int32_t sep);
+Template bert_template(const std::filesystem::path& dir, const SpecialIds& special);
 /// <s> A </s>, and <s> A </s></s> B </s>; all of segment 0.
 Template roberta_template(int32_t cls, int32_t sep);
+Template roberta_template(const std::filesystem::path& dir, const SpecialIds& special);
 /// tokenizer.json's "post_processor"; those of byte-level BPE only with `byte_level`.
 Template read_template(const JsonReader& reader, bool byte_level);
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "core/data/tokenizer_files.h"
+#include "core/error.h"
 
 namespace filigree::data {
 namespace {
@@ -58,7 +59,8 @@ std::optional<Template> sequence_template(const JsonReader& reader, const json& 
 /// Nothing for a processor that only moves offsets.
 std::optional<Template> processor_template(const JsonReader& reader, const json& processor, bool byte_level) {
   const std::string type = reader.text(processor, "type", "");
-  const auto cls_and_sep = [&](Template (*make)(int32_t, int32_t)) {
+  using Make = Template (*)(int32_t, int32_t);
+  const auto cls_and_sep = [&](Make make) {
     const int32_t cls = processing_id(reader, processor, "cls");
     return make(cls, processing_id(reader, processor, "sep"));
   };
@@ -72,6 +74,11 @@ std::optional<Template> processor_template(const JsonReader& reader, const json&
   return Template{read_pieces(reader, processor, "single"), read_pieces(reader, processor, "pair")};
 }
 
+void require(const std::filesystem::path& dir, const char* family, const char* role, int32_t id) {
+  if (id < 0)
+    throw DataError(fmt::format("{}: {} needs a {}, which the files set to null", dir.string(), family, role));
+}
+
 }  // namespace
 
 Template plain_template() { return {{{Kind::a, {}, 0}}, {{Kind::a, {}, 0}, {Kind::b, {}, 1}}}; }
@@ -80,6 +87,19 @@ Template bert_template(int32_t cls, int32_t sep) {
   const TemplatePiece first{Kind::tokens, {cls}, 0}, a{Kind::a, {}, 0}, b{Kind::b, {}, 1};
   const TemplatePiece end_a{Kind::tokens, {sep}, 0}, end_b{Kind::tokens, {sep}, 1};
   return {{first, a, end_a}, {first, a, end_a, b, end_b}};
+}
+
+Template bert_template(const std::filesystem::path& dir, const SpecialIds& special) {
+  require(dir, "BERT", "unk_token", special.unk);
+  require(dir, "BERT", "cls_token", special.cls);
+  require(dir, "BERT", "sep_token", special.sep);
+  return bert_template(special.cls, special.sep);
+}
+
+Template roberta_template(const std::filesystem::path& dir, const SpecialIds& special) {
+  require(dir, "RoBERTa", "cls_token", special.cls);
+  require(dir, "RoBERTa", "sep_token", special.sep);
+  return roberta_template(special.cls, special.sep);
 }
 
 Template roberta_template(int32_t cls, int32_t sep) {

@@ -62,12 +62,10 @@ WordPieceOptions wordpiece_from_vocab(const fs::path& dir, const TokenizerSettin
   for (const auto& [role, id] : {std::pair{"unk_token", options.parts.special.unk},
                                  {"cls_token", options.parts.special.cls},
                                  {"sep_token", options.parts.special.sep}})
-    if (id < 0)
-      throw DataError(wanted.contains(role)
-                          ? fmt::format("{}: the special token '{}' is not in the vocabulary", file, wanted.at(role))
-                          : fmt::format("{}: BERT needs a {}, which the files beside it set to null", file, role));
+    if (id < 0 && wanted.contains(role))
+      throw DataError(fmt::format("{}: the special token '{}' is not in the vocabulary", file, wanted.at(role)));
   options.unk = options.parts.special.unk;
-  options.parts.around = bert_template(options.parts.special.cls, options.parts.special.sep);
+  options.parts.around = bert_template(dir, options.parts.special);
   return options;
 }
 

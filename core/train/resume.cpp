@@ -83,8 +83,7 @@ void require_same_checkpoint(Session& session, const std::string& path) {
 /// Lines of another run's metrics.jsonl are not brought along.
 LogPosition log_position(const Session& session, const checkpoint::Loaded& resumed) {
   const SavedState saved = saved_state(resumed);
-  return {resumed.info.step, saved.metrics_lines, saved.metrics_digest,
-          run_of(resumed) == fs::weakly_canonical(session.run_dir)};
+  return {saved.metrics_lines, saved.metrics_digest, run_of(resumed) == fs::weakly_canonical(session.run_dir)};
 }
 
 }  // namespace

@@ -97,11 +97,6 @@ std::vector<std::pair<std::string, double>> scalars_of(const nlohmann::ordered_j
   return values;
 }
 
-bool beyond(const std::string& text, int64_t step) {
-  const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  return !line.is_object() || line.value("step", int64_t{0}) > step;
-}
-
 /// The digest of n lines is the hash of that of n - 1 and the next line.
 void add_line(KeptLines& kept, const std::string& line) {
   ++kept.lines;
@@ -114,14 +109,14 @@ double wall_seconds() {
 
 }  // namespace
 
-KeptLines cut_metrics(const std::string& path, const LogPosition& position) {
+KeptLines cut_metrics(const std::string& path, int64_t lines) {
   KeptLines kept;
   if (!fs::exists(path)) return kept;
   const std::string text = files::read_file(path);
   size_t keep = 0;
   for (size_t end = 0; (end = text.find('\n', keep)) != std::string::npos; keep = end + 1) {
     const std::string line = text.substr(keep, end - keep);
-    if (position.lines ? kept.lines >= *position.lines : beyond(line, position.step)) break;
+    if (kept.lines >= lines) break;
     add_line(kept, line);
   }
   if (keep < text.size()) files::replace_file(path, text.substr(0, keep));
@@ -131,7 +126,7 @@ KeptLines cut_metrics(const std::string& path, const LogPosition& position) {
 RunLog::RunLog(const std::string& run_dir, bool first_rank, const std::optional<LogPosition>& resume) {
   if (!first_rank) return;
   const std::string metrics = run_dir + "/" + files::run_names::kMetrics;
-  kept_ = cut_metrics(metrics, resume.value_or(LogPosition{0, 0}));
+  kept_ = cut_metrics(metrics, resume ? resume->lines : 0);
   metrics_ = files::AppendFile(metrics, files::AppendFile::Mode::append);
   progress_ = std::make_unique<Progress>(std::cerr, stderr_progress());
   text_ = open_text_log(run_dir + "/" + files::run_names::kLog,
@@ -141,13 +136,12 @@ RunLog::RunLog(const std::string& run_dir, bool first_rank, const std::optional<
 }
 
 void RunLog::compare(const LogPosition& position) {
-  if (!position.own || !position.lines) return;
-  if (kept_.lines < *position.lines)
+  if (!position.own) return;
+  if (kept_.lines < position.lines)
     warn(
         "{}: has {} of the {} lines that it had when the checkpoint was taken; the others are lost, and `filigree "
-        "report` "
-        "will not show them",
-        metrics_.path(), kept_.lines, *position.lines);
+        "report` will not show them",
+        metrics_.path(), kept_.lines, position.lines);
   else if (!position.digest.empty() && kept_.digest != position.digest)
     warn("{}: was changed since the checkpoint was taken; `filigree report` shows it as it is now", metrics_.path());
 }

@@ -20,11 +20,9 @@
 
 namespace filigree::train {
 
-/// Where in metrics.jsonl a resumed run goes on. `lines` is RunLog::lines() at the time of the checkpoint; without it
-/// the file is cut before its first train or eval line after `step`.
+/// Where in metrics.jsonl a resumed run continues.
 struct LogPosition {
-  int64_t step = 0;
-  std::optional<int64_t> lines;
+  int64_t lines = 0;        ///< RunLog::lines() at the time of the checkpoint
   std::string digest = {};  ///< RunLog::digest() at that time; empty: not known
   bool own = false;         ///< the checkpoint is of this run, so that the lines before it must be there
 };
@@ -75,6 +73,6 @@ class RunLog {
 };
 
 /// Cuts metrics.jsonl to `position`, and a half-written last line. Nothing to do without the file.
-KeptLines cut_metrics(const std::string& path, const LogPosition& position);
+KeptLines cut_metrics(const std::string& path, int64_t lines);
 
 }  // namespace filigree::train

@@ -37,6 +37,17 @@ void check_supported(const ConfigReader& in, const ModelOptions& options) {
   if (options.task == nn::Task::masked_lm) in.refuse("model.task: masked_lm needs an encoder; gpt2 does causal_lm");
 }
 
+std::optional<int64_t> end_of_text(const ConfigReader& in, const Config& config) {
+  constexpr int64_t kDefault = 50256;  // of GPT2Config, where the key is missing
+  const nlohmann::json* given = in.find("eos_token_id");
+  if (given != nullptr && given->is_array() && !given->empty()) given = &given->front();
+  if (given == nullptr && config.json.contains("eos_token_id")) return {};  // null
+  if (given != nullptr && !given->is_number_integer())
+    in.refuse("eos_token_id must be a whole number or a list of them, not {}", given->dump());
+  const int64_t id = given == nullptr ? kDefault : given->get<int64_t>();
+  return id >= 0 && id < config.vocab_size ? std::optional(id) : std::nullopt;
+}
+
 }  // namespace
 
 const KeyNames& key_names() {
@@ -61,6 +72,7 @@ Config parse_config(const nlohmann::json& source, const std::string& file, const
   config.num_labels = labels.count;
   config.head = labels.fit;
   if (in.find("pad_token_id") != nullptr) config.padding = in.integer("pad_token_id", 0, INT32_MIN, INT32_MAX);
+  config.end_of_text = end_of_text(in, config);
   config.kept_heads = read_kept(in, "heads", config.layers, config.heads);
   config.kept_neurons = read_kept(in, "neurons", config.layers, config.inner);
   config.json.erase("filigree");

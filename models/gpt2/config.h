@@ -34,6 +34,7 @@ struct Config {
   HeadFit head;                                    ///< of the files, to the labels asked for
   bool tied = true;                                ///< the language-modelling head is the table of the words
   std::optional<int64_t> padding;                  ///< a text is classified at its last token that is not this one
+  std::optional<int64_t> end_of_text;              ///< eos_token_id, of a list the first, where the vocabulary has it
   std::vector<std::vector<int64_t>> kept_heads;    ///< per layer, ascending original numbers
   std::vector<std::vector<int64_t>> kept_neurons;  ///< per layer
 

@@ -44,10 +44,9 @@ Model::Model(Config config) : config_(std::move(config)) {
 }
 
 void Model::pad_with_end_of_text() {
-  const auto end = config_.json.find("eos_token_id");
-  if (config_.padding || end == config_.json.end() || !end->is_number_integer()) return;
-  config_.json["pad_token_id"] = *end;
-  config_.padding = end->get<int64_t>();
+  if (config_.padding || !config_.end_of_text) return;
+  config_.json["pad_token_id"] = *config_.end_of_text;
+  config_.padding = config_.end_of_text;
 }
 
 void Model::add_layer(size_t index) {

@@ -306,6 +306,19 @@ TEST_P(Gpt2Heads, ANewHeadSaysItsPadding) {
   EXPECT_EQ(load_model(dir_.string(), options)->config()["pad_token_id"], 3);
 }
 
+TEST_P(Gpt2Heads, OnlyATokenOfTheVocabularyIsPadding) {
+  const nlohmann::json none, absent(nlohmann::json::value_t::discarded);
+  for (const auto& [end, pad] : std::vector<std::pair<nlohmann::json, nlohmann::json>>{
+           {{5, 3}, 5}, {50256, none}, {-1, none}, {none, none}, {absent, none}}) {
+    config_.erase("pad_token_id");
+    config_["eos_token_id"] = end;
+    if (end.is_discarded()) config_.erase("eos_token_id");
+    write_config(config_);
+    const auto config = make({"a", "b"})->config();
+    EXPECT_EQ(config.value("pad_token_id", none), pad) << end;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, Gpt2Heads, testing::Values("gpt2"),
                          [](const auto& family) { return std::string(family.param); });
 

@@ -124,6 +124,29 @@ def bert_folders(draw):
     yield {"tokenizer": bert_json(), "config": {"model_type": "bert"},
            "tokenizer_config": {"additional_special_tokens": ["<m>", "<new>"], "image_token": "unused"}}, None
     yield {"tokenizer": bert_json(), "config": {"model_type": "bert"}, "special_tokens_map": {"mask_token": "<m>"}}, None
+    yield from built_by_the_class()
+
+
+def built_by_the_class():
+    """What BertTokenizer builds by itself, though tokenizer.json says something else."""
+    bert = {"config": {"model_type": "bert"}}
+    whole = bert_json()
+    flat = json.loads(json.dumps(whole["post_processor"]).replace('"type_id": 1', '"type_id": 0'))
+    for post in (None, flat, {"type": "BertProcessing", "sep": ["cat", whole["model"]["vocab"]["cat"]], "cls": ["the", 6]}):
+        for name in ("BertTokenizer", "PreTrainedTokenizerFast"):
+            yield {"tokenizer": {**whole, "post_processor": post}, **bert, "tokenizer_config": {"tokenizer_class": name}}, None
+    for roles in ({"cls_token": "a", "sep_token": "b"}, {"unk_token": "unused"}, {"cls_token": "<start>"}):
+        for name in ("BertTokenizer", "PreTrainedTokenizerFast"):
+            yield {"tokenizer": whole, **bert, "tokenizer_config": {"tokenizer_class": name, **roles}}, None
+    model = {**whole["model"], "unk_token": "unused", "max_input_chars_per_word": 3, "continuing_subword_prefix": "##t"}
+    for name in ("BertTokenizer", "PreTrainedTokenizerFast"):
+        yield {"tokenizer": {**whole, "model": model}, **bert, "tokenizer_config": {"tokenizer_class": name}}, None
+    # With an added_tokens_decoder the added tokens of tokenizer.json do not count.
+    vocab = whole["model"]["vocab"]
+    longer = {**whole, "added_tokens": whole["added_tokens"] + added({"cat": vocab["cat"], "<m>": vocab["<m>"]}, ["cat", "<m>"])}
+    decoder = {str(vocab["[MASK]"]): {"content": "[MASK]", "lstrip": True, "special": True}}
+    for name, given in itertools.product(("BertTokenizer", "PreTrainedTokenizerFast"), ({}, {"added_tokens_decoder": decoder})):
+        yield {"tokenizer": longer, **bert, "tokenizer_config": {"tokenizer_class": name, **given}}, None
 
 
 def vocab_folders(draw):
@@ -146,6 +169,27 @@ def vocab_folders(draw):
     yield {**config, "added_tokens": {"<new>": len(lines), "<x>": len(lines) + 1}, "tokenizer_config": {"cls_token": "<x>"}}, vocab
     decoder = {str(lines.index("[MASK]")): {"content": "[MASK]", "lstrip": True, "special": True}}
     yield {**config, "tokenizer_config": {"added_tokens_decoder": decoder}, "special_tokens_map": {"mask_token": "<m>"}}, vocab
+    yield from special_or_not(lines, vocab)
+    yield {"config": PYTHON_NUMBERS, "tokenizer_config": {"model_max_length": float("inf"), "do_lower_case": False}}, vocab
+    twice = '{"do_lower_case": true, "x": NaN, "do_lower_case": false}'
+    yield {}, {**vocab, "config.json": '{"model_type": "gpt2", "model_type": "bert"}', "tokenizer_config.json": twice}
+
+
+PYTHON_NUMBERS = {"model_type": "bert", "bound": float("nan"), "least": float("-inf")}
+
+
+def special_or_not(lines, vocab):
+    """Tokens of added_tokens.json that another file names: as a role, in a list, as a name, as an object."""
+    added_tokens = {"NEW": len(lines), "Other": len(lines) + 1}
+    for token in ("NEW", {"content": "NEW", "__type": "AddedToken", "lstrip": False, "rstrip": False, "normalized": True, "single_word": False}):
+        for key in ("mask_token", "image_token", "additional_special_tokens", "extra_special_tokens"):
+            value = token if key.endswith("_token") else [token, "Other"]
+            if key != "image_token" or token == "NEW":
+                yield {"config": {"model_type": "bert"}, "added_tokens": added_tokens, "tokenizer_config": {key: value}}, vocab
+            plain = {k: v for k, v in token.items() if k != "__type"} if isinstance(token, dict) else token
+            if key != "additional_special_tokens" or plain == "NEW":
+                value = plain if key.endswith("_token") else [plain, "Other"]
+                yield {"config": {"model_type": "bert"}, "added_tokens": added_tokens, "special_tokens_map": {key: value}}, vocab
 
 
 def bpe_folders(draw):
@@ -163,10 +207,31 @@ def bpe_folders(draw):
             yield {"vocab": bpe_vocab(family), **files}, {"merges.txt": merges}
 
 
+    yield from bpe_built_by_the_class()
+
+
+def bpe_built_by_the_class():
+    for family, name in (("gpt2", "GPT2Tokenizer"), ("roberta", "RobertaTokenizer")):
+        whole = bpe_json(family)
+        config = {"model_type": family}
+        roberta = {"type": "RobertaProcessing", "sep": ["a", whole["model"]["vocab"]["a"]], "cls": ["b", whole["model"]["vocab"]["b"]],
+                   "trim_offsets": True, "add_prefix_space": False}
+        fewer = {t: i for t, i in whole["model"]["vocab"].items() if t != "x"}
+        model = {**whole["model"], "vocab": fewer, "unk_token": "a", "fuse_unk": True}
+        whole_words = {**whole["model"], "ignore_merges": True, "vocab": {**whole["model"]["vocab"], "cats": 400}}
+        decoder = {str(whole["model"]["vocab"]["a"]): {"content": "a", "special": True}}
+        for tokenizer in ({"post_processor": None}, {"post_processor": roberta}, {"model": model}, {"model": whole_words}):
+            for title in (name, "PreTrainedTokenizerFast"):
+                yield {"tokenizer": {**whole, **tokenizer}, "config": config, "tokenizer_config": {"tokenizer_class": title}}, None
+        for given in ({"add_bos_token": True, "add_eos_token": True, "bos_token": "a"}, {"cls_token": "c", "sep_token": "d"}, {"added_tokens_decoder": decoder}):
+            for title in (name, "PreTrainedTokenizerFast"):
+                yield {"tokenizer": whole, "config": config, "tokenizer_config": {"tokenizer_class": title, **given}}, None
+
+
 def texts_of(draw):
     parts = WORDS + ["The", "the cat", "CAFÉ", "ÜNDER", "naïveté", "中文", "日本", "[MASK]", "[mask]", " [MASK] ", "[PAD]", "<m>", "  <m>",
                      "<new>", "<x>", "<mask>", "  <mask>", "<s>", END, "zebra", "yak", "emu", "last", "x", "y", "unused", "  ", "\t",
-                     "\u00a0", "\u0001", "\u200b", "e\u0301", "İ", "ß", "12", "'s", "…", "a" * 120]
+                     "\u00a0", "\u0001", "\u200b", "e\u0301", "İ", "ß", "12", "'s", "…", "a" * 120, "NEW", "new", "Other", "other", "cats", "xx"]
     texts = ["", " ", "the cat", " the cat", "The Café", "the [MASK] cat", "\u0001", "<mask> the"]
     return texts + ["".join(draw.choice([" ", ""]) + draw.choice(parts) for _ in range(draw.randrange(1, 9))) for _ in range(40)]
 

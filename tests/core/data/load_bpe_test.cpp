@@ -155,7 +155,7 @@ std::vector<Fault> file_faults() {
       {"files_no_cls",
        two_files(
            {{"config.json", R"({"model_type": "roberta"})"}, {"tokenizer_config.json", R"({"cls_token": null})"}}),
-       "RoBERTa needs a cls_token and a sep_token"},
+       "RoBERTa needs a cls_token, which the files set to null"},
   };
 }
 

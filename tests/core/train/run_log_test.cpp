@@ -84,7 +84,7 @@ TEST(RunLog, WritesTextRecordsAndEvents) {
     EXPECT_EQ(log.lines(), 12 + 2 + 1);
   }
   {
-    RunLog log(dir, true, LogPosition{12, 15});
+    RunLog log(dir, true, LogPosition{15});
     write_steps(log, 13, 15);
   }
   const std::string text = slurp(dir + "/log.txt");
@@ -118,7 +118,7 @@ TEST(RunLog, AResumedRunEndsWithTheFileOfAnUndisturbedOne) {
   for (const std::string tail : {"", "{\"kind\":\"tra", "{\"kind\":\"train\",\"step\":21}"}) {
     for (int64_t checkpoint = 0; checkpoint <= 15; ++checkpoint) {
       const TempDir run;
-      LogPosition position{checkpoint, 0};
+      LogPosition position;
       {
         RunLog log(run.path(), true);
         write_steps(log, 1, checkpoint);
@@ -127,7 +127,7 @@ TEST(RunLog, AResumedRunEndsWithTheFileOfAnUndisturbedOne) {
       }
       spit(run / "metrics.jsonl", slurp(run / "metrics.jsonl") + tail);
       RunLog log(run.path(), true, position);
-      EXPECT_EQ(log.lines(), *position.lines);
+      EXPECT_EQ(log.lines(), position.lines);
       write_steps(log, checkpoint + 1, 20);
       EXPECT_EQ(slurp(run / "metrics.jsonl"), expected) << "resumed at " << checkpoint;
     }
@@ -136,7 +136,7 @@ TEST(RunLog, AResumedRunEndsWithTheFileOfAnUndisturbedOne) {
 
 TEST(RunLog, LostAndEditedLinesAreReported) {
   const TempDir run;
-  LogPosition position{12, 0};
+  LogPosition position;
   {
     RunLog log(run.path(), true);
     write_steps(log, 1, 12);
@@ -171,19 +171,6 @@ TEST(RunLog, LostAndEditedLinesAreReported) {
   EXPECT_THROW(log.sync(), DataError);
 }
 
-TEST(RunLog, WithoutALineCountTheStepDecides) {
-  const TempDir run;
-  {
-    RunLog log(run.path(), true);
-    write_steps(log, 1, 17);
-  }
-  const std::string path = run / "metrics.jsonl";
-  EXPECT_EQ(cut_metrics(path, {12, std::nullopt}).lines, 15);
-  RunLog log(run.path(), true, LogPosition{12, std::nullopt});
-  write_steps(log, 13, 20);
-  EXPECT_EQ(slurp(path), undisturbed());
-}
-
 TEST(RunLog, ANewRunStartsEmptyAndAShortFileIsKept) {
   const TempDir run;
   {
@@ -191,13 +178,13 @@ TEST(RunLog, ANewRunStartsEmptyAndAShortFileIsKept) {
     write_steps(log, 1, 3);
   }
   {
-    const RunLog log(run.path(), true, LogPosition{100, 500});
+    const RunLog log(run.path(), true, LogPosition{500});
     EXPECT_EQ(log.lines(), 3);
   }
   const RunLog log(run.path(), true);
   EXPECT_EQ(log.lines(), 0);
   EXPECT_EQ(slurp(run / "metrics.jsonl"), "");
-  EXPECT_EQ(cut_metrics(run / "absent.jsonl", {0, 0}).lines, 0);
+  EXPECT_EQ(cut_metrics(run / "absent.jsonl", 0).lines, 0);
 }
 
 TEST(RunLog, OtherRanksWriteNothing) {

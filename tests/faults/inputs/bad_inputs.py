@@ -54,8 +54,8 @@ def run(row):
 
 
 def same_names_or_messages():
-    """Each row has a name and a message of its own."""
-    for values in ([row.name for row in ROWS], [row.says for row in ROWS]):
+    """Each row has a name of its own, and a message unless it only has to succeed."""
+    for values in ([row.name for row in ROWS], [row.says for row in ROWS if row.says]):
         for value in sorted({value for value in values if values.count(value) > 1}):
             yield f"two rows have '{value}'"
 

@@ -26,12 +26,18 @@ PREDICT = ("predict", "DIR/model", "--input", "DIR/input.txt")
 BPE_SPECIAL = "<|endoftext|>"
 
 
+def as_it_stands(place, tokenizer):
+    """Instead of the model's vocab.txt a tokenizer.json of no class's own."""
+    place.remove("model/vocab.txt").write("model/tokenizer_config.json", '{"tokenizer_class": "PreTrainedTokenizerFast"}')
+    return place.write("model/tokenizer.json", json.dumps(tokenizer))
+
+
 def bare(place):
     """The model's tokenizer becomes a byte-level one that adds no special tokens."""
     vocab = {token: i for i, token in enumerate([*"abcdefghijklmn", BPE_SPECIAL])}
     whole = {"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
              "model": {"type": "BPE", "vocab": vocab, "merges": []}}
-    return place.remove("model/vocab.txt").write("model/tokenizer.json", json.dumps(whole))
+    return as_it_stands(place, whole)
 
 
 def template(place, **changes):
@@ -40,7 +46,7 @@ def template(place, **changes):
     post = {"type": "BertProcessing", "cls": ["[CLS]", vocab["[CLS]"]], "sep": ["[SEP]", vocab["[SEP]"]], **changes}
     whole = {"normalizer": None, "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": post,
              "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": vocab}}
-    return place.remove("model/vocab.txt").write("model/tokenizer.json", json.dumps(whole))
+    return as_it_stands(place, whole)
 
 
 def one_type(place):
@@ -74,6 +80,13 @@ ROWS = [
     spoilt("label of dev that train lacks", lambda p: p.table("good\t7", name="dev"),
            "dev.tsv:2: label '7' is not known; the labels are 0, 1"),
     spoilt("empty label", lambda p: p.table("good\t1", "bad\t"), "train.tsv:3: the label is empty"),
+    spoilt("missing label beside numbers", lambda p: p.table("good\t1", "bad\t0", "none\tNaN", "dull\t2"),
+           "train.tsv:4: label 'NaN' is a missing value; all other labels are numbers"),
+    spoilt("missing label beside names", lambda p: p.table("good\tyes", "bad\tno", "none\tNaN").table("good\tyes", name="dev"),
+           "", code=0),
+    spoilt("missing labels are skipped",
+           lambda p: p.recipe("format: tsv", "bad_rows: skip\n  format: tsv").table("good\t1", "bad\t0", "none\tnan"),
+           "", code=0),
     spoilt("one label only", lambda p: p.table("good\t1", "bad\t1").table("good\t1", name="dev"),
            "train.tsv: column 'label' holds one label only, '1'; telling classes apart needs two"),
     spoilt("label column of texts",

@@ -61,7 +61,8 @@ def untied_gpt2_without_head(place):
     for norm in ("h.0.ln_1", "h.0.ln_2"):
         tensors.update({norm + ".weight": [width], norm + ".bias": [width]})
     config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": len(VOCAB), "n_embd": width,
-              "n_layer": 1, "n_head": 2, "n_inner": inner, "n_positions": 8, "tie_word_embeddings": False}
+              "n_layer": 1, "n_head": 2, "n_inner": inner, "n_positions": 8, "tie_word_embeddings": False,
+              "tokenizer_class": "BertTokenizer"}
     place.write("gpt2/config.json", json.dumps(config)).write("gpt2/model.safetensors", safetensors(tensors))
     place.write("gpt2/vocab.txt", "\n".join(VOCAB) + "\n")
 
@@ -183,6 +184,14 @@ ROWS = [
            "tokenizer.json:1: the JSON text ends in the middle of a value"),
     spoilt("tokenizer of another kind", lambda p: p.write("model/tokenizer.json", '{"model": {"type": "Unigram"}}'),
            "model of type Unigram is not known here; WordPiece and BPE are"),
+    spoilt("vocabulary of another class", lambda p: p.config(model_type="roberta"),
+           "DIR/model/vocab.txt: is a WordPiece tokenizer, but", PREDICT),
+    spoilt("tokenizer.json of another class",
+           lambda p: p.write("model/tokenizer.json", '{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}'),
+           "DIR/model/tokenizer.json: is a BPE tokenizer, but"),
+    spoilt("special token of the class is null",
+           lambda p: p.write("model/tokenizer_config.json", '{"cls_token": null}'),
+           "DIR/model: BERT needs a cls_token, which the files set to null"),
     spoilt("vocabulary is empty", lambda p: p.write("model/vocab.txt", ""), "vocab.txt: the vocabulary is empty"),
     spoilt("token twice, the last beyond the embedding",
            lambda p: p.write("model/vocab.txt", "\n".join([*VOCAB, "film"])),

@@ -23,6 +23,18 @@ ROWS = [
            "  - name: more\n    method: {name: dsee, rank: 2, sparse: 4, targets: [value, query]}\n"
            "    train: {max_steps: 3, batch_size: 4, lr: 1e-3}\ncheckpoint: {every",
            "stages.more.method.targets: names 'query', which has an update from stage adapt already"),
+    edited("linears with two updates, by a longer name", "checkpoint: {every",
+           "  - name: more\n    method: {name: dsee, rank: 2, sparse: 4, targets: [value, self.query]}\n"
+           "    train: {max_steps: 3, batch_size: 4, lr: 1e-3}\ncheckpoint: {every",
+           "stages.more.method.targets: names 'self.query', which has an update from stage adapt already (as 'query')"),
+    edited("linears with two updates, by a pattern", "checkpoint: {every",
+           "  - name: more\n    method: {name: lora, rank: 2, targets: [\"*.query\"]}\n"
+           "    train: {max_steps: 3, batch_size: 4, lr: 1e-3}\ncheckpoint: {every",
+           "stages.more.method.targets: names '*.query', which has an update from stage adapt already (as 'query')"),
+    edited("linears with updates of their own", "checkpoint: {every",
+           "  - name: more\n    method: {name: lora, rank: 2, targets: [attention.self.key, \"output.*\"]}\n"
+           "    train: {max_steps: 3, batch_size: 4, lr: 1e-3}\ncheckpoint: {every", "", code=0),
+    edited("two names of one linear in one method", "[query]", "[query, self.query]", "", code=0),
     edited("repeated key", "seed: 7", "name: again", "recipe.yaml:2: name: is given twice, first on line 1"),
     edited("word for a number", "lr: 1e-3", "lr: fast",
            "recipe.yaml:16: stages.adapt.train.lr: must be a number, not 'fast'"),
