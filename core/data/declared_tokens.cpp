@@ -74,21 +74,26 @@ std::vector<AddedToken> declared_by_id(const fs::path& dir) {
   return fs::exists(dir / "added_tokens.json") ? of_added_tokens(dir) : std::vector<AddedToken>{};
 }
 
-/// Declared tokens, then those with a role, then the extra ones; the first of a content counts.
+/// Declared tokens, then those with a role, then the extra ones. A declared token keeps its flags; of other tokens with
+/// one content the first has the place and the last the flags.
 std::vector<AddedToken> in_order(std::vector<AddedToken> tokens, const NamedTokens& named) {
-  std::set<std::string> contents, roles;
+  const size_t declared = tokens.size();
+  std::map<std::string, size_t> place;
+  for (size_t i = 0; i < declared; ++i) place.emplace(tokens[i].content, i);
+  const auto add = [&](const AddedToken& token, bool has_role) {
+    const auto [known, fresh] = place.emplace(token.content, tokens.size());
+    if (fresh) {
+      tokens.push_back(token);
+    } else if (known->second < declared) {
+      tokens[known->second].special |= has_role;
+    } else {
+      tokens[known->second] = token;
+    }
+  };
   for (const auto& [key, token] : named.roles)
-    if (token) roles.insert(token->content);
-  for (const AddedToken& token : named.others) roles.insert(token.content);
-  for (AddedToken& token : tokens) {
-    contents.insert(token.content);
-    token.special |= roles.contains(token.content);
-  }
-  for (const auto& [key, token] : named.roles)
-    if (token && contents.insert(token->content).second) tokens.push_back(*token);
-  for (const auto* list : {&named.others, &named.extra})
-    for (const AddedToken& token : *list)
-      if (contents.insert(token.content).second) tokens.push_back(token);
+    if (token) add(*token, true);
+  for (const AddedToken& token : named.others) add(token, true);
+  for (const AddedToken& token : named.extra) add(token, false);
   std::erase_if(tokens, [](const AddedToken& token) { return token.content.empty(); });
   return tokens;
 }
@@ -125,10 +130,10 @@ void add_declared(const fs::path& dir, const NamedTokens& named, size_t vocab_si
   NextId next(vocab_size, ids, added);
   std::map<std::string, size_t> place;
   for (size_t i = 0; i < added.size(); ++i) place.emplace(added[i].content, i);
-  const auto declared = declared_by_id(dir);
-  for (AddedToken token : in_order(declared, named)) {
+  const bool decoder = has_decoder(dir);
+  for (AddedToken token : in_order(declared_by_id(dir), named)) {
     const bool listed = place.contains(token.content);
-    if (listed && token.id < 0) continue;  // a role: the flags stay
+    if (listed && (token.id < 0 || (!decoder && token.id == ids.at(token.content)))) continue;  // the flags stay
     const auto [known, fresh] = ids.emplace(token.content, next.value());
     if (token.id >= 0 && token.id != known->second)
       throw DataError(fmt::format("{}: added token '{}' has id {}, {} it has {}", dir.string(), token.content, token.id,

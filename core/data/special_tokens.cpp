@@ -43,14 +43,6 @@ AddedToken read_special(const JsonReader& reader, const std::string& key, const 
   return read_added_token(reader, value, -1, special || reader.flag(value, "special", false));
 }
 
-/// A list of tokens, or (additional_special_tokens) an object from name to token.
-void read_extra(const JsonReader& reader, const char* key, bool map, NamedTokens& tokens) {
-  const json& root = reader.root();
-  if (!root.contains(key) || root[key].empty()) return;
-  if (!root[key].is_structured()) reader.fail(fmt::format("'{}' is not a list of tokens", key));
-  for (const json& value : root[key]) tokens.extra.push_back(read_special(reader, key, value, map));
-}
-
 constexpr const char* kExtra = "extra_special_tokens";
 
 /// "image_token" and the like: a special token whose role only its model knows.
@@ -59,8 +51,42 @@ bool is_other_role(const std::string& key, const json& value, const NamedTokens&
   return std::ranges::none_of(tokens.roles, [&](const auto& role) { return role.first == key; });
 }
 
+using Tokens = std::vector<AddedToken>;
+
+/// extra_special_tokens, and additional_special_tokens, which count where there are no extra ones.
+struct Lists {
+  std::optional<Tokens> extra, additional;
+};
+
+/// A list of tokens, or an object from name to token.
+std::optional<Tokens> read_list(const JsonReader& reader, const char* key, bool map) {
+  const auto list = reader.root().find(key);
+  if (list == reader.root().end() || list->is_null()) return {};
+  if (!list->is_structured()) reader.fail(fmt::format("'{}' is not a list of tokens", key));
+  Tokens tokens;
+  for (const json& value : *list) tokens.push_back(read_special(reader, key, value, map));
+  return tokens;
+}
+
+/// In tokenizer_config.json empty extra ones give way to the additional ones; those of special_tokens_map.json (`map`)
+/// come after the former. An object of extra ones is of roles that only its model knows.
+void overlay_lists(const JsonReader& reader, bool map, Lists& lists, Tokens& others) {
+  auto extra = read_list(reader, kExtra, map), additional = read_list(reader, "additional_special_tokens", map);
+  if (!map && additional && (!extra || extra->empty())) extra = std::exchange(additional, std::nullopt);
+  if (additional) lists.additional = std::move(additional);
+  if (!extra) return;
+  const auto given = reader.root().find(kExtra);
+  if (given != reader.root().end() && given->is_object() && !given->empty()) {
+    others.insert(others.end(), extra->begin(), extra->end());
+    lists.extra.reset();
+  } else {
+    if (!lists.extra) lists.extra.emplace();
+    lists.extra->insert(lists.extra->end(), extra->begin(), extra->end());
+  }
+}
+
 /// In special_tokens_map.json (`map`) a token is special from the start: so it is not normalised unless it says so.
-void overlay(const JsonReader& reader, bool map, NamedTokens& tokens) {
+void overlay(const JsonReader& reader, bool map, NamedTokens& tokens, Lists& lists) {
   const json& root = reader.root();
   for (auto& [key, token] : tokens.roles) {
     if (!root.contains(key)) continue;
@@ -71,13 +97,16 @@ void overlay(const JsonReader& reader, bool map, NamedTokens& tokens) {
   }
   for (const auto& [key, value] : root.items())
     if (is_other_role(key, value, tokens)) tokens.others.push_back(read_special(reader, key, value, map));
-  if (root.contains(kExtra) && root[kExtra].is_object()) {  // roles that only its model knows, not the list
-    for (const auto& [key, value] : root[kExtra].items())
-      tokens.others.push_back(read_special(reader, key, value, map));
-  } else {
-    read_extra(reader, kExtra, map, tokens);
+  overlay_lists(reader, map, lists, tokens.others);
+}
+
+/// Reads tokenizer_config.json, then special_tokens_map.json.
+void overlay_files(const fs::path& dir, NamedTokens& tokens, Lists& lists) {
+  if (const auto config = JsonReader::settings(dir / "tokenizer_config.json")) {
+    overlay(*config, false, tokens, lists);
+    if (config->root().contains("added_tokens_decoder")) return;
   }
-  if (tokens.extra.empty()) read_extra(reader, "additional_special_tokens", map, tokens);
+  if (const auto map = JsonReader::settings(dir / "special_tokens_map.json")) overlay(*map, true, tokens, lists);
 }
 
 }  // namespace
@@ -91,11 +120,9 @@ SpecialNames NamedTokens::names() const {
 
 NamedTokens named_tokens(const fs::path& dir, TokenizerClass kind) {
   NamedTokens tokens = class_tokens(kind);
-  if (const auto config = JsonReader::settings(dir / "tokenizer_config.json")) {
-    overlay(*config, false, tokens);
-    if (config->root().contains("added_tokens_decoder")) return tokens;
-  }
-  if (const auto map = JsonReader::settings(dir / "special_tokens_map.json")) overlay(*map, true, tokens);
+  Lists lists;
+  overlay_files(dir, tokens, lists);
+  tokens.extra = lists.extra ? *lists.extra : lists.additional.value_or(Tokens{});
   return tokens;
 }
 

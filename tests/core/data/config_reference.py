@@ -141,6 +141,14 @@ def built_by_the_class():
     model = {**whole["model"], "unk_token": "unused", "max_input_chars_per_word": 3, "continuing_subword_prefix": "##t"}
     for name in ("BertTokenizer", "PreTrainedTokenizerFast"):
         yield {"tokenizer": {**whole, "model": model}, **bert, "tokenizer_config": {"tokenizer_class": name}}, None
+    # One token under two roles, or under a role and in a list: the last form counts.
+    marked = {"content": "[MASK]", "lstrip": True, "rstrip": False, "normalized": False, "single_word": True, "__type": "AddedToken"}
+    without = {**whole, "added_tokens": added(whole["model"]["vocab"], ["[PAD]", "[CLS]"])}
+    for given in ({"cls_token": marked}, {"sep_token": marked, "mask_token": "<m>"}, {"mask_token": marked, "extra_special_tokens": ["b", "[MASK]"]}):
+        yield {"tokenizer": without, **bert, "tokenizer_config": given}, None
+    # One token in added_tokens.json and, with other flags, in tokenizer.json.
+    new = {"id": len(whole["model"]["vocab"]), "content": "<new>", "single_word": True, "lstrip": True, "rstrip": False, "normalized": False, "special": False}
+    yield {"tokenizer": {**whole, "added_tokens": [*whole["added_tokens"], new]}, **bert, "added_tokens": {"<new>": new["id"]}}, None
     # With an added_tokens_decoder the added tokens of tokenizer.json do not count.
     vocab = whole["model"]["vocab"]
     longer = {**whole, "added_tokens": whole["added_tokens"] + added({"cat": vocab["cat"], "<m>": vocab["<m>"]}, ["cat", "<m>"])}
@@ -169,6 +177,12 @@ def vocab_folders(draw):
     yield {**config, "added_tokens": {"<new>": len(lines), "<x>": len(lines) + 1}, "tokenizer_config": {"cls_token": "<x>"}}, vocab
     decoder = {str(lines.index("[MASK]")): {"content": "[MASK]", "lstrip": True, "special": True}}
     yield {**config, "tokenizer_config": {"added_tokens_decoder": decoder}, "special_tokens_map": {"mask_token": "<m>"}}, vocab
+    for extra in ([], ["c"], {"foo": "c"}):  # beside additional ones, in either file
+        both = {"additional_special_tokens": ["b"], "extra_special_tokens": extra}
+        yield {**config, "tokenizer_config": both}, vocab
+        yield {**config, "special_tokens_map": both}, vocab
+        yield {**config, "tokenizer_config": both, "special_tokens_map": {"additional_special_tokens": ["d"]}}, vocab
+        yield {**config, "tokenizer_config": {"extra_special_tokens": ["e", "d"]}, "special_tokens_map": both}, vocab
     yield from special_or_not(lines, vocab)
     yield {"config": PYTHON_NUMBERS, "tokenizer_config": {"model_max_length": float("inf"), "do_lower_case": False}}, vocab
     twice = '{"do_lower_case": true, "x": NaN, "do_lower_case": false}'
