@@ -5,7 +5,7 @@
 
 #include "core/checkpoint/export_peft.h"
 #include "core/recipe/load.h"
-#include "core/train/exporting.h"
+#include "core/train/export_request.h"
 #include "core/train/open_model.h"
 #include "launch/command.h"
 #include "launch/plugins.h"

@@ -159,7 +159,7 @@ std::vector<Recut> LowRankSparse::recut(int64_t dim, const nn::LineChange& chang
   return done;
 }
 
-std::optional<double> update_scale(const Adapter& adapter) {
+std::optional<double> update_scale(const nn::Adapter& adapter) {
   if (const auto* low_rank = dynamic_cast<const LowRank*>(&adapter)) return low_rank->scale();
   if (const auto* sparse = dynamic_cast<const SparseDelta*>(&adapter)) return sparse->scale();
   if (const auto* both = dynamic_cast<const LowRankSparse*>(&adapter)) return both->scale();

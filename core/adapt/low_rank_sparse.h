@@ -22,8 +22,8 @@
 #include <string>
 #include <vector>
 
-#include "core/adapt/adapter.h"
 #include "core/adapt/update_function.h"
+#include "core/nn/adapter.h"
 #include "core/nn/parameter.h"
 
 namespace filigree::adapt {
@@ -67,7 +67,7 @@ Factors add_factors(nn::ParameterTable& table, const std::string& linear, int64_
 SparseEntries add_entries(nn::ParameterTable& table, const std::string& linear, int64_t out, int64_t in,
                           const at::Tensor& rows, const at::Tensor& cols, const nn::Placement& part = {});
 
-class LowRank : public Adapter {
+class LowRank : public nn::Adapter {
  public:
   LowRank(Factors factors, double scale) : factors_(std::move(factors)), scale_(scale) {}
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override;
@@ -85,7 +85,7 @@ class LowRank : public Adapter {
   double scale_;
 };
 
-class SparseDelta : public Adapter {
+class SparseDelta : public nn::Adapter {
  public:
   SparseDelta(SparseEntries entries, double scale) : entries_(std::move(entries)), scale_(scale) {}
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override;
@@ -104,7 +104,7 @@ class SparseDelta : public Adapter {
   double scale_;
 };
 
-class LowRankSparse : public Adapter {
+class LowRankSparse : public nn::Adapter {
  public:
   LowRankSparse(Factors factors, SparseEntries entries, double scale)
       : factors_(std::move(factors)), entries_(std::move(entries)), scale_(scale) {}
@@ -124,6 +124,6 @@ class LowRankSparse : public Adapter {
 };
 
 /// s of one of the three; nothing of another adapter.
-std::optional<double> update_scale(const Adapter& adapter);
+std::optional<double> update_scale(const nn::Adapter& adapter);
 
 }  // namespace filigree::adapt

@@ -15,7 +15,7 @@
 #include <memory>
 #include <string>
 
-#include "core/adapt/adapter.h"
+#include "core/nn/adapter.h"
 #include "core/nn/model.h"
 #include "core/recipe/catalog.h"
 #include "dist/communicator.h"

@@ -34,7 +34,7 @@ struct Factors {
 };
 
 double scale_of(const nn::Linear& linear) {
-  const adapt::Adapter* adapter = linear.adapter();
+  const nn::Adapter* adapter = linear.adapter();
   if (const auto scale = adapt::update_scale(*adapter)) return *scale;
   throw UsageError(fmt::format("format peft: an update of kind '{}' on '{}' is no LoRA; use --format hf",
                                adapter->kind(), linear.name()));

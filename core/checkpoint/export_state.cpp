@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/adapt/adapter.h"
 #include "core/checkpoint/export_pruned.h"
 #include "core/checkpoint/export_state.h"
 #include "core/error.h"
+#include "core/nn/adapter.h"
 #include "core/nn/whole.h"
 
 namespace filigree::checkpoint {

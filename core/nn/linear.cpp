@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "core/adapt/adapter.h"
 #include "core/error.h"
+#include "core/nn/adapter.h"
 #include "core/nn/gathered_linear.h"
 
 namespace filigree::nn {
@@ -54,7 +54,7 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
   return partial_sum && bias ? at::add(y, *bias) : y;
 }
 
-void Linear::set_adapter(std::shared_ptr<adapt::Adapter> adapter) { adapter_ = std::move(adapter); }
+void Linear::set_adapter(std::shared_ptr<Adapter> adapter) { adapter_ = std::move(adapter); }
 
 void Linear::set_mask(ParameterPtr mask) {
   FG_CHECK(!mask || mask->value().sizes() == weight_->value().sizes(),

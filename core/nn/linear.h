@@ -16,11 +16,9 @@
 
 #include "core/nn/parameter.h"
 
-namespace filigree::adapt {
-class Adapter;
-}
-
 namespace filigree::nn {
+
+class Adapter;
 
 using Hook = std::function<at::Tensor(const at::Tensor&)>;
 
@@ -38,8 +36,8 @@ class Linear {
   int64_t out_features() const { return weight_->logical_shape[0]; }  ///< of the whole linear
   int64_t in_features() const { return weight_->logical_shape[1]; }
 
-  adapt::Adapter* adapter() const { return adapter_.get(); }
-  void set_adapter(std::shared_ptr<adapt::Adapter> adapter);  ///< nullptr removes it
+  Adapter* adapter() const { return adapter_.get(); }
+  void set_adapter(std::shared_ptr<Adapter> adapter);  ///< nullptr removes it
 
   /// 0/1 mask over the weight (uint8, [out, in]), or nullptr. A frozen weight is multiplied by it once, here;
   /// a trainable one in each forward pass.
@@ -65,7 +63,7 @@ class Linear {
 
   std::string name_;
   ParameterPtr weight_, bias_, mask_;
-  std::shared_ptr<adapt::Adapter> adapter_;
+  std::shared_ptr<Adapter> adapter_;
   mutable at::Tensor masked_value_;  ///< the frozen weight that has been multiplied by the mask already
 };
 

@@ -13,8 +13,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/adapt/adapter.h"
 #include "core/error.h"
+#include "core/nn/adapter.h"
 #include "core/prune/coefficients.h"
 #include "core/prune/entry_numbers.h"
 #include "core/prune/taylor.h"

@@ -4,7 +4,7 @@
 #include <set>
 #include <vector>
 
-#include "core/adapt/adapter.h"
+#include "core/nn/adapter.h"
 
 namespace filigree::train {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "core/files/ownership.h"
 #include "core/recipe/load.h"
-#include "core/train/exporting.h"
+#include "core/train/export_request.h"
 #include "core/train/first_rank.h"
 #include "core/train/open_model.h"
 #include "core/train/resume.h"

@@ -58,10 +58,6 @@ at::Tensor read_teacher_logits(const Session& session) {
 
 }  // namespace
 
-std::string teacher_file(const std::string& run_dir, const Teacher& teacher) {
-  return fmt::format("{}/{}/{}", run_dir, files::run_names::kCache, teacher.file);
-}
-
 void cache_teacher_logits(Session& session) {
   const auto logits = all_logits(*session.model, session.train_data, eval_options(session), session.mesh->dp());
   Teacher teacher{session.state.stage, fmt::format("teacher-logits-stage{}.safetensors", session.state.stage), ""};

@@ -13,9 +13,6 @@
 
 namespace filigree::train {
 
-/// Path of the teacher's logits within a run.
-std::string teacher_file(const std::string& run_dir, const Teacher& teacher);
-
 /// Computes the logits of session.train_data with the model as it is (no dropout), shared out over the dp ranks, writes
 /// them (rank 0) and names them in the state. Collective.
 void cache_teacher_logits(Session& session);

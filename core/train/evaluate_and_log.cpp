@@ -1,7 +1,5 @@
 #include "core/train/evaluate_and_log.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 
 #include "core/error.h"
@@ -40,16 +38,6 @@ bool is_best(Session& session, const Best& found) {
 }
 
 }  // namespace
-
-void check_best(const Session& session) {
-  const std::string& wanted = session.recipe.eval.best;
-  if (wanted.empty() || session.eval_data.empty()) return;
-  std::vector<std::string> known = session.eval_data.front().metrics;
-  known.emplace_back("loss");
-  if (std::ranges::find(known, wanted) == known.end())
-    throw UsageError(
-        fmt::format("eval.best: '{}' is not computed for this task; it has {}", wanted, fmt::join(known, ", ")));
-}
 
 EvalOptions eval_options(const Session& session) {
   return {session.recipe.eval.batch_size, session.compute, session.recipe.parallel.shard_frozen};

@@ -9,9 +9,6 @@ namespace filigree::train {
 
 EvalOptions eval_options(const Session& session);
 
-/// UsageError when eval.best names a metric that an evaluation of this task does not compute.
-void check_best(const Session& session);
-
 /// Collective. compete: whether this evaluation may become the run's best. The first split's metric named by eval.best
 /// (else the task's first) decides. Returns true when it is the best so far.
 bool evaluate_and_log(Session& session, const std::string& stage, bool compete);

@@ -4,8 +4,8 @@
 
 #include "core/error.h"
 #include "core/recipe/load.h"
+#include "core/train/export_request.h"
 #include "core/train/first_rank.h"
-#include "core/train/open_model.h"
 
 namespace filigree::train {
 namespace {
@@ -46,23 +46,6 @@ void write_export(Session& session, const recipe::ExportConfig& config, const st
 }
 
 }  // namespace
-
-checkpoint::ExportRequest export_request(const Plugins& plugins, nn::Model& model, const std::string& files,
-                                         const std::string& format, const std::string& dir, double shard_mb) {
-  checkpoint::ExportRequest request;
-  request.dir = dir;
-  request.format = checkpoint::export_format_from(format);
-  request.tokenizer_dir = files;
-  request.shard_bytes = static_cast<uint64_t>(shard_mb * 1024 * 1024);
-  request.reload = [&plugins, task = model.task(), labels = label_names(model)](const std::string& written) {
-    ModelRequest load;
-    load.task = task;
-    load.labels = labels;
-    load.reset_head = "auto";  // the base of an adapter may have another head than the adapter's
-    return plugins.load_model(written, load);
-  };
-  return request;
-}
 
 void export_stage(Session& session, const recipe::ExportConfig& config) {
   write_export(session, config, config.dir, false);

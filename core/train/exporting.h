@@ -12,9 +12,4 @@ void export_stage(Session& session, const recipe::ExportConfig& config);
 /// final/ in the run directory. Collective.
 void export_final(Session& session);
 
-/// How a model is exported to `dir`: the request that core/checkpoint/export.h takes, with the reading back filled in.
-/// files: directory of the tokenizer files.
-checkpoint::ExportRequest export_request(const Plugins& plugins, nn::Model& model, const std::string& files,
-                                         const std::string& format, const std::string& dir, double shard_mb = 0);
-
 }  // namespace filigree::train

@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,7 +12,6 @@
 #include "core/error.h"
 #include "core/train/base_model.h"
 #include "core/train/check_tokens.h"
-#include "core/train/evaluate_and_log.h"
 #include "core/train/open_model.h"
 #include "core/train/parallelize.h"
 #include "core/train/precision.h"
@@ -31,6 +31,17 @@ std::shared_ptr<dist::Mesh> open_mesh(const recipe::ParallelConfig& parallel, co
         ranks, parallel.tensor));
   std::shared_ptr<dist::Communicator> world = environment.world(parallel.backend, cuda, parallel.timeout);
   return std::make_shared<dist::Mesh>(std::move(world), static_cast<int>(parallel.tensor));
+}
+
+/// eval.best must name a metric that an evaluation of this task computes.
+void check_best(const Session& session) {
+  const std::string& wanted = session.recipe.eval.best;
+  if (wanted.empty() || session.eval_data.empty()) return;
+  std::vector<std::string> known = session.eval_data.front().metrics;
+  known.emplace_back("loss");
+  if (std::ranges::find(known, wanted) == known.end())
+    throw UsageError(
+        fmt::format("eval.best: '{}' is not computed for this task; it has {}", wanted, fmt::join(known, ", ")));
 }
 
 void load_data(Session& session) {

@@ -129,10 +129,6 @@ void log_prune(Session& session, const recipe::StageConfig& stage) {
 
 }  // namespace
 
-int64_t round_step(const recipe::PruneConfig& config, int64_t round, int64_t total_steps) {
-  return round * (total_steps * 3 / 4) / std::max<int64_t>(1, config.steps);
-}
-
 std::vector<nn::Recut> prune_round(Session& session, const recipe::StageConfig& stage) {
   const double part = static_cast<double>(session.state.prune_rounds + 1) / static_cast<double>(stage.prune->steps);
   std::vector<nn::Recut> records;

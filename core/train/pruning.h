@@ -7,10 +7,6 @@
 
 namespace filigree::train {
 
-/// Stage step before which round `round` (0-based) of a prune that is spread over a stage's training is done: rounds
-/// are spaced evenly over the first three quarters of the steps, so that the last quarter trains the final shape.
-int64_t round_step(const recipe::PruneConfig& config, int64_t round, int64_t total_steps);
-
 /// One round: prunes to share (state.prune_rounds + 1) / steps of the requested shares, logs it, writes the plan to the
 /// run directory, appends the event and counts the round. After a structured one the units that are left are divided
 /// anew over the tensor-parallel ranks. Returns what was done to each parameter. Collective.

@@ -7,10 +7,10 @@
 #include <cstdio>
 #include <set>
 
-#include "core/adapt/adapter.h"
 #include "core/checkpoint/manifest.h"
 #include "core/error.h"
 #include "core/files/json.h"
+#include "core/nn/adapter.h"
 #include "core/prune/plan.h"
 #include "core/prune/rebalance.h"
 #include "core/prune/unstructured.h"

@@ -12,7 +12,6 @@
 #include "core/recipe/load.h"
 #include "core/train/base_model.h"
 #include "core/train/claim_run.h"
-#include "core/train/distill.h"
 #include "core/train/first_rank.h"
 #include "core/train/saved_state.h"
 

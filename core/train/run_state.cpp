@@ -1,5 +1,8 @@
 #include "core/train/run_state.h"
 
+#include <fmt/format.h>
+
+#include "core/files/run_directory.h"
 #include "core/train/fields.h"
 
 namespace filigree::train {
@@ -37,6 +40,10 @@ Teacher teacher_from(const Fields& fields) {
 }
 
 }  // namespace
+
+std::string teacher_file(const std::string& run_dir, const Teacher& teacher) {
+  return fmt::format("{}/{}/{}", run_dir, files::run_names::kCache, teacher.file);
+}
 
 nlohmann::json to_json(const RunState& state) {
   nlohmann::json events = nlohmann::json::array();

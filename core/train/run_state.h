@@ -35,6 +35,9 @@ struct Teacher {
   std::string xxh3;   ///< of its bytes
 };
 
+/// Its path in a run directory.
+std::string teacher_file(const std::string& run_dir, const Teacher& teacher);
+
 struct RunState {
   int64_t stage = 0;         ///< index of the stage in progress (= number of stages when the run is complete)
   int64_t stage_step = 0;    ///< optimizer steps done in it

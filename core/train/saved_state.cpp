@@ -6,8 +6,7 @@
 #include "core/checkpoint/manifest.h"
 #include "core/error.h"
 #include "core/train/fields.h"
-#include "core/train/pruning.h"
-#include "core/train/trainer.h"
+#include "core/train/steps.h"
 
 namespace filigree::train {
 namespace {

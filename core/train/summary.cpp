@@ -8,6 +8,7 @@
 #include "core/files/read.h"
 #include "core/prune/inspect.h"
 #include "core/train/precision.h"
+#include "core/train/steps.h"
 
 namespace filigree::train {
 namespace {

@@ -14,6 +14,7 @@
 #include "core/train/evaluate_and_log.h"
 #include "core/train/pruning.h"
 #include "core/train/snapshot.h"
+#include "core/train/steps.h"
 
 namespace filigree::train {
 namespace {
@@ -259,13 +260,6 @@ bool Trainer::evaluate_if_due() {
 void Trainer::save(bool best) {
   save_checkpoint(session_, optimizer_.get(), best);
   last_save_ = Clock::now();
-}
-
-int64_t stage_steps(const recipe::TrainConfig& config, int64_t samples) {
-  if (config.max_steps > 0) return config.max_steps;
-  const int64_t per_epoch = (samples - 1) / config.batch_size + 1;
-  const double steps = std::ceil(config.epochs * static_cast<double>(per_epoch));
-  return static_cast<int64_t>(std::clamp(steps, 1.0, recipe::kMostSteps));
 }
 
 }  // namespace filigree::train

@@ -89,7 +89,4 @@ class Trainer {
 /// Bytes of the step's six counters (loss, losses, samples, tokens, stop, save), fp64, that the ranks add up.
 inline constexpr uint64_t kCounterBytes = 6 * 8;
 
-/// Optimizer steps of a train section on a data set of `samples`.
-int64_t stage_steps(const recipe::TrainConfig& config, int64_t samples);
-
 }  // namespace filigree::train

@@ -8,6 +8,7 @@
 #include "core/data/sampler.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "core/train/steps.h"
 #include "core/train/trainer.h"
 
 namespace filigree::train {

@@ -114,8 +114,8 @@ class Dsee : public Method {
                        support.rows.to(device), support.cols.to(device), linear.weight()->placement);
   }
 
-  std::shared_ptr<Adapter> make(nn::Model& model, const nn::Linear& linear, const Support* support,
-                                uint64_t seed) const {
+  std::shared_ptr<nn::Adapter> make(nn::Model& model, const nn::Linear& linear, const Support* support,
+                                    uint64_t seed) const {
     if (options_.rank == 0) return std::make_shared<SparseDelta>(entries(model, linear, *support), 1.0);
     const double scale = options_.alpha / static_cast<double>(options_.rank);
     Factors low_rank = factors(model, linear, seed);

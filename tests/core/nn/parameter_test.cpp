@@ -10,8 +10,8 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
-#include "core/adapt/adapter.h"
 #include "core/error.h"
+#include "core/nn/adapter.h"
 #include "core/nn/linear.h"
 
 namespace filigree::nn {
@@ -23,7 +23,7 @@ at::Tensor numbers(int64_t rows, int64_t columns) {
 at::Tensor index(const std::vector<int64_t>& values) { return at::tensor(values, at::kLong); }
 
 /// y + x D^T for a fixed D.
-class Constant final : public adapt::Adapter {
+class Constant final : public nn::Adapter {
  public:
   explicit Constant(at::Tensor d) : d_(std::move(d)) {}
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override {

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/adapt/adapter.h"
+#include "core/nn/adapter.h"
 #include "core/nn/model.h"
 #include "core/nn/ops/attention.h"
 #include "core/random.h"
@@ -188,7 +188,7 @@ inline at::Tensor logits(nn::Model& model, const data::Batch& batch) {
 }
 
 /// A dense update that is one trainable matrix: enough of an adapter for the scores, and easy to check.
-class DenseAdapter final : public adapt::Adapter {
+class DenseAdapter final : public nn::Adapter {
  public:
   DenseAdapter(nn::Model& model, nn::Linear& linear, uint64_t seed, double scale = 0.2) {
     const at::Tensor values = drawn(random::stream(seed, linear.name()), linear.weight()->value().sizes().vec(), scale);

@@ -10,7 +10,7 @@
 
 #include "core/nn/parameter.h"
 
-namespace filigree::adapt {
+namespace filigree::nn {
 
 class Adapter {
  public:
@@ -24,11 +24,11 @@ class Adapter {
 
   /// The adapter's parameters, also in the model's table. Names: "<linear>.lora_U", "<linear>.lora_V",
   /// "<linear>.sparse_values"...
-  virtual std::vector<nn::ParameterPtr> parameters() const = 0;
+  virtual std::vector<ParameterPtr> parameters() const = 0;
 
   /// Follows a change of the linear's rows (dim 0) or columns (dim 1). Returns what was done to each trainable
   /// parameter, for the optimizer's state.
-  virtual std::vector<nn::Recut> recut(int64_t dim, const nn::LineChange& change) = 0;
+  virtual std::vector<Recut> recut(int64_t dim, const LineChange& change) = 0;
 
   /// Called before a checkpoint's values are copied into parameters(): takes the shapes that saved(name) has. On resume
   /// attach makes a stand-in for a searched support, and a replayed prune leaves other numbers of its entries.
@@ -38,4 +38,4 @@ class Adapter {
   virtual std::string kind() const = 0;
 };
 
-}  // namespace filigree::adapt
+}  // namespace filigree::nn
