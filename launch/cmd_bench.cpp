@@ -10,9 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/parallel/precision.h"
 #include "core/recipe/load.h"
-#include "core/train/open_session.h"
-#include "core/train/precision.h"
+#include "core/run/open_session.h"
 #include "core/train/stages.h"
 #include "launch/command.h"
 #include "launch/plugins.h"

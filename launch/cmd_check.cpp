@@ -6,8 +6,8 @@
 
 #include "core/error.h"
 #include "core/recipe/load.h"
-#include "core/train/base_model.h"
-#include "core/train/check_tokens.h"
+#include "core/run/base_model.h"
+#include "core/run/check_tokens.h"
 #include "launch/command.h"
 #include "launch/plugins.h"
 

@@ -3,10 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/inference/continue_texts.h"
+#include "core/inference/serve.h"
 #include "core/recipe/load.h"
-#include "core/train/check_tokens.h"
-#include "core/train/continue_texts.h"
-#include "core/train/serve.h"
+#include "core/run/check_tokens.h"
 #include "launch/command.h"
 #include "launch/given.h"
 #include "launch/plugins.h"

@@ -3,10 +3,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "core/checkpoint/export_peft.h"
+#include "core/export/peft/export_peft.h"
 #include "core/recipe/load.h"
-#include "core/train/export_request.h"
-#include "core/train/open_model.h"
+#include "core/run/export_request.h"
+#include "core/run/open_model.h"
 #include "launch/command.h"
 #include "launch/plugins.h"
 

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/prune/inspect.h"
-#include "core/train/open_model.h"
+#include "core/run/open_model.h"
 #include "launch/command.h"
 #include "launch/plugins.h"
 

@@ -2,9 +2,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/forecast/forecast.h"
 #include "core/recipe/load.h"
-#include "core/train/base_model.h"
-#include "core/train/forecast.h"
+#include "core/run/base_model.h"
 #include "launch/command.h"
 #include "launch/plugins.h"
 

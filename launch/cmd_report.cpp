@@ -1,6 +1,6 @@
 #include <iostream>
 
-#include "core/train/report.h"
+#include "core/report/report.h"
 #include "launch/command.h"
 
 namespace filigree::launch {

@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "core/data/input_lines.h"
-#include "core/train/open_model.h"
+#include "core/run/open_model.h"
 #include "launch/command.h"
 #include "launch/plugins.h"
 

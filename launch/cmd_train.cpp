@@ -1,5 +1,5 @@
 #include "core/recipe/load.h"
-#include "core/train/open_session.h"
+#include "core/run/open_session.h"
 #include "core/train/stages.h"
 #include "core/train/summary.h"
 #include "launch/command.h"

@@ -1,9 +1,9 @@
 #pragma once
-// What a command was given, for the comparison between ranks (core/train/agreement.h).
+// What a command was given, for the comparison between ranks (core/run/agreement.h).
 #include <string>
 
 #include "core/data/input_lines.h"
-#include "core/train/agreement.h"
+#include "core/run/agreement.h"
 #include "launch/options.h"
 
 namespace filigree::launch {

@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "core/files/disk.h"
-#include "core/train/stop_signal.h"
+#include "core/run/stop_signal.h"
 #include "launch/failure.h"
 #include "launch/options.h"
 #include "launch/run.h"

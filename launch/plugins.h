@@ -1,6 +1,6 @@
 #pragma once
 // The methods and model families that this program is made of.
-#include "core/train/session.h"
+#include "core/run/session.h"
 
 namespace filigree::launch {
 

@@ -11,7 +11,7 @@ namespace filigree::checkpoint {
 namespace {
 
 constexpr std::string_view kFormat = "filigree-checkpoint";
-constexpr int kOldestVersion = 1;  // had no parts: every file held whole tensors; 2: see core/train/saved_state.h
+constexpr int kOldestVersion = 1;  // had no parts: every file held whole tensors; 2: see core/run/state/saved_state.h
 constexpr std::string_view kLead = "{\"xxh3\":\"";
 constexpr size_t kDigits = 16;
 

@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "core/checkpoint/manifest.h"
-#include "core/checkpoint/safetensors.h"
 #include "core/files/run_directory.h"
+#include "core/safetensors/safetensors.h"
 
 namespace filigree::checkpoint {
 

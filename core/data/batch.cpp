@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "core/data/collate.h"
+#include "core/data/to_device.h"
 #include "core/error.h"
 #include "core/random.h"
-#include "core/to_device.h"
 
 namespace filigree::data {
 namespace {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/data/dataset.h"
-#include "core/data/tokenizer.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace filigree::data {
 

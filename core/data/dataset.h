@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/data/task.h"
-#include "core/data/tokenizer.h"
 #include "core/recipe/recipe.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace filigree::data {
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/data/text_file.h"
+#include "core/text/text_file.h"
 
 namespace filigree::data {
 

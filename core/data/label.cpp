@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "core/data/text_file.h"
+#include "core/text/text_file.h"
 
 namespace filigree::data {
 namespace {

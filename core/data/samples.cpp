@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/data/formats/wordnet.h"
 #include "core/data/label.h"
-#include "core/data/wordnet.h"
 #include "core/error.h"
 #include "core/random.h"
 

@@ -7,11 +7,11 @@
 #include <filesystem>
 #include <set>
 
+#include "core/data/formats/wordnet.h"
 #include "core/data/label.h"
 #include "core/data/presets.h"
-#include "core/data/text_file.h"
-#include "core/data/wordnet.h"
 #include "core/error.h"
+#include "core/text/text_file.h"
 
 namespace filigree::data {
 namespace {

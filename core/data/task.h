@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "core/data/table.h"
+#include "core/data/formats/table.h"
 #include "core/recipe/recipe.h"
 
 namespace filigree::data {

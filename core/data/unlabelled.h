@@ -4,7 +4,7 @@
 
 #include "core/data/dataset.h"
 #include "core/data/input_lines.h"
-#include "core/data/tokenizer.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace filigree::data {
 

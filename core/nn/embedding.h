@@ -1,6 +1,6 @@
 #pragma once
 // A table of vectors [n, C] that is looked up by number. When the table is split by its rows, a number whose row lies
-// on another rank gives zeros here, and the output hook (set by core/train/parallelize) adds the ranks' parts up.
+// on another rank gives zeros here, and the output hook (set by core/parallel/parallelize) adds the ranks' parts up.
 #include <ATen/core/Tensor.h>
 
 #include "core/nn/linear.h"

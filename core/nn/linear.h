@@ -3,9 +3,9 @@
 //
 //   y = output_hook( x' (mask * W)^T + b  [+ adapter] ),   x' = input_hook(x)
 //
-// The hooks are where tensor parallelism is put in (core/train/parallelize); a model knows nothing of them. x: [T, in].
-// The weight is cast to x's type when it differs (trainable fp32 weights under bf16 compute). A weight that is split by
-// its inputs gives a part of the sum: its bias, which is replicated, is added once, after the output hook.
+// The hooks are where tensor parallelism is put in (core/parallel/parallelize); a model knows nothing of them. x: [T,
+// in]. The weight is cast to x's type when it differs (trainable fp32 weights under bf16 compute). A weight that is
+// split by its inputs gives a part of the sum: its bias, which is replicated, is added once, after the output hook.
 #include <ATen/core/Tensor.h>
 
 #include <functional>

@@ -54,8 +54,8 @@ struct ShardRule {
   Shard shard = Shard::replicate;
 };
 
-/// How a model comes from the decoder's output to a loss over tokens. core/train/parallelize puts the ops of a decoder
-/// that is split over the vocabulary here; a model calls them and knows nothing of it.
+/// How a model comes from the decoder's output to a loss over tokens. core/parallel/parallelize puts the ops of a
+/// decoder that is split over the vocabulary here; a model calls them and knows nothing of it.
 struct TokenOutput {
   /// logits: fp32 [N, what lies here of the vocabulary]; labels: int64 [N], ops::kIgnoredLabel where there is no loss.
   std::function<at::Tensor(const at::Tensor& logits, const at::Tensor& labels, double smoothing)> loss =

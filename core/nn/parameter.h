@@ -5,7 +5,7 @@
 // Modules and adapters share their Parameters with the table (ParameterPtr). Whoever changes a parameter's tensor
 // calls Parameter::set_value(), so that all holders see it.
 //
-// A frozen parameter may be shared out over ranks (core/train/frozen_shards). It then has no local tensor: value()
+// A frozen parameter may be shared out over ranks (core/parallel/frozen_shards). It then has no local tensor: value()
 // refuses, and gather() brings the values together. So no reader can take a stand-in for the weights.
 #include <ATen/core/Tensor.h>
 

@@ -10,14 +10,14 @@
 
 #include <filesystem>
 
-#include "core/checkpoint/safetensors.h"
+#include "core/data/to_device.h"
 #include "core/error.h"
 #include "core/files/disk.h"
 #include "core/files/hash.h"
-#include "core/to_device.h"
+#include "core/run/first_rank.h"
+#include "core/safetensors/safetensors.h"
 #include "core/train/evaluate.h"
 #include "core/train/evaluate_and_log.h"
-#include "core/train/first_rank.h"
 
 namespace filigree::train {
 

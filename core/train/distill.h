@@ -9,7 +9,7 @@
 
 #include <string>
 
-#include "core/train/session.h"
+#include "core/run/session.h"
 
 namespace filigree::train {
 

@@ -13,7 +13,7 @@
 
 #include "core/data/collate.h"
 #include "core/error.h"
-#include "core/train/metrics.h"
+#include "core/metrics/metrics.h"
 
 namespace filigree::train {
 namespace {

@@ -2,8 +2,8 @@
 // Evaluates the session's splits, writes the eval lines, and keeps the best metric of the run.
 #include <string>
 
+#include "core/run/session.h"
 #include "core/train/evaluate.h"
-#include "core/train/session.h"
 
 namespace filigree::train {
 

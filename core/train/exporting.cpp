@@ -4,8 +4,8 @@
 
 #include "core/error.h"
 #include "core/recipe/load.h"
-#include "core/train/export_request.h"
-#include "core/train/first_rank.h"
+#include "core/run/export_request.h"
+#include "core/run/first_rank.h"
 
 namespace filigree::train {
 namespace {

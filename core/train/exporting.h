@@ -1,8 +1,8 @@
 #pragma once
 // What a run leaves for others: the exports that a recipe asks for, and final/, the model in its small shape with the
 // recipe that made it, which eval, predict and inspect read.
-#include "core/checkpoint/export.h"
-#include "core/train/session.h"
+#include "core/export/export.h"
+#include "core/run/session.h"
 
 namespace filigree::train {
 

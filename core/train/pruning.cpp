@@ -15,7 +15,7 @@
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"
 #include "core/random.h"
-#include "core/train/first_rank.h"
+#include "core/run/first_rank.h"
 
 namespace filigree::train {
 namespace {

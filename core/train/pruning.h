@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/train/session.h"
+#include "core/run/session.h"
 
 namespace filigree::train {
 

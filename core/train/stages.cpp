@@ -5,15 +5,15 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/checkpoint/import_peft.h"
+#include "core/data/to_device.h"
 #include "core/error.h"
-#include "core/to_device.h"
+#include "core/export/peft/import_peft.h"
+#include "core/run/state/restore.h"
+#include "core/run/state/snapshot.h"
 #include "core/train/distill.h"
 #include "core/train/evaluate_and_log.h"
 #include "core/train/exporting.h"
 #include "core/train/pruning.h"
-#include "core/train/restore.h"
-#include "core/train/snapshot.h"
 
 namespace filigree::train {
 namespace {

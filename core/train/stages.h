@@ -1,6 +1,6 @@
 #pragma once
 // Runs a recipe's stages from where the state stands to the end: attach a method, train, prune, export.
-#include "core/train/session.h"
+#include "core/run/session.h"
 #include "core/train/trainer.h"
 
 namespace filigree::train {

@@ -6,9 +6,9 @@
 #include <sstream>
 
 #include "core/files/read.h"
+#include "core/parallel/precision.h"
 #include "core/prune/inspect.h"
-#include "core/train/precision.h"
-#include "core/train/steps.h"
+#include "core/run/steps.h"
 
 namespace filigree::train {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 // What a run says at its start and its end.
-#include "core/train/session.h"
+#include "core/run/session.h"
 #include "core/train/trainer.h"
 
 namespace filigree::train {

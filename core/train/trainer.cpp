@@ -7,14 +7,14 @@
 #include <cmath>
 
 #include "core/data/collate.h"
+#include "core/data/to_device.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "core/recipe/range.h"
-#include "core/to_device.h"
+#include "core/run/state/snapshot.h"
+#include "core/run/steps.h"
 #include "core/train/evaluate_and_log.h"
 #include "core/train/pruning.h"
-#include "core/train/snapshot.h"
-#include "core/train/steps.h"
 
 namespace filigree::train {
 namespace {

@@ -11,10 +11,10 @@
 #include "core/data/sampler.h"
 #include "core/optim/flat_adamw.h"
 #include "core/optim/schedule.h"
-#include "core/train/comm_bytes.h"
+#include "core/parallel/comm_bytes.h"
+#include "core/parallel/frozen_shards.h"
+#include "core/run/session.h"
 #include "core/train/distill.h"
-#include "core/train/frozen_shards.h"
-#include "core/train/session.h"
 #include "dist/grad_buckets.h"
 
 namespace filigree::train {

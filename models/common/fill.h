@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/checkpoint/safetensors.h"
 #include "core/nn/model.h"
+#include "core/safetensors/safetensors.h"
 #include "models/common/head.h"
 #include "models/registry.h"
 

@@ -7,10 +7,10 @@
 
 #include <algorithm>
 
+#include "core/data/to_device.h"
 #include "core/nn/ops/loss.h"
 #include "core/nn/ops/norm.h"
 #include "core/nn/recompute.h"
-#include "core/to_device.h"
 
 namespace filigree::models {
 

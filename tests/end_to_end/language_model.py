@@ -82,7 +82,7 @@ def write(folder, name, lines):
 
 
 def wordnet_split():
-    """(split, gloss) of every synset, drawn as core/data/wordnet.h says."""
+    """(split, gloss) of every synset, drawn as core/data/formats/wordnet.h says."""
     mask = (1 << 64) - 1
 
     def mix(z):

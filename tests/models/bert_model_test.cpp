@@ -12,9 +12,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/checkpoint/export.h"
-#include "core/checkpoint/safetensors.h"
 #include "core/error.h"
+#include "core/export/export.h"
+#include "core/safetensors/safetensors.h"
 #include "models/registry.h"
 
 namespace filigree::models {

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/generate/generate.h"
-#include "core/train/parallelize.h"
+#include "core/parallel/parallelize.h"
 #include "dist/factory.h"
 #include "models/registry.h"
 

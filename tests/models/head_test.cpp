@@ -9,10 +9,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/checkpoint/export.h"
-#include "core/checkpoint/safetensors.h"
 #include "core/error.h"
+#include "core/export/export.h"
 #include "core/nn/labels.h"
+#include "core/safetensors/safetensors.h"
 #include "models/registry.h"
 
 namespace filigree::models {

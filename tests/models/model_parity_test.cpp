@@ -9,7 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/checkpoint/safetensors.h"
+#include "core/safetensors/safetensors.h"
 #include "models/registry.h"
 
 namespace filigree::models {

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "core/adapt/low_rank_sparse.h"
-#include "core/checkpoint/export.h"
 #include "core/error.h"
+#include "core/export/export.h"
 #include "core/prune/plan.h"
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "core/checkpoint/export_peft.h"
-#include "core/checkpoint/export_pruned.h"
 #include "core/error.h"
+#include "core/export/export_pruned.h"
+#include "core/export/peft/export_peft.h"
 #include "core/prune/inspect.h"
 #include "tests/parity/export_cases.h"
 

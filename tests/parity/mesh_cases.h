@@ -20,14 +20,14 @@
 #include <vector>
 
 #include "core/adapt/method.h"
-#include "core/checkpoint/export.h"
+#include "core/export/export.h"
 #include "core/nn/whole.h"
+#include "core/parallel/parallelize.h"
 #include "core/prune/plan.h"
 #include "core/prune/rebalance.h"
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"
 #include "core/random.h"
-#include "core/train/parallelize.h"
 #include "dist/mesh.h"
 #include "models/registry.h"
 

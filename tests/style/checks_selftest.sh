@@ -8,14 +8,23 @@ failed=0 cases=0
 
 clean_tree() {
   rm -rf "$work/tree"
-  mkdir -p "$work"/tree/{dist,core/nn,models/bert,launch,tests}
+  mkdir -p "$work"/tree/{dist,core/nn,core/new,models/bert,launch,tests}
   cd "$work/tree"
+  cat >CMakeLists.txt <<'EOF'
+filigree_module(dist)
+filigree_module(core FLAT NEEDS dist)   # a comment
+filigree_module(core/nn NEEDS dist
+                core EXTERNAL LibTorch::cpu)
+filigree_module(models NEEDS core/nn dist)
+filigree_program(launch NEEDS models dist)
+EOF
+  printf '#include "dist/mesh.h"\n' >core/random.h
   printf '#pragma once\n#include <string>\n' >dist/communicator.h
   printf '#include <mpi.h>\n#ifdef FILIGREE_HAS_MPI\n#endif\n' >dist/comm_mpi.cpp
   printf '#include <mpi.h>\n' >dist/comm_mpi_internal.h
   printf '#include "dist/comm_mpi_internal.h"\n' >dist/comm_mpi_p2p.cpp
   printf '#ifdef FILIGREE_HAS_NCCL\n#include <nccl.h>\n#endif\n' >dist/factory.cpp
-  printf '#include <ATen/core/Tensor.h>\n#include "dist/communicator.h"\n' >core/nn/model.h
+  printf '#include <ATen/core/Tensor.h>\n#include "dist/communicator.h"\n#include "core/random.h"\n' >core/nn/model.h
   printf '#include "core/nn/model.h"\n' >models/bert/model.cpp
   printf '#include "dist/communicator.h"\n' >models/bert/load.cpp
   printf '#include "models/bert/load.h"\n#include "dist/communicator.h"\n' >launch/main.cpp
@@ -64,6 +73,10 @@ fault check_includes.sh core/nn/model.h '# ifndef CORE_H' 'preprocessor branch'
 fault check_includes.sh tests/main_test.cpp '#include <torch/torch.h>' 'takes seconds to compile'
 fault check_includes.sh core/nn/model.h '#include <ATen/ATen.h>' 'takes seconds to compile'
 fault check_includes.sh core/nn/model.h '#include "linear.h"' 'not named from the root'
+fault check_includes.sh core/random.h '#include "core/nn/linear.h"' 'core/random.h:2: "core/nn/linear.h": core does not declare that it needs core/nn'
+fault check_includes.sh launch/main.cpp '#include "core/random.h"' 'launch does not declare that it needs core '
+fault check_includes.sh CMakeLists.txt 'filigree_module(core/nn NEEDS models)' 'core/nn declares that it needs models, but includes nothing of it'
+fault check_includes.sh core/new/room.h '#pragma once' 'core/new/room.h: is in no module that CMakeLists.txt declares'
 fault check_tree.sh core/nn/model.h "// see /root""/notes" 'a path of one machine'
 fault check_tree.sh launch/main.cpp "const char* p = \"/work""/main\";" 'a path of one machine'
 HOME=/home/someone fault check_tree.sh launch/main.cpp "// /home""/someone/x" 'a path of one machine'

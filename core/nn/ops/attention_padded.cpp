@@ -15,8 +15,8 @@
 #include <limits>
 #include <numeric>
 
+#include "core/data/to_device.h"
 #include "core/nn/ops/attention.h"
-#include "core/to_device.h"
 
 namespace filigree::nn::ops {
 namespace {

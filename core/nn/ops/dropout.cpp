@@ -11,10 +11,10 @@
 #include <ATen/ops/mul.h>
 #include <ATen/ops/where.h>
 
+#include "core/data/to_device.h"
 #include "core/nn/ops/dropout_bits.h"
 #include "core/nn/ops/kernels.h"
 #include "core/nn/ops/saved_dropout.h"
-#include "core/to_device.h"
 
 namespace filigree::nn::ops {
 namespace {

@@ -16,8 +16,8 @@
 
 #include "core/adapt/grebsmo.h"
 #include "core/adapt/init.h"
-#include "core/checkpoint/safetensors.h"
 #include "core/error.h"
+#include "core/safetensors/safetensors.h"
 #include "dist/factory.h"
 #include "tests/core/adapt/compare.h"
 

@@ -6,11 +6,11 @@
 
 #include <filesystem>
 
-#include "core/checkpoint/content_hash.h"
 #include "core/error.h"
 #include "core/files/disk.h"
 #include "core/files/hash.h"
 #include "core/files/ownership.h"
+#include "core/safetensors/content_hash.h"
 #include "tests/core/checkpoint/store_support.h"
 #include "tests/core/checkpoint/temp_dir.h"
 

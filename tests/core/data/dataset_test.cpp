@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "core/data/wordnet.h"
+#include "core/data/formats/wordnet.h"
 #include "support.h"
 
 namespace filigree::data {

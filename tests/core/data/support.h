@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "core/data/tokenizer.h"
 #include "core/error.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace filigree::data::testing {
 

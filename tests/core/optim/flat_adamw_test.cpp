@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "core/checkpoint/safetensors.h"
 #include "core/error.h"
+#include "core/safetensors/safetensors.h"
 #include "tests/core/adapt/compare.h"
 
 namespace filigree::optim {

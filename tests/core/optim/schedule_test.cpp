@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "core/checkpoint/safetensors.h"
 #include "core/error.h"
+#include "core/safetensors/safetensors.h"
 
 namespace filigree::optim {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "core/adapt/method.h"
 #include "core/adapt/methods/update.h"
-#include "core/checkpoint/export_peft.h"
-#include "core/checkpoint/import_peft.h"
-#include "core/train/parallelize.h"
+#include "core/export/peft/export_peft.h"
+#include "core/export/peft/import_peft.h"
+#include "core/parallel/parallelize.h"
 #include "dist/factory.h"
 #include "tests/core/adapt/compare.h"
 #include "tests/parity/export_cases.h"

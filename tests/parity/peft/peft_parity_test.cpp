@@ -13,7 +13,7 @@
 
 #include "core/adapt/method.h"
 #include "core/adapt/methods/update.h"
-#include "core/checkpoint/safetensors.h"
+#include "core/safetensors/safetensors.h"
 #include "dist/factory.h"
 #include "models/registry.h"
 #include "tests/core/adapt/compare.h"

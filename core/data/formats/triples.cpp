@@ -1,0 +1,95 @@
+#include "core/data/formats/triples.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files/json.h"
+
+namespace filigree::data {
+namespace {
+
+using nlohmann::json;
+
+std::string joined(const std::string& subject, const std::string& property, const std::string& object) {
+  return fmt::format("{} : {} : {}", subject, property, object);
+}
+
+/// A fault of an entry that is no fault of its JSON.
+struct EntryFault {
+  std::string text;
+};
+
+/// Throws json::exception when a part is missing or of another kind.
+std::string webnlg_triple(const json& triple) {
+  return joined(triple.at("subject").get<std::string>(), triple.at("property").get<std::string>(),
+                triple.at("object").get<std::string>());
+}
+
+std::string dart_triple(const json& triple) {
+  auto property = triple.at(1).get<std::string>();
+  std::transform(property.begin(), property.end(), property.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return joined(triple.at(0).get<std::string>(), property, triple.at(2).get<std::string>());
+}
+
+std::string context(const json& triples, std::string (*text)(const json&)) {
+  std::string all;
+  for (const json& triple : triples) all += (all.empty() ? "" : " | ") + text(triple);
+  if (all.empty()) throw EntryFault{"it has no triples"};
+  return all;
+}
+
+void add_webnlg(const json& numbered, int64_t entry, Table& table) {
+  if (!numbered.is_object() || numbered.empty()) throw EntryFault{"it is no object with its number as the key"};
+  const json& body = numbered.begin().value();  // {"17": {...}}
+  const std::string source = context(body.at("modifiedtripleset"), webnlg_triple);
+  for (const json& text : body.at("lexicalisations"))
+    if (text.at("comment") == "good") table.rows.push_back({entry, {source, text.at("lex").get<std::string>()}});
+}
+
+void add_dart(const json& body, int64_t entry, Table& table) {
+  const std::string source = context(body.at("tripleset"), dart_triple);
+  for (const json& text : body.at("annotations"))
+    table.rows.push_back({entry, {source, text.at("text").get<std::string>()}});
+}
+
+/// Adds the rows of an entry; what is wrong with it, or an empty string.
+std::string entry_fault(const json& entry, bool webnlg, int64_t number, Table& table) {
+  try {
+    webnlg ? add_webnlg(entry, number, table) : add_dart(entry, number, table);
+    return "";
+  } catch (const json::exception& error) {
+    return files::explain(error);
+  } catch (const EntryFault& fault) {
+    return fault.text;
+  }
+}
+
+const json& entries_of(const json& root, bool webnlg, const std::string& file) {
+  if (webnlg && (!root.is_object() || !root.contains("entries") || !root["entries"].is_array()))
+    throw DataError(fmt::format("{}: is no WebNLG file: it has no list 'entries'", file));
+  if (!webnlg && !root.is_array()) throw DataError(fmt::format("{}: is no DART file: it is no list", file));
+  return webnlg ? root["entries"] : root;
+}
+
+}  // namespace
+
+void read_triples(std::string_view text, TableFormat format,
+                  const std::function<void(int64_t, const std::string&)>& bad, Table& table) {
+  const json root = files::parse_json(text, table.file);
+  const bool webnlg = format == TableFormat::webnlg;
+  int64_t number = 0;
+  for (const json& entry : entries_of(root, webnlg, table.file)) {
+    const size_t before = table.rows.size();
+    ++number;
+    const std::string fault = entry_fault(entry, webnlg, number, table);
+    if (fault.empty()) continue;
+    table.rows.resize(before);
+    bad(number, fmt::format("entry {} is not laid out as {} has it: {}", number, webnlg ? "WebNLG" : "DART", fault));
+  }
+}
+
+}  // namespace filigree::data

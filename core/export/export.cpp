@@ -1,0 +1,121 @@
+#include "core/export/export.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/export/export_pruned.h"
+#include "core/export/export_state.h"
+#include "core/files/disk.h"
+#include "core/files/read.h"
+#include "core/files/run_directory.h"
+#include "core/random.h"
+
+namespace filigree::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTokenizerFiles[] = {"vocab.txt",  "tokenizer.json",          "tokenizer_config.json",
+                                           "vocab.json", "special_tokens_map.json", "added_tokens.json",
+                                           "merges.txt"};
+
+void copy_tokenizer(const std::string& from, const fs::path& to) {
+  if (from.empty()) return;
+  for (const char* name : kTokenizerFiles) {
+    const fs::path file = fs::path(from) / name;
+    if (fs::is_regular_file(file)) files::write_file((to / name).string(), files::read_file(file.string()));
+  }
+}
+
+bool write_files(nn::Model& model, NamedTensors state, const ExportRequest& request, const fs::path& dir) {
+  const bool filled = request.format == ExportFormat::hf && zero_fill(model, state);
+  write_model_safetensors(dir.string(), model.to_files(std::move(state)), request.shard_bytes);
+  files::write_file((dir / "config.json").string(), export_config(model, request.format).dump(2) + "\n");
+  if (request.format == ExportFormat::hf_pruned && is_pruned(model))
+    files::write_file((dir / kModelingFile).string(), modeling_code(model));
+  copy_tokenizer(request.tokenizer_dir, dir);
+  if (!request.recipe.empty()) files::write_file((dir / files::run_names::kRecipe).string(), request.recipe);
+  return filled;
+}
+
+at::Tensor logits(nn::Model& model, const data::Batch& probe) {
+  const at::NoGradGuard no_grad;
+  return model.forward(data::to(probe, model.device()), {}).logits.to(at::kCPU, at::kDouble);
+}
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  FG_CHECK(a.sizes() == b.sizes(), "an export has {} logits, the model {}", b.numel(), a.numel());
+  return a.sub(b).abs().max().item<double>();
+}
+
+}  // namespace
+
+ExportFormat export_format_from(const std::string& name) {
+  if (name == "hf") return ExportFormat::hf;
+  if (name == "hf_pruned") return ExportFormat::hf_pruned;
+  if (name == "filigree") return ExportFormat::filigree;
+  throw UsageError(fmt::format("unknown export format '{}': use hf, hf_pruned or filigree", name));
+}
+
+data::Batch probe_batch(nn::Model& model) {
+  const uint64_t stream = random::stream(0, "export probe");
+  std::vector<int64_t> ids, positions;
+  data::Batch batch;
+  batch.offsets = {0};
+  for (const int64_t length : {5, 17, 1, 32}) {
+    for (int64_t i = 0; i < std::min(length, model.max_positions()); ++i) {
+      ids.push_back(static_cast<int64_t>(random::bits(stream, ids.size()) % static_cast<uint64_t>(model.vocab_size())));
+      positions.push_back(i);
+    }
+    batch.samples.push_back(batch.size());
+    batch.offsets.push_back(static_cast<int64_t>(ids.size()));
+  }
+  batch.ids = at::tensor(ids, at::kLong);
+  batch.positions = at::tensor(positions, at::kLong);
+  batch.type_ids = at::zeros_like(batch.ids);
+  return batch;
+}
+
+double largest_difference(nn::Model& a, nn::Model& b, const data::Batch& probe) {
+  return largest_difference(logits(a, probe), logits(b, probe));
+}
+
+double compare_logits(const at::Tensor& live, const at::Tensor& reread) {
+  const double largest = live.abs().max().item<double>();
+  if (!std::isfinite(largest))
+    throw DataError("export: the model's logits are not finite; it has diverged, train it with a smaller lr");
+  const double difference = largest_difference(live, reread);
+  FG_CHECK(difference <= kExportTolerance * std::max(1.0, largest),  // false for NaN, too
+           "the export's logits differ from the model's by {}, the largest of which is {}", difference, largest);
+  return difference;
+}
+
+double compare_logits(nn::Model& live, nn::Model& reread, const data::Batch& probe) {
+  return compare_logits(logits(live, probe), logits(reread, probe));
+}
+
+ExportSource export_source(nn::Model& model, dist::Communicator* tensor) {
+  return {merged_state(model, tensor), logits(model, probe_batch(model))};
+}
+
+ExportResult export_model(nn::Model& model, const ExportSource& source, const ExportRequest& request) {
+  files::StagedDirectory staged(request.dir, request.existing);
+  ExportResult result;
+  result.zero_filled = write_files(model, source.state, request, staged.path());
+  if (request.reload) {
+    const std::unique_ptr<nn::Model> reread = request.reload(staged.path().string());
+    reread->to(model.device());
+    result.largest_difference = compare_logits(source.logits, logits(*reread, probe_batch(*reread)));
+  }
+  result.kept = staged.commit();
+  return result;
+}
+
+}  // namespace filigree::checkpoint

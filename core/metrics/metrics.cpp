@@ -1,0 +1,217 @@
+#include "core/metrics/metrics.h"
+
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/mul.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace filigree::train {
+namespace {
+
+size_t index(int64_t i) { return static_cast<size_t>(i); }
+
+double ratio(double part, double whole) { return whole == 0 ? 0 : part / whole; }
+
+/// Labels per class, predictions per class, and how many agree.
+struct Margins {
+  std::vector<double> labels, predictions, right;
+  double total = 0, agree = 0;
+};
+
+Margins margins(const Confusion& confusion) {
+  const auto n = index(confusion.classes);
+  Margins m{std::vector<double>(n), std::vector<double>(n), std::vector<double>(n)};
+  for (size_t label = 0; label < n; ++label) {
+    for (size_t prediction = 0; prediction < n; ++prediction) {
+      const auto count = static_cast<double>(confusion.counts[label * n + prediction]);
+      m.labels[label] += count;
+      m.predictions[prediction] += count;
+      m.total += count;
+      if (label == prediction) m.right[label] = count;
+    }
+    m.agree += m.right[label];
+  }
+  return m;
+}
+
+double class_f1(const Margins& m, size_t c) { return ratio(2 * m.right[c], m.labels[c] + m.predictions[c]); }
+
+/// 1-based ranks; equal values share the mean of theirs.
+std::vector<double> average_ranks(std::span<const double> values) {
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (size_t begin = 0; begin < order.size();) {
+    size_t end = begin + 1;
+    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
+    for (size_t i = begin; i < end; ++i) ranks[order[i]] = (static_cast<double>(begin + end) + 1) / 2;
+    begin = end;
+  }
+  return ranks;
+}
+
+bool needs_classes(const std::string& name) { return name != "pearson" && name != "spearman"; }
+
+std::vector<double> to_doubles(const at::Tensor& tensor) {
+  const auto values = tensor.detach().to(at::kCPU, at::kDouble).contiguous();
+  const double* begin = values.const_data_ptr<double>();
+  return {begin, begin + values.numel()};
+}
+
+}  // namespace
+
+Confusion::Confusion(int64_t number) : classes(number), counts(index(number * number)) {}
+
+int64_t Confusion::at(int64_t label, int64_t prediction) const {
+  return counts.at(index(label * classes + prediction));
+}
+
+double accuracy(const Confusion& confusion) {
+  const auto m = margins(confusion);
+  return ratio(m.agree, m.total);
+}
+
+double f1(const Confusion& confusion, int64_t positive) {
+  FG_CHECK(positive >= 0 && positive < confusion.classes, "class {} of {}", positive, confusion.classes);
+  return class_f1(margins(confusion), index(positive));
+}
+
+double macro_f1(const Confusion& confusion) {
+  const auto m = margins(confusion);
+  double sum = 0, present = 0;
+  for (size_t c = 0; c < m.labels.size(); ++c) {
+    if (m.labels[c] + m.predictions[c] == 0) continue;
+    sum += class_f1(m, c);
+    ++present;
+  }
+  return ratio(sum, present);
+}
+
+double mcc(const Confusion& confusion) {
+  const auto m = margins(confusion);
+  double labels_by_predictions = 0, labels_squared = 0, predictions_squared = 0;
+  for (size_t c = 0; c < m.labels.size(); ++c) {
+    labels_by_predictions += m.labels[c] * m.predictions[c];
+    labels_squared += m.labels[c] * m.labels[c];
+    predictions_squared += m.predictions[c] * m.predictions[c];
+  }
+  const double covariance = m.agree * m.total - labels_by_predictions;
+  const double spread =
+      std::sqrt(m.total * m.total - labels_squared) * std::sqrt(m.total * m.total - predictions_squared);
+  return ratio(covariance, spread);
+}
+
+double pearson(std::span<const double> a, std::span<const double> b) {
+  FG_CHECK(a.size() == b.size(), "{} and {} values", a.size(), b.size());
+  const auto n = static_cast<double>(a.size());
+  if (a.size() < 2) return 0;
+  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n,
+               mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
+  double aa = 0, bb = 0, ab = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    aa += (a[i] - mean_a) * (a[i] - mean_a);
+    bb += (b[i] - mean_b) * (b[i] - mean_b);
+    ab += (a[i] - mean_a) * (b[i] - mean_b);
+  }
+  // A constant's mean may be off by a rounding, which must not pass for a spread.
+  const auto constant = [](std::span<const double> v) {
+    return std::all_of(v.begin(), v.end(), [&](double x) { return x == v[0]; });
+  };
+  if (constant(a) || constant(b)) return 0;
+  return std::clamp(ratio(ab, std::sqrt(aa) * std::sqrt(bb)), -1.0, 1.0);
+}
+
+double spearman(std::span<const double> a, std::span<const double> b) {
+  FG_CHECK(a.size() == b.size(), "{} and {} values", a.size(), b.size());
+  const auto ranks_a = average_ranks(a), ranks_b = average_ranks(b);
+  return pearson(ranks_a, ranks_b);
+}
+
+const std::vector<std::string>& metric_names() {
+  static const std::vector<std::string> names{"accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman"};
+  return names;
+}
+
+MetricSet::MetricSet(std::vector<std::string> names, bool regression, int64_t classes)
+    : names_(std::move(names)), regression_(regression), confusion_(regression ? 0 : classes) {
+  const auto& known = metric_names();
+  for (const auto& name : names_) {
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      throw UsageError(fmt::format("data.metric: '{}' is not a metric; there are {}", name, fmt::join(known, ", ")));
+    if (needs_classes(name) == regression_)
+      throw UsageError(fmt::format("data.metric: {} is for {}, this task is {}", name,
+                                   needs_classes(name) ? "classification" : "regression",
+                                   regression_ ? "regression" : "classification"));
+    if (name == "f1" && classes != 2)
+      throw UsageError(
+          fmt::format("data.metric: f1 is for two classes, this task has {}; macro_f1 takes any number", classes));
+  }
+}
+
+void MetricSet::add(const at::Tensor& logits, const at::Tensor& labels) {
+  FG_CHECK(logits.size(0) == labels.size(0), "{} rows of logits, {} labels", logits.size(0), labels.size(0));
+  samples_ += labels.size(0);
+  if (labels.size(0) == 0) return;
+  if (regression_) {
+    const auto p = to_doubles(logits), l = to_doubles(labels);
+    predictions_.insert(predictions_.end(), p.begin(), p.end());
+    labels_.insert(labels_.end(), l.begin(), l.end());
+    return;
+  }
+  FG_CHECK(logits.dim() == 2 && logits.size(1) == confusion_.classes, "{} logits for {} classes", logits.size(-1),
+           confusion_.classes);
+  const auto cells = labels.to(at::kLong).mul(confusion_.classes).add(logits.argmax(1)).cpu();
+  const int64_t* cell = cells.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < cells.numel(); ++i) ++confusion_.counts.at(index(cell[i]));
+}
+
+void MetricSet::gather(dist::Communicator& ranks, Confusion& confusion,
+                       std::vector<std::pair<double, double>>& pairs) const {
+  // NCCL takes tensors of its device only; MPI takes those of the CPU.
+  const auto device = ranks.backend() == "nccl" ? at::Device(at::kCUDA) : at::Device(at::kCPU);
+  if (!regression_) {
+    auto counts = at::from_blob(confusion.counts.data(), {static_cast<int64_t>(confusion.counts.size())}, at::kLong);
+    auto shared = counts.to(device, at::kLong, /*non_blocking=*/false, /*copy=*/true);
+    ranks.all_reduce(shared);
+    counts.copy_(shared);
+    return;
+  }
+  std::vector<double> own(predictions_.size() * 2);
+  for (size_t i = 0; i < predictions_.size(); ++i) own[2 * i] = labels_[i], own[2 * i + 1] = predictions_[i];
+  const auto rows =
+      at::from_blob(own.data(), {static_cast<int64_t>(predictions_.size()), 2}, at::kDouble).clone().to(device);
+  for (const auto& part : ranks.all_gather_ragged(rows)) {
+    const auto values = to_doubles(part);
+    for (size_t i = 0; i + 1 < values.size(); i += 2) pairs.emplace_back(values[i], values[i + 1]);
+  }
+  // A sum in double depends on its order, and the order on the ranks.
+  std::sort(pairs.begin(), pairs.end());
+}
+
+std::map<std::string, double> MetricSet::compute(dist::Communicator& ranks) const {
+  Confusion confusion = confusion_;
+  std::vector<std::pair<double, double>> pairs;
+  gather(ranks, confusion, pairs);
+  std::vector<double> labels, predictions;
+  for (const auto& [label, prediction] : pairs) labels.push_back(label), predictions.push_back(prediction);
+  std::map<std::string, double> values;
+  for (const auto& name : names_) {
+    if (name == "accuracy") values[name] = accuracy(confusion);
+    if (name == "f1") values[name] = f1(confusion);
+    if (name == "macro_f1") values[name] = macro_f1(confusion);
+    if (name == "mcc") values[name] = mcc(confusion);
+    if (name == "pearson") values[name] = pearson(predictions, labels);
+    if (name == "spearman") values[name] = spearman(predictions, labels);
+  }
+  return values;
+}
+
+}  // namespace filigree::train

@@ -1,0 +1,20 @@
+#pragma once
+// ROUGE-L (Lin 2004) as pycocoevalcap computes it: the mean over samples of
+//
+//   F = (1 + beta^2) P R / (R + beta^2 P), beta = 1.2
+//   P = max over references of LCS / tokens of the hypothesis, R = max over references of LCS / tokens of the reference
+//
+// LCS: length of the longest common subsequence of tokens. P and R may come from different references. From 0 to 1. A
+// sample whose hypothesis is empty or shares no token with a reference counts 0; an empty reference adds nothing. 0
+// without samples. Tokens are the caption metrics' (tokenize.h) unless `words` is asked for.
+#include <vector>
+
+#include "core/metrics/text/scored.h"
+#include "core/metrics/text/tokenize.h"
+
+namespace filigree::text_metrics {
+
+/// "rouge_l".
+Figures rouge_l(const std::vector<Scored>& samples, Tokenization tokenization = Tokenization::caption);
+
+}  // namespace filigree::text_metrics

@@ -1,0 +1,113 @@
+// The curves of a report: evaluation, loss, learning rate, speed.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/report/report_parts.h"
+#include "core/report/report_svg.h"
+
+namespace filigree::train {
+namespace {
+
+std::string line_key(const char* color, const std::string& text) {
+  return fmt::format("<span class=\"key\"><i class=\"l\" style=\"background:var(--{})\"></i>{}</span>", color,
+                     escape_html(text));
+}
+
+std::vector<Band> stage_bands(const RunData& run) {
+  std::vector<Band> bands;
+  for (const auto& stage : run.stages)
+    bands.push_back({stage.name, static_cast<double>(stage.first_step), static_cast<double>(stage.last_step)});
+  return bands;
+}
+
+std::vector<Point> curve(const RunData& run, std::optional<double> TrainRecord::*value) {
+  std::vector<Point> points;
+  for (const auto& record : run.train)
+    if (record.*value) points.push_back({static_cast<double>(record.step), *(record.*value)});
+  return points;
+}
+
+std::string loss_card(const RunData& run) {
+  const auto points = curve(run, &TrainRecord::loss);
+  if (points.empty()) return "";
+  // Each stage has a mean of its own: what a prune breaks must not be smoothed away.
+  std::vector<Series> series{{"faint", thin_out(points, 400)}};
+  for (const auto& stage : run.stages) {
+    std::vector<Point> own;
+    for (const auto& record : run.train)
+      if (record.stage == stage.name && record.loss) own.push_back({static_cast<double>(record.step), *record.loss});
+    if (!own.empty()) series.push_back({"a", thin_out(smooth(own, std::max<size_t>(5, points.size() / 20)), 300)});
+  }
+  const std::string legend =
+      "<div class=\"legend\">" + line_key("faint", "logged steps") + line_key("a", "moving average") + "</div>";
+  return report_card("Training loss",
+                     legend + at_both_widths([&](int width) {
+                       return draw({"training loss by step", series, stage_bands(run), {}, width, 230});
+                     }));
+}
+
+std::string rate_card(const RunData& run) {
+  const auto points = curve(run, &TrainRecord::lr);
+  if (points.empty()) return "";
+  return report_card(
+      "Learning rate", at_both_widths([&](int width) {
+        return draw(
+            {"learning rate by step", {{"c", thin_out(points, 400)}}, stage_bands(run), {}, width, 160, true, true});
+      }));
+}
+
+std::string speed_card(const RunData& run) {
+  const auto points = curve(run, &TrainRecord::tokens_per_s);
+  if (points.empty()) return "";
+  return report_card("Tokens per second", at_both_widths([&](int width) {
+                       return draw({"tokens per second by step",
+                                    {{"b", thin_out(smooth(points, 5), 400)}},
+                                    stage_bands(run),
+                                    {},
+                                    width,
+                                    160,
+                                    true});
+                     }));
+}
+
+std::vector<std::string> splits_of(const RunData& run) {
+  std::vector<std::string> splits;
+  for (const auto& eval : run.evals)
+    if (std::find(splits.begin(), splits.end(), eval.split) == splits.end()) splits.push_back(eval.split);
+  return splits;
+}
+
+std::string eval_card(const RunData& run) {
+  if (run.metric.empty()) return "";
+  constexpr std::array<const char*, 3> colors{"a", "b", "c"};
+  std::vector<Series> series;
+  std::string legend;
+  for (const auto& split : splits_of(run)) {
+    const char* color = colors[series.size() % colors.size()];
+    Series one{color, {}, true, split + " " + run.metric};
+    for (const auto& eval : run.evals)
+      if (eval.split == split && eval.value(run.metric))
+        one.points.push_back({static_cast<double>(eval.step), *eval.value(run.metric)});
+    legend += line_key(color, split);
+    series.push_back(std::move(one));
+  }
+  std::vector<Note> notes;
+  for (const auto* eval : {run.adapted(), run.just_pruned(), run.recovered()})
+    if (eval && eval->value(run.metric))
+      notes.push_back({{static_cast<double>(eval->step), *eval->value(run.metric)},
+                       fmt::format("{:.3f}", *eval->value(run.metric))});
+  return report_card("Evaluation: " + run.metric,
+                     "<div class=\"legend\">" + legend + "</div>" + at_both_widths([&](int width) {
+                       return draw({run.metric + " by step", series, stage_bands(run), notes, width, 230});
+                     }));
+}
+
+}  // namespace
+
+std::string report_curves(const RunData& run) { return eval_card(run) + loss_card(run); }
+
+std::string report_rates(const RunData& run) { return rate_card(run) + speed_card(run); }
+
+}  // namespace filigree::train

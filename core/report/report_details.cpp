@@ -1,0 +1,163 @@
+// What a run did, in numbers: the pruned structure, bytes per step, the table of stages, the recipe.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/files/disk.h"
+#include "core/log/progress.h"
+#include "core/report/report_parts.h"
+#include "core/report/report_svg.h"
+
+namespace filigree::train {
+namespace {
+
+std::pair<size_t, int64_t> units(const Shapes& shapes) {
+  size_t kept = 0;
+  int64_t total = 0;
+  for (const auto& [layer, shape] : shapes) kept += shape.kept.size(), total += shape.total;
+  return {kept, total};
+}
+
+std::optional<double> median(const RunData& run, const std::string& stage, std::optional<double> TrainRecord::*value) {
+  std::vector<double> values;
+  for (const auto& record : run.train)
+    if (record.stage == stage && record.*value) values.push_back(*(record.*value));
+  if (values.empty()) return std::nullopt;
+  std::nth_element(values.begin(), values.begin() + static_cast<int64_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+std::optional<double> last_metric(const RunData& run, const std::string& stage) {
+  std::optional<double> value;
+  for (const auto& eval : run.evals)
+    if (eval.stage == stage && eval.split == run.split && eval.value(run.metric)) value = eval.value(run.metric);
+  return value;
+}
+
+template <class Value, class Format>
+std::string cell(const std::optional<Value>& value, const Format& format) {
+  return "<td>" + (value ? escape_html(format(*value)) : std::string("–")) + "</td>";
+}
+
+std::string stage_row(const RunData& run, const StageRecord& stage) {
+  const auto count = [](double value) { return format_count(value); };
+  const auto last_loss = [&]() -> std::optional<double> {
+    for (auto it = run.train.rbegin(); it != run.train.rend(); ++it)
+      if (it->stage == stage.name) return it->loss;
+    return std::nullopt;
+  }();
+  const int64_t done = stage.last_step - stage.first_step;
+  std::string row = "<tr><td>" + escape_html(stage.name) + "</td>";
+  // A prune alone takes a step of the run's count, but trains nothing.
+  const auto steps = stage.steps || !last_loss ? stage.steps : std::optional(done);
+  row += cell(steps,
+              [&](int64_t all) { return done < all ? fmt::format("{} of {}", done, all) : fmt::format("{}", all); });
+  row += cell(stage.trainable, [&](int64_t number) { return format_count(static_cast<double>(number)); });
+  const auto bytes_sent = stage.comm_bytes.value_or(0) > 0 ? stage.comm_bytes : std::nullopt;
+  row += cell(bytes_sent, [](int64_t bytes) { return files::format_bytes(static_cast<uint64_t>(bytes)); });
+  row += cell(median(run, stage.name, &TrainRecord::step_ms), [](double ms) { return fmt::format("{:.0f} ms", ms); });
+  row += cell(median(run, stage.name, &TrainRecord::tokens_per_s), count);
+  row += cell(last_loss, [](double value) { return fmt::format("{:.3f}", value); });
+  return row + cell(last_metric(run, stage.name), [](double value) { return fmt::format("{:.4f}", value); }) +
+         "</tr>\n";
+}
+
+std::string stages_card(const RunData& run) {
+  std::string rows;
+  for (const auto& stage : run.stages) rows += stage_row(run, stage);
+  return report_card(
+      "Stages",
+      fmt::format("<div class=\"scroll\"><table><tr><th>stage</th><th>steps</th><th>trained</th><th>bytes a "
+                  "step</th><th>step</th>"
+                  "<th>tokens/s</th><th>last loss</th><th>{}</th></tr>\n{}</table></div>",
+                  escape_html(run.metric.empty() ? "metric" : run.metric), rows),
+      "all");
+}
+
+std::string recipe_card(const RunData& run) {
+  if (run.recipe.empty()) return "";
+  return fmt::format(
+      "<section class=\"card all\"><details><summary>Recipe, as it was "
+      "resolved</summary><pre>{}</pre></details></section>\n",
+      escape_html(run.recipe));
+}
+
+const char* purpose_text(const std::string& key) {
+  static const std::map<std::string, const char*> texts = {
+      {"dp.gradients", "gradients, summed over the data-parallel ranks"},
+      {"dp.weights", "frozen weights, gathered layer by layer"},
+      {"tp.forward", "activations, summed over the tensor-parallel ranks"},
+      {"tp.backward", "gradients of activations, likewise"},
+      {"tp.gradients", "parts of gradients, likewise"}};
+  const auto found = texts.find(key);
+  return found == texts.end() ? "counters and norms" : found->second;
+}
+
+/// What the bytes of a step are for: a row a purpose, a column a stage. Empty when no line says it.
+std::string purposes_table(const RunData& run) {
+  std::map<std::string, std::vector<std::string>> cells;
+  std::string head;
+  for (const auto& stage : run.stages)
+    for (const auto& [key, bytes] : stage.comm) cells[key];
+  for (const auto& stage : run.stages) {
+    if (stage.comm.empty()) continue;
+    head += "<th>" + escape_html(stage.name) + "</th>";
+    for (auto& [key, row] : cells) {
+      const auto found = stage.comm.find(key);
+      row.push_back(found == stage.comm.end() ? "–" : files::format_bytes(static_cast<uint64_t>(found->second)));
+    }
+  }
+  if (cells.empty()) return "";
+  std::string rows;
+  for (const auto& [key, row] : cells) {
+    rows += fmt::format("<tr><td>{} <span class=\"soft\">{}</span></td>", escape_html(key), purpose_text(key));
+    for (const auto& cell_text : row) rows += "<td>" + cell_text + "</td>";
+    rows += "</tr>\n";
+  }
+  return "<div class=\"scroll\"><table><tr><th>axis and purpose</th>" + head + "</tr>\n" + rows + "</table></div>";
+}
+
+}  // namespace
+
+std::string report_structure(const RunData& run) {
+  std::string out;
+  if (!run.heads.empty()) {
+    const auto [kept, total] = units(run.heads);
+    const std::string legend =
+        "<div class=\"legend\"><span class=\"key\"><i style=\"background:var(--kept)\"></i>kept</span>"
+        "<span class=\"key\"><i style=\"border:1px dashed var(--gone)\"></i>removed</span></div>";
+    out += report_card(fmt::format("Attention heads: {} of {} left", kept, total),
+                       legend + at_both_widths([&](int width) { return draw_heads(run.heads, width); }));
+  }
+  if (!run.neurons.empty()) {
+    const auto [kept, total] = units(run.neurons);
+    out += report_card(fmt::format("FFN neurons: {} of {} left", kept, total),
+                       at_both_widths([&](int width) { return draw_neurons(run.neurons, width); }));
+  }
+  return out;
+}
+
+std::string report_communication(const RunData& run) {
+  std::vector<Bar> bars;
+  int64_t full = 0;
+  for (const auto& stage : run.stages) full = std::max(full, stage.full_comm_bytes.value_or(0));
+  if (full <= 0) return "";
+  const auto whole = static_cast<double>(full);
+  for (const auto& stage : run.stages) {
+    if (!stage.comm_bytes || !stage.full_comm_bytes) continue;
+    const auto value = static_cast<double>(*stage.comm_bytes);
+    bars.push_back(
+        {stage.name,
+         fmt::format("{} ({})", files::format_bytes(static_cast<uint64_t>(*stage.comm_bytes)), percent(value / whole)),
+         value, whole});
+  }
+  bars.push_back({"full fine-tuning", files::format_bytes(static_cast<uint64_t>(full)), whole, whole, true});
+  const auto drawn =
+      at_both_widths([&](int width) { return draw_bars(bars, "bytes per step, by stage", width); }, kWholeCard);
+  return report_card("Bytes each rank hands to the network in a step", drawn + purposes_table(run), "all");
+}
+
+std::string report_details(const RunData& run) { return stages_card(run) + recipe_card(run); }
+
+}  // namespace filigree::train

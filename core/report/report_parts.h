@@ -1,0 +1,25 @@
+#pragma once
+// The parts of report.html, each made from the run alone, and what they share.
+#include <functional>
+#include <string>
+
+#include "core/report/report_data.h"
+
+namespace filigree::train {
+
+std::string report_heading(const RunData& run);        ///< name and state
+std::string report_headline(const RunData& run);       ///< the metric through the run, and what it cost
+std::string report_curves(const RunData& run);         ///< evaluation and loss
+std::string report_rates(const RunData& run);          ///< learning rate and speed
+std::string report_details(const RunData& run);        ///< table of stages, recipe
+std::string report_structure(const RunData& run);      ///< heads and neurons left; empty without a structured prune
+std::string report_communication(const RunData& run);  ///< bytes per step of each stage; empty on one rank
+
+std::string report_card(const std::string& title, const std::string& body, const char* extra = "");
+std::string percent(double share);
+
+/// The same drawing for wide and for narrow screens; the style sheet shows one of them.
+inline constexpr int kHalfCard = 526, kWholeCard = 1082, kPhoneCard = 330;
+std::string at_both_widths(const std::function<std::string(int width)>& draw_at, int wide = kHalfCard);
+
+}  // namespace filigree::train

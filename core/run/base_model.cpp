@@ -1,0 +1,107 @@
+#include "core/run/base_model.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/files/ownership.h"
+#include "core/recipe/load.h"
+#include "core/run/export_request.h"
+#include "core/run/first_rank.h"
+#include "core/run/open_model.h"
+#include "core/run/resume.h"
+
+namespace filigree::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kMergedPrefix = "base-";
+constexpr const char* kBaseKey = "base";  // of the run directory's marker: {"of": what was given, "dir": merged model}
+
+std::string absolute_path(const std::string& path) {
+  std::error_code ignored;
+  return fs::weakly_canonical(path, ignored).string();
+}
+
+/// False also where it may not be asked for: who reads the folder says why.
+bool is_there(const std::string& path) {
+  std::error_code problem;
+  return fs::exists(path, problem);
+}
+
+/// The merged model that this run began with; empty where it began with none. Its source may have newer checkpoints, or
+/// a final model, since then.
+std::string recorded_base(const std::string& run_dir, const std::string& path) {
+  if (!is_there(run_dir)) return "";
+  const auto marker = files::read_marker(run_dir, files::DirectoryKind::run);
+  if (!marker || !marker->contains(kBaseKey)) return "";
+  const nlohmann::json& base = (*marker)[kBaseKey];
+  if (!base.is_object() || base.value("of", nlohmann::json()) != absolute_path(path)) return "";
+  const nlohmann::json name = base.value("dir", nlohmann::json());
+  if (!name.is_string()) return "";
+  const std::string dir = absolute_path(run_dir + "/" + name.get<std::string>());
+  return is_merged_base(dir) && fs::exists(dir + "/config.json") ? dir : "";
+}
+
+/// Writes the merged model of a checkpoint into the run directory, and returns where. Another checkpoint has another
+/// name.
+std::string write_merged(const Session& session, const std::string& given, const std::string& checkpoint) {
+  const std::string name =
+      fmt::format("{}/{}{}", files::run_names::kCache, kMergedPrefix, checkpoint::manifest_hash(checkpoint));
+  const std::string dir = absolute_path(session.run_dir + "/" + name);
+  if (!fs::exists(dir + "/config.json")) {
+    session.store->run().folder(files::run_names::kCache);
+    const auto opened = open_model(checkpoint, *session.plugins);
+    checkpoint::export_model(*opened.model,
+                             export_request(*session.plugins, *opened.model, opened.files, "filigree", dir, 0));
+  }
+  files::add_to_marker(session.run_dir, files::DirectoryKind::run, kBaseKey,
+                       {{"of", absolute_path(given)}, {"dir", name}});
+  return dir;
+}
+
+}  // namespace
+
+BaseModel find_base(const std::string& path) {
+  if (is_there(path + "/manifest.json")) return {"", checkpoint::checkpoint_at(path)};
+  if (is_there(path + "/config.json")) return {path, {}};
+  if (is_there(path + "/final/config.json")) return {path + "/final", {}};
+  if (!is_there(path + "/checkpoints")) return {path, {}};
+  auto newest = checkpoint::newest_whole(path + "/checkpoints");
+  return newest ? BaseModel{"", std::move(newest)} : BaseModel{path, {}};
+}
+
+std::string config_directory(const std::string& path, const Plugins& plugins) {
+  const BaseModel base = find_base(path);
+  if (!base.checkpoint) return base.dir;
+  const auto recipe = recipe::load_text(checkpoint::load_state(*base.checkpoint).at("recipe").get<std::string>(),
+                                        base.checkpoint->path + "/manifest.json (recipe)", plugins.methods.catalog());
+  return config_directory(recipe.model.path, plugins);
+}
+
+bool is_merged_base(const std::string& path) {
+  const fs::path plain(path);
+  return plain.parent_path().filename() == files::run_names::kCache &&
+         plain.filename().string().starts_with(kMergedPrefix);
+}
+
+void use_base(Session& session, const RunRequest& request) {
+  std::string& path = session.recipe.model.path;
+  auto& world = session.mesh->world();
+  BaseModel base;
+  std::string recorded;
+  on_first_rank(session, [&] {
+    recorded = recorded_base(run_directory_of(session.recipe, request), path);
+    if (recorded.empty()) base = find_base(path);
+  });
+  std::string dir = world.broadcast_text(base.dir);
+  if (dir.empty()) {
+    open_run_directory(session, request);
+    on_first_rank(session,
+                  [&] { dir = recorded.empty() ? write_merged(session, path, base.checkpoint->path) : recorded; });
+    dir = world.broadcast_text(dir);
+  }
+  path = dir;
+}
+
+}  // namespace filigree::train

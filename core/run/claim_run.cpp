@@ -1,0 +1,174 @@
+#include "core/run/claim_run.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "core/error.h"
+#include "core/files/disk.h"
+#include "core/files/ownership.h"
+#include "core/files/read.h"
+#include "core/recipe/load.h"
+#include "core/run/resume.h"
+
+namespace filigree::train {
+namespace {
+
+namespace fs = std::filesystem;
+namespace names = files::run_names;
+
+constexpr const char* kOriginKey = "resumed_from";
+
+fs::path canonical(const std::string& path) {
+  std::error_code ignored;
+  fs::path plain = fs::weakly_canonical(path, ignored).lexically_normal();
+  return plain.has_filename() ? plain : plain.parent_path();  // "run/" is "run"
+}
+
+bool lies_in(const fs::path& path, const fs::path& dir) {
+  return std::mismatch(dir.begin(), dir.end(), path.begin(), path.end()).first == dir.end();
+}
+
+/// Whether metrics.jsonl holds more than the announcement of a stage.
+bool has_progress(const std::string& run_dir) {
+  std::error_code problem;
+  const std::string path = run_dir + "/" + names::kMetrics;
+  if (!fs::is_regular_file(path, problem)) return false;
+  const std::string text = files::read_file(path);
+  const auto has = [&](const char* kind) {
+    return text.find(fmt::format("{{\"kind\":\"{}\"", kind)) != std::string::npos;
+  };
+  return has("train") || has("eval") || has("prune");
+}
+
+bool holds_a_run(const std::string& run_dir) {
+  return fs::exists(run_dir + "/" + names::kMetrics) ||
+         !checkpoint::list_checkpoints(run_dir + "/" + names::kCheckpoints).empty();
+}
+
+std::vector<std::string> exports_of(const recipe::Recipe& recipe) {
+  std::vector<std::string> dirs{names::kFinal};
+  for (const auto& stage : recipe.stages)
+    if (stage.export_) dirs.push_back(stage.export_->dir);
+  return dirs;
+}
+
+void refuse_foreign_exports(const Session& session) {
+  for (const std::string& dir : exports_of(session.recipe)) {
+    const std::string path = session.run_dir + "/" + dir;
+    std::error_code ignored;
+    const auto type = fs::symlink_status(path, ignored).type();
+    if (type == fs::file_type::not_found || (type == fs::file_type::directory && fs::is_empty(path, ignored))) continue;
+    if (type == fs::file_type::directory && files::is_marked(path, files::DirectoryKind::model_export)) continue;
+    throw UsageError(fmt::format(
+        "{}: the recipe exports to this place, but it is not an export of filigree; move it away, or choose another {}",
+        path, dir == names::kFinal ? "--out" : "export.dir"));
+  }
+}
+
+void refuse_input_that_is_replaced(const Session& session) {
+  const auto check = [&](const char* key, const std::string& input) {
+    if (input.empty()) return;
+    for (const std::string& dir : exports_of(session.recipe))
+      if (lies_in(canonical(input), canonical(session.run_dir + "/" + dir)))
+        throw UsageError(fmt::format("{}: {} lies in {}/{}, which this run will replace; choose another --out", key,
+                                     input, session.run_dir, dir));
+  };
+  check("model.path", session.recipe.model.path);
+  check("model.adapter", session.recipe.model.adapter);
+}
+
+/// The checkpoints folder, or the one checkpoint, that a path given by the user names.
+std::optional<checkpoint::CheckpointInfo> named_checkpoint(const std::string& path) {
+  if (fs::exists(path + "/manifest.json")) return checkpoint::checkpoint_at(path);
+  const std::string folder = path + "/" + names::kCheckpoints;
+  return checkpoint::newest_whole(fs::exists(folder) ? folder : path);
+}
+
+std::optional<checkpoint::CheckpointInfo> newest_of_own(const Session& session) {
+  std::vector<checkpoint::Rejected> rejected;
+  auto found = session.store->newest_whole(&rejected);
+  for (const auto& [path, reason] : rejected) std::cerr << fmt::format("skipping {}: {}\n", path, reason);
+  return found;
+}
+
+std::string recorded_origin(const std::string& run_dir) {
+  const auto marker = files::read_marker(run_dir, files::DirectoryKind::run);
+  if (!marker || !marker->contains(kOriginKey) || !(*marker)[kOriginKey].is_string()) return "";
+  return (*marker)[kOriginKey];
+}
+
+std::optional<checkpoint::CheckpointInfo> choose_named(const Session& session, const std::string& path) {
+  const bool same_origin = recorded_origin(session.run_dir) == canonical(path);
+  if (same_origin)
+    if (auto own = newest_of_own(session)) return own;
+  auto found = named_checkpoint(path);
+  if (!found)
+    throw DataError(fmt::format("--resume {}: there is no whole checkpoint; give a step-… directory or a run", path));
+  if (lies_in(canonical(found->path), canonical(session.run_dir)) || !holds_a_run(session.run_dir) || same_origin)
+    return found;
+  throw UsageError(fmt::format(
+      "--resume {}: {} holds another run, which would be overwritten; choose a new --out, or leave --resume "
+      "away to resume the run in it",
+      path, session.run_dir));
+}
+
+/// Without a checkpoint the run starts anew, which overwrites what ran here before.
+void refuse_to_lose_results(const Session& session) {
+  if (fs::exists(session.run_dir + "/" + names::kFinal))
+    throw UsageError(
+        fmt::format("{} holds a finished run without a whole checkpoint; to train again would replace its results. "
+                    "Choose another --out, or remove or rename {}/{}",
+                    session.run_dir, session.run_dir, names::kFinal));
+  const std::string path = session.run_dir + "/" + names::kRecipe;
+  if (!has_progress(session.run_dir) || !fs::exists(path)) return;
+  const auto before = recipe::load(path, {}, session.plugins->methods.catalog());
+  const std::string differences = recipe_difference(decisive_recipe(before), decisive_recipe(session.recipe));
+  if (!differences.empty())
+    throw UsageError(
+        fmt::format("{} holds a run of another recipe without a checkpoint; the recipe differs in:{}\nChoose another "
+                    "--out, or remove that directory",
+                    session.run_dir, differences));
+  std::cerr << fmt::format("note: {} has no whole checkpoint: the run starts again from its first step\n",
+                           session.run_dir);
+}
+
+}  // namespace
+
+std::unique_ptr<checkpoint::CheckpointStore> claim_run_directory(const Session& session, const RunRequest& request) {
+  auto store = std::make_unique<checkpoint::CheckpointStore>(session.run_dir, session.recipe.checkpoint.keep);
+  if (request.resume == "never" && holds_a_run(session.run_dir))
+    throw UsageError(
+        fmt::format("{} holds a run already, and --resume never would overwrite it; choose another --out, or remove it",
+                    session.run_dir));
+  refuse_input_that_is_replaced(session);
+  refuse_foreign_exports(session);
+  return store;
+}
+
+std::optional<checkpoint::CheckpointInfo> choose_checkpoint(const Session& session, const RunRequest& request) {
+  if (request.resume == "never") return std::nullopt;
+  if (request.resume != "auto") return choose_named(session, request.resume);
+  auto found = newest_of_own(session);
+  if (!found) refuse_to_lose_results(session);
+  return found;
+}
+
+void record_origin(const Session& session, const RunRequest& request) {
+  if (request.resume == "auto" || request.resume == "never") return;
+  const fs::path origin = canonical(request.resume);
+  if (lies_in(origin, canonical(session.run_dir)) || recorded_origin(session.run_dir) == origin) return;
+  files::add_to_marker(session.run_dir, files::DirectoryKind::run, kOriginKey, origin.string());
+}
+
+void write_recipe(const Session& session) {
+  const std::string path = session.run_dir + "/" + names::kRecipe;
+  const std::string resolved = recipe::to_yaml(session.recipe);
+  std::error_code ignored;
+  if (!fs::equivalent(path, session.recipe.file, ignored)) return files::replace_file(path, resolved);
+  if (files::read_file(path) != resolved)
+    std::cerr << fmt::format("note: {} is the recipe that was given, and is not overwritten with the resolved one\n",
+                             path);
+}
+
+}  // namespace filigree::train

@@ -1,0 +1,132 @@
+#include "core/run/open_model.h"
+
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/checkpoint/store.h"
+#include "core/error.h"
+#include "core/files/ownership.h"
+#include "core/nn/labels.h"
+#include "core/recipe/load.h"
+#include "core/run/base_model.h"
+#include "core/run/state/restore.h"
+#include "core/run/state/saved_state.h"
+#include "core/safetensors/content_hash.h"
+#include "dist/factory.h"
+
+namespace filigree::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+OpenedModel open_directory(const std::string& path, const Plugins& plugins, const std::string& task) {
+  OpenedModel opened;
+  ModelRequest request;
+  if (!task.empty()) request.task = nn::task_from(task);
+  request.keep_task = task.empty();
+  request.report = &opened.report;
+  opened.model = plugins.load_model(path, request);
+  opened.tokenizer = data::load_tokenizer(path);
+  opened.labels = label_names(*opened.model);
+  opened.files = path;
+  note_changed_files(path, opened.report);
+  if (const std::string file = path + "/recipe.yaml"; fs::exists(file))
+    opened.recipe = recipe::load(file, {}, plugins.methods.catalog());
+  return opened;
+}
+
+/// The base model of a checkpoint: a merged one is looked for in the run directory, which may have been moved.
+std::string base_of(const checkpoint::CheckpointInfo& info, const std::string& path) {
+  if (fs::exists(path) || !is_merged_base(path)) return path;
+  const fs::path run = fs::weakly_canonical(info.path).parent_path().parent_path();
+  const std::string moved = run / files::run_names::kCache / fs::path(path).filename();
+  return fs::exists(moved) ? moved : path;
+}
+
+OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugins& plugins) {
+  const auto loaded = checkpoint::load(info);
+  Session session;
+  session.plugins = &plugins;
+  const SavedState saved = saved_state(loaded);
+  session.recipe = recipe::load_text(saved.recipe, info.path + "/manifest.json (recipe)", plugins.methods.catalog());
+  session.mesh = std::make_shared<dist::Mesh>(dist::make_single(), 1);
+  session.recipe.model.path = base_of(info, session.recipe.model.path);
+  const auto& config = session.recipe.model;
+  ModelRequest request;
+  request.task = nn::task_from(config.task);
+  request.labels = saved.labels;
+  request.reset_head = config.reset_head;
+  request.random_init = config.init == "random";
+  request.seed = static_cast<uint64_t>(session.recipe.seed);
+  session.model = plugins.load_model(config.path, request);
+  check_base(request.random_init ? saved.origin.base : checkpoint::content_hash(config.path),
+             model_file_hashes(config.path), saved.origin, config.path, info.path);
+  check_fits(saved, session.recipe, /*same_recipe=*/true, std::nullopt, info.path);
+  restore_model(session, loaded);
+
+  OpenedModel opened;
+  opened.model = std::move(session.model);
+  opened.tokenizer = data::load_tokenizer(config.path);
+  opened.labels = request.labels;
+  opened.files = config.path;
+  opened.checkpoint = info.path;
+  opened.recipe = session.recipe;
+  return opened;
+}
+
+}  // namespace
+
+void note_changed_files(const std::string& dir, nn::LoadReport& report) {
+  if (const auto changed = files::changed_since_export(dir); !changed.empty())
+    report.notes.push_back(
+        fmt::format("{} changed since filigree exported it: edited or damaged", nn::short_list(changed)));
+}
+
+std::vector<std::string> label_names(const nn::Model& model) {
+  std::vector<std::string> names;
+  if (nn::is_over_tokens(model.task())) return names;
+  const nlohmann::json config = model.config();
+  for (int64_t i = 0; i < model.num_labels(); ++i)
+    names.push_back(config.at("id2label").at(std::to_string(i)).get<std::string>());
+  return names;
+}
+
+void print_findings(const OpenedModel& opened) {
+  for (const std::string& line : describe(opened.report, opened.files)) std::cerr << fmt::format("{}\n", line);
+}
+
+void refuse_random_parameters(const OpenedModel& opened) {
+  if (opened.report.fresh.empty()) return;
+  throw DataError(fmt::format(
+      "{}: its weights lack {} parameters of a {} ({}), which would be random numbers; name a model that was "
+      "trained for this task, or train this one first",
+      opened.files, opened.report.fresh.size(), opened.model->architecture(), nn::short_list(opened.report.fresh)));
+}
+
+void use_labels(OpenedModel& opened, const std::vector<std::string>& labels) {
+  if (opened.model->task() != nn::Task::sequence_classification) return;
+  if (static_cast<int64_t>(labels.size()) != opened.model->num_labels())
+    throw UsageError(
+        fmt::format("{}: has {} labels, the task has {}", opened.files, opened.model->num_labels(), labels.size()));
+  const auto order = nn::match_labels(opened.labels, labels);
+  if (!order)
+    throw UsageError(fmt::format("{}: its labels are {}, the task's are {}; they must have the same names",
+                                 opened.files, nn::short_list(opened.labels), nn::short_list(labels)));
+  nn::reorder_logits(*opened.model, *order);
+  opened.labels = labels;
+}
+
+OpenedModel open_model(const std::string& path, const Plugins& plugins, const std::string& task) {
+  if (!fs::exists(path)) throw DataError(fmt::format("{}: there is no such directory", path));
+  if (fs::exists(path + "/manifest.json")) return open_checkpoint(checkpoint::checkpoint_at(path), plugins);
+  if (fs::exists(path + "/config.json")) return open_directory(path, plugins, task);
+  if (fs::exists(path + "/final/config.json")) return open_directory(path + "/final", plugins, task);
+  if (const auto newest = checkpoint::newest_whole(path + "/checkpoints")) return open_checkpoint(*newest, plugins);
+  throw DataError(
+      fmt::format("{}: is neither a model (config.json), nor a checkpoint (manifest.json), nor a run with a final "
+                  "model or a whole checkpoint",
+                  path));
+}
+
+}  // namespace filigree::train

@@ -1,0 +1,161 @@
+#include "core/run/open_session.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+
+#include "core/error.h"
+#include "core/export/peft/peft_lora.h"
+#include "core/parallel/parallelize.h"
+#include "core/parallel/precision.h"
+#include "core/run/base_model.h"
+#include "core/run/check_tokens.h"
+#include "core/run/open_model.h"
+#include "core/run/resume.h"
+#include "core/run/state/restore.h"
+
+namespace filigree::train {
+namespace {
+
+std::shared_ptr<dist::Mesh> open_mesh(const recipe::ParallelConfig& parallel, const dist::Environment& environment,
+                                      bool cuda) {
+  const int ranks = environment.world_size();
+  if (ranks % parallel.tensor != 0)
+    throw UsageError(fmt::format(
+        "parallel.tensor: {0} ranks were started, which is no multiple of {1}: ranks = data-parallel size x "
+        "tensor-parallel size. Start a multiple of {1}, or set another parallel.tensor",
+        ranks, parallel.tensor));
+  std::shared_ptr<dist::Communicator> world = environment.world(parallel.backend, cuda, parallel.timeout);
+  return std::make_shared<dist::Mesh>(std::move(world), static_cast<int>(parallel.tensor));
+}
+
+/// eval.best must name a metric that an evaluation of this task computes.
+void check_best(const Session& session) {
+  const std::string& wanted = session.recipe.eval.best;
+  if (wanted.empty() || session.eval_data.empty()) return;
+  std::vector<std::string> known = session.eval_data.front().metrics;
+  known.emplace_back("loss");
+  if (std::ranges::find(known, wanted) == known.end())
+    throw UsageError(
+        fmt::format("eval.best: '{}' is not computed for this task; it has {}", wanted, fmt::join(known, ", ")));
+}
+
+void load_data(Session& session) {
+  const auto& recipe = session.recipe;
+  session.task = data::resolve_task(recipe.data, data::objective_from(recipe.model.task));
+  session.tokenizer = data::load_tokenizer(recipe.model.path);
+  session.train_data = data::load_dataset(recipe.data, session.task, "train", *session.tokenizer, recipe.seed);
+  for (const auto& split : data::splits_of(session.task, recipe.eval.split))
+    session.eval_data.push_back(data::load_dataset(recipe.data, session.task, split, *session.tokenizer, recipe.seed));
+  for (const data::Dataset& dataset : session.eval_data) dataset.check_labelled();
+  check_best(session);
+}
+
+/// Before anything that could leave the ranks waiting for each other: what they were started with is the same.
+void agree_at_start(const Session& session, const dist::Environment& environment, const RunRequest& request) {
+  require_agreement(environment.control(session.recipe.parallel.timeout),
+                    {program_subject(), arguments_subject(request.arguments), recipe_subject(session.recipe),
+                     device_subject(session.device, session.compute)});
+}
+
+void agree_on_files(Session& session) {
+  auto& world = session.mesh->world();
+  session.origin = origin_of(session.recipe, session.train_data, session.eval_data, world);
+  require_agreement(world, {origin_subject(session.origin, session.recipe)});
+}
+
+/// Returns what the files lacked or held besides.
+nn::LoadReport load_model(Session& session) {
+  const auto& recipe = session.recipe;
+  nn::LoadReport report;
+  ModelRequest request;
+  request.report = &report;
+  request.reset_head = recipe.model.reset_head;
+  request.task = nn::task_from(recipe.model.task);
+  request.labels = session.train_data.label_names;
+  request.dropout = recipe.model.dropout;
+  request.random_init = recipe.model.init == "random";
+  request.seed = static_cast<uint64_t>(recipe.seed);
+  if (dist::Communicator* tp = session.tensor())
+    request.cut = [tp](nn::Model& model) { cut(model, tp->rank(), tp->size()); };
+  session.model = session.plugins->load_model(recipe.model.path, request);
+  check_tokens(session.train_data, *session.tokenizer, *session.model, recipe.model.path);
+  for (data::Dataset& dataset : session.eval_data)
+    check_tokens(dataset, *session.tokenizer, *session.model, recipe.model.path);
+  check_length(recipe.data.max_length, *session.model, recipe.model.path);
+  session.model->to(session.device);
+  if (dist::Communicator* tp = session.tensor()) connect(*session.model, *tp);
+  return report;
+}
+
+/// A resumed run has its values from the checkpoint, and said where the others came from when it began.
+void log_findings(const Session& session, nn::LoadReport report) {
+  if (session.recipe.model.init == "random") return;
+  if (session.first_rank()) note_changed_files(session.recipe.model.path, report);
+  for (const std::string& line : describe(report, session.recipe.model.path)) session.log->info("{}", line);
+}
+
+}  // namespace
+
+at::Device choose_device(const std::string& name, int local_rank) {
+  if (name == "cpu" || (name == "auto" && !at::hasCUDA())) return at::kCPU;
+  if (!at::hasCUDA())
+    throw UsageError(
+        "parallel.device: cuda is asked for, but there is no CUDA device here, or LibTorch is a CPU build");
+  return {at::kCUDA, static_cast<at::DeviceIndex>(local_rank % dist::cuda_devices())};
+}
+
+int choose_threads(const dist::Communicator& world) {
+  if (std::getenv("OMP_NUM_THREADS") == nullptr) {
+    const auto& hosts = world.hosts();
+    const auto here = std::count(hosts.begin(), hosts.end(), hosts[static_cast<size_t>(world.rank())]);
+    const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
+    // Under mpirun's binding the cores seen are this rank's own already.
+    at::set_num_threads(static_cast<int>(std::max<int64_t>(1, cores >= here ? cores / here : 1)));
+  }
+  return at::get_num_threads();
+}
+
+OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const dist::Environment& environment,
+                           const RunRequest& request) {
+  OpenedSession opened;
+  opened.session = std::make_unique<Session>();
+  Session& session = *opened.session;
+  session.recipe = std::move(recipe);
+  session.plugins = &plugins;
+  session.stop = std::make_unique<StopSignal>();
+  const auto& parallel = session.recipe.parallel;
+  session.device = choose_device(parallel.device, environment.local_rank());
+  session.compute = choose_precision(parallel.precision, session.device);
+  agree_at_start(session, environment, request);
+  session.mesh = open_mesh(parallel, environment, session.device.is_cuda());
+  choose_threads(session.mesh->world());
+  use_base(session, request);
+  // Its faults now, not after the data are read.
+  if (const std::string& lora = session.recipe.model.adapter; !lora.empty()) checkpoint::read_peft(lora);
+  load_data(session);
+  agree_on_files(session);
+  const nn::LoadReport report = load_model(session);
+  if (session.run_dir.empty()) open_run_directory(session, request);
+  opened.resumed = find_checkpoint(session, request);
+  if (opened.resumed) {
+    check_origin(session, *opened.resumed);
+    restore_model(session, *opened.resumed);
+  }
+  open_logs(session, request, opened.resumed);
+  if (opened.resumed)
+    warn_of_changed_evaluation(session, *opened.resumed);
+  else
+    log_findings(session, report);
+  return opened;
+}
+
+nn::ForwardContext Session::forward_context(bool training) const {
+  return {training, static_cast<uint64_t>(recipe.seed), state.global_step, compute};
+}
+
+}  // namespace filigree::train

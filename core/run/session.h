@@ -1,0 +1,73 @@
+#pragma once
+// What the stages of a run share: the recipe, the ranks, the model, the data, the logs, the checkpoints and where the
+// run stands. Built once by open_session(); nothing here is global.
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/adapt/method.h"
+#include "core/checkpoint/store.h"
+#include "core/data/dataset.h"
+#include "core/log/run_log.h"
+#include "core/nn/load_report.h"
+#include "core/nn/model.h"
+#include "core/recipe/recipe.h"
+#include "core/run/origin.h"
+#include "core/run/state/run_state.h"
+#include "core/run/stop_signal.h"
+#include "core/tokenizer/tokenizer.h"
+#include "dist/mesh.h"
+
+namespace filigree::train {
+
+/// What a family's loader needs to know; models/registry.h provides the function.
+struct ModelRequest {
+  nn::Task task = nn::Task::sequence_classification;
+  bool keep_task = false;            ///< the task that config.json's architecture says; `task` is not read
+  std::vector<std::string> labels;   ///< names by class number; empty: as config.json says
+  std::string reset_head = "false";  ///< model.reset_head of a recipe; without one a head that does not fit is refused
+  nn::LoadReport* report = nullptr;  ///< receives what was found besides the tensors wanted
+  std::optional<double> dropout;
+  bool random_init = false;
+  bool shapes_only = false;  ///< tensors without values and memory, from config.json alone
+  uint64_t seed = 0;
+  std::function<void(nn::Model&)> cut =
+      nullptr;  ///< leaves of each tensor the part that lies on this rank (parallelize.h)
+};
+using ModelLoader = std::function<std::unique_ptr<nn::Model>(const std::string& dir, const ModelRequest& request)>;
+
+/// Which kinds of things this program is made of: passed down from main.
+struct Plugins {
+  adapt::Registry methods;
+  ModelLoader load_model;
+};
+
+struct Session {
+  recipe::Recipe recipe;
+  const Plugins* plugins = nullptr;
+  std::shared_ptr<dist::Mesh> mesh;
+  at::Device device = at::kCPU;
+  at::ScalarType compute = at::kFloat;
+
+  std::unique_ptr<data::Tokenizer> tokenizer;
+  std::unique_ptr<nn::Model> model;
+  std::unique_ptr<adapt::Method> method;  ///< of the latest stage that named one
+  data::TaskSpec task;
+  data::Dataset train_data;
+  std::vector<data::Dataset> eval_data;  ///< the splits that are evaluated, e.g. dev, or dev_matched and dev_mismatched
+
+  std::string run_dir;
+  Origin origin;                                       ///< what the run starts from, the same on all ranks
+  std::unique_ptr<checkpoint::CheckpointStore> store;  ///< rank 0 only
+  std::unique_ptr<RunLog> log;
+  std::unique_ptr<StopSignal> stop;  ///< what a signal does just now
+  RunState state;
+
+  bool first_rank() const { return mesh->world().rank() == 0; }
+  /// The ranks that hold the other parts of the model; nullptr when this rank holds all of it.
+  dist::Communicator* tensor() const { return mesh->tensor_parallel() > 1 ? &mesh->tp() : nullptr; }
+  nn::ForwardContext forward_context(bool training) const;
+};
+
+}  // namespace filigree::train

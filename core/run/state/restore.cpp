@@ -1,0 +1,167 @@
+#include "core/run/state/restore.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/ones.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+#include <set>
+
+#include "core/checkpoint/manifest.h"
+#include "core/error.h"
+#include "core/files/json.h"
+#include "core/nn/adapter.h"
+#include "core/prune/plan.h"
+#include "core/prune/rebalance.h"
+#include "core/prune/unstructured.h"
+#include "core/run/resume.h"
+#include "core/run/state/saved_state.h"
+#include "core/run/state/snapshot.h"
+
+namespace filigree::train {
+namespace {
+
+/// The part of a saved tensor that a placement holds.
+at::Tensor own_part(const checkpoint::Loaded& loaded, const std::string& file, const std::string& name,
+                    const nn::Placement& placement) {
+  if (placement.replicated()) return loaded.tensor(file, name);
+  return loaded.lines(file, name, placement.dim, placement.slice);
+}
+
+/// A mask of ones: it is cut with its weight by later events, as the undisturbed run's was, and gets its values at the
+/// end.
+void replay_mask(Session& session, const Event& event) {
+  std::set<std::string> names = event.plan.get<std::set<std::string>>();
+  for (auto* linear : session.model->linears()) {
+    if (names.erase(prune::mask_name(*linear)) == 0 || linear->mask()) continue;
+    prune::put_mask(*session.model, *linear, at::ones(linear->weight()->sizes(), at::kByte));
+  }
+  if (!names.empty()) throw DataError(fmt::format("the model has no linear with the mask {}", *names.begin()));
+}
+
+void replay_prune(Session& session, const Event& event) {
+  prune::apply(*session.model, prune::plan_from_json(event.plan));
+  if (dist::Communicator* tp = session.tensor()) prune::rebalance(*session.model, *tp);
+}
+
+void replay_attach(Session& session, const Event& event) {
+  const auto& stage = session.recipe.stages.at(static_cast<size_t>(event.stage));
+  session.method = session.plugins->methods.make(*stage.method);
+  session.method->attach(*session.model, {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(),
+                                          /*resume=*/true, session.tensor()});
+  session.model->parameters().set_frozen_dtype(session.compute);
+}
+
+void replay(Session& session, const checkpoint::Loaded& loaded) {
+  for (size_t i = 0; i < session.state.events.size(); ++i) {
+    const Event& event = session.state.events[i];
+    const std::string where =
+        fmt::format("{}/{}: state.run.events[{}].plan", loaded.info.path, checkpoint::kManifestName, i);
+    try {
+      if (event.kind == Event::Kind::attach) replay_attach(session, event);
+      if (event.kind == Event::Kind::prune) replay_prune(session, event);
+      if (event.kind == Event::Kind::mask) files::take_values(where, [&] { replay_mask(session, event); });
+    } catch (const DataError& error) {
+      throw DataError(fmt::format("{}: {}", where, error.what()));
+    }
+  }
+}
+
+/// How many entries of S2 a structured prune left depends on their places, which only the checkpoint knows.
+void take_shapes(nn::Model& model, const checkpoint::Loaded& loaded) {
+  for (auto* linear : model.linears())
+    if (linear->adapter())
+      linear->adapter()->take_shapes([&](const std::string& name) { return loaded.tensor("trained", name); });
+}
+
+/// Every tensor of the checkpoint has its parameter: none that was trained is passed over.
+void check_all_used(const Session& session, const checkpoint::Loaded& loaded) {
+  for (const std::string& name : loaded.names("trained")) {
+    const nn::ParameterPtr parameter = session.model->parameters().find(name);
+    if (!parameter || !belongs_in_checkpoint(*parameter, session.state))
+      throw DataError(
+          fmt::format("{}: holds '{}', which is not among the parameters that its state or the recipe names",
+                      loaded.info.path, name));
+  }
+  if (loaded.version < checkpoint::kManifestVersion)
+    return;  // before 3 a state named parameters of methods that were replaced
+  for (const std::string& name : session.state.touched)
+    if (!session.model->parameters().find(name))
+      throw DataError(fmt::format("{}/{}: state.run.touched: '{}' is no parameter of the model", loaded.info.path,
+                                  checkpoint::kManifestName, name));
+}
+
+void check_shape(const std::vector<int64_t>& found, const nn::Parameter& parameter, const std::string& name,
+                 const checkpoint::Loaded& loaded) {
+  if (found != parameter.logical_shape)
+    throw DataError(fmt::format("{}: {} has shape {}, but the model at this point has {}", loaded.info.path, name,
+                                fmt::join(found, "x"), fmt::join(parameter.logical_shape, "x")));
+}
+
+void overwrite_values(Session& session, const checkpoint::Loaded& loaded) {
+  at::NoGradGuard no_grad;
+  check_all_used(session, loaded);
+  take_shapes(*session.model, loaded);
+  for (const auto& parameter : session.model->parameters()) {
+    if (!belongs_in_checkpoint(*parameter, session.state)) continue;
+    check_shape(loaded.shape("trained", parameter->name), *parameter, parameter->name, loaded);
+    parameter->value().copy_(own_part(loaded, "trained", parameter->name, parameter->placement));
+  }
+  for (nn::Linear* linear : session.model->linears())
+    if (linear->mask()) linear->set_mask(linear->mask());  // a frozen weight is multiplied by what was read
+}
+
+}  // namespace
+
+void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
+  const SavedState saved = saved_state(loaded);
+  const auto& origin = session.origin;
+  const std::string& path = loaded.info.path;
+  check_base(origin.base, origin.files, saved.origin, session.recipe.model.path, path);
+  if (loaded.version >= checkpoint::kManifestVersion && saved.origin.adapter != origin.adapter)
+    throw DataError(
+        fmt::format("{}: was trained from another LoRA than {} holds now; restore its files, or start anew "
+                    "with --resume never and another --out",
+                    path, session.recipe.model.adapter.empty() ? "model.adapter" : session.recipe.model.adapter));
+  if (saved.origin.train != origin.train || saved.labels != session.train_data.label_names)
+    throw DataError(
+        fmt::format("{}: was trained on another training set than this recipe's; the data files, their order or "
+                    "the tokenizer changed",
+                    path));
+  check_fits(saved, session.recipe, saved.decisive == decisive_recipe(session.recipe), session.train_data.size(), path);
+}
+
+void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded& loaded) {
+  const SavedState saved = saved_state(loaded);
+  for (const auto& [split, hash] : session.origin.eval) {
+    const auto before = saved.origin.eval.find(split);
+    if (before != saved.origin.eval.end() && before->second != hash)
+      session.log->warn(
+          "the {} set has changed since {}: results before and after it are of different data, and the best checkpoint "
+          "is chosen over both",
+          split, loaded.info.path);
+  }
+}
+
+void restore_model(Session& session, const checkpoint::Loaded& loaded) {
+  const SavedState saved = saved_state(loaded);
+  session.state = saved.run;
+  session.state.recipe_changed |= saved.decisive != decisive_recipe(session.recipe);
+  replay(session, loaded);
+  overwrite_values(session, loaded);
+}
+
+void restore_optimizer(optim::FlatAdamW& optimizer, const checkpoint::Loaded& loaded) {
+  std::vector<optim::FlatAdamW::Moments> moments;
+  for (const auto& extent : optimizer.extents()) {
+    const auto& name = extent.parameter->name;
+    const auto moment = [&](const char* which) {
+      check_shape(loaded.shape("optimizer", which + name), *extent.parameter, which + name, loaded);
+      return own_part(loaded, "optimizer", which + name, extent.parameter->placement);
+    };
+    moments.push_back({name, moment("m:"), moment("v:")});
+  }
+  optimizer.load(moments, saved_state(loaded).optimizer_steps);
+}
+
+}  // namespace filigree::train

@@ -1,0 +1,149 @@
+#include "core/run/state/snapshot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/recipe/load.h"
+#include "core/run/first_rank.h"
+#include "core/run/resume.h"
+#include "core/run/state/saved_state.h"
+
+namespace filigree::train {
+namespace {
+
+/// A tensor of a checkpoint, named, with the parameter that says how it is divided over the ranks.
+struct Item {
+  std::string name;
+  const nn::Parameter* parameter = nullptr;
+  at::Tensor moment = {};  ///< undefined: the parameter's own values
+
+  uint64_t element_size() const { return moment.defined() ? moment.element_size() : parameter->element_size(); }
+  /// Collective when the parameter is shared out: then the tensor is one of many in a gathered buffer.
+  at::Tensor value() const { return moment.defined() ? moment : parameter->gather().detach(); }
+};
+
+std::vector<Item> trained_items(const Session& session) {
+  std::vector<Item> items;
+  for (const auto& parameter : session.model->parameters())
+    if (belongs_in_checkpoint(*parameter, session.state)) items.push_back({parameter->name, parameter.get()});
+  return items;
+}
+
+std::vector<Item> optimizer_items(const optim::FlatAdamW& optimizer) {
+  std::vector<Item> items;
+  const auto moments = optimizer.moments();
+  for (size_t i = 0; i < moments.size(); ++i) {
+    const nn::Parameter* parameter = optimizer.extents()[i].parameter.get();
+    items.push_back({"m:" + moments[i].name, parameter, moments[i].m});
+    items.push_back({"v:" + moments[i].name, parameter, moments[i].v});
+  }
+  return items;
+}
+
+/// The items that this rank writes: of those that several ranks hold alike each rank takes its turn. Collective.
+void add_own(const dist::Mesh& mesh, const std::vector<Item>& items, const std::string& stem,
+             checkpoint::CheckpointData& data) {
+  checkpoint::NamedTensors own;
+  for (size_t i = 0; i < items.size(); ++i) {
+    const nn::Placement& placement = items[i].parameter->placement;
+    const at::Tensor value = items[i].value();  // all ranks take part in a gather, whichever writes
+    const dist::Communicator& holders = placement.replicated() ? mesh.world() : mesh.dp();
+    if (i % static_cast<size_t>(holders.size()) != static_cast<size_t>(holders.rank())) continue;
+    own.emplace_back(items[i].name, items[i].parameter->shared_out() ? value.clone() : value);
+    if (!placement.replicated())
+      data.parts[items[i].name] = {placement.dim, placement.slice, items[i].parameter->logical_shape};
+  }
+  data.files.emplace_back(stem, std::move(own));
+}
+
+SavedState state_of(const Session& session, const optim::FlatAdamW* optimizer) {
+  SavedState state;
+  state.run = session.state;
+  state.recipe = recipe::to_yaml(session.recipe);
+  state.decisive = decisive_recipe(session.recipe);
+  state.origin = session.origin;
+  state.labels = session.train_data.label_names;
+  state.metrics_lines = session.log->lines();
+  state.metrics_digest = session.log->digest();
+  state.optimizer_steps = optimizer ? optimizer->steps() : 0;
+  return state;
+}
+
+/// What a rank has to say of its files: their entries in the manifest, or why it could not write them.
+std::string write_own(Session& session, const checkpoint::CheckpointData& data, const std::string& folder) {
+  const auto& world = session.mesh->world();
+  nlohmann::json said = nlohmann::json::object();
+  try {
+    said["files"] = nlohmann::json::array();
+    for (const auto& file : checkpoint::write_files(data, folder, world.rank(), world.size()))
+      said["files"].push_back(nlohmann::json(to_json(file)));
+  } catch (const UserError& error) {
+    said["problem"] = error.what();
+  }
+  return said.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// Rank 0 makes a checkpoint of what the ranks have written.
+void commit(Session& session, const checkpoint::CheckpointData& data, const nlohmann::json& state,
+            const std::vector<std::string>& said) {
+  std::vector<checkpoint::ManifestFile> files;
+  try {
+    for (const auto& text : said) {
+      const auto json = nlohmann::json::parse(text);
+      if (json.contains("problem")) throw DataError(json["problem"].get<std::string>());
+      for (const auto& file : json["files"]) files.push_back(checkpoint::manifest_file_from(file));
+    }
+    session.store->commit(data.step, state, files);
+  } catch (const UserError& error) {
+    session.store->give_up(data.step, data.bytes(), error.what());
+  }
+}
+
+/// A method that is attached in place of another removes parameters.
+void forget_removed(Session& session) {
+  std::erase_if(session.state.touched,
+                [&](const std::string& name) { return !session.model->parameters().find(name); });
+}
+
+}  // namespace
+
+bool belongs_in_checkpoint(const nn::Parameter& parameter, const RunState& state) {
+  return parameter.role == nn::Role::buffer || parameter.role == nn::Role::mask ||
+         state.touched.contains(parameter.name);
+}
+
+void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool best) {
+  auto& world = session.mesh->world();
+  forget_removed(session);
+  checkpoint::CheckpointData data;
+  data.step = session.state.global_step;
+  add_own(*session.mesh, trained_items(session), "trained", data);
+  if (optimizer) add_own(*session.mesh, optimizer_items(*optimizer), "optimizer", data);
+  std::string folder;
+  on_first_rank(session, [&] {
+    try {
+      folder = session.store->begin(data.step);
+    } catch (const UserError& error) {
+      session.store->give_up(data.step, data.bytes(), error.what());
+    }
+  });
+  folder = world.broadcast_text(folder);
+  const auto said = world.all_gather_text(write_own(session, data, folder));
+  on_first_rank(session, [&] {
+    session.log->sync();
+    commit(session, data, to_json(state_of(session, optimizer)), said);
+    if (best) session.store->mark_best(data.step);
+  });
+}
+
+void check_space(Session& session, const optim::FlatAdamW& optimizer) {
+  uint64_t bytes = 0;
+  for (const auto& items : {trained_items(session), optimizer_items(optimizer)})
+    for (const auto& item : items)
+      bytes += static_cast<uint64_t>(item.parameter->logical_numel()) * item.element_size();
+  on_first_rank(session, [&] { session.store->check_space(bytes); });
+}
+
+}  // namespace filigree::train

@@ -1,0 +1,130 @@
+#include "core/run/stop_signal.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+namespace filigree::train {
+namespace {
+
+constexpr int kExitCode = 75;
+constexpr std::array<int, 5> kSignals{SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP};
+constexpr int64_t kRepetitionMs = 1000;  // sooner, a second SIGINT is a repetition of the first
+
+enum Phase : int { kEndAtOnce, kDefer, kIgnore };
+
+// A signal handler can reach nothing but objects with static storage.
+std::atomic<int> phase{kEndAtOnce};
+std::atomic<int> received_signal{0};
+std::atomic<int64_t> received_at{0};  // milliseconds of a clock; 0: nothing was received
+int own_rank = 0;
+bool launched = false;  // by mpirun or srun
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free);
+
+int64_t milliseconds_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{1000} * now.tv_sec + now.tv_nsec / 1'000'000;
+}
+
+void say(const char* text) {
+  if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) return;  // nothing is left to do about it
+}
+
+const char* name_of(int number) {
+  switch (number) {
+    case SIGTERM:
+      return "SIGTERM";
+    case SIGINT:
+      return "SIGINT";
+    case SIGUSR1:
+      return "SIGUSR1";
+    case SIGUSR2:
+      return "SIGUSR2";
+    default:
+      return "SIGHUP";
+  }
+}
+
+/// The launcher ends the other ranks after one has failed, with SIGTERM, and passes other signals on to all ranks.
+bool is_worth_a_word(int number, pid_t sender) {
+  const bool from_launcher = launched && sender == ::getppid();
+  return from_launcher ? number != SIGTERM && own_rank == 0 : true;
+}
+
+[[noreturn]] void end_process(int number, pid_t sender) {
+  if (is_worth_a_word(number, sender)) {
+    say("filigree: stopped by ");
+    say(name_of(number));
+    say(phase == kDefer ? ", sent again: without a new checkpoint. "
+                        : " while no stage was training: there was nothing to save. ");
+    say("Start the same command again to resume from the newest checkpoint, or from the beginning.\n");
+  }
+  ::_exit(kExitCode);
+}
+
+extern "C" void on_signal(int number, siginfo_t* info, void* /*context*/) {
+  const int saved = errno;
+  const pid_t sender = info != nullptr ? info->si_pid : 0;
+  if (phase == kEndAtOnce) end_process(number, sender);
+  if (phase == kDefer) {
+    // The time first: a second signal may come between the two.
+    const int64_t now = milliseconds_now();
+    int64_t never = 0;
+    received_at.compare_exchange_strong(never, now);
+    int none = 0;
+    if (!received_signal.compare_exchange_strong(none, number) && number == SIGINT && now - received_at > kRepetitionMs)
+      end_process(number, sender);
+  }
+  errno = saved;
+}
+
+void read_rank() {
+  for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
+    const char* text = std::getenv(variable);
+    if (text == nullptr) continue;
+    own_rank = std::atoi(text);
+    launched = true;
+    return;
+  }
+}
+
+bool is_ignored(int number) {
+  struct sigaction current {};
+  return ::sigaction(number, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
+}
+
+}  // namespace
+
+void handle_stop_signals() {
+  read_rank();
+  // SA_RESTART: a deferred signal must not fail a read or write of the step. In the other phases no call goes on.
+  struct sigaction action {};
+  action.sa_sigaction = on_signal;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  ::sigemptyset(&action.sa_mask);
+  for (int number : kSignals) {
+    if (number != SIGHUP || !is_ignored(number)) ::sigaction(number, &action, nullptr);
+  }
+}
+
+StopSignal::StopSignal() {
+  received_signal = 0;
+  received_at = 0;
+}
+StopSignal::~StopSignal() { ignore(); }
+
+void StopSignal::end_at_once() { phase = kEndAtOnce; }
+void StopSignal::defer() { phase = kDefer; }
+void StopSignal::ignore() { phase = kIgnore; }
+
+int StopSignal::received() const { return received_signal; }
+
+}  // namespace filigree::train

@@ -1,0 +1,26 @@
+#pragma once
+// The tokens that the files beside a vocabulary add to it, with the ids that transformers 5 gives them:
+//   tokenizer_config.json     added_tokens_decoder, the tokens with a role, extra_special_tokens
+//   added_tokens.json         without an added_tokens_decoder
+//   special_tokens_map.json   likewise
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/tokenizer/files/special_tokens.h"
+#include "core/tokenizer/files/tokenizer_files.h"
+
+namespace filigree::data {
+
+/// Whether tokenizer_config.json has an added_tokens_decoder. The added tokens of tokenizer.json do not count then for
+/// a class that builds its own parts.
+bool has_decoder(const std::filesystem::path& dir);
+
+/// Adds what the files of `dir` declare. `added` already holds the tokens of tokenizer.json with their ids; the flags
+/// of added_tokens_decoder replace theirs. A token that `ids` lacks gets the id after the last one. `named`: the tokens
+/// with a role. Throws DataError when a declared id is not the one that the token has or gets.
+void add_declared(const std::filesystem::path& dir, const NamedTokens& named, size_t vocab_size, TokenIds& ids,
+                  std::vector<AddedToken>& added);
+
+}  // namespace filigree::data

@@ -1,0 +1,200 @@
+// The HTML report: what it says about runs of all kinds, and that it is one well-formed, self-contained page.
+#include "core/report/report.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <regex>
+
+#include "core/error.h"
+#include "core/report/report_data.h"
+#include "core/report/report_svg.h"
+#include "tests/core/checkpoint/store_support.h"
+#include "tests/core/checkpoint/temp_dir.h"
+#include "tests/core/report/report_sample.h"
+
+namespace filigree::train {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace filigree::test;
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t number = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++number;
+  return number;
+}
+
+/// Names every tag that is not closed in its order; nothing for a well-formed page.
+std::string tag_fault(const std::string& html) {
+  const std::regex tag("<(/?)([a-z0-9]+)((?:\"[^\"]*\"|[^\">])*?)(/?)>");
+  std::vector<std::string> open;
+  for (std::sregex_iterator it(html.begin(), html.end(), tag), end; it != end; ++it) {
+    const std::string name = (*it)[2];
+    if (name == "meta" || name == "br" || (*it)[4].length() > 0) continue;
+    if ((*it)[1].length() == 0) {
+      open.push_back(name);
+    } else {
+      if (open.empty() || open.back() != name)
+        return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
+      open.pop_back();
+    }
+  }
+  return open.empty() ? "" : "<" + open.back() + "> is not closed";
+}
+
+std::string make_report(const std::string& dir, const SampleRun& sample = {}) {
+  write_sample_run(dir, sample);
+  const std::string path = write_report(dir);
+  EXPECT_EQ(path, dir + "/report.html");
+  const std::string html = slurp(path);
+  EXPECT_EQ(tag_fault(html), "");
+  for (const char* fetched : {"http:", "https:", "src=", "<link", "@import", "url(", "<script"})
+    EXPECT_EQ(html.find(fetched), std::string::npos) << fetched;
+  for (const char* broken : {"nan", "inf\"", "-inf"})
+    EXPECT_EQ(html.find(std::string("=\"") + broken), std::string::npos) << broken;
+  return html;
+}
+
+TEST(Report, AFinishedRunShowsItsFigures) {
+  const std::string dir = FILIGREE_BINARY_DIR "/train_reference/report";
+  fs::remove_all(dir);
+  const std::string html = make_report(dir);
+  const auto run = read_run(dir);
+  EXPECT_EQ(run.metric, "accuracy");
+  ASSERT_TRUE(run.adapted() && run.just_pruned() && run.recovered());
+  for (const auto* eval : {run.adapted(), run.just_pruned(), run.recovered()})
+    EXPECT_NE(html.find(fmt::format("<div class=\"figure\">{:.3f}</div>", *eval->value("accuracy"))),
+              std::string::npos);
+  EXPECT_EQ(run.adapted()->stage, "adapt");
+  EXPECT_EQ(run.just_pruned()->stage, "prune");
+  EXPECT_EQ(run.recovered()->stage, "recover");
+  EXPECT_EQ(run.recovered()->step, 1875);
+  for (const char* said :
+       {"1.6 MB", "1.8% of full fine-tuning&#39;s 91.6 MB", "413k", "65%", "17.8M", "finished", "54 of 72 left",
+        "tp.forward", "4.1 KB", "5532 of 9216 left", "922 of 1536 (60%)", "<td>recover</td><td>625</td>"})
+    EXPECT_NE(html.find(said), std::string::npos) << said;
+  // Drawn twice, for wide and narrow screens: 6 layers of 12 heads of which 3 are gone.
+  EXPECT_EQ(count(html, ": removed</title>"), 2u * 6 * 3);
+  EXPECT_EQ(count(html, ": kept</title>"), 2u * 6 * 9);
+}
+
+TEST(Report, ShowsTheMetricThatTheRunIsJudgedBy) {
+  const TempDir run;
+  spit(run / "metrics.jsonl",
+       "{\"kind\":\"eval\",\"stage\":\"all\",\"step\":1,\"split\":\"dev\",\"metric\":\"macro_f1\",\"accuracy\":0.9,"
+       "\"macro_f1\":0.4321}\n");
+  EXPECT_EQ(read_run(run.path()).metric, "macro_f1");
+  const std::string html = slurp(write_report(run.path()));
+  EXPECT_NE(html.find("macro_f1 on dev"), std::string::npos);
+  EXPECT_NE(html.find("<div class=\"figure\">0.432</div>"), std::string::npos);
+}
+
+TEST(Report, TextFromFilesIsEscaped) {
+  const TempDir run;
+  SampleRun sample;
+  sample.name = "<script>alert(1)</script>&\"'";
+  const std::string html = make_report(run.path(), sample);
+  EXPECT_NE(html.find("&lt;script&gt;alert(1)&lt;/script&gt;&amp;"), std::string::npos);
+  EXPECT_NE(html.find("# &lt;not&gt; &amp; markup"), std::string::npos);
+}
+
+TEST(Report, StageNamesAreEscaped) {
+  const TempDir run;
+  spit(run / "metrics.jsonl",
+       "{\"kind\":\"train\",\"stage\":\"<b>&\",\"step\":1,\"loss\":1}\n"
+       "{\"kind\":\"eval\",\"stage\":\"<b>&\",\"step\":1,\"split\":\"<i>\",\"accuracy\":0.5}\n");
+  const std::string html = slurp(write_report(run.path()));
+  EXPECT_EQ(html.find("<b>"), std::string::npos);
+  EXPECT_EQ(html.find("<i>"), std::string::npos);
+  EXPECT_NE(html.find("&lt;b&gt;&amp;"), std::string::npos);
+  EXPECT_EQ(tag_fault(html), "");
+}
+
+TEST(Report, UnfinishedRunsAndRunsWithoutAPrune) {
+  for (const int64_t stop : {1, 9, 10, 300, 1250, 1251, 1500}) {
+    const TempDir run;
+    SampleRun sample;
+    sample.stop_at = stop;
+    const std::string html = make_report(run.path(), sample);
+    EXPECT_NE(html.find(stop < 10 ? "unfinished: step" : fmt::format("unfinished: step {}", stop / 10 * 10)),
+              std::string::npos)
+        << stop;
+  }
+  const TempDir run;
+  SampleRun sample;
+  sample.prune = false;
+  const std::string html = make_report(run.path(), sample);
+  EXPECT_EQ(html.find("just pruned"), std::string::npos);
+  EXPECT_EQ(html.find("Attention heads"), std::string::npos);
+  EXPECT_NE(html.find("at the end"), std::string::npos);
+}
+
+TEST(Report, OneRankHasNothingToExchange) {
+  const TempDir run;
+  SampleRun sample;
+  sample.ranks = 1;
+  const std::string html = make_report(run.path(), sample);
+  EXPECT_NE(html.find("the run has one rank"), std::string::npos);
+  EXPECT_EQ(html.find("Bytes each rank"), std::string::npos);
+}
+
+TEST(Report, BrokenLinesArePassedOver) {
+  const TempDir run;
+  write_sample_run(run.path());
+  const std::string junk =
+      "\n[]\n{}\nnull\n{\"kind\":\"train\"}\n{\"kind\":\"train\",\"stage\":\"adapt\",\"step\":1e300,\"loss\":null}\n"
+      "{\"kind\":7,\"stage\":\"adapt\",\"step\":\"x\"}\n{\"kind\":\"prune\",\"stage\":\"prune\",\"heads_left\":{}}\n{"
+      "\"kind\":\"tra";
+  spit(run / "metrics.jsonl", slurp(run / "metrics.jsonl") + junk);
+  spit(run / "plans/other.json",
+       "{\"groups\":[1,{\"kind\":\"head\",\"layer\":\"x\"},{\"kind\":\"head\",\"layer\":0}]}");
+  spit(run / "plans/half.json", "{\"groups\":[");
+  EXPECT_EQ(tag_fault(slurp(write_report(run.path()))), "");
+  EXPECT_EQ(read_run(run.path()).last_step, 1875);
+}
+
+TEST(Report, WhatIsNoRunIsADataError) {
+  const TempDir run;
+  EXPECT_NE(message_of<DataError>([&] { write_report(run / "absent"); }).find("no such run"), std::string::npos);
+  EXPECT_NE(message_of<DataError>([&] { write_report(run.path()); }).find("has no metrics.jsonl"), std::string::npos);
+  spit(run / "metrics.jsonl", "");
+  EXPECT_NE(message_of<DataError>([&] { write_report(run.path()); }).find("holds no line yet"), std::string::npos);
+  spit(run / "metrics.jsonl", "{\"kind\":\"tra\n\x01\x02\n[]\n");
+  EXPECT_NE(message_of<DataError>([&] { write_report(run.path()); }).find("none of its 3 lines can be read"),
+            std::string::npos);
+}
+
+TEST(ReportScale, TicksAreRoundAndWithinTheRange) {
+  for (const auto& [low, high] :
+       std::vector<std::pair<double, double>>{{0, 1}, {0.483, 0.771}, {-3, 5e6}, {1e-5, 2e-3}, {7, 7.001}}) {
+    const auto values = ticks(low, high, 5);
+    EXPECT_GE(values.size(), 2u);
+    EXPECT_LE(values.size(), 9u);
+    for (size_t i = 0; i < values.size(); ++i) {
+      EXPECT_GE(values[i], low - (high - low) * 1e-6);
+      EXPECT_LE(values[i], high + (high - low) * 1e-6);
+      if (i == 0) continue;
+      EXPECT_NEAR(values[i] - values[i - 1], values[1] - values[0], (high - low) * 1e-9);
+    }
+  }
+  EXPECT_EQ(ticks(3, 3, 5), std::vector<double>{3});
+}
+
+TEST(ReportScale, ThinningKeepsTheMeanAndSmoothingAConstant) {
+  std::vector<Point> points;
+  for (int i = 0; i < 1000; ++i) points.push_back({static_cast<double>(i), 2.0 * i});
+  const auto thin = thin_out(points, 100);
+  ASSERT_EQ(thin.size(), 100u);
+  double sum = 0;
+  for (const auto& point : thin) sum += point.y;
+  EXPECT_NEAR(sum / 100, 999, 1e-9);
+  for (const auto& point : smooth({{0, 5}, {1, 5}, {2, 5}}, 2)) EXPECT_DOUBLE_EQ(point.y, 5);
+  const auto smoothed = smooth(points, 51);  // inside, a straight line stays as it is
+  ASSERT_EQ(smoothed.size(), points.size());
+  for (size_t i = 25; i < 975; ++i) EXPECT_NEAR(smoothed[i].y, points[i].y, 1e-9);
+}
+
+}  // namespace
+}  // namespace filigree::train
