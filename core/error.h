@@ -2,8 +2,7 @@
 // Errors of filigree. Two kinds, told apart by who can mend them:
 //
 //   UserError   a bad command line, recipe, data file or checkpoint. what() is one sentence (or several lines) that
-//   says
-//               where the fault is and what to do. It reaches the user as it is, without a stack.
+//               says where the fault is and what to do. It reaches the user as it is, without a stack.
 //   FG_CHECK    an invariant of the program itself. Its message carries the expression, the values and the place.
 //
 // exit_code() follows the program's contract: 2 usage or recipe, 3 data or checkpoint, 4 a rank or collective.

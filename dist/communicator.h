@@ -6,8 +6,7 @@
 // Contract, held by tests/dist/contract_test.cpp over every backend:
 //  - Tensors are contiguous, of the same type and (but for the ragged gather) shape on all ranks; in-place where noted.
 //  - Every rank calls the same collectives in the same order. An async call returns a Work; the tensor may neither be
-//  read
-//    nor written until wait() has returned. Works may be waited for in any order.
+//    read nor written until wait() has returned. Works may be waited for in any order.
 //  - A collective that is not done within deadline() throws CommError, naming the missing ranks, their hosts, the
 //    operation, its sequence number and the seconds waited. A collective that a build lacks is an error, never a no-op.
 //  - traffic() counts the bytes of the tensors handed in, by operation, in this group. A group of one rank counts its

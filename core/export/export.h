@@ -3,16 +3,13 @@
 // files.
 //
 //   hf        transformers loads it as it is. Neurons pruned to one width in all layers become that width in
-//   config.json;
-//             what transformers has no way to say (uneven widths, removed heads) is filled up with zeros to the
-//             original shape, which gives the same logits: a head or neuron of zero weights adds nothing.
+//             config.json; what transformers has no way to say (uneven widths, removed heads) is filled up with zeros
+//             to the original shape, which gives the same logits: a head or neuron of zero weights adds nothing.
 //   hf_pruned  small shapes that transformers loads: see core/export/export_pruned.h. eval, predict and inspect
-//   read
-//             it too.
+//             read it too.
 //   filigree  keeps the small shapes. config.json says which units are left, per layer, the sizes in it stay the
-//   original
-//             ones: "filigree": {"heads": [[numbers kept]...], "neurons": [[numbers kept]...]}. eval, predict and
-//             inspect read it; transformers does not.
+//             original ones: "filigree": {"heads": [[numbers kept]...], "neurons": [[numbers kept]...]}. eval, predict
+//             and inspect read it; transformers does not.
 //
 // Merging is in fp32: mask * W0 + D. The directory is written aside, read back and compared with the live model on a
 // probe batch, and only then renamed to its name: it is whole or absent. One that holds anything already is refused.

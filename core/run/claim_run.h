@@ -21,8 +21,7 @@ std::unique_ptr<checkpoint::CheckpointStore> claim_run_directory(const Session& 
 /// The checkpoint that the run starts from, whole and unopened; nothing for a new run.
 ///   --resume auto   the newest whole one of the run directory
 ///   --resume PATH   that checkpoint, or the newest of that run. When the run directory holds a run that was started
-///   from
-///                   the same PATH before, its own newest one; UsageError when it holds any other run.
+///                   from the same PATH before, its own newest one; UsageError when it holds any other run.
 /// DataError when PATH holds no whole checkpoint; UsageError when there is none, but the results
 /// of a finished run or the progress of another recipe, which would be overwritten.
 std::optional<checkpoint::CheckpointInfo> choose_checkpoint(const Session& session, const RunRequest& request);

@@ -4,8 +4,7 @@
 //   p_n   = sum over samples of min(count in the hypothesis, largest count in one of its references), over all n-grams,
 //           divided by the number of n-grams of the hypotheses
 //   BP    = 1 if c >= r, else exp(1 - r / c); c: tokens of the hypotheses, r: of each sample's reference closest in
-//   length
-//           (the shorter of two equally close)
+//           length (the shorter of two equally close)
 //   BLEU  = 100 * BP * exp((ln p_1 + ... + ln p_4) / 4), 0 to 100
 //
 // A p_n of 0 is smoothed to 1 / (2^k * n-grams) for the k-th such n ('exp', mteval-v13a's). BLEU is 0 when no token

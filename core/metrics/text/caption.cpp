@@ -1,9 +1,8 @@
 // Tokens of the caption metrics, by these rules:
 //
 //   - Marks that count for nothing: quotes, one ! or ?, commas, colons, semicolons, stops, hyphens and dashes that
-//   stand
-//     alone. Within a word - . / & @ _ * stay ("mid-priced", "www.x.com", "and/or", "R&B"), between digits , and : too
-//     ("1,000", "20:30"), and a sign before a number ("-5").
+//     stand alone. Within a word - . / & @ _ * stay ("mid-priced", "www.x.com", "and/or", "R&B"), between digits , and
+//     : too ("1,000", "20:30"), and a sign before a number ("-5").
 //   - Clitics are tokens of their own: 's 'm 'd 're 've 'll n't; "cannot" -> "can not", so gonna, gotta, wanna, gimme,
 //   lemme.
 //   - Brackets are tokens: -lrb- -rrb- -lsb- -rsb- -lcb- -rcb-. (pycocoevalcap means to drop round and curly ones, but

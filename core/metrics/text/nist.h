@@ -3,8 +3,7 @@
 // compute it:
 //
 //   info(w_1..w_n) = log2(count(w_1..w_{n-1}) / count(w_1..w_n)), counted over all references of the corpus; the count
-//   of the
-//                    empty prefix is their number of tokens
+//                    of the empty prefix is their number of tokens
 //   gain_n         = sum over samples and n-grams of info * min(count in the hypothesis, largest count in one of its
 //                    references), divided by the number of n-grams of the hypotheses
 //   penalty        = exp(-b * ln(min(1, c / r))^2), b = ln 2 / ln(1.5)^2, so 1/2 where c is two thirds of r;
