@@ -1,3 +1,4 @@
+// `filigree bench`; declared in command.h.
 #include <ATen/ops/full.h>
 #include <sys/resource.h>
 #include <unistd.h>

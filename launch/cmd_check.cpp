@@ -1,3 +1,4 @@
+// `filigree check`; declared in command.h.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

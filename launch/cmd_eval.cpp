@@ -1,3 +1,4 @@
+// `filigree eval`; declared in command.h.
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>

@@ -1,3 +1,4 @@
+// `filigree export`; declared in command.h.
 #include <fmt/format.h>
 
 #include <iostream>

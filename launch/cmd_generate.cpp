@@ -1,3 +1,4 @@
+// `filigree generate`; declared in command.h.
 #include <iostream>
 #include <nlohmann/json.hpp>
 

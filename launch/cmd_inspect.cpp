@@ -1,3 +1,4 @@
+// `filigree inspect`; declared in command.h.
 #include <iostream>
 #include <nlohmann/json.hpp>
 

@@ -1,3 +1,4 @@
+// `filigree report`; declared in command.h.
 #include <iostream>
 
 #include "core/report/report.h"

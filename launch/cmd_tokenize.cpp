@@ -1,3 +1,4 @@
+// `filigree tokenize`; declared in command.h.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

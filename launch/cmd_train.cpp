@@ -1,3 +1,4 @@
+// `filigree train`; declared in command.h.
 #include "core/recipe/load.h"
 #include "core/run/open_session.h"
 #include "core/train/stages.h"

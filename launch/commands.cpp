@@ -1,3 +1,4 @@
+// The list of commands, of command.h.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Includes point one way, launch -> models -> core -> dist, and a few headers and preprocessor branches have one place each.
-# The rooms of core include one another as NEEDS in CMakeLists.txt declares it: no other room, and each that is declared.
+# A source without a header of its own opens with a comment. The rooms of core include one another as NEEDS in CMakeLists.txt declares it: no other room, and each that is declared.
 #   tests/check_includes.sh [ROOT]      prints FILE:LINE: what is wrong; exit code 1 when there is anything
 set -euo pipefail
 root="${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
@@ -101,4 +101,12 @@ awk '
     exit bad
   }
 ' CMakeLists.txt "${parts[@]}" || bad=1
+
+# Where a definition is, the reader finds by the name of the header; else the file says whose declarations it defines.
+for file in "${parts[@]}"; do
+  case "$file" in *.cpp) ;; *) continue ;; esac
+  [ ! -e "${file%.cpp}.h" ] || continue
+  IFS= read -r first <"$file" || true
+  [[ "$first" == "// "* ]] || { echo "$file:1: has no header of its own; say in a comment whose declarations it defines"; bad=1; }
+done
 exit "$bad"

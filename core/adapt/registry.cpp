@@ -1,3 +1,4 @@
+// The registry of method.h.
 #include <fmt/ranges.h>
 
 #include <utility>

@@ -1,6 +1,5 @@
 // The reading half of store.h: needs no lock and changes nothing.
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 
 #include "core/checkpoint/manifest.h"
@@ -84,17 +83,5 @@ Loaded load(const CheckpointInfo& info) {
 }
 
 nlohmann::json load_state(const CheckpointInfo& info) { return verified_manifest(info).state; }
-
-std::string directory_name(int64_t step) { return fmt::format("{}{:08}", kStepPrefix, step); }
-
-std::optional<int64_t> step_of(const std::string& name) {
-  if (!name.starts_with(kStepPrefix)) return std::nullopt;
-  int64_t step = 0;
-  const char* begin = name.data() + kStepPrefix.size();
-  const char* end = name.data() + name.size();
-  const auto [stop, problem] = std::from_chars(begin, end, step);
-  if (problem != std::errc() || stop != end || step < 0) return std::nullopt;
-  return step;
-}
 
 }  // namespace filigree::checkpoint

@@ -1,3 +1,4 @@
+// apply() of plan.h.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/tensor.h>
 

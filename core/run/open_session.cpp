@@ -154,8 +154,4 @@ OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const 
   return opened;
 }
 
-nn::ForwardContext Session::forward_context(bool training) const {
-  return {training, static_cast<uint64_t>(recipe.seed), state.global_step, compute};
-}
-
 }  // namespace filigree::train

@@ -1,3 +1,4 @@
+// write_model_safetensors() of safetensors.h.
 #include <fmt/format.h>
 
 #include <filesystem>

@@ -1,3 +1,4 @@
+// The writing half of safetensors.h.
 #include <fcntl.h>
 #include <unistd.h>
 #include <nlohmann/json.hpp>

@@ -1,3 +1,4 @@
+// Model::shard_plan() of model.h.
 #include "models/bert/model.h"
 
 namespace filigree::models::bert {

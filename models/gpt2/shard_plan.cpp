@@ -1,3 +1,4 @@
+// Model::shard_plan() of model.h.
 #include "models/gpt2/model.h"
 
 namespace filigree::models::gpt2 {

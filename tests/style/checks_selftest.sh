@@ -20,14 +20,14 @@ filigree_program(launch NEEDS models dist)
 EOF
   printf '#include "dist/mesh.h"\n' >core/random.h
   printf '#pragma once\n#include <string>\n' >dist/communicator.h
-  printf '#include <mpi.h>\n#ifdef FILIGREE_HAS_MPI\n#endif\n' >dist/comm_mpi.cpp
+  printf '// A part.\n#include <mpi.h>\n#ifdef FILIGREE_HAS_MPI\n#endif\n' >dist/comm_mpi.cpp
   printf '#include <mpi.h>\n' >dist/comm_mpi_internal.h
-  printf '#include "dist/comm_mpi_internal.h"\n' >dist/comm_mpi_p2p.cpp
-  printf '#ifdef FILIGREE_HAS_NCCL\n#include <nccl.h>\n#endif\n' >dist/factory.cpp
+  printf '// A part.\n#include "dist/comm_mpi_internal.h"\n' >dist/comm_mpi_p2p.cpp
+  printf '// A part.\n#ifdef FILIGREE_HAS_NCCL\n#include <nccl.h>\n#endif\n' >dist/factory.cpp
   printf '#include <ATen/core/Tensor.h>\n#include "dist/communicator.h"\n#include "core/random.h"\n' >core/nn/model.h
-  printf '#include "core/nn/model.h"\n' >models/bert/model.cpp
-  printf '#include "dist/communicator.h"\n' >models/bert/load.cpp
-  printf '#include "models/bert/load.h"\n#include "dist/communicator.h"\n' >launch/main.cpp
+  printf '// A part.\n#include "core/nn/model.h"\n' >models/bert/model.cpp
+  printf '// A part.\n#include "dist/communicator.h"\n' >models/bert/load.cpp
+  printf '// A part.\n#include "models/bert/load.h"\n#include "dist/communicator.h"\n' >launch/main.cpp
   printf '#include "launch/main.h"\n' >tests/main_test.cpp
 }
 
@@ -76,6 +76,7 @@ fault check_includes.sh core/nn/model.h '#include "linear.h"' 'not named from th
 fault check_includes.sh core/random.h '#include "core/nn/linear.h"' 'core/random.h:2: "core/nn/linear.h": core does not declare that it needs core/nn'
 fault check_includes.sh launch/main.cpp '#include "core/random.h"' 'launch does not declare that it needs core '
 fault check_includes.sh CMakeLists.txt 'filigree_module(core/nn NEEDS models)' 'core/nn declares that it needs models, but includes nothing of it'
+fault check_includes.sh core/nn/linear.cpp '#include "core/nn/model.h"' 'core/nn/linear.cpp:1: has no header of its own'
 fault check_includes.sh core/new/room.h '#pragma once' 'core/new/room.h: is in no module that CMakeLists.txt declares'
 fault check_tree.sh core/nn/model.h "// see /root""/notes" 'a path of one machine'
 fault check_tree.sh launch/main.cpp "const char* p = \"/work""/main\";" 'a path of one machine'

@@ -1,3 +1,4 @@
+// bpe_from_json() of tokenizer_files.h.
 #include <fmt/format.h>
 
 #include "core/tokenizer/files/bpe_files.h"

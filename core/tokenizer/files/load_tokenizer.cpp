@@ -1,3 +1,4 @@
+// load_tokenizer() and has_tokenizer() of tokenizer.h.
 #include <fmt/format.h>
 
 #include <filesystem>

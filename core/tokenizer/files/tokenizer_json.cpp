@@ -1,3 +1,4 @@
+// wordpiece_from_json() of tokenizer_files.h.
 #include <fmt/format.h>
 
 #include "core/tokenizer/files/declared_tokens.h"

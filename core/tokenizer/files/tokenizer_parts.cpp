@@ -1,3 +1,4 @@
+// What several layouts need, of tokenizer_files.h.
 #include <fmt/format.h>
 
 #include "core/tokenizer/files/tokenizer_files.h"

@@ -1,3 +1,4 @@
+// The templates of tokenizer_files.h.
 #include <fmt/format.h>
 
 #include "core/error.h"

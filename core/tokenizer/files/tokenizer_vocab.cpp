@@ -1,3 +1,4 @@
+// wordpiece_from_vocab() of tokenizer_files.h.
 #include <fmt/format.h>
 
 #include "core/error.h"
