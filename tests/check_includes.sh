@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Includes point one way, launch -> models -> core -> dist, and a few headers and preprocessor branches have one place each.
-# A source without a header of its own opens with a comment. The rooms of core include one another as NEEDS in CMakeLists.txt declares it: no other room, and each that is declared.
+# The rooms of core include one another as NEEDS in CMakeLists.txt declares it: no other room, and each that is declared.
+# A source without a header of its own opens with a comment that says whose declarations it defines.
 #   tests/check_includes.sh [ROOT]      prints FILE:LINE: what is wrong; exit code 1 when there is anything
 set -euo pipefail
 root="${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
