@@ -5,7 +5,7 @@
 #include <map>
 
 #include "core/tokenizer/bert_normalizer.h"
-#include "reference.h"
+#include "tests/core/data/reference.h"
 
 namespace filigree::data {
 namespace {

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "core/tokenizer/bpe_merges.h"
-#include "support.h"
+#include "tests/core/data/support.h"
 
 namespace filigree::data {
 namespace {

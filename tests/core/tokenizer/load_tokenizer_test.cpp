@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support.h"
+#include "tests/core/data/support.h"
 
 namespace filigree::data {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/tokenizer/tokenizer.h"
-#include "reference.h"
+#include "tests/core/data/reference.h"
 
 namespace filigree::data::testing {
 

@@ -1,6 +1,6 @@
 #include "core/data/formats/table.h"
 
-#include "support.h"
+#include "tests/core/data/support.h"
 
 namespace filigree::data {
 namespace {
