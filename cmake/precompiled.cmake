@@ -1,5 +1,6 @@
 # filigree_precompiled(TARGET plain|library|test): compiles the headers that most files read once per build, for all targets
-# of that kind; `plain` is for those that do not link LibTorch, and cannot include it. FILIGREE_PCH=OFF (the cpu preset) builds without, which proves that each file includes what it uses.
+# of that kind; `plain` is for those that do not link LibTorch, and cannot include it. FILIGREE_PCH=OFF (the cpu preset)
+# builds without, which proves that each file includes what it uses.
 option(FILIGREE_PCH "Precompile the headers that most files read" ON)
 
 set(_filigree_common <fmt/format.h> <algorithm> <cstdint> <filesystem> <functional> <map> <memory> <optional>

@@ -128,6 +128,7 @@ void apply_metric(const std::string& metric, TaskSpec& task) {
 /// A missing value is a bad row, not a class.
 void drop_missing(const std::string& file, const Table& table, bool skip_bad_rows, std::set<std::string>& names) {
   const auto missing = missing_labels(names);
+  if (missing.empty()) return;
   for (const Row& row : table.rows) {
     const std::string name(trimmed(row.fields[0]));
     if (!missing.contains(name)) continue;

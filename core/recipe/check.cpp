@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "core/name_pattern.h"
 #include "core/recipe/suggest.h"
 
 namespace filigree::recipe {
@@ -178,32 +179,13 @@ struct History {
   std::map<std::string, std::string> updated;  ///< name pattern of linears with an update -> the stage that gave it
 };
 
-/// The words of a dotted name, the last one first.
-std::vector<std::string_view> words_from_end(std::string_view name) {
-  std::vector<std::string_view> words;
-  for (size_t end = name.size();;) {
-    const size_t dot = name.substr(0, end).rfind('.');
-    words.push_back(name.substr(dot + 1, end - dot - 1));  // npos + 1 is 0
-    if (dot == std::string_view::npos) return words;
-    end = dot;
-  }
-}
-
-/// Whether every linear that `special` names has the last words of `general` too.
-bool covers(const std::string& general, const std::string& special) {
-  const auto wanted = words_from_end(general), have = words_from_end(special);
-  return wanted.size() <= have.size() &&
-         std::equal(wanted.begin(), wanted.end(), have.begin(),
-                    [](std::string_view a, std::string_view b) { return a == "*" || a == b; });
-}
-
 /// A linear has one update, from the first method that names it.
 void check_updates(const StageConfig& stage, const std::string& path, History& history, Rules& rules) {
   if (!stage.method || !stage.method->options) return;
   const std::vector<std::string> patterns = stage.method->options->updated_linears();
   for (const std::string& pattern : patterns) {
     const auto earlier = std::ranges::find_if(history.updated, [&](const auto& update) {
-      return covers(update.first, pattern) || covers(pattern, update.first);
+      return names(update.first, pattern) || names(pattern, update.first);
     });
     if (earlier != history.updated.end())
       rules.broken(

@@ -9,19 +9,10 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/name_pattern.h"
 
 namespace filigree::adapt {
 namespace {
-
-std::vector<std::string_view> words(std::string_view name) {
-  std::vector<std::string_view> parts;
-  for (size_t begin = 0; begin <= name.size();) {
-    const size_t end = std::min(name.find('.', begin), name.size());
-    parts.push_back(name.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
 
 bool is_number(std::string_view word) {
   return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
@@ -29,7 +20,7 @@ bool is_number(std::string_view word) {
 
 /// What a user would call a linear: the words after its layer's number, or the whole name without one.
 std::string short_name(const std::string& name) {
-  const auto parts = words(name);
+  const auto parts = words_of(name);
   size_t first = 0;
   for (size_t i = 0; i + 1 < parts.size(); ++i)
     if (is_number(parts[i])) first = i + 1;
@@ -48,13 +39,6 @@ std::string short_name(const std::string& name) {
 }
 
 }  // namespace
-
-bool names(const std::string& target, const std::string& name) {
-  const auto wanted = words(target), have = words(name);
-  if (target.empty() || wanted.size() > have.size()) return false;
-  return std::equal(wanted.rbegin(), wanted.rend(), have.rbegin(),
-                    [](std::string_view a, std::string_view b) { return a == "*" || a == b; });
-}
 
 std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets,
                                           const std::string& key) {

@@ -1,9 +1,6 @@
 #pragma once
 // What the methods share: naming linears, and saying which parameters train.
-//
-// A target names linears by the last words of their names, words being parted by dots: "query" matches
-// "bert.encoder.layer.0.attention.self.query", "3.output.dense" one of layer 3, and '*' any one word:
-// "layer.*.output.dense".
+// Targets are patterns of core/name_pattern.h.
 #include <functional>
 #include <string>
 #include <vector>
@@ -11,8 +8,6 @@
 #include "core/nn/model.h"
 
 namespace filigree::adapt {
-
-bool names(const std::string& target, const std::string& name);
 
 /// The linears that some target names, in the model's order. A target that names none is a UsageError which lists what
 /// there is; `key` is the option's name, for the message.

@@ -5,6 +5,7 @@
 
 #include "core/adapt/methods/select.h"
 #include "core/error.h"
+#include "core/name_pattern.h"
 #include "core/recipe/schema.h"
 
 namespace filigree::adapt {

@@ -5,8 +5,8 @@
 //                at); sacrebleu's 'none'
 //   mteval_13a   mteval-v13a.pl of NIST, sacrebleu's '13a': drops "<skipped>", joins lines ("-\n" closes a word),
 //                resolves &quot; &amp; &lt; &gt;, stands every ASCII symbol but ' , - . alone, '.' and ',' alone unless
-//                between digits, '-' alone after a digit; then words. "$1,000.50 (10-12)." -> "$ 1,000.50 ( 10 - 12 )
-//                ."
+//                between digits, '-' alone after a digit; then words:
+//                "$1,000.50 (10-12)." -> "$ 1,000.50 ( 10 - 12 ) ."
 //   caption      what the caption metrics (ROUGE-L, CIDEr) of pycocoevalcap count: Penn Treebank tokens in lower case
 //                without punctuation. caption.cpp has its own rules for it, see there; the original is the
 //                PTBTokenizer of Stanford CoreNLP 3.4.1 (Java) with `-lowerCase`, less a list of 19 marks.

@@ -93,9 +93,10 @@ BpeOptions bpe_from_json(const JsonReader& reader, const fs::path& dir, const To
   options.merges = read_merges(reader, model, ids);
   options.add_prefix_space = settings.add_prefix_space;
   if (!by_class) read_sections(reader, model, ids, options);
-  if (!by_class || !has_decoder(dir)) read_added(reader, ids, options.added);
+  const NamedTokens named = named_tokens(dir, settings.kind);
+  if (!by_class || !named.decoder) read_added(reader, ids, options.added);
   options.parts.truncate_left = truncates_left(reader);
-  add_declared(dir, named_tokens(dir, settings.kind), options.vocab.size(), ids, options.added);
+  add_declared(dir, named, options.vocab.size(), ids, options.added);
   options.parts.special = special_ids(named_tokens(dir, roles_of(reader, settings)).names(), ids);
   options.parts.around = settings.kind == TokenizerClass::roberta ? roberta_template(dir, options.parts.special)
                                                                   : read_template(reader, true);

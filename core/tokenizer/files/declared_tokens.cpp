@@ -68,9 +68,8 @@ std::vector<AddedToken> of_added_tokens(const fs::path& dir) {
 }
 
 /// By id.
-std::vector<AddedToken> declared_by_id(const fs::path& dir) {
-  const auto config = JsonReader::settings(dir / "tokenizer_config.json");
-  if (config && config->root().contains("added_tokens_decoder")) return of_decoder(*config);
+std::vector<AddedToken> declared_by_id(const fs::path& dir, const NamedTokens& named) {
+  if (named.decoder) return of_decoder(*JsonReader::settings(dir / "tokenizer_config.json"));
   return fs::exists(dir / "added_tokens.json") ? of_added_tokens(dir) : std::vector<AddedToken>{};
 }
 
@@ -120,20 +119,14 @@ class NextId {
 
 }  // namespace
 
-bool has_decoder(const fs::path& dir) {
-  const auto config = JsonReader::settings(dir / "tokenizer_config.json");
-  return config && config->root().contains("added_tokens_decoder");
-}
-
 void add_declared(const fs::path& dir, const NamedTokens& named, size_t vocab_size, TokenIds& ids,
                   std::vector<AddedToken>& added) {
   NextId next(vocab_size, ids, added);
   std::map<std::string, size_t> place;
   for (size_t i = 0; i < added.size(); ++i) place.emplace(added[i].content, i);
-  const bool decoder = has_decoder(dir);
-  for (AddedToken token : in_order(declared_by_id(dir), named)) {
+  for (AddedToken token : in_order(declared_by_id(dir, named), named)) {
     const bool listed = place.contains(token.content);
-    if (listed && (token.id < 0 || (!decoder && token.id == ids.at(token.content)))) continue;  // the flags stay
+    if (listed && (token.id < 0 || (!named.decoder && token.id == ids.at(token.content)))) continue;  // the flags stay
     const auto [known, fresh] = ids.emplace(token.content, next.value());
     if (token.id >= 0 && token.id != known->second)
       throw DataError(fmt::format("{}: added token '{}' has id {}, {} it has {}", dir.string(), token.content, token.id,

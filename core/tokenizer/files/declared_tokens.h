@@ -13,10 +13,6 @@
 
 namespace filigree::data {
 
-/// Whether tokenizer_config.json has an added_tokens_decoder. The added tokens of tokenizer.json do not count then for
-/// a class that builds its own parts.
-bool has_decoder(const std::filesystem::path& dir);
-
 /// Adds what the files of `dir` declare. `added` already holds the tokens of tokenizer.json with their ids; the flags
 /// of added_tokens_decoder replace theirs. A token that `ids` lacks gets the id after the last one. `named`: the tokens
 /// with a role. Throws DataError when a declared id is not the one that the token has or gets.

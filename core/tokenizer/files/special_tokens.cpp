@@ -104,7 +104,8 @@ void overlay(const JsonReader& reader, bool map, NamedTokens& tokens, Lists& lis
 void overlay_files(const fs::path& dir, NamedTokens& tokens, Lists& lists) {
   if (const auto config = JsonReader::settings(dir / "tokenizer_config.json")) {
     overlay(*config, false, tokens, lists);
-    if (config->root().contains("added_tokens_decoder")) return;
+    tokens.decoder = config->root().contains("added_tokens_decoder");
+    if (tokens.decoder) return;
   }
   if (const auto map = JsonReader::settings(dir / "special_tokens_map.json")) overlay(*map, true, tokens, lists);
 }

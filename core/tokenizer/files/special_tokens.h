@@ -18,6 +18,7 @@ struct NamedTokens {
   std::vector<std::pair<std::string, std::optional<AddedToken>>> roles;
   std::vector<AddedToken> others;  ///< "image_token" and the like, whose role only their model knows
   std::vector<AddedToken> extra;   ///< additional_special_tokens, extra_special_tokens
+  bool decoder = false;            ///< tokenizer_config.json has an added_tokens_decoder
 
   SpecialNames names() const;
 };

@@ -53,9 +53,10 @@ WordPieceOptions wordpiece_from_json(const JsonReader& reader, const fs::path& d
     read_sections(reader, model, options);
   }
   TokenIds ids = read_vocab(reader, reader.object(model, "vocab"), options.vocab);
-  if (!by_class || !has_decoder(dir)) read_added(reader, ids, options.added);
+  const NamedTokens named = named_tokens(dir, settings.kind);
+  if (!by_class || !named.decoder) read_added(reader, ids, options.added);
   options.parts.truncate_left = truncates_left(reader);
-  add_declared(dir, named_tokens(dir, settings.kind), options.vocab.size(), ids, options.added);
+  add_declared(dir, named, options.vocab.size(), ids, options.added);
   auto names = named_tokens(dir, TokenizerClass::bert).names();
   if (!by_class) names["unk_token"] = reader.text(model, "unk_token", names["unk_token"]);
   options.parts.special = special_ids(names, ids);

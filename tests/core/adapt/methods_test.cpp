@@ -12,6 +12,7 @@
 #include "core/adapt/methods/subset.h"
 #include "core/adapt/methods/update.h"
 #include "core/error.h"
+#include "core/name_pattern.h"
 #include "dist/factory.h"
 #include "tests/core/adapt/compare.h"
 #include "tests/core/adapt/toy_model.h"
