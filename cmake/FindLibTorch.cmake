@@ -1,17 +1,17 @@
-# Finds LibTorch without find_package(Torch), which demands nvcc for a CUDA build.
+# Finds LibTorch without find_package(Torch), which requires nvcc for a CUDA build.
 #
-# Looks in, in this order:
+# Search order:
 #   LIBTORCH_ROOT            a folder with include/ and lib/ (a LibTorch archive, or the wheel's torch/ folder)
-#   CMAKE_PREFIX_PATH        the same, as a stock LibTorch is usually given; also from the environment
+#   CMAKE_PREFIX_PATH        the same, the usual way to name a stock LibTorch; also from the environment
 #   FILIGREE_PYTHON          a Python whose torch is used (default: the venv that launch/setup.sh makes)
 #
 # Defines the targets
 #   LibTorch::cpu            libtorch, libtorch_cpu, libc10 with their include folders (SYSTEM)
 #   LibTorch::cuda           the above with libtorch_cuda and libc10_cuda; only for a CUDA build of LibTorch
-#   LibTorch::nccl           NCCL's header and library from the wheels beside torch, else the system's; optional
+#   LibTorch::nccl           NCCL's header and library from the wheels next to torch, else the system's; optional
 # and the variables LIBTORCH_VERSION, LIBTORCH_LIBRARY_DIR, FILIGREE_PYTHON.
 #
-# FILIGREE_CUDA=OFF leaves the CUDA libraries of a CUDA build alone: no LibTorch::cuda, no LibTorch::nccl.
+# FILIGREE_CUDA=OFF ignores the CUDA libraries of a CUDA build: no LibTorch::cuda, no LibTorch::nccl.
 
 set(_filigree_home "$ENV{FILIGREE_HOME}")
 if(NOT _filigree_home)
@@ -46,7 +46,7 @@ endforeach()
 
 include(FindPackageHandleStandardArgs)
 if(NOT _root STREQUAL LIBTORCH_FOUND_IN)
-  # Another LibTorch than at the last configuration: what was found beside that one no longer holds.
+  # Not the LibTorch of the last configuration: the paths found next to that one are stale.
   foreach(_name IN ITEMS CPU_LIBRARY LIBRARY C10_LIBRARY CUDA_LIBRARY C10_CUDA_LIBRARY CUDA_INCLUDE NCCL_INCLUDE NCCL_LIBRARY
           CUDART_LIBRARY)
     unset(LIBTORCH_${_name} CACHE)
@@ -73,17 +73,17 @@ find_package_handle_standard_args(LibTorch
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   add_library(LibTorch::cpu INTERFACE IMPORTED)
-  # -idirafter: torch/include carries a copy of fmt's headers of another version, which must not hide the fmt that is linked.
+  # -idirafter: torch/include contains headers of another version of fmt, which must not hide the fmt that is linked.
   target_compile_options(LibTorch::cpu INTERFACE
     "SHELL:-idirafter ${_root}/include" "SHELL:-idirafter ${_root}/include/torch/csrc/api/include")
-  # --no-as-needed: kernels register themselves when their library is loaded, nothing references them by symbol. libtorch
-  # itself is empty and pulls in libtorch_cpu and, in a CUDA build, libtorch_cuda.
+  # --no-as-needed: kernels register themselves when their library is loaded; nothing references them by symbol.
+  # libtorch itself is empty and pulls in libtorch_cpu and, in a CUDA build, libtorch_cuda.
   set(_libraries "${LIBTORCH_CPU_LIBRARY}" "${LIBTORCH_C10_LIBRARY}")
   if(FILIGREE_CUDA)
     list(PREPEND _libraries "${LIBTORCH_LIBRARY}")
   endif()
-  # stdc++ first: the wheel's libraries export parts of std::filesystem of another compiler, which crash when a program binds
-  # to them (remove_all does).
+  # stdc++ first: the wheel's libraries export parts of another compiler's std::filesystem, which crash if a program
+  # binds to them (e.g. remove_all).
   target_link_libraries(LibTorch::cpu INTERFACE -Wl,--no-as-needed stdc++ ${_libraries} -Wl,--as-needed)
   target_link_options(LibTorch::cpu INTERFACE "-Wl,-rpath,${LIBTORCH_LIBRARY_DIR}")
   if(FILIGREE_CUDA AND LIBTORCH_CUDA_LIBRARY AND LIBTORCH_C10_CUDA_LIBRARY)

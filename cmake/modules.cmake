@@ -1,8 +1,9 @@
 # filigree_module(FOLDER [FLAT] [NEEDS FOLDER...] [EXTERNAL TARGET...])
-#   One static library of all .cpp files under FOLDER (FLAT: only directly in it). New files are picked up by themselves.
+#   One static library of all .cpp files under FOLDER (FLAT: only directly in it). It picks up new files automatically.
 #   Its target is the folder's name with '/' as '_': core/data -> core_data.
 add_library(filigree_flags INTERFACE)
-target_compile_options(filigree_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror)
+target_compile_options(filigree_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+                       $<$<BOOL:${FILIGREE_WERROR}>:-Werror>)
 target_include_directories(filigree_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 include(cmake/sanitizers.cmake)
 include(cmake/precompiled.cmake)
@@ -21,7 +22,7 @@ function(_filigree_link target needs external)
   target_link_libraries(${target} PUBLIC ${external})
 endfunction()
 
-# Whether a module links LibTorch: by itself, or through one that it needs.
+# Whether a module links LibTorch, directly or through one that it needs.
 function(_filigree_links_torch needs external out)
   set(${out} FALSE PARENT_SCOPE)
   foreach(need IN LISTS needs)
@@ -56,7 +57,8 @@ function(filigree_module folder)
   _filigree_link(${target} "${ARG_NEEDS}" "${ARG_EXTERNAL}")
 endfunction()
 
-# The MPI and NCCL backends are the only files that see mpi.h or nccl.h; a build without them says so at run time.
+# The MPI and NCCL backends are the only files that include mpi.h or nccl.h; a build without them reports that at run
+# time.
 function(filigree_backends)
   if(FILIGREE_MPI)
     file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/dist/comm_mpi*.cpp")
@@ -79,7 +81,7 @@ function(filigree_program folder)
   if(NOT sources)
     return()
   endif()
-  # The commands are a library as well, so that tests can call them.
+  # The commands are also a library, so that tests can call them.
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   if(sources)
     add_library(filigree_${folder} STATIC ${sources})

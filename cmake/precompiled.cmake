@@ -1,7 +1,7 @@
-# filigree_precompiled(TARGET plain|library|test): compiles the headers that most files read once per build, for all targets
-# of that kind; `plain` is for those that do not link LibTorch, and cannot include it. FILIGREE_PCH=OFF (the cpu preset)
-# builds without, which proves that each file includes what it uses.
-option(FILIGREE_PCH "Precompile the headers that most files read" ON)
+# filigree_precompiled(TARGET plain|library|test): precompiles the headers that most files include, once per build, for
+# all targets of that kind. `plain` is for targets that do not link LibTorch and so cannot include it. FILIGREE_PCH=OFF
+# (the cpu preset) builds without them, which proves that each file includes what it uses.
+option(FILIGREE_PCH "Precompile the headers that most files include" ON)
 
 set(_filigree_common <fmt/format.h> <algorithm> <cstdint> <filesystem> <functional> <map> <memory> <optional>
     <string> <vector>)

@@ -1,8 +1,8 @@
-// What the sanitizers' run-time libraries ask for at start. LibTorch, Open MPI and OpenMP are not instrumented:
-//  - leaks: their globals are never freed, so leak detection would drown ours;
+// Options that the sanitizers' run-time libraries read at start. LibTorch, Open MPI and OpenMP are not instrumented:
+//  - leaks: their globals are never freed, so their leaks would hide ours;
 //  - containers: a std::vector that one side grows and the other reads is reported as an overflow;
-//  - threads: barriers inside OpenMP and LibTorch's thread pool are not seen, so what lies below them looks like races.
-// ASAN_OPTIONS, UBSAN_OPTIONS and TSAN_OPTIONS in the environment still win.
+//  - threads: barriers inside OpenMP and LibTorch's thread pool are invisible, so the code below them looks like races.
+// ASAN_OPTIONS, UBSAN_OPTIONS and TSAN_OPTIONS in the environment override these.
 extern "C" const char* __asan_default_options() {
   return "detect_leaks=0:detect_container_overflow=0:detect_odr_violation=0:protect_shadow_gap=0";
 }

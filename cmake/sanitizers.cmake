@@ -1,12 +1,13 @@
-# FILIGREE_SANITIZE: the flags for every target, and the run-time options that a program with LibTorch needs, built into each
-# executable so that it behaves the same by hand, under ctest and under mpirun.
+# FILIGREE_SANITIZE: the flags for every target, and the run-time options that a program with LibTorch needs, built into
+# each executable so that it behaves the same by hand, under ctest and under mpirun.
 if(FILIGREE_SANITIZE)
   set(_flags "-fsanitize=${FILIGREE_SANITIZE}" -fno-omit-frame-pointer)
-  # GCC's analysis loses track in instrumented code and warns of the standard library's own (std::regex, std::optional, std::string).
+  # In instrumented code GCC's analysis gives false warnings about the standard library (std::regex, std::optional,
+  # std::string).
   list(APPEND _flags -Wno-maybe-uninitialized -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow
        -Wno-stringop-overread)
   if(FILIGREE_SANITIZE MATCHES "undefined")
-    # vptr looks for type information that LibTorch's libraries keep hidden.
+    # vptr needs type information that LibTorch's libraries hide.
     list(APPEND _flags -fno-sanitize=vptr -fno-sanitize-recover=undefined)
   endif()
   if(FILIGREE_SANITIZE MATCHES "thread")

@@ -1,9 +1,9 @@
 #pragma once
-// Errors of filigree. Two kinds, told apart by who can mend them:
+// Errors of filigree. Two kinds, by who can fix them:
 //
 //   UserError   a bad command line, recipe, data file or checkpoint. what() is one sentence (or several lines) that
-//               says where the fault is and what to do. It reaches the user as it is, without a stack.
-//   FG_CHECK    an invariant of the program itself. Its message carries the expression, the values and the place.
+//               names the location and the remedy. The user sees it as it is, without a stack trace.
+//   FG_CHECK    an invariant of the program itself. Its message contains the expression, the values, file and line.
 //
 // exit_code() follows the program's contract: 2 usage or recipe, 3 data or checkpoint, 4 a rank or collective.
 #include <fmt/format.h>
@@ -28,13 +28,13 @@ class UsageError : public UserError {
   explicit UsageError(const std::string& message) : UserError(2, message) {}
 };
 
-/// Bad data file, model directory or checkpoint, or a disk that refuses: exit code 3.
+/// Bad data file, model directory or checkpoint, or a failed write: exit code 3.
 class DataError : public UserError {
  public:
   explicit DataError(const std::string& message) : UserError(3, message) {}
 };
 
-/// A broken invariant: a fault of filigree, never of the user.
+/// A broken invariant: a bug in filigree, never the user's fault.
 class InternalError : public std::logic_error {
  public:
   using std::logic_error::logic_error;

@@ -1,11 +1,11 @@
 #pragma once
 // Counter-based random numbers: a value is a pure function of (stream, counter), so it depends neither on the number of
-// ranks nor on what was drawn before. Streams are named by mixing a seed with words:
+// ranks nor on earlier draws. Mixing a seed with words gives the id of a stream:
 //
 //   uint64_t stream = random::stream(seed, "init", hash("encoder.layer.0.query.V"));
 //   double u = random::uniform(stream, i);                  // [0, 1)
 //
-// The mixer is SplitMix64's finaliser (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+// The mixer is SplitMix64's finalizer (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -46,7 +46,7 @@ constexpr double uniform(uint64_t stream, uint64_t counter) {
   return static_cast<double>(bits(stream, counter) >> 11) * 0x1.0p-53;
 }
 
-/// Standard normal by Box-Muller; counter i uses the uniforms 2i and 2i+1 of the stream.
+/// Standard normal by Box-Muller; counter i uses uniforms 2i and 2i+1 of the stream.
 double normal(uint64_t stream, uint64_t counter);
 
 /// A permutation of 0..n-1 (Fisher-Yates on the stream).

@@ -1,12 +1,12 @@
 #pragma once
-// Text of a user's in a message: shortened, so that a file of one long line does not fill the screen.
+// Shortens user text for a message, so that a file of one long line does not fill the screen.
 #include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace filigree {
 
-/// At most `limit` bytes of `text`, cut between UTF-8 characters; "..." says that there is more.
+/// At most `limit` bytes of `text`, cut between UTF-8 characters; "..." marks a cut.
 std::string shown(std::string_view text, size_t limit = 60);
 
 }  // namespace filigree

@@ -1,4 +1,4 @@
-// The MPI backend: non-blocking collectives, driven by MpiWork so that a deadline can be kept.
+// The MPI backend: non-blocking collectives, driven by MpiWork so that it can enforce a deadline.
 #include "dist/comm_mpi.h"
 
 #include <ATen/ops/empty.h>
@@ -108,7 +108,7 @@ class MpiCommunicator : public Communicator {
 
   static MPI_Request* add(MpiPending& pending) { return &pending.requests.emplace_back(MPI_REQUEST_NULL); }
 
-  // Calls `piece` for parts of at most largest_count elements; once, with none, for an empty tensor.
+  // Calls `piece` for parts of at most largest_count elements; for an empty tensor, once with 0 elements.
   void each_piece(const at::Tensor& tensor, MpiPending& pending, const Piece& piece) {
     auto* data = static_cast<char*>(const_cast<void*>(tensor.const_data_ptr()));  // MPI_Isend shares the signature
     const MPI_Datatype type = mpi_type(tensor.scalar_type());
@@ -143,7 +143,7 @@ class MpiCommunicator : public Communicator {
                               pending.counts[0].data(), pending.counts[1].data(), type, group_->comm, add(pending)));
   }
 
-  // For sizes beyond an int: each rank's part is a broadcast of its own, in pieces.
+  // For sizes beyond an int: broadcasts each rank's part separately, in pieces.
   void gather_by_broadcasts(const at::Tensor& in, const at::Tensor& out, const std::vector<int64_t>& rows,
                             MpiPending& pending) {
     int64_t row = 0;
@@ -155,7 +155,7 @@ class MpiCommunicator : public Communicator {
     }
   }
 
-  // For sizes beyond an int: each rank's part is a reduction to it, in pieces.
+  // For sizes beyond an int: reduces each part separately to its rank, in pieces.
   void scatter_by_reductions(const at::Tensor& in, const at::Tensor& out, MPI_Op op, MpiPending& pending) {
     const int64_t rows = out.size(0);
     for (int root = 0; root < size(); ++root) {
@@ -200,7 +200,7 @@ class MpiCommunicator : public Communicator {
 };
 
 std::unique_ptr<Communicator> MpiCommunicator::split(int colour, int key, const std::string& name) {
-  do_barrier();  // MPI_Comm_split keeps no deadline: first make sure that everybody is here
+  do_barrier();  // MPI_Comm_split has no deadline, so first make sure that all ranks are here
   MPI_Comm comm = MPI_COMM_NULL;
   {
     MpiLock lock(group_->process->mutex);

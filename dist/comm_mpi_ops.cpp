@@ -10,7 +10,7 @@
 namespace filigree::dist {
 namespace {
 
-// The signature is MPI's. libmpi hands over two arrays of *length elements.
+// The signature is MPI's. libmpi passes two arrays of *length elements.
 template <class T>
 void maximum(void* in, void* inout, int* length, MPI_Datatype*) {
   const T* a = static_cast<const T*>(in);
@@ -57,7 +57,7 @@ MPI_Datatype mpi_type(at::ScalarType type) {
     case at::kDouble:
       return MPI_DOUBLE;
     case at::kBFloat16:
-      return MPI_UINT16_T;  // MPI knows no bf16; only our own operations look inside
+      return MPI_UINT16_T;  // MPI has no bf16; only our own operations interpret it
     case at::kLong:
       return MPI_INT64_T;
     case at::kInt:
@@ -65,7 +65,7 @@ MPI_Datatype mpi_type(at::ScalarType type) {
     case at::kByte:
       return MPI_UINT8_T;
     default:
-      throw std::invalid_argument(fmt::format("mpi: no type for {}", c10::toString(type)));
+      throw std::invalid_argument(fmt::format("mpi: unsupported type {}", c10::toString(type)));
   }
 }
 

@@ -1,4 +1,4 @@
-// The roll call over MPI: small messages on a communicator of their own.
+// The roll call over MPI: small messages on a separate communicator.
 #include <algorithm>
 #include <cstring>
 #include <list>
@@ -8,11 +8,11 @@
 namespace filigree::dist {
 namespace {
 
-// On the wire: where a rank is. Text is cut to fit.
+// The message: where a rank is. Text is truncated to fit.
 struct Notice {
   enum Kind : int64_t { answer, call, late_call };
-  int64_t kind = answer;  // a call: the sender's deadline has passed and it asks where the receiver is; a late one
-                          // comes from a rank that had been called by another one before
+  int64_t kind = answer;  // call: the sender's deadline has passed, and it asks where the receiver is; late_call: the
+                          // same, from a rank that another rank had called before
   uint64_t sequence = 0;
   uint64_t bytes = 0;
   char name[24] = {};
@@ -38,7 +38,7 @@ class MpiRollCall : public RollCall {
  public:
   MpiRollCall(MpiProcess& process, MPI_Comm comm) : process_(process), comm_(comm) {}
 
-  // The communicator is left to MPI_Finalize: a message may be on its way when the process ends.
+  // MPI_Finalize frees the communicator: a message may still be in flight when the process ends.
 
   void enter(const Operation* operation) override {
     MpiLock lock(process_.mutex);
@@ -59,7 +59,7 @@ class MpiRollCall : public RollCall {
   Answers ask(const std::vector<int>& whom, const Operation& operation, double seconds) override {
     process_.broken = true;
     Backoff backoff;
-    bool first = true;  // without a call before the own one, and of those that called at the same time the lowest rank
+    bool first = true;  // nobody called before, and this rank is the lowest of those that called at the same time
     {
       MpiLock lock(process_.mutex);
       receive();
@@ -97,7 +97,7 @@ class MpiRollCall : public RollCall {
     }
   }
 
-  // The buffers stay until the process ends: there are few, and a dead rank never takes its own.
+  // The buffers live until the process ends: there are few, and a dead rank never receives its messages.
   void send(int to, const Notice& notice) {
     sent_.push_back(notice);
     MPI_Request request = MPI_REQUEST_NULL;

@@ -46,7 +46,7 @@ class Runtime : public MpiRuntime {
 
 constexpr auto kWaitForRankZero = std::chrono::milliseconds(1500);
 
-/// As the launcher says it: before MPI has started there is nobody else to ask.
+/// The rank according to the launcher: before MPI starts, there is no other source.
 int launched_rank() {
   for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
     if (const char* text = std::getenv(variable)) return std::atoi(text);
@@ -64,9 +64,9 @@ std::string host_name() {
   if (rank != 0) std::this_thread::sleep_for(kWaitForRankZero);  // rank 0 alone prints, unless it is the one that hangs
   std::cerr << fmt::format(
       "filigree: rank {} (host {}): {} did not complete in {:.1f} s: another rank has not started, is stopped or "
-      "hangs (MPI does not say which). The job ends\n",
+      "hangs (MPI does not report which one); ending the job\n",
       rank, host_name(), phase, seconds);
-  std::_Exit(4);  // the launcher sees it and ends the other ranks; MPI_Abort could hang as well
+  std::_Exit(4);  // the launcher notices and ends the other ranks; MPI_Abort could hang as well
 }
 
 Runtime::Runtime(int* argc, char*** argv, double deadline_s) {
@@ -76,7 +76,7 @@ Runtime::Runtime(int* argc, char*** argv, double deadline_s) {
   MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided));
   if (provided < MPI_THREAD_SERIALIZED) {
     throw CommError(
-        "this MPI cannot be called from several threads (MPI_THREAD_SERIALIZED): use a build of it that can");
+        "this MPI cannot be called from several threads (MPI_THREAD_SERIALIZED): use an MPI build that can");
   }
   MPI_CHECK(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
   MPI_CHECK(MPI_Comm_rank(MPI_COMM_WORLD, &process_->rank));
@@ -112,7 +112,7 @@ PhaseWatch watch_phase(const MpiProcess& process, const std::string& phase) {
 }
 
 void abort_mpi(MpiProcess& process, int exit_code) {
-  // Another thread may hang inside MPI with the lock: the job is to end all the same.
+  // Another thread may hang inside MPI with the lock held: the job must end all the same.
   const bool locked = process.mutex.try_lock_for(std::chrono::seconds(1));
   MPI_Abort(MPI_COMM_WORLD, exit_code);
   if (locked) process.mutex.unlock();
@@ -120,10 +120,10 @@ void abort_mpi(MpiProcess& process, int exit_code) {
 }
 
 MpiProcess::~MpiProcess() {
-  // After a failure, or while one unwinds, MPI_Finalize would wait for ranks that never come.
+  // After a failure, or during unwinding, MPI_Finalize would wait for ranks that never arrive.
   if (broken || std::uncaught_exceptions() > 0) return;
   if (ops) ops->free();
-  // Where no group was made, rank 0 works alone, for as long as it takes: the others wait for it here.
+  // If no group was made, rank 0 works alone for as long as it takes, and the others wait for it here.
   if (rank != 0 && !has_groups) {
     MPI_Finalize();
     return;

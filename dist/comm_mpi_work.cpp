@@ -14,11 +14,11 @@ namespace {
 
 constexpr double kSpinSeconds = 50e-6;
 constexpr double kYieldSeconds = 1e-3;
-constexpr double kYieldSecondsPerByte = 4e-9;  // as if the wire carried 250 MB/s
+constexpr double kYieldSecondsPerByte = 4e-9;  // assumes 250 MB/s
 constexpr double kLongestSleepUs = 100;
 constexpr double kServeSeconds = 0.02;  // how often a waiting rank looks for roll calls
 
-// What an exception left behind: MPI may still write to these tensors, so they live as long as the process.
+// Left behind by an exception: MPI may still write to these tensors, so they live as long as the process.
 std::vector<MpiPending>& abandoned() {
   static auto* list = new std::vector<MpiPending>;
   return *list;
@@ -84,8 +84,7 @@ void MpiWork::wait() {
     if (backoff.waited() < next_serve) continue;
     next_serve = backoff.waited() + kServeSeconds;
     if (roll_call.serve() && !called) {
-      // Somebody's deadline has passed. The job is to end; should that rank fail to end it, this one does, a little
-      // later.
+      // Another rank's deadline has passed, and that rank ends the job. If it fails to, this rank does, a little later.
       called = true;
       limit = std::min(limit, backoff.waited() + 2 * roll_call_seconds(deadline_));
     }
@@ -100,7 +99,7 @@ void MpiWork::expire(double seconds) {
   throw CommError(group_->failure, !answers.first);
 }
 
-// A message longer than its receiver expected, a connection that broke: MPI noticed before any deadline.
+// MPI noticed before any deadline, e.g. a message longer than its receiver expected or a broken connection.
 void MpiWork::fail(int code, const std::vector<MPI_Status>& statuses) {
   std::string why = mpi_error_text(code);
   for (const MPI_Status& status : statuses) {

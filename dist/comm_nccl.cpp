@@ -29,7 +29,7 @@ ncclDataType_t nccl_type(at::ScalarType type) {
     case at::kByte:
       return ncclUint8;
     default:
-      throw std::invalid_argument(std::string("nccl: no type for ") + c10::toString(type));
+      throw std::invalid_argument(std::string("nccl: unsupported type ") + c10::toString(type));
   }
 }
 
@@ -154,13 +154,13 @@ class NcclCommunicator : public Communicator {
   }
 
  private:
-  // The host communicator keeps this one's deadline.
+  // The host communicator, with this communicator's deadline.
   Communicator& follow() {
     host_->set_deadline(deadline());
     return *host_;
   }
 
-  // Every rank's part is a broadcast; as one group they run as a single operation.
+  // Each rank's part is a broadcast; grouped, they run as a single operation.
   static ncclResult_t gather_ragged(const at::Tensor& in, const std::vector<at::Tensor>& parts, ncclComm_t comm,
                                     cudaStream_t stream) {
     ncclResult_t code = ncclGroupStart();

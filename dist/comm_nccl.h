@@ -1,5 +1,5 @@
 #pragma once
-// NCCL as the factory sees it: no NCCL or CUDA type appears here, and a build without NCCL has the same function.
+// The NCCL interface for the factory: it has no NCCL or CUDA types, and a build without NCCL has the same function.
 #include <memory>
 
 #include "dist/communicator.h"
@@ -7,7 +7,7 @@
 
 namespace filigree::dist {
 
-/// The ranks of `host` (over MPI) as an NCCL group, this rank on CUDA device `device`. CPU tensors and barriers go
+/// An NCCL group of the ranks of `host` (over MPI); this rank uses CUDA device `device`. CPU tensors and barriers go
 /// through `host`. Collective. Throws CommError in a build without NCCL.
 std::unique_ptr<Communicator> make_nccl(std::unique_ptr<Communicator> host, int world_rank, RollCall& roll_call,
                                         int device);

@@ -1,4 +1,4 @@
-// An NCCL communicator under watch.
+// An NCCL communicator with a watchdog.
 #include <c10/cuda/CUDAGuard.h>
 #include <fmt/format.h>
 
@@ -15,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kWatchPeriod = std::chrono::milliseconds(20);
-constexpr double kSlowSeconds = 0.1;  // from here on a collective answers the roll call as one that is waited in
+constexpr double kSlowSeconds = 0.1;  // older collectives count as waiting in the roll call
 
 double seconds_since(Clock::time_point time) { return std::chrono::duration<double>(Clock::now() - time).count(); }
 
@@ -45,7 +45,7 @@ void CudaEvent::block(cudaStream_t stream) const { CUDA_CHECK("cuda", cudaStream
 bool CudaEvent::passed() const {
   const cudaError_t code = cudaEventQuery(event_);
   if (code == cudaErrorNotReady) {
-    cudaGetLastError();  // "not ready" is an answer, not an error to be found by the next check
+    cudaGetLastError();  // "not ready" is not an error: clear it for the next check
     return false;
   }
   CUDA_CHECK("cuda", code);
@@ -60,13 +60,13 @@ NcclGroup::NcclGroup(Group group, int me, int device, const ncclUniqueId& id, do
       stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, static_cast<c10::DeviceIndex>(device))) {
   const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(device_));
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
-  config.blocking = 0;  // calls return at once and are polled, so that a missing rank cannot hold them for ever
+  config.blocking = 0;  // calls return at once and are polled, so that a missing rank cannot block them forever
   settle(ncclCommInitRankConfig(&comm_, group_.size(), id, me_, &config), deadline, "ncclCommInitRankConfig");
   watchdog_ = std::thread([this] { watch(); });
 }
 
 NcclGroup::~NcclGroup() {
-  // The watchdog goes on meanwhile: it frees the stream should a collective on it never end.
+  // The watchdog keeps running meanwhile: it frees the stream if a collective on it never ends.
   if (std::uncaught_exceptions() == 0) cudaStreamSynchronize(stream_.stream());
   {
     std::lock_guard lock(mutex_);
@@ -95,8 +95,8 @@ std::shared_ptr<NcclFlight> NcclGroup::start(Operation operation, std::vector<at
   flight->awaited = std::move(awaited);
   flight->deadline = deadline;
   std::lock_guard lock(mutex_);
-  // 1. The compute stream has produced the tensors: mark that. 2. Our stream waits for the mark. 3. The end is marked
-  // in turn, for Work::wait(). At no point does the host wait.
+  // 1. Record when the compute stream has produced the tensors. 2. Our stream waits for that event. 3. Record the end,
+  // for Work::wait(). The host never waits.
   flight->ready.record(c10::cuda::getCurrentCUDAStream(static_cast<c10::DeviceIndex>(device_)).stream());
   flight->ready.block(stream_.stream());
   settle(launch(comm_, stream_.stream()), deadline, flight->operation.name.c_str());
@@ -110,7 +110,7 @@ void NcclGroup::throw_if_failed() {
   if (!failure_.empty()) throw CommError(failure_, std::exchange(reported_elsewhere_, true));
 }
 
-// NCCL works on a non-blocking call in the background: poll until it is through. (The device's work comes later.)
+// NCCL runs a non-blocking call in the background: poll until it completes. (The device's work comes later.)
 void NcclGroup::settle(ncclResult_t code, double deadline, const char* what) {
   const Clock::time_point start = Clock::now();
   while (code == ncclInProgress) {
@@ -144,7 +144,7 @@ void NcclGroup::watch() {
   }
 }
 
-// Lets go of the collectives that have ended.
+// Releases the collectives that have ended.
 void NcclGroup::retire() {
   while (!flights_.empty() && flights_.front()->end.passed()) {
     if (flights_.front()->entered) roll_call_.leave(&flights_.front()->operation);
@@ -165,7 +165,7 @@ void NcclGroup::look_for_overdue(bool called) {
     roll_call_.enter(&flight.operation);
     flight.entered = true;
   }
-  // When another rank's deadline has passed, the job is to end: do not wait for the own deadline.
+  // When another rank's deadline has passed, the job is about to end: do not wait for this rank's deadline.
   const double limit = called ? std::min(flight.deadline, 2 * roll_call_seconds(flight.deadline)) : flight.deadline;
   if (waited > limit) overdue(flight, waited);
 }

@@ -21,7 +21,7 @@
 
 namespace filigree::dist {
 
-/// Throw CommError with the rank, the place, the expression and the library's own words.
+/// Throw CommError with the rank, the source location, the expression and the library's error text.
 void check_nccl(ncclResult_t code, const std::string& who, const char* file, int line, const char* expression);
 void check_cuda(cudaError_t code, const std::string& who, const char* file, int line, const char* expression);
 #define NCCL_CHECK(who, expression) ::filigree::dist::check_nccl((expression), (who), __FILE__, __LINE__, #expression)
@@ -34,7 +34,7 @@ class CudaEvent {
   ~CudaEvent();
   CudaEvent(const CudaEvent&) = delete;
   void record(cudaStream_t stream);
-  void block(cudaStream_t stream) const;  ///< what is put on `stream` from now on waits for the event
+  void block(cudaStream_t stream) const;  ///< work queued on `stream` from now on waits for the event
   bool passed() const;
 
  private:
@@ -54,12 +54,12 @@ struct NcclFlight {
   std::chrono::steady_clock::time_point since;
 };
 
-/// One NCCL communicator with its stream and the thread that watches over it.
+/// One NCCL communicator with its stream and its watchdog thread.
 ///
-/// The host never waits for the device here: collectives run on a stream of their own, which waits for an event of the
-/// compute stream, and Work::wait() makes the compute stream wait for the collective's end. So a deadline can only be
-/// kept by another thread: the watchdog looks for asynchronous errors and for collectives that are overdue, calls the
-/// roll, and aborts the communicator, which frees every stream that waits for it. The next call then throws.
+/// The host never waits for the device here: collectives run on a separate stream, which waits for an event of the
+/// compute stream, and Work::wait() makes the compute stream wait for the end of the collective. Therefore another
+/// thread must enforce deadlines. The watchdog checks for asynchronous errors and overdue collectives, calls the roll,
+/// and aborts the communicator, which releases every stream that waits for it. The next call then throws.
 class NcclGroup {
  public:
   NcclGroup(Group group, int me, int device, const ncclUniqueId& id, double deadline, RollCall& roll_call);
@@ -89,7 +89,7 @@ class NcclGroup {
   RollCall& roll_call_;
   c10::cuda::CUDAStream stream_;
   ncclComm_t comm_ = nullptr;
-  std::mutex mutex_;  // guards all below, and NCCL calls on comm_
+  std::mutex mutex_;  // guards everything below, and NCCL calls on comm_
   std::deque<std::shared_ptr<NcclFlight>> flights_;
   std::string failure_;
   bool reported_elsewhere_ = false;

@@ -41,7 +41,7 @@ class SingleCommunicator : public Communicator {
   }
   void do_reduce_scatter(const at::Tensor& in, at::Tensor out) override { out.copy_(in); }
   void do_broadcast(at::Tensor, int) override {}
-  void do_send(const at::Tensor&, int) override {}  // unreachable: a rank has no peer here, Communicator::send refuses
+  void do_send(const at::Tensor&, int) override {}  // unreachable: there is no peer, so Communicator::send throws
   void do_recv(at::Tensor, int) override {}
   void do_barrier() override {}
   bool takes(at::Device) const override { return true; }

@@ -1,5 +1,5 @@
 // N ranks as threads of one process. A collective is a slot that each member puts its tensors into; the last one to
-// come carries it out for all, summing in order of rank, so a result depends on nothing but the inputs.
+// arrive executes it for all. Sums are in rank order, so a result depends only on the inputs.
 #include <ATen/ops/empty.h>
 #include <ATen/ops/maximum.h>
 
@@ -18,10 +18,10 @@
 namespace filigree::dist {
 namespace {
 
-// Carries a collective out: parts in order of the slot's members.
+// Executes a collective: parts in the order of the slot's members.
 using Carry = std::function<void(std::vector<Part>&)>;
 
-// Sums in order of rank; bf16 is summed in fp32 and rounded once.
+// Sums in rank order; bf16 is summed in fp32 and rounded once.
 at::Tensor reduced(const std::vector<Part>& parts, ReduceOp op) {
   const at::ScalarType type = parts[0].in.scalar_type();
   at::Tensor result = type == at::kBFloat16 ? parts[0].in.to(at::kFloat) : parts[0].in.clone();
@@ -158,7 +158,7 @@ WorkPtr ThreadCommunicator::enter(SlotKey key, Operation operation, std::vector<
   slot->here.insert(rank());
   if (slot->here.size() == slot->members.size()) {
     member_.group->open.erase(key);
-    lock.unlock();  // all tensors are here and nobody touches them
+    lock.unlock();  // all tensors are here and no other thread touches them
     carry(slot->parts);
     lock.lock();
     slot->parts.clear();
@@ -219,8 +219,8 @@ struct FirstFailure {
   bool followed = false;
 };
 
-// Runs one rank's body and tells the others how it ended. Keeps the first failure of all ranks in `first`; one that
-// only followed from another rank's gives way to that one.
+// Runs one rank's body and records for the others how it ended. Keeps the first failure of all ranks in `first`; a
+// failure that only followed from another rank's is replaced by that one.
 void run_rank(const Member& member, const std::function<void(Communicator&)>& body, double deadline_s,
               FirstFailure& first) {
   std::string why;

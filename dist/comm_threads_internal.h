@@ -1,5 +1,5 @@
 #pragma once
-// Shared by the comm_threads*.cpp files only: what the ranks of one run_threads() have in common.
+// Shared by the comm_threads*.cpp files only: the state that the ranks of one run_threads() share.
 #include <ATen/core/Tensor.h>
 
 #include <condition_variable>
@@ -22,15 +22,15 @@ struct Part {
 };
 
 struct Slot {
-  Operation operation;       // as its first member called it
-  int first = -1;            // who that was
-  std::vector<int> members;  // who takes part
+  Operation operation;       // as the first member to arrive called it
+  int first = -1;            // that member
+  std::vector<int> members;  // the participants
   std::set<int> here;
   std::vector<Part> parts;
   bool done = false;
 };
 
-// A collective has from = to = -1; a send and its recv meet in (number, from, to).
+// A collective has from = to = -1; a send and its recv share (number, from, to).
 using SlotKey = std::tuple<uint64_t, int, int>;
 
 struct ThreadGroup : Group {
@@ -38,7 +38,7 @@ struct ThreadGroup : Group {
   std::map<SlotKey, std::shared_ptr<Slot>> open;
 };
 
-// All that the ranks of one run_threads() share. One mutex for all groups: this backend is for tests.
+// The state of one run_threads(). One mutex serves all groups because this backend is for tests.
 struct Job {
   std::mutex mutex;
   std::condition_variable changed;

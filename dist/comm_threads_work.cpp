@@ -1,4 +1,4 @@
-// Waiting for a collective between threads: done, overdue, or hopeless.
+// Waiting for a collective between threads: done, overdue, or impossible.
 #include <exception>
 #include <utility>
 
@@ -28,7 +28,7 @@ void ThreadWork::wait() {
   const int world_rank = member_.group->ranks[static_cast<size_t>(member_.rank)];
   job.waiting[world_rank] = operation_;
   const bool in_time = job.changed.wait_for(lock, std::chrono::duration<double>(deadline_), [&] { return settled(); });
-  // A rank that gave up still counts as waiting: the others' messages shall not call it missing.
+  // A rank that gave up still counts as waiting, so that the others' messages do not list it as missing.
   if (!slot_->done && !in_time) expire();
   if (!slot_->done) give_up();
   job.waiting.erase(world_rank);
@@ -36,7 +36,7 @@ void ThreadWork::wait() {
 
 bool ThreadWork::settled() const { return slot_->done || !member_.job->failure.empty() || gone() >= 0; }
 
-// A member that has ended without coming here, or -1.
+// A member that has ended without joining the collective, or -1.
 int ThreadWork::gone() const {
   for (int member : slot_->members) {
     const bool came = slot_->here.count(member) > 0;

@@ -27,7 +27,7 @@ bool known_type(at::ScalarType type) {
   }
 }
 
-// A tensor that breaks the contract is a fault of the program, not of a rank: it is refused before anything is sent.
+// A tensor that breaks the contract is a bug in the program, not a failed rank: it is rejected before anything is sent.
 at::Tensor checked(const char* operation, const at::Tensor& tensor) {
   if (!tensor.defined()) throw std::invalid_argument(fmt::format("{}: the tensor is undefined", operation));
   if (!known_type(tensor.scalar_type())) {
@@ -35,7 +35,7 @@ at::Tensor checked(const char* operation, const at::Tensor& tensor) {
                                             operation, c10::toString(tensor.scalar_type())));
   }
   if (!tensor.is_contiguous()) throw std::invalid_argument(fmt::format("{}: the tensor is not contiguous", operation));
-  return tensor.detach();  // the same memory, of no interest to autograd
+  return tensor.detach();  // the same memory, outside autograd
 }
 
 at::Tensor checked_rows(const char* operation, const at::Tensor& tensor) {
@@ -53,7 +53,7 @@ class StagedWork : public Work {
     if (copied_ || std::uncaught_exceptions() > 0) return;
     try {
       wait();
-    } catch (const std::exception&) {  // the communicator has kept the failure and throws it at the next call
+    } catch (const std::exception&) {  // the communicator keeps the failure for the next call
     }
   }
   bool done() override { return inner_->done(); }
@@ -92,7 +92,7 @@ WorkPtr Communicator::all_gather_async(const at::Tensor& tensor, at::Tensor out)
   out = checked_rows("all_gather", out);
   if (out.size(0) != in.size(0) * size() || out.numel() != in.numel() * size() || out.dtype() != in.dtype()) {
     throw std::invalid_argument(
-        fmt::format("all_gather: {} of {} ranks do not fit into {}", describe(in), size(), describe(out)));
+        fmt::format("all_gather: {} from each of {} ranks does not fit into {}", describe(in), size(), describe(out)));
   }
   count("all_gather", in.nbytes());
   if (takes(in.device())) return do_all_gather(in, out);
@@ -111,7 +111,8 @@ std::vector<at::Tensor> Communicator::all_gather_ragged(const at::Tensor& tensor
 at::Tensor Communicator::reduce_scatter(const at::Tensor& tensor) {
   at::Tensor in = staged(checked_rows("reduce_scatter", tensor));
   if (in.size(0) % size() != 0) {
-    throw std::invalid_argument(fmt::format("reduce_scatter: {} rows over {} ranks", in.size(0), size()));
+    throw std::invalid_argument(
+        fmt::format("reduce_scatter: {} rows cannot be split evenly over {} ranks", in.size(0), size()));
   }
   count("reduce_scatter", in.nbytes());
   std::vector<int64_t> shape = in.sizes().vec();
@@ -123,7 +124,8 @@ at::Tensor Communicator::reduce_scatter(const at::Tensor& tensor) {
 
 void Communicator::broadcast(at::Tensor tensor, int root) {
   tensor = checked("broadcast", tensor);
-  if (root < 0 || root >= size()) throw std::invalid_argument(fmt::format("broadcast: no rank {} of {}", root, size()));
+  if (root < 0 || root >= size())
+    throw std::invalid_argument(fmt::format("broadcast: root {} is not one of {} ranks", root, size()));
   count("broadcast", tensor.nbytes());
   at::Tensor wire = staged(tensor);
   do_broadcast(wire, root);

@@ -1,19 +1,20 @@
 #pragma once
-// What ranks say to each other. A Communicator is one group of ranks (one axis of the mesh); each backend honours all
-// of it: single (one rank), threads (N ranks as threads of one process, for tests), mpi (CPU tensors), nccl (CUDA
-// tensors).
+// Communication between ranks. A Communicator is one group of ranks (one axis of the mesh). Every backend keeps the
+// whole contract: single (one rank), threads (N ranks as threads of one process, for tests), mpi (CPU tensors), nccl
+// (CUDA tensors).
 //
 // Contract, held by tests/dist/contract_test.cpp over every backend:
-//  - Tensors are contiguous, of the same type and (but for the ragged gather) shape on all ranks; in-place where noted.
+//  - Tensors are contiguous. Type and shape are the same on all ranks, except dim 0 in the ragged gather. Operations
+//    are in place where noted.
 //  - Every rank calls the same collectives in the same order. An async call returns a Work; the tensor may neither be
 //    read nor written until wait() has returned. Works may be waited for in any order.
-//  - A collective that is not done within deadline() throws CommError, naming the missing ranks, their hosts, the
-//    operation, its sequence number and the seconds waited. A collective that a build lacks is an error, never a no-op.
-//  - traffic() counts the bytes of the tensors handed in, by operation, in this group. A group of one rank counts its
-//    calls with 0 bytes: nothing goes on a wire. A recv counts 0 bytes: its sender has counted them.
-//  - A send may wait until its tensor is received: order sends and receives so that they cannot wait for each other.
-//  - Results of a sum are the same on all ranks bit for bit, and the same from run to run with the same number of
-//  ranks.
+//  - A collective that does not complete within deadline() throws a CommError that names the missing ranks, their
+//    hosts, the operation, its sequence number and the seconds waited. A collective that a build lacks is an error,
+//    never a no-op.
+//  - traffic() counts the bytes of the input tensors per operation in this group. A group of one rank counts its calls
+//    with 0 bytes because nothing is sent. A recv counts 0 bytes because its sender has counted them.
+//  - A send may block until its tensor is received: order sends and receives so that they cannot deadlock.
+//  - The result of a sum is bit-identical on all ranks, and from run to run with the same number of ranks.
 #include <ATen/core/Tensor.h>
 
 #include <chrono>
@@ -29,20 +30,20 @@ namespace filigree::dist {
 
 enum class ReduceOp { sum, max };
 
-/// A rank or collective failed: exit code 4. The communicator, and as a rule the job, is of no use afterwards.
+/// A rank or collective failed: exit code 4. The communicator, and usually the job, is unusable afterwards.
 class CommError : public std::runtime_error {
  public:
   explicit CommError(const std::string& message, bool reported_elsewhere = false)
       : std::runtime_error(message), reported_elsewhere_(reported_elsewhere) {}
-  /// Another rank met the same failure and prints it: this one need not.
+  /// Another rank has the same failure and prints it, so this rank does not have to.
   bool reported_elsewhere() const { return reported_elsewhere_; }
 
  private:
   bool reported_elsewhere_;
 };
 
-/// A pending collective. The destructor of an unfinished Work waits for it, but for the one that an exception unwinds:
-/// that lets go of it and keeps its tensor alive.
+/// A pending collective. The destructor of an unfinished Work waits, unless an exception unwinds it: then it detaches
+/// from the collective and keeps the tensor alive.
 class Work {
  public:
   virtual ~Work() = default;
@@ -70,9 +71,9 @@ class Communicator {
   WorkPtr all_reduce_async(at::Tensor tensor, ReduceOp op = ReduceOp::sum);
   void all_reduce(at::Tensor tensor, ReduceOp op = ReduceOp::sum) { all_reduce_async(std::move(tensor), op)->wait(); }
 
-  /// Every rank's tensor (same shape), in order of rank, concatenated along dim 0.
+  /// The tensors of all ranks (same shape), concatenated along dim 0 in rank order.
   at::Tensor all_gather(const at::Tensor& tensor);
-  /// The same into `out`, of size() times the rows.
+  /// The same into `out`, which has size() times as many rows.
   WorkPtr all_gather_async(const at::Tensor& tensor, at::Tensor out);
   /// Dim 0 may differ (0 allowed); the other dims are the same.
   std::vector<at::Tensor> all_gather_ragged(const at::Tensor& tensor);
@@ -82,16 +83,16 @@ class Communicator {
   void broadcast(at::Tensor tensor, int root = 0);
   /// Bytes of any length from root (its length is sent first).
   std::string broadcast_text(const std::string& text, int root = 0);
-  /// Every rank's bytes, of any length, in order of rank.
+  /// The bytes of every rank, of any length, in rank order.
   std::vector<std::string> all_gather_text(const std::string& text);
   void send(const at::Tensor& tensor, int to);
   void recv(at::Tensor tensor, int from);
   void barrier();
 
-  /// Ranks with the same colour form a group, ordered by key, then by rank. Collective.
+  /// Ranks with the same `colour` form a group, ordered by `key`, then by rank. Collective.
   virtual std::unique_ptr<Communicator> split(int colour, int key, const std::string& name) = 0;
 
-  /// Ends the whole job at once with this exit code; does not return on backends with other processes.
+  /// Ends the whole job immediately with this exit code; does not return on backends with other processes.
   virtual void abort(int exit_code) = 0;
 
   std::chrono::duration<double> deadline() const { return deadline_; }
@@ -100,7 +101,7 @@ class Communicator {
   const std::map<std::string, Traffic>& traffic() const { return traffic_; }  ///< by operation
   uint64_t bytes_sent() const;                                                ///< sum over the operations
 
-  /// Bytes by what they were sent for: whatever a PhaseScope named at the time, "other" without one.
+  /// Bytes by the phase that a PhaseScope set while they were sent, "other" without one.
   const std::map<std::string, uint64_t>& bytes_by_phase() const { return bytes_by_phase_; }
 
  protected:
@@ -112,7 +113,7 @@ class Communicator {
   virtual void do_send(const at::Tensor& tensor, int to) = 0;
   virtual void do_recv(at::Tensor tensor, int from) = 0;
   virtual void do_barrier() = 0;
-  /// Whether the backend reads tensors on this device itself. Others are copied to the CPU and back.
+  /// Whether the backend accesses tensors on this device directly. Others are copied to the CPU and back.
   virtual bool takes(at::Device device) const { return device.is_cpu(); }
 
  private:
@@ -127,7 +128,7 @@ class Communicator {
   std::chrono::duration<double> deadline_ = std::chrono::seconds(600);
 };
 
-/// While it lives, what goes through the communicator is counted under this phase: "forward", "backward", "gradients".
+/// While it lives, the communicator counts its bytes under this phase: "forward", "backward", "gradients".
 class PhaseScope {
  public:
   PhaseScope(Communicator& communicator, std::string phase) : communicator_(communicator) {

@@ -37,7 +37,7 @@ int number(const char* variable) {
   return text ? std::atoi(text) : 0;
 }
 
-// A launcher that speaks MPI's start-up protocols leaves its traces; a plain run shall not pay for MPI_Init.
+// MPI launchers set one of these variables; a plain run must not pay for MPI_Init.
 bool started_by_launcher() {
   for (const char* variable :
        {"OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE", "PMIX_RANK", "PMI_ID", "MPI_LOCALNRANKS"}) {
@@ -46,7 +46,7 @@ bool started_by_launcher() {
   return false;
 }
 
-// How many processes the launcher says it has started, as far as it says so.
+// The number of processes according to the launcher; 1 if it does not report one.
 int launched_ranks() {
   for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
     if (const int ranks = number(variable); ranks > 0) return ranks;
@@ -54,10 +54,10 @@ int launched_ranks() {
   return 1;
 }
 
-// N processes that each believe to be alone would all do the whole job and write over each other.
+// N processes that each run as the only rank would all do the whole job and overwrite each other's files.
 void refuse_lone_ranks(int world_size) {
   const int ranks = launched_ranks();
-  // mpirun inside a Slurm job starts its own daemons as a Slurm step, whose size says nothing of the ranks.
+  // mpirun inside a Slurm job starts its own daemons as a Slurm step, whose size is not the number of ranks.
   if (world_size > 1 || ranks == 1 || (world_size == 1 && number("OMPI_COMM_WORLD_SIZE") == 1)) return;
   throw CommError(
       fmt::format("{} processes were started, but each is alone: {}", ranks,
@@ -76,18 +76,18 @@ std::unique_ptr<Communicator> make_nccl(std::unique_ptr<Communicator>, int, Roll
 #endif
 
 struct Environment::Impl {
-  std::shared_ptr<MpiRuntime> mpi;        // null for a process on its own
-  std::unique_ptr<Communicator> control;  // all ranks; they meet in it before MPI is finalised, too
+  std::shared_ptr<MpiRuntime> mpi;        // null for a single process
+  std::unique_ptr<Communicator> control;  // all ranks; also their barrier before MPI is finalized
 
   std::unique_ptr<Communicator> nccl_world(double deadline_s) const {
     if (!kHasNccl) throw CommError(kNoNccl);
     if (cuda_devices() == 0) throw CommError("nccl: this process sees no CUDA device");
-    if (!mpi) throw CommError("nccl: start the program with mpirun or srun, also for one rank");
+    if (!mpi) throw CommError("nccl: start the program with mpirun or srun, even for one rank");
     return make_nccl(mpi->world("world", deadline_s), mpi->world_rank(), mpi->roll_call(),
                      mpi->local_rank() % cuda_devices());
   }
 
-  // NCCL takes one rank a device, unless it is told to share (2.32 or later); all ranks must choose the same.
+  // NCCL takes one rank per device, unless sharing is enabled (2.32 or later); all ranks must make the same choice.
   bool nccl_fits() const {
     if (!kHasNccl) return false;
     if (nccl_shares_devices()) return true;
@@ -106,7 +106,7 @@ Environment::Environment(int* argc, char*** argv, double start_s) : impl_(std::m
 Environment::~Environment() {
   if (!impl_->control || std::uncaught_exceptions() > 0) return;
   try {
-    impl_->control->barrier();  // MPI_Finalize keeps no deadline
+    impl_->control->barrier();  // MPI_Finalize has no deadline
   } catch (const CommError& error) {
     fail(error);
   }
@@ -130,11 +130,13 @@ std::unique_ptr<Communicator> Environment::world(const std::string& backend, boo
   if (choice == "nccl") return impl_->nccl_world(deadline_s);
   if (choice == "mpi") {
     if (!kHasMpi) throw CommError(kNoMpi);
-    if (!impl_->mpi) throw CommError("mpi: start the program with mpirun or srun, also for one rank");
+    if (!impl_->mpi) throw CommError("mpi: start the program with mpirun or srun, even for one rank");
     return impl_->mpi->world("world", deadline_s);
   }
-  if (choice != "single") throw CommError(fmt::format("no backend is called {}: auto, single, mpi, nccl", choice));
-  if (world_size() > 1) throw CommError(fmt::format("backend single holds one rank, {} were started", world_size()));
+  if (choice != "single")
+    throw CommError(fmt::format("unknown backend '{}'; use one of auto, single, mpi, nccl", choice));
+  if (world_size() > 1)
+    throw CommError(fmt::format("backend single supports one rank, but {} were started", world_size()));
   std::unique_ptr<Communicator> single = make_single();
   single->set_deadline(std::chrono::duration<double>(deadline_s));
   return single;
@@ -148,7 +150,7 @@ void Environment::abort(int exit_code) const {
 void Environment::fail(const CommError& error) const {
   if (error.reported_elsewhere()) {
     std::this_thread::sleep_for(
-        std::chrono::seconds(3));  // the rank that prints ends the job; should it die, this one does
+        std::chrono::seconds(3));  // the rank that prints ends the job; if it dies, this one does
   } else {
     std::cerr << fmt::format("filigree: {}\n", error.what());
   }

@@ -32,7 +32,7 @@ class ReadyHook : public autograd::FunctionPostHook {
 struct Leaf {
   at::Tensor tensor;
   at::Tensor grad;                             // view of the flat buffer
-  std::shared_ptr<autograd::Node> accumulate;  // autograd itself holds it weakly
+  std::shared_ptr<autograd::Node> accumulate;  // autograd itself holds a weak reference
   uintptr_t hook = 0;
   size_t bucket = 0;
   bool ready = false;
@@ -40,7 +40,7 @@ struct Leaf {
 
 struct Bucket {
   at::Tensor grads;   // its range of the flat buffer
-  at::Tensor staged;  // what is on the wire, when that is not fp32
+  at::Tensor staged;  // the data on the wire, if not fp32
   WorkPtr work;
   int64_t leaves = 0;
   int64_t waiting_for = 0;  // leaves whose gradient is not complete yet
@@ -53,9 +53,9 @@ at::Tensor check_leaf(const at::Tensor& leaf) {
 
 }  // namespace
 
-// The order of launches is fixed (bucket 0, 1, ...: the last leaves first), so that all ranks call the same collectives
-// whatever order their own gradients come in. A hook runs in a thread of autograd: `mutex` guards all but flat's
-// elements.
+// Buckets are launched in a fixed order (0, 1, ...: the last leaves first), so that all ranks call the same collectives
+// regardless of the order in which their gradients arrive. Hooks run in autograd's threads: `mutex` guards everything
+// except the elements of `flat`.
 struct GradBuckets::Impl {
   Impl(const std::vector<at::Tensor>& tensors, Communicator& communicator, const BucketOptions& bucket_options);
   ~Impl();
@@ -74,7 +74,7 @@ struct GradBuckets::Impl {
   at::Tensor flat;
   std::vector<Leaf> leaves;
   std::vector<Bucket> buckets;
-  size_t launched = 0;  // buckets 0 .. launched-1 are on their way
+  size_t launched = 0;  // buckets 0 .. launched-1 are in flight
   bool armed = false;
   std::mutex mutex;
 };
@@ -83,7 +83,7 @@ GradBuckets::Impl::Impl(const std::vector<at::Tensor>& tensors, Communicator& co
                         const BucketOptions& bucket_options)
     : dp(communicator), options(bucket_options) {
   if (options.wire != at::kFloat && options.wire != at::kBFloat16) {
-    throw std::invalid_argument("gradient buckets: the wire is float32 or bfloat16");
+    throw std::invalid_argument("gradient buckets: the wire type must be float32 or bfloat16");
   }
   lay_out(tensors);
   cut();
@@ -139,7 +139,7 @@ void GradBuckets::Impl::on_ready(size_t index) {
     throw std::logic_error("gradient buckets: a second backward after arm(): arm only the last micro-batch");
   leaf.ready = true;
   --buckets[leaf.bucket].waiting_for;
-  // MPI moves data only inside its own calls: give what is under way a push.
+  // MPI makes progress only inside its own calls: poll the collectives in flight.
   for (size_t i = 0; i < launched; ++i) buckets[i].work->done();
   while (launched < buckets.size() && buckets[launched].waiting_for == 0) launch(buckets[launched]);
 }
@@ -166,7 +166,7 @@ void GradBuckets::Impl::collect(Bucket& bucket) {
 void GradBuckets::Impl::check_grads() const {
   for (const Leaf& leaf : leaves) {
     if (leaf.tensor.grad().defined() && leaf.tensor.grad().const_data_ptr() == leaf.grad.const_data_ptr()) continue;
-    throw std::logic_error("gradient buckets: a parameter's grad() is no longer the view of the flat buffer");
+    throw std::logic_error("gradient buckets: a parameter's grad() is no longer its view of the flat buffer");
   }
 }
 

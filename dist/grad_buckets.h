@@ -1,13 +1,13 @@
 #pragma once
-// One flat fp32 buffer that the trainable parameters' gradients are views of, cut into buckets of about bucket_bytes.
-// While backward goes on, a bucket whose gradients are all there is reduced (summed) at once, in the order of the
-// buckets, the last parameters first: their gradients are ready first. finish() waits for what is left.
+// One flat fp32 buffer, cut into buckets of about bucket_bytes; the gradients of the trainable parameters are views of
+// it. During backward, a bucket is all-reduced (summed) as soon as all its gradients are complete. Buckets start in a
+// fixed order, the last parameters first, because their gradients are ready first. finish() waits for the rest.
 //
 //   GradBuckets buckets(parameters, dp, options);      // sets grad() of each leaf
-//   buckets.zero(); buckets.arm();                     // arm: the next backward is the last micro-batch
+//   buckets.zero(); buckets.arm();                     // arm: the next backward is that of the last micro-batch
 //   loss.backward(); buckets.finish();                 // flat() now holds the sum over all ranks
 //
-// The sum is not averaged: the trainer divides by the global count of samples. On the wire fp32 or bf16.
+// The sum is not averaged: the trainer divides by the global number of samples. The wire type is fp32 or bf16.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -30,8 +30,8 @@ class GradBuckets {
   ~GradBuckets();
 
   void zero();
-  /// The gradients of the next backward complete the step: reduce each bucket as soon as it is ready. A leaf that gets
-  /// no gradient, or a rank without samples, still takes part: finish() launches what was not launched.
+  /// The next backward completes the gradients of the step: reduce each bucket as soon as it is ready. A leaf without
+  /// a gradient, or a rank without samples, still takes part: finish() launches the remaining buckets.
   void arm();
   void finish();
 

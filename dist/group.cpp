@@ -69,7 +69,7 @@ std::string deadline_message(const Group& group, int me, const Operation& operat
   append(text, "out of step", differ);
   append(text, "elsewhere", elsewhere);
   if (missing.empty() && differ.empty() && elsewhere.empty()) {
-    text += "; all its ranks are waiting in it: the network is stuck or the time-out is too short";
+    text += "; all its ranks are waiting in it: the network is stuck or the timeout is too short";
   }
   return text;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// What the backends share: who is in a group, what an operation is called in a message, and the message of a collective
-// that was not done in time. World ranks are printed, so that messages of different groups speak of the same ranks.
+// Shared by the backends: the members of a group, the name of an operation in messages, and the message for a
+// collective that missed its deadline. Messages print world ranks, so that a rank has the same number in all groups.
 //
 //   rank 0 (host a): all_reduce #57 of group dp (4096 bytes) did not complete in 20.0 s; missing: rank 1 (host b)
 #include <ATen/core/Tensor.h>
@@ -39,17 +39,17 @@ std::string describe(const at::Tensor& tensor);
 /// Where each rank that answered a roll call is, by world rank.
 using RollCallAnswers = std::map<int, Operation>;
 
-/// The text of a deadline's error. `awaited`: members that take part besides `me`.
+/// The error message for a missed deadline. `awaited`: the other members that take part.
 std::string deadline_message(const Group& group, int me, const Operation& operation, double seconds,
                              const std::vector<int>& awaited, const RollCallAnswers& answers);
 
 /// "rank 0 (host a): all_reduce #3 of group dp (...) failed: <why>"
 std::string failure_message(const Group& group, int me, const Operation& operation, const std::string& why);
 
-/// All members but `me`.
+/// All members except `me`.
 std::vector<int> others(const Group& group, int me);
 
-/// Members of the own group after a split: `table` holds each rank's (colour, key), int64 [size, 2].
+/// Members of the group `colour` after a split: `table` holds each rank's (colour, key), int64 [size, 2].
 std::vector<int> split_members(const at::Tensor& table, int colour);
 
 std::string host_name();

@@ -1,5 +1,5 @@
 #pragma once
-// A half-open range of lines (rows or columns) of a whole tensor, as a rank holds it.
+// A half-open range of rows or columns of a full tensor: the part that one rank holds.
 #include <cstdint>
 
 namespace filigree::dist {
@@ -11,7 +11,7 @@ struct LineRange {
   bool operator==(const LineRange&) const = default;
 };
 
-/// Part `index` of `count` of n lines, the parts lying one after another and differing by at most one in size.
+/// Part `index` of n rows or columns, split into `count` consecutive parts whose sizes differ by at most one.
 inline LineRange even_part(int64_t n, int64_t index, int64_t count) {
   return {n * index / count, n * (index + 1) / count};
 }

@@ -1,6 +1,6 @@
 #pragma once
 // The mesh of ranks as one validated value: dp (data-parallel) x tp (tensor-parallel) = world; tp is the inner axis, so
-// a tp group lies inside a host first. Rank r has dp index r / tp and tp index r % tp.
+// a tp group stays within one host where possible. Rank r has dp index r / tp and tp index r % tp.
 #include <memory>
 
 #include "dist/communicator.h"
@@ -9,7 +9,7 @@ namespace filigree::dist {
 
 class Mesh {
  public:
-  /// Throws CommError when tp does not divide the world; the message prints every factor.
+  /// Throws CommError when tp does not divide the world size; the message contains every factor.
   Mesh(std::shared_ptr<Communicator> world, int tensor);
 
   Communicator& world() const { return *world_; }

@@ -27,7 +27,7 @@ void PhaseWatch::count(double seconds) {
   while (counted < seconds) {
     if (changed_.wait_for(lock, kSlice, [this] { return over_; })) return;
     const auto now = Clock::now();
-    // A slice that took much longer: the process was stopped meanwhile.
+    // If a slice took much longer, the process was stopped.
     counted += std::min(1.0, std::chrono::duration<double>(now - last).count());
     last = now;
   }

@@ -1,5 +1,5 @@
 #pragma once
-// A deadline for calls that keep none: MPI's start and end wait for all ranks, also for one that never comes.
+// A deadline for calls that have none: MPI's start and end wait for all ranks, even for one that never arrives.
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -8,10 +8,10 @@
 
 namespace filigree::dist {
 
-/// Seconds that the start of MPI may take where no recipe says otherwise; the default of parallel.timeout.
+/// Seconds that the start of MPI may take unless a recipe sets another limit; the default of parallel.timeout.
 constexpr double kStartDeadline = 600;
 
-/// While it lives, a thread of its own counts the seconds. When they are over it calls `expired`, which must not
+/// While it lives, a separate thread counts the seconds. When the time is up, it calls `expired`, which must not
 /// return. Seconds during which the process itself was stopped do not count.
 class PhaseWatch {
  public:

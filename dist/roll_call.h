@@ -1,7 +1,7 @@
 #pragma once
 // The roll call: when a collective's deadline has passed, a rank asks the others where they are, so that the error
-// names who is missing. Ranks that wait in any collective answer within some ten milliseconds; the silent ones are
-// stuck, stopped or dead. Implemented over a communicator of its own, which the stuck collective cannot block.
+// names the missing ranks. Ranks that wait in any collective answer within a few tens of milliseconds; silent ranks
+// are stuck, stopped or dead. The roll call has its own communicator, which the stuck collective cannot block.
 #include <algorithm>
 #include <memory>
 #include <vector>
@@ -14,25 +14,25 @@ class RollCall {
  public:
   virtual ~RollCall() = default;
 
-  /// This process waits in `operation` from here on, until leave() with the same pointer. Safe from several threads.
+  /// From here until leave() with the same pointer, this process waits in `operation`. Thread-safe.
   virtual void enter(const Operation* operation) = 0;
   virtual void leave(const Operation* operation) = 0;
 
-  /// Answers those who ask. True once any rank has asked: that rank's collective has failed, and the job ends soon.
+  /// Answers pending calls. True once any rank has called: that rank's collective has failed, and the job ends soon.
   virtual bool serve() = 0;
 
   struct Answers {
     RollCallAnswers where;
-    bool first = true;  ///< no rank before this one has called as well: this rank prints the error
+    bool first = true;  ///< this rank was the first to call, so it prints the error
   };
   /// Asks the world ranks `whom` and gathers their answers for up to `seconds`.
   virtual Answers ask(const std::vector<int>& whom, const Operation& operation, double seconds) = 0;
 };
 
-/// How long to gather answers, for a collective of this deadline: a tenth of it, 0.5 to 2 s.
+/// How long to gather answers for a collective with this deadline: a tenth of it, clamped to 0.5 .. 2 s.
 inline double roll_call_seconds(double deadline) { return std::clamp(0.1 * deadline, 0.5, 2.0); }
 
-/// Waits in an operation for as long as it lives.
+/// Registers an operation with the roll call for as long as it lives.
 class Waiting {
  public:
   Waiting(RollCall& roll_call, const Operation& operation) : roll_call_(roll_call), operation_(operation) {

@@ -20,7 +20,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// A node of the graph keeps the address of its group, which outlives every pass: the mesh owns it.
+// A graph node stores the address of its group. The mesh owns the group, which outlives every pass.
 void save(AutogradContext* ctx, Communicator& tp) { ctx->saved_data["tp"] = reinterpret_cast<int64_t>(&tp); }
 Communicator& group_of(AutogradContext* ctx) {
   return *reinterpret_cast<Communicator*>(ctx->saved_data["tp"].toInt());  // NOLINT(performance-no-int-to-ptr)
@@ -45,7 +45,7 @@ struct CopyTo : torch::autograd::Function<CopyTo> {
     return x.view_as(x);
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
-    // The gradient may be shared with other nodes: the sum is made in a tensor of its own.
+    // The gradient may be shared with other nodes: sum into a copy.
     return {summed(grads[0].clone(at::MemoryFormat::Contiguous), group_of(ctx), "backward"), {}};
   }
 };
@@ -83,7 +83,7 @@ struct ScatterTo : torch::autograd::Function<ScatterTo> {
   }
 };
 
-/// Where each row's label lies among the own columns; rows whose label lies elsewhere point at column 0.
+/// The local column of each row's label; 0 for rows whose label is on another rank.
 struct Targets {
   at::Tensor column, here, counted;  ///< int64 [N]; bool [N]; bool [N]: rows with a loss
 
@@ -170,7 +170,7 @@ at::Tensor redistribute(const at::Tensor& local, int64_t dim, const std::vector<
   };
   const LineRange kept = overlap(before[me], after[me]);
   if (kept.size() > 0) part(result, after[me], kept).copy_(part(local.detach(), before[me], kept));
-  // Every rank goes through the pairs in one order, so no two of them wait for each other.
+  // All ranks process the pairs in the same order, so no two of them wait for each other.
   for (size_t a = 0; a < before.size(); ++a) {
     for (size_t b = a + 1; b < before.size(); ++b) {
       if (me == a) send(b), receive(b);

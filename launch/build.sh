@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Sets up, configures and builds; prints the program's path as its last line (all else goes to stderr).
+# Sets up, configures and builds. Prints the program's path on stdout; everything else goes to stderr.
 #
 #   launch/build.sh [preset] [target...]     presets: release (default) debug asan tsan cpu
-#                                            default target: filigree, the program alone; "all" builds the tests as well
+#                                            default target: filigree, the program alone; "all" also builds the tests
 #
 # CMAKE_PREFIX_PATH may name a LibTorch and a conda environment; CMAKE_BUILD_PARALLEL_LEVEL sets the jobs.
 set -euo pipefail
@@ -15,6 +15,7 @@ preset="${1:-release}"
 cd "$FILIGREE_ROOT"
 generator=()
 command -v ninja >/dev/null 2>&1 || generator=(-G "Unix Makefiles")
-cmake --preset "$preset" "${generator[@]}" -DFILIGREE_PYTHON="$filigree_python" >&2
+cmake --preset "$preset" "${generator[@]}" -DFILIGREE_PYTHON="$filigree_python" \
+  -DFILIGREE_WERROR="${FILIGREE_WERROR:-OFF}" >&2
 cmake --build "build/$preset" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(filigree_jobs)}" --target "$@" >&2
 echo "$FILIGREE_ROOT/build/$preset/filigree"

@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 constexpr int64_t kWarmup = 5;
 constexpr int64_t kMeasured = 30;
 
-/// The recipe's first training stage alone, for some steps, without evaluation or checkpoints in between.
+/// The recipe's first training stage only, for a few steps, without evaluation or checkpoints in between.
 recipe::Recipe bench_recipe(recipe::Recipe recipe) {
   for (const auto& stage : recipe.stages) {
     if (!stage.train) continue;
@@ -44,15 +44,15 @@ recipe::Recipe bench_recipe(recipe::Recipe recipe) {
   throw UsageError(fmt::format("{}: has no stage with a train section to measure", recipe.file));
 }
 
-/// A new directory for the run of a benchmark, which is removed at the end of its scope with all that lies in it. Rank
-/// 0 makes one; on the other ranks the path is empty, and nothing is written.
+/// A new run directory for a benchmark, removed with its contents at the end of the scope. Rank 0 makes one; on the
+/// other ranks the path is empty, and nothing is written.
 class TemporaryRun {
  public:
   TemporaryRun(const std::string& name, bool first_rank) {
     if (!first_rank) return;
     std::string pattern = (fs::temp_directory_path() / fmt::format("filigree-bench-{}-XXXXXX", name)).string();
     if (::mkdtemp(pattern.data()) == nullptr)
-      throw DataError(fmt::format("{}: cannot be made: {}; set TMPDIR to a directory that you can write to", pattern,
+      throw DataError(fmt::format("{}: cannot be created: {}; set TMPDIR to a directory that you can write to", pattern,
                                   std::strerror(errno)));
     path_ = pattern;
   }
@@ -82,7 +82,7 @@ struct Sums {
   int64_t steps = 0;
 };
 
-/// Of the rank that needed most; null where tensors do not live in the CPU's memory. Collective.
+/// The maximum over the ranks; null if tensors do not live in CPU memory. Collective.
 nlohmann::json peak_of_ranks(uint64_t own, const train::Session& session) {
   if (!session.device.is_cpu()) return nullptr;
   const at::Tensor most = at::full({1}, static_cast<double>(own), at::kDouble);

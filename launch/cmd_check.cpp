@@ -24,13 +24,13 @@ std::string summary(const recipe::StageConfig& stage) {
   return fmt::format("{} ({})", stage.name, fmt::join(parts, ", "));
 }
 
-/// A recipe may be checked where its files are not; that they are absent here is worth a word, no more.
+/// A recipe may be checked on a machine without its files: note that they are absent, do not fail.
 void note_absent(const std::string& key, const std::string& path) {
   if (!path.empty() && !std::filesystem::exists(path))
     std::cerr << fmt::format("note: {}: {} does not exist here\n", key, path);
 }
 
-/// The configuration, where the model is here: a model without values is made of it.
+/// Checks the model's configuration, if the model is here, by building the model without values.
 void check_model(const recipe::Recipe& recipe, const train::Plugins& plugins) {
   const std::string& path = recipe.model.path;
   if (!std::filesystem::exists(path)) return note_absent("model.path", path);
@@ -38,7 +38,7 @@ void check_model(const recipe::Recipe& recipe, const train::Plugins& plugins) {
   if (!base.checkpoint && !std::filesystem::exists(base.dir + "/config.json"))
     throw DataError(
         fmt::format("model.path: {}: is neither a model (config.json), nor a checkpoint (manifest.json), nor "
-                    "a run with a final model or a whole checkpoint",
+                    "a run with a final model or a complete checkpoint",
                     path));
   const std::string dir = train::config_directory(path, plugins);
   train::ModelRequest request;

@@ -17,12 +17,12 @@ namespace {
 
 bool is_recipe(const std::string& path) { return path.ends_with(".yaml") || path.ends_with(".yml"); }
 
-/// The recipe of the run that made the model, with --set.
+/// The recipe of the run that made the model, with --set applied.
 recipe::Recipe own_recipe(const EvalOptions& options, const train::OpenedModel& opened, const train::Plugins& plugins) {
   if (!opened.recipe) {
     const std::string what = options.data.empty()
                                  ? "--data is missing"
-                                 : fmt::format("--data {}: nothing tells how to read this file", options.data);
+                                 : fmt::format("--data {}: no recipe describes how to read this file", options.data);
     throw UsageError(fmt::format(
         "filigree eval: {}: {} has no recipe.yaml beside it that names its data; give a recipe (.yaml) with "
         "a data section: --data RECIPE",
@@ -33,8 +33,8 @@ recipe::Recipe own_recipe(const EvalOptions& options, const train::OpenedModel& 
                            options.sets);
 }
 
-/// --split; without it, the split that a file given as --data is named after: GLUE's test.tsv has another layout than
-/// its dev.tsv.
+/// --split; without it, the split that the --data file is named after: the layout of GLUE's test.tsv differs from that
+/// of its dev.tsv.
 std::string chosen_split(const EvalOptions& options, const recipe::DataConfig& data) {
   if (!options.split.empty()) return options.split;
   const std::filesystem::path file = options.data;
@@ -44,7 +44,7 @@ std::string chosen_split(const EvalOptions& options, const recipe::DataConfig& d
   return "dev";
 }
 
-/// The data section to evaluate on: that of the recipe, reading the file that --data names, if any.
+/// The data section to evaluate on: that of the recipe, with the --data file, if given.
 recipe::DataConfig data_section(const EvalOptions& options, const recipe::Recipe& recipe, const std::string& split) {
   if (options.data.empty() || is_recipe(options.data)) return recipe.data;
   if (!std::filesystem::exists(options.data)) throw DataError(fmt::format("{}: there is no such file", options.data));

@@ -18,14 +18,14 @@ nlohmann::ordered_json export_merged(const train::OpenedModel& opened, const tra
                                      const ExportOptions& options) {
   auto request =
       train::export_request(plugins, *opened.model, opened.files, options.format, options.dir, options.shard_mb);
-  // With its recipe a model in filigree's own format can be evaluated without naming one.
+  // With its recipe, a model in filigree's own format can be evaluated without --data.
   if (request.format == checkpoint::ExportFormat::filigree && opened.recipe)
     request.recipe = recipe::to_yaml(*opened.recipe);
   const auto result = checkpoint::export_model(*opened.model, request);
   if (result.zero_filled)
     std::cerr
-        << "note: transformers cannot express the pruned shapes, so they are filled up with zeros; --format "
-           "hf_pruned keeps them small for transformers 4, or 5 with trust_remote_code=True, filigree for filigree\n";
+        << "note: transformers cannot represent the pruned shapes, so they are padded with zeros; to keep them small, "
+           "use --format hf_pruned (transformers 4, or 5 with trust_remote_code=True) or --format filigree\n";
   return {{"largest_difference", result.largest_difference}, {"zero_filled", result.zero_filled}};
 }
 
@@ -35,7 +35,7 @@ nlohmann::ordered_json export_adapter(const train::OpenedModel& opened, const tr
   return {{"largest_difference", checkpoint::export_peft(*opened.model, options.dir, opened.files, reload)}};
 }
 
-/// A run's final model is merged; its updates are in its checkpoints.
+/// A run's final model is merged; the separate updates are in its checkpoints.
 std::string with_updates(const std::string& source) {
   const auto newest = checkpoint::newest_whole(source + "/checkpoints");
   return newest ? newest->path : source;

@@ -14,12 +14,12 @@
 namespace filigree::launch {
 namespace {
 
-/// Whether the model was trained to answer a context (two text columns), and not to go on with a text.
+/// Whether the model was trained to answer a context (two text columns), rather than to continue a text.
 bool answers_contexts(const std::optional<recipe::Recipe>& recipe) {
   return recipe && (data::has_references(recipe->data.format) || recipe->data.text.size() == 2);
 }
 
-/// The tokens of a text that is gone on with; of an empty one the token that a text begins with.
+/// The tokens of a text to continue; for an empty text, the token that a text begins with.
 std::vector<int32_t> start_of_text(std::string_view text, const data::Tokenizer& tokenizer, const std::string& where) {
   std::vector<int32_t> ids;
   tokenizer.tokenize(text, ids);
@@ -37,7 +37,7 @@ std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, cons
   const data::Tokenizer& tokenizer = *opened.tokenizer;
   for (size_t i = 0; i < lines.texts().size(); ++i) {
     const data::TextPair& line = lines.texts()[i];
-    if (line.b) throw DataError(fmt::format("{}: holds a tab; a prompt is one text", lines.where(i)));
+    if (line.b) throw DataError(fmt::format("{}: contains a tab; a prompt is one text", lines.where(i)));
     if (answers_contexts(opened.recipe)) {
       prompts.push_back(data::causal_prompt(line.a, tokenizer));
     } else {
@@ -49,7 +49,7 @@ std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, cons
 }
 
 generate::Options options_of(const GenerateOptions& given, const data::Tokenizer& tokenizer) {
-  constexpr double kLowest = 1e-3;  // below, logits / temperature are no finite numbers
+  constexpr double kLowest = 1e-3;  // below this, logits / temperature is not finite
   if (given.temperature > 0 && given.temperature < kLowest)
     throw UsageError(fmt::format("filigree generate: --temperature is {}, must be 0 (greedy) or at least {}",
                                  given.temperature, kLowest));
@@ -65,7 +65,7 @@ generate::Options options_of(const GenerateOptions& given, const data::Tokenizer
   options.seed = static_cast<uint64_t>(given.seed);
   options.stop = {tokenizer.special().eos};
   if (options.sample && options.beams > 1)
-    throw UsageError("filigree generate: --beams searches, --temperature, --top-k and --top-p draw; give one of them");
+    throw UsageError("filigree generate: --beams cannot be combined with sampling (--temperature, --top-k, --top-p)");
   return options;
 }
 

@@ -38,12 +38,12 @@ int cmd_plan(const PlanOptions& options, dist::Environment& environment) {
   const std::string base = recipe.model.path;
   recipe.model.path = train::config_directory(base, plugins);
   if (train::find_base(base).checkpoint)
-    std::cerr << fmt::format("note: {} is counted as {}, from which it was trained: before any prune\n", base,
+    std::cerr << fmt::format("note: {} is estimated as {}, the model it was trained from, before any pruning\n", base,
                              recipe.model.path);
   const int64_t tensor = options.tensor > 0 ? options.tensor : recipe.parallel.tensor;
   const train::Forecast forecast = train::forecast(recipe, plugins, options.ranks, tensor);
   if (!forecast.lengths_known)
-    std::cerr << fmt::format("the training data cannot be read: each sample is taken to have {} tokens\n",
+    std::cerr << fmt::format("note: the training data cannot be read; the estimate assumes {} tokens per sample\n",
                              recipe.data.max_length);
   nlohmann::ordered_json stages = nlohmann::ordered_json::array();
   std::cerr << fmt::format("{:<12} {:>12} {:>10} {:>10} {:>10} {:>12} {:>14} {:>12}\n", "stage", "trainable", "weights",

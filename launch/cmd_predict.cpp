@@ -39,7 +39,7 @@ int cmd_predict(const PredictOptions& options, dist::Environment& environment) {
   auto& model = *served.opened.model;
   if (nn::is_over_tokens(model.task()))
     throw UsageError(
-        fmt::format("{}: is a language model; predict labels texts with a classification model", options.model));
+        fmt::format("{}: is a language model; predict needs a classification or regression model", options.model));
   const int64_t max_length = served.opened.recipe ? served.opened.recipe->data.max_length : model.max_positions();
   auto dataset = data::unlabelled(lines, *served.opened.tokenizer, max_length);
   train::check_tokens(dataset, *served.opened.tokenizer, model, served.opened.files);

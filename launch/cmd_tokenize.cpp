@@ -13,7 +13,7 @@
 namespace filigree::launch {
 namespace {
 
-/// From the model's folder where the files lie there; a run or checkpoint has to be opened to know its base.
+/// From the model's folder if the files are there; a run or checkpoint must be opened to find its base model.
 std::unique_ptr<data::Tokenizer> tokenizer_of(const std::string& model) {
   if (data::has_tokenizer(model)) return data::load_tokenizer(model);
   return train::open_model(model, make_plugins()).tokenizer;

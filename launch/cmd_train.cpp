@@ -11,7 +11,7 @@ namespace filigree::launch {
 int cmd_train(const TrainOptions& options, dist::Environment& environment) {
   const auto plugins = make_plugins();
   const auto recipe = recipe::load(options.recipe, options.sets, plugins.methods.catalog());
-  // Where the recipe's file lies does not matter: its keys are compared.
+  // The path of the recipe does not matter: its keys are compared.
   const std::vector<train::Fact> arguments{{"command", "train"}, {"--out", options.out}, {"--resume", options.resume}};
   auto opened = train::open_session(recipe, plugins, environment, {options.out, options.resume, arguments});
   auto& session = *opened.session;

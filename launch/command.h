@@ -1,9 +1,9 @@
 #pragma once
-// The commands of DESIGN.md, one file launch/cmd_<name>.cpp each. A command returns the exit code (0, or 75 when a
-// signal stopped it with a checkpoint written) and throws otherwise; main() turns what is thrown into a message and a
-// code. Results go to stdout, text for people to stderr, both from rank 0 alone.
+// The commands of the program, one file launch/cmd_<name>.cpp each. A command returns the exit code (0, or 75 when a
+// signal stopped it after a checkpoint was written) and throws otherwise; run() turns an exception into a message and a
+// code. Results go to stdout, human-readable text to stderr, both from rank 0 only.
 //
-// A new command: its options in options.h, its function here, its file, and one line in commands.cpp.
+// A new command needs its options in options.h, its function here, its file, and one line in commands.cpp.
 #include <string>
 #include <vector>
 
@@ -24,7 +24,7 @@ int cmd_plan(const PlanOptions& options, dist::Environment& environment);
 int cmd_bench(const BenchOptions& options, dist::Environment& environment);
 int cmd_report(const ReportOptions& options, dist::Environment& environment);
 
-/// A row of the table of commands.
+/// A row of the command table.
 struct Command {
   CommandText text{};
   std::vector<std::string> (*arguments)();  ///< "RECIPE", "--set", ...

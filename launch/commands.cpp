@@ -1,4 +1,4 @@
-// The list of commands, of command.h.
+// The command table of command.h.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -22,11 +22,11 @@ Command row() {
 
 std::string overview() {
   std::string out =
-      "usage: filigree COMMAND [ARGUMENTS]\n\nfiligree fine-tunes and slims pretrained transformers on a cluster.\n\n";
+      "usage: filigree COMMAND [ARGUMENTS]\n\nfiligree fine-tunes and prunes pretrained transformers on a cluster.\n\n";
   for (const Command& command : commands())
     out += fmt::format("  {:<10} {}\n", command.text.name, command.text.summary);
   return out +
-         "\n'filigree COMMAND --help' tells a command's arguments, 'filigree --version' what this build can do.\n";
+         "\n'filigree COMMAND --help' lists a command's arguments, 'filigree --version' the backends of this build.\n";
 }
 
 [[noreturn]] void unknown(const std::string& word) {

@@ -1,9 +1,9 @@
-# Sourced by the scripts in launch/ and tests/: where things are, and how many processes fit on this machine.
+# Sourced by the scripts in launch/ and tests/: the paths, and how many processes fit on this machine.
 #
 #   FILIGREE_ROOT     this checkout
-#   FILIGREE_HOME     what set-up installs: venv/, models/, data/ (default ~/.cache/filigree)
+#   FILIGREE_HOME     where set-up installs venv/, models/ and data/ (default ~/.cache/filigree)
 #   FILIGREE_MODELS   backbones (default $FILIGREE_HOME/models)
-#   filigree_python   the Python whose torch is linked: $FILIGREE_PYTHON when the user sets it, else the venv's
+#   filigree_python   the Python whose torch is linked: $FILIGREE_PYTHON if the user sets it, else the venv's
 # shellcheck shell=bash
 FILIGREE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export FILIGREE_HOME="${FILIGREE_HOME:-${HOME:?set HOME or FILIGREE_HOME}/.cache/filigree}"
@@ -13,7 +13,7 @@ filigree_python="${FILIGREE_PYTHON:-$FILIGREE_HOME/venv/bin/python}"
 # Cores this process may use; nproc alone would obey OMP_NUM_THREADS.
 filigree_cores() { env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || echo 1; }
 
-# Compilations at once: a file that includes ATen takes up to 1.5 GB.
+# Number of parallel compilations: a file that includes ATen takes up to 1.5 GB.
 filigree_jobs() {
   local cores memory
   cores=$(filigree_cores)

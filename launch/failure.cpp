@@ -32,7 +32,7 @@ std::string host_name() {
 }
 
 std::string own_fault(const std::string& what) {
-  return fmt::format("filigree: internal error: {}\nThis is a fault of filigree; please report it with the recipe.",
+  return fmt::format("filigree: internal error: {}\nThis is a bug in filigree; please report it with the recipe.",
                      what);
 }
 
@@ -40,14 +40,14 @@ bool mentions(const std::string& what, std::initializer_list<const char*> words)
   return std::ranges::any_of(words, [&](const char* word) { return what.find(word) != std::string::npos; });
 }
 
-/// LibTorch and oneDNN throw their own kinds of exceptions where memory runs out, some of them without the word.
+/// LibTorch and oneDNN throw their own exceptions when memory runs out; some messages do not mention memory.
 bool is_lack_of_memory(const std::string& what) {
   return mentions(what, {"out of memory", "out_of_memory", "can't allocate", "not enough memory", "bad_alloc",
                          "Cannot allocate memory", "could not create a primitive", "could not create a memory",
                          "could not initialize a memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED"});
 }
 
-/// "8000000 bytes", "2.00 GiB": what an allocator says it was asked for; "" when it does not say.
+/// The size that an allocator reports it was asked for, e.g. "8000000 bytes" or "2.00 GiB"; "" if it reports none.
 std::string asked_for(const std::string& what) {
   std::smatch match;
   return !what.empty() && std::regex_search(what, match, std::regex("allocate ([0-9.]+ [A-Za-z]+)")) ? match[1].str()
@@ -56,13 +56,14 @@ std::string asked_for(const std::string& what) {
 
 Failure out_of_memory(const std::string& what = "") {
   const std::string size = asked_for(what);
-  return {4, fmt::format("out of memory{}{}. Try a smaller batch_size (with more accumulate), a smaller max_length, "
-                         "parallel.shard_frozen, fewer ranks per machine, or a machine with more memory",
-                         what.find("CUDA") != std::string::npos ? " on the GPU" : "",
-                         size.empty() ? "" : fmt::format(": {} more were needed", size))};
+  return {4,
+          fmt::format("out of memory{}{}. Try a smaller batch_size (with a larger accumulate), a smaller max_length, "
+                      "parallel.shard_frozen, fewer ranks per machine, or a machine with more memory",
+                      what.find("CUDA") != std::string::npos ? " on the GPU" : "",
+                      size.empty() ? "" : fmt::format(": {} more were needed", size))};
 }
 
-/// PyTorch's message without its stack. Its errors are about tensors and devices: a lack of memory, or our own fault.
+/// PyTorch's message without its stack trace. Its errors are about tensors and devices: out of memory, or our own bug.
 Failure library_fault(const std::string& what) {
   return is_lack_of_memory(what) ? out_of_memory(what) : Failure{4, own_fault(what)};
 }
@@ -71,11 +72,11 @@ Failure system_fault(const std::system_error& error) {
   if (error.code() == std::errc::not_enough_memory) return out_of_memory();
   if (error.code() == std::errc::resource_unavailable_try_again)
     return {4,
-            "no further thread could be started: the limit of threads or memory is reached (ulimit -u, ulimit -v); "
+            "cannot start another thread: the limit on threads or memory is reached (ulimit -u, ulimit -v); "
             "set OMP_NUM_THREADS to a smaller number"};
   if (dynamic_cast<const std::ios_base::failure*>(&error) != nullptr)
     return {3, "a file could not be read or written; is the disk full, or the file gone?"};
-  return {3, fmt::format("the operating system refused a call: {}", error.code().message())};
+  return {3, fmt::format("a system call failed: {}", error.code().message())};
 }
 
 }  // namespace
@@ -96,13 +97,13 @@ Failure explain(const std::exception_ptr& error) {
   } catch (const std::bad_alloc&) {
     return out_of_memory();
   } catch (const nlohmann::json::exception& known) {
-    return {3, fmt::format("a JSON file of the model, the data or the run: {}; filigree should have named the file, "
-                           "please report this",
+    return {3, fmt::format("bad JSON in a file of the model, the data or the run: {}; filigree should have named the "
+                           "file, please report this",
                            files::explain(known))};
   } catch (const std::exception& known) {
     return library_fault(known.what());
   } catch (...) {
-    return {4, own_fault("something that is no exception was thrown")};
+    return {4, own_fault("something that is not an exception was thrown")};
   }
 }
 
@@ -118,7 +119,7 @@ int end_job(const Failure& failure, const dist::Environment& environment) {
 
 void end_without_a_handler() {
   const std::exception_ptr error = std::current_exception();
-  const Failure failure = error ? explain(error) : Failure{4, own_fault("the program was ended from inside")};
+  const Failure failure = error ? explain(error) : Failure{4, own_fault("the program called std::terminate")};
   std::cerr << failure.message << std::endl;
   std::_Exit(failure.exit_code);
 }

@@ -1,5 +1,5 @@
 #pragma once
-// What a command was given, for the comparison between ranks (core/run/agreement.h).
+// The inputs of a command, for the comparison between ranks (core/run/agreement.h).
 #include <string>
 
 #include "core/data/input_lines.h"

@@ -1,4 +1,4 @@
-// filigree: the program. Commands are in commands.cpp, what their failures mean in failure.cpp.
+// The program filigree. The commands are in commands.cpp, the messages and exit codes of failures in failure.cpp.
 #include <csignal>
 #include <exception>
 #include <iostream>
@@ -18,7 +18,7 @@ void handle_signals(int argc, char** argv, char** /*environment*/) {
   if (argc > 1 && std::string_view(argv[1]) == launch::TrainOptions::kText.name) train::handle_stop_signals();
 }
 
-// Called before the libraries' own initialisation, which for LibTorch takes most of the program's start.
+// Called before the initialization of the libraries; LibTorch's takes most of the start-up time.
 [[gnu::section(".preinit_array"), gnu::used]] void (*const before_libraries)(int, char**, char**) = handle_signals;
 
 }  // namespace
@@ -26,8 +26,8 @@ void handle_signals(int argc, char** argv, char** /*environment*/) {
 int main(int argc, char** argv) {
   handle_signals(argc, argv, nullptr);  // again: now the environment can be read
   std::set_terminate(launch::end_without_a_handler);
-  files::ignore_file_size_signal();  // a file that may not grow is told as a full disk is
-  std::signal(SIGPIPE, SIG_IGN);     // a reader of stderr that is gone must not end a run
+  files::ignore_file_size_signal();  // a file at its size limit is reported like a full disk
+  std::signal(SIGPIPE, SIG_IGN);     // a closed reader of stderr must not end a run
   try {
     dist::Environment environment(&argc, &argv, launch::start_limit({argv + 1, argv + argc}));
     return launch::run({argv + 1, argv + argc}, environment);

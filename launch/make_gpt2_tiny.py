@@ -1,5 +1,5 @@
-"""Makes the folder of a small GPT-2 without weights: a byte-level vocabulary learnt from WordNet's glosses, and sizes that
-train on two cores (recipes/wordnet_gpt2_tiny.yaml).
+"""Makes the folder of a small GPT-2 without weights: a byte-level vocabulary learned from WordNet's glosses, and sizes
+that train on two cores (recipes/wordnet_gpt2_tiny.yaml).
 
 usage: make_gpt2_tiny.py OUT_DIR [WORDNET_DIR]
 """
@@ -45,7 +45,7 @@ def main(out, folder="/usr/share/wordnet"):
             "tokenizer_class": "GPT2Tokenizer", "bos_token": END, "eos_token": END, "unk_token": END})):
         with open(os.path.join(aside, name), "w", encoding="utf-8") as file:
             json.dump(content, file, indent=2)
-    os.rename(aside, out)  # fails where anything lies in `out`
+    os.rename(aside, out)  # fails if `out` is not empty
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ namespace po = boost::program_options;
 
 using recipe::from;
 
-constexpr const char* kPositionals = "_words";  // the hidden option that collects what is no flag
+constexpr const char* kPositionals = "_words";  // the hidden option that collects what is not a flag
 
 const auto kStyle = po::command_line_style::allow_long | po::command_line_style::long_allow_next |
                     po::command_line_style::long_allow_adjacent;
@@ -69,7 +69,7 @@ std::string unknown_flag(const std::string& given, const CommandLine& line) {
   const std::string flag = given.substr(0, given.find('='));
   const std::vector<std::string> known = flag_names(line);
   const std::string guess = recipe::nearest(flag, known);
-  return guess.empty() ? fmt::format("unknown flag {}; there are {}", shown(flag), fmt::join(known, ", "))
+  return guess.empty() ? fmt::format("unknown flag {}; known flags: {}", shown(flag), fmt::join(known, ", "))
                        : fmt::format("unknown flag {}{}", shown(flag), recipe::did_you_mean(guess));
 }
 
@@ -92,7 +92,7 @@ po::variables_map read_words(const CommandText& text, const CommandLine& line, c
   return values;
 }
 
-/// The parser would take the next flag for the value of one that lacks its own.
+/// If a flag has no value, the parser would take the next flag as its value.
 bool is_flag(const std::string& value) { return value.starts_with("--"); }
 
 template <class T>
@@ -131,7 +131,7 @@ Argument& CommandLine::positional(const std::string& name, std::string& target, 
 }
 
 void CommandLine::sets(std::vector<std::string>& target) {
-  flag("set", "KEY=VALUE", target, "override a key of the recipe, e.g. stages.adapt.train.lr=1e-4; may be repeated");
+  flag("set", "KEY=VALUE", target, "override a recipe key, e.g. stages.adapt.train.lr=1e-4; may be repeated");
 }
 
 bool wants_help(const std::vector<std::string>& words) {
@@ -174,7 +174,7 @@ std::string help(const CommandText& text, const CommandLine& line) {
     const std::string choices = argument.choices.empty() ? "" : fmt::format(": {}", fmt::join(argument.choices, ", "));
     out += fmt::format("  {:<18} {}{}\n", left, argument.help, choices);
   }
-  return out + fmt::format("  {:<18} this text\n\nexample: {}\n", "--help", text.example);
+  return out + fmt::format("  {:<18} show this help\n\nexample: {}\n", "--help", text.example);
 }
 
 std::string value_text(const Argument& argument) {
@@ -192,56 +192,59 @@ std::string value_text(const Argument& argument) {
 void TrainOptions::describe(CommandLine& line) {
   line.positional("RECIPE", recipe, "the recipe's .yaml file");
   line.sets(sets);
-  line.flag("out", "DIR", out, "run directory; default: runs/ and the recipe's name, seed and a hash of its contents");
-  line.flag("resume", "WHAT", resume, "auto: go on from the newest good checkpoint; never; or a checkpoint's path");
+  line.flag("out", "DIR", out, "run directory; default: runs/ plus the recipe's name, seed and a hash of its contents");
+  line.flag("resume", "WHAT", resume,
+            "auto: resume from the newest intact checkpoint; never; or the path of a checkpoint");
 }
 
 void EvalOptions::describe(CommandLine& line) {
   line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export");
   line.flag("data", "FILE", data,
             "a recipe, whose data section is used, or a data file; default: the recipe of the run");
-  line.flag("split", "NAME", split, "split to measure on; default: what the file of --data is named after, else dev");
+  line.flag("split", "NAME", split,
+            "split to evaluate; default: train or test if the --data file is named so, else dev");
   line.sets(sets);
 }
 
 void PredictOptions::describe(CommandLine& line) {
   line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export");
-  line.flag("input", "FILE", input, "text, one sample a line").needed = true;
+  line.flag("input", "FILE", input, "text, one sample per line").needed = true;
 }
 
 void GenerateOptions::describe(CommandLine& line) {
   line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export of a causal language model");
   line.flag("input", "FILE", input,
-            "text, one prompt a line; for a model of contexts and references, one context a line")
+            "text, one prompt per line; for a model trained on contexts and references, one context per line")
       .needed = true;
-  line.flag("max-new-tokens", "N", max_new_tokens, "longest continuation; default: 64",
+  line.flag("max-new-tokens", "N", max_new_tokens, "maximum number of tokens to generate; default: 64",
             from(1).to(recipe::kMostTokens));
-  line.flag("beams", "N", beams, "beam search with so many hypotheses; default: 1, greedy", from(1).to(1024));
-  line.flag("length-penalty", "X", length_penalty, "a hypothesis of n tokens scores log p / n^X; default: 1",
-            from(-10).to(10));
-  line.flag("no-repeat-ngram", "N", no_repeat_ngram, "no N tokens in a row twice, prompt included; default: off",
-            from(1).to(recipe::kMostTokens));
-  line.flag("temperature", "X", temperature, "draw from softmax(logits / X)", from(0).to(1e6));
-  line.flag("top-k", "K", top_k, "draw from the K likeliest tokens", from(1).to(1e9));
-  line.flag("top-p", "P", top_p, "draw from the likeliest tokens that make up P", from(0).to(1));
-  line.flag("seed", "N", seed, "of the draws; default: 1", from(0).to(recipe::kMostSeed));
-  line.flag("batch", "N", batch, "prompts at once and rank; default: 8", from(1).to(65536));
+  line.flag("beams", "N", beams, "number of beams in beam search; default: 1, greedy", from(1).to(1024));
+  line.flag("length-penalty", "X", length_penalty,
+            "beam search: a hypothesis of n tokens scores log p / n^X; default: 1", from(-10).to(10));
+  line.flag("no-repeat-ngram", "N", no_repeat_ngram,
+            "length of n-grams that may not repeat, prompt included; default: off", from(1).to(recipe::kMostTokens));
+  line.flag("temperature", "X", temperature, "sample from softmax(logits / X)", from(0).to(1e6));
+  line.flag("top-k", "K", top_k, "sample from the K most likely tokens", from(1).to(1e9));
+  line.flag("top-p", "P", top_p, "sample from the most likely tokens whose probabilities add up to P", from(0).to(1));
+  line.flag("seed", "N", seed, "random seed of sampling; default: 1", from(0).to(recipe::kMostSeed));
+  line.flag("batch", "N", batch, "prompts per rank and forward pass; default: 8", from(1).to(65536));
   line.flag("tensor", "T", tensor, "ranks that share one copy of the model; default: 1",
             from(1).to(recipe::kMostRanks));
 }
 
 void TokenizeOptions::describe(CommandLine& line) {
   line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export");
-  line.flag("input", "FILE", input, "text, one sample a line").needed = true;
+  line.flag("input", "FILE", input, "text, one sample per line").needed = true;
 }
 
 void ExportOptions::describe(CommandLine& line) {
   line.positional("SOURCE", source, "run or checkpoint");
-  Argument& kind = line.flag("format", "FORMAT", format, "what to write");
+  Argument& kind = line.flag("format", "FORMAT", format, "output format");
   kind.needed = true;
   kind.choices = {"hf", "hf_pruned", "peft", "filigree"};
-  line.positional("DIR", dir, "directory to write to");
-  line.flag("shard-mb", "N", shard_mb, "most MiB of a weight file, several with an index; default: one file",
+  line.positional("DIR", dir, "output directory");
+  line.flag("shard-mb", "N", shard_mb,
+            "maximum MiB per weight file; larger models get several files and an index; default: one file",
             from(0).to(recipe::kMostMebibytes));
 }
 
@@ -256,7 +259,7 @@ void CheckOptions::describe(CommandLine& line) {
 
 void PlanOptions::describe(CommandLine& line) {
   line.positional("RECIPE", recipe, "the recipe's .yaml file");
-  line.flag("ranks", "N", ranks, "ranks in all", from(1).to(recipe::kMostRanks)).needed = true;
+  line.flag("ranks", "N", ranks, "total number of ranks", from(1).to(recipe::kMostRanks)).needed = true;
   line.flag("tensor", "T", tensor, "ranks that share one copy of the model; default: the recipe's",
             from(1).to(recipe::kMostRanks));
   line.sets(sets);

@@ -1,10 +1,11 @@
 #pragma once
-// The command line: one struct per command, and one list of its arguments from which parsing, --help and the test that
-// pins them are made. --set takes the keys of a recipe; anything that a recipe says needs no flag of its own.
+// The command line: one struct per command, and one list of its arguments, which parsing, --help and the test that pins
+// them use. --set takes the keys of a recipe; what a recipe can set needs no flag.
 //
 //   TrainOptions options = parse<TrainOptions>({"recipes/a.yaml", "--set", "seed=3"});
 //
-// parse() throws UsageError: an unknown flag (with the nearest known one), a missing or surplus argument, a bad value.
+// parse() throws UsageError for an unknown flag (with the nearest known one), a missing or surplus argument, or a bad
+// value.
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -20,16 +21,16 @@ namespace filigree::launch {
 /// A positional argument ("RECIPE", required) or a flag ("--out DIR").
 struct Argument {
   std::string name;     ///< "RECIPE", or "out" for --out
-  std::string metavar;  ///< of a flag's value: "DIR"
+  std::string metavar;  ///< name of a flag's value: "DIR"
   std::string help;
   std::variant<std::string*, int64_t*, double*, std::vector<std::string>*> target;
   bool positional = false;
-  bool needed = false;  ///< a flag that must be given
+  bool needed = false;  ///< a required flag
   std::vector<std::string> choices = {};
-  std::optional<recipe::Range> range = std::nullopt;  ///< of a number
+  std::optional<recipe::Range> range = std::nullopt;  ///< allowed range of a number
 };
 
-/// What one command is called with. Commands fill it in describe().
+/// The arguments of one command. Commands fill it in describe().
 class CommandLine {
  public:
   Argument& positional(const std::string& name, std::string& target, const std::string& help);
@@ -38,14 +39,14 @@ class CommandLine {
                                               const std::string& help) {
     return arguments_.emplace_back(Argument{.name = name, .metavar = metavar, .help = help, .target = &target});
   }
-  /// A number cannot be described without its range.
+  /// A number must have a range.
   template <recipe::Number T>
   Argument& flag(const std::string& name, const std::string& metavar, T& target, const std::string& help,
                  recipe::Range range) {
     return arguments_.emplace_back(
         Argument{.name = name, .metavar = metavar, .help = help, .target = &target, .range = range});
   }
-  void sets(std::vector<std::string>& target);  ///< --set KEY=VALUE, where a recipe is read
+  void sets(std::vector<std::string>& target);  ///< --set KEY=VALUE, for commands that read a recipe
 
   const std::deque<Argument>& arguments() const { return arguments_; }
 
@@ -71,7 +72,7 @@ struct TrainOptions {
 };
 
 struct EvalOptions {
-  static constexpr CommandText kText{"eval", "measure a model on a split; prints one JSON object",
+  static constexpr CommandText kText{"eval", "evaluate a model on a split; prints one JSON object",
                                      "filigree eval runs/demo --split test"};
   std::string model;
   std::string data;  ///< recipe or data file; empty: the recipe of the run
@@ -81,16 +82,16 @@ struct EvalOptions {
 };
 
 struct PredictOptions {
-  static constexpr CommandText kText{"predict",
-                                     "label each line of a file (pairs split by a tab); prints a JSON object a line",
-                                     "filigree predict runs/demo/final --input sentences.txt"};
+  static constexpr CommandText kText{
+      "predict", "label each line of a file (a tab separates pairs); prints one JSON object per line",
+      "filigree predict runs/demo/final --input sentences.txt"};
   std::string model;
   std::string input;
   void describe(CommandLine& line);
 };
 
 struct GenerateOptions {
-  static constexpr CommandText kText{"generate", "continue each line of a file; prints a JSON object a line",
+  static constexpr CommandText kText{"generate", "continue each line of a file; prints one JSON object per line",
                                      "filigree generate runs/e2e/final --input meanings.txt --beams 10"};
   std::string model;
   std::string input;
@@ -98,7 +99,7 @@ struct GenerateOptions {
   int64_t beams = 1;
   double length_penalty = 1;
   int64_t no_repeat_ngram = 0;
-  double temperature = 0;  ///< 0: not given; any of these three draws
+  double temperature = 0;  ///< 0: not given; any of these three turns on sampling
   int64_t top_k = 0;
   double top_p = 0;
   int64_t seed = 1;
@@ -109,7 +110,7 @@ struct GenerateOptions {
 
 struct TokenizeOptions {
   static constexpr CommandText kText{"tokenize",
-                                     "show the token ids of each line of a file; prints a JSON object a line",
+                                     "show the token ids of each line of a file; prints one JSON object per line",
                                      "filigree tokenize ~/.cache/filigree/models/minilm-l6 --input sentences.txt"};
   std::string model;
   std::string input;
@@ -117,24 +118,25 @@ struct TokenizeOptions {
 };
 
 struct ExportOptions {
-  static constexpr CommandText kText{"export", "write a run's or checkpoint's merged model to a directory",
+  static constexpr CommandText kText{"export", "write the merged model of a run or checkpoint to a directory",
                                      "filigree export runs/demo --format hf exported"};
   std::string source;  ///< run or checkpoint
-  std::string format;  ///< hf | peft | filigree
+  std::string format;  ///< hf | hf_pruned | peft | filigree
   std::string dir;
   double shard_mb = 0;
   void describe(CommandLine& line);
 };
 
 struct InspectOptions {
-  static constexpr CommandText kText{"inspect", "show a model's parameters, sparsity, heads and neurons left, FLOPs",
+  static constexpr CommandText kText{"inspect",
+                                     "show a model's parameters, sparsity, remaining heads and neurons, and FLOPs",
                                      "filigree inspect runs/demo/final"};
   std::string model;
   void describe(CommandLine& line);
 };
 
 struct CheckOptions {
-  static constexpr CommandText kText{"check", "validate a recipe: every problem at once, with its line",
+  static constexpr CommandText kText{"check", "validate a recipe; reports all problems at once, with line numbers",
                                      "filigree check recipes/supersense_minilm_dsee.yaml"};
   std::string recipe;
   std::vector<std::string> sets;
@@ -142,7 +144,7 @@ struct CheckOptions {
 };
 
 struct PlanOptions {
-  static constexpr CommandText kText{"plan", "tell memory a rank and bytes a step before a machine is booked",
+  static constexpr CommandText kText{"plan", "estimate memory per rank and traffic per step without starting a job",
                                      "filigree plan recipes/sst2_minilm_dsee.yaml --ranks 8"};
   std::string recipe;
   std::vector<std::string> sets;
@@ -160,7 +162,7 @@ struct BenchOptions {
 };
 
 struct ReportOptions {
-  static constexpr CommandText kText{"report", "write one HTML page with a run's curves and its pruned structure",
+  static constexpr CommandText kText{"report", "write one HTML page with the curves and the pruned structure of a run",
                                      "filigree report runs/demo"};
   std::string run;
   void describe(CommandLine& line);
@@ -172,7 +174,7 @@ void parse(const CommandText& text, CommandLine& line, const std::vector<std::st
 /// What `filigree COMMAND --help` prints.
 std::string help(const CommandText& text, const CommandLine& line);
 
-/// The value that an argument has.
+/// The current value of an argument, as text.
 std::string value_text(const Argument& argument);
 
 /// Whether the words ask for help.
@@ -198,7 +200,7 @@ std::vector<std::string> arguments() {
   return names;
 }
 
-/// The arguments with the values that a command line has given them: {"--split", "dev"}, ...
+/// The arguments with their values: {"--split", "dev"}, ...
 template <class Options>
 std::vector<std::pair<std::string, std::string>> values(Options options) {
   CommandLine line;

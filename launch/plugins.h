@@ -1,5 +1,5 @@
 #pragma once
-// The methods and model families that this program is made of.
+// The methods and model families of this program.
 #include "core/run/session.h"
 
 namespace filigree::launch {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job from nothing: sets up, builds, adapts, prunes and recovers the demo model on two ranks, and says where the
-# report is and what was reached. Each run gets a directory of its own under runs/. Arguments go to `filigree train`:
+# The complete demo: sets up and builds, then adapts, prunes and recovers the demo model on two ranks, and prints the
+# results and the path of the report. Each run gets its own directory under runs/. Arguments go to `filigree train`:
 #   launch/quickstart.sh --set seed=1
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
@@ -16,7 +16,7 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((cores > ranks ? cores / ranks : 1)
 launcher=(mpirun -n "$ranks")
 if mpirun --version 2>/dev/null | grep -q 'Open MPI'; then
   launcher+=(--bind-to none)
-  # Open MPI counts physical cores; a machine with fewer than two of them must be asked to take two ranks.
+  # Open MPI counts physical cores; a machine with fewer than two of them needs this option to run two ranks.
   mpirun -n "$ranks" true >/dev/null 2>&1 || launcher+=(--oversubscribe)
 fi
 

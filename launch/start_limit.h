@@ -5,8 +5,8 @@
 
 namespace filigree::launch {
 
-/// parallel.timeout of the recipe that `filigree WORDS...` names (train, bench), in seconds; 600 where there is none or
-/// where it cannot be read, which the command itself reports.
+/// parallel.timeout of the recipe that `filigree WORDS...` names (train, bench), in seconds; 600 if there is none or if
+/// it cannot be read, which the command itself reports.
 double start_limit(const std::vector<std::string>& words);
 
 }  // namespace filigree::launch

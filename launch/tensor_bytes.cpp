@@ -10,7 +10,7 @@
 namespace filigree::launch {
 namespace {
 
-constexpr uint8_t kPriority = 100;  // above LibTorch's own; an allocator of the same priority may replace another
+constexpr uint8_t kPriority = 100;  // above LibTorch's own; an allocator may replace another of the same priority
 
 /// Shared with every block, since a tensor may outlive the allocator.
 struct Totals {
@@ -24,7 +24,7 @@ struct Totals {
   }
 };
 
-/// Stands before a tensor's memory: LibTorch frees some tensors by nothing but their address.
+/// Precedes a tensor's memory because LibTorch frees some tensors by their address alone.
 struct Block {
   std::shared_ptr<Totals> totals;
   uint64_t bytes;

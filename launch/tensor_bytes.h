@@ -1,6 +1,6 @@
 #pragma once
-// Counts the bytes of the tensors that live on the CPU, by an allocator around LibTorch's own. While a TensorBytes
-// lives, every tensor made is counted, and again when it is freed, even after that; tensors made before are not known.
+// Counts the bytes of live CPU tensors, with an allocator around LibTorch's own. It adds every tensor made while a
+// TensorBytes lives, and subtracts it when it is freed, even after that. Tensors made before are not counted.
 #include <c10/core/Allocator.h>
 
 #include <cstdint>
@@ -10,14 +10,14 @@ namespace filigree::launch {
 
 class TensorBytes {
  public:
-  TensorBytes();   ///< puts its allocator in
-  ~TensorBytes();  ///< puts the former one back
+  TensorBytes();   ///< installs its allocator
+  ~TensorBytes();  ///< restores the previous one
   TensorBytes(const TensorBytes&) = delete;
   TensorBytes& operator=(const TensorBytes&) = delete;
 
   uint64_t now() const;
-  uint64_t peak() const;  ///< the most since the start or the last restart()
-  void restart();         ///< the peak starts again from what lives now
+  uint64_t peak() const;  ///< maximum since the start or the last restart()
+  void restart();         ///< resets the peak to now()
 
  private:
   class Counting;

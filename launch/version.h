@@ -1,5 +1,5 @@
 #pragma once
-// What `filigree --version` says: the program's version, LibTorch's, and the backends in this build.
+// The output of `filigree --version`: the program's version, LibTorch's, and the backends in this build.
 #include <string>
 
 namespace filigree::launch {

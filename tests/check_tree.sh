@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What holds for every file of the project: no path of somebody's machine, no file above 1 MB, no source above 500 lines.
+# Rules for every file of the project: no path of one machine, no file above 1 MB, no source above 500 lines, no Markdown
+# prose wider than 100 columns (tables, headings, links and code blocks aside).
 #   tests/check_tree.sh [ROOT]          prints FILE[:LINE]: what is wrong; exit code 1 when there is anything
 set -euo pipefail
 root="${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
@@ -37,4 +38,23 @@ done
 while read -r lines file; do
   [ "$file" = total ] || [ "$lines" -le 500 ] || wrong "$file: more than 500 lines; split it"
 done < <(wc -l -- "${sources[@]}")
+
+# Characters, not bytes: the continuation bytes of UTF-8 do not count.
+markdown=()
+for file in "${files[@]}"; do
+  case "$file" in *.md) markdown+=("$file") ;; esac
+done
+if [ ${#markdown[@]} -gt 0 ]; then
+  LC_ALL=C awk '
+    FNR == 1 { fence = 0 }
+    /^[ ]*```/ { fence = !fence; next }
+    fence || /^[ ]*[|#<]/ || /\]\([^)]*$|https?:/ { next }
+    {
+      text = $0
+      gsub(/[\200-\277]/, "", text)
+      if (length(text) > 100) { printf "%s:%d: prose of %d columns; wrap it at 100\n", FILENAME, FNR, length(text); bad = 1 }
+    }
+    END { exit bad }
+  ' "${markdown[@]}" || bad=1
+fi
 exit "$bad"

@@ -34,8 +34,8 @@ Split alternate(const at::Tensor& weight, const at::Tensor& base, const at::Tens
   return split;
 }
 
-/// First rows of R of qr(e). Householder's reflections go column by column, so those of the first columns make these
-/// rows.
+/// First rows of R of qr(e). Householder reflections proceed column by column, so the first columns determine
+/// these rows.
 at::Tensor first_rows_of_r(const at::Tensor& e) {
   const at::Tensor q = std::get<0>(at::linalg_qr(e.narrow(1, 0, std::min(kRankStep, e.size(1)))));
   return at::mm(q.t(), e);
@@ -57,7 +57,7 @@ GreBsmoPass grebsmo_pass(const at::Tensor& weight, const at::Tensor& v) {
 
 GreBsmoResult grebsmo(const at::Tensor& weight, const at::Tensor& first_v, int64_t entries, int64_t passes) {
   FG_CHECK(weight.dim() == 2 && first_v.dim() == 2 && first_v.size(0) == 1 && first_v.size(1) == weight.size(1),
-           "GreBsmo needs a matrix and a row of its width");
+           "GreBsmo needs a matrix and a first row of its width");
   const at::Tensor w = weight.detach().to(at::kCPU, at::kFloat).contiguous();
   const int64_t full = std::min(w.size(0), w.size(1));
   GreBsmoResult result;
@@ -69,7 +69,7 @@ GreBsmoResult grebsmo(const at::Tensor& weight, const at::Tensor& first_v, int64
     if (pass > 0 && nonzeros < entries) break;
     result.residual = done.residual;
     result.nonzeros = nonzeros;
-    if (nonzeros < entries) break;  // the first pass already: its residual is all there is
+    if (nonzeros < entries) break;  // already in the first pass: its residual is the only one
     result.passes = pass + 1;
     v = done.next_v;
   }

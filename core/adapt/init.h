@@ -1,6 +1,6 @@
 #pragma once
-// First values of adapters. Element i of the logical tensor `name` is a function of (seed, name, i) alone, so it
-// depends on no rank and on no other tensor. fp32, on the CPU.
+// Initial values of adapters. Element i of the logical tensor `name` is a function of only (seed, name, i),
+// so it does not depend on the rank or on other tensors. fp32, on the CPU.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -9,11 +9,11 @@
 
 namespace filigree::adapt {
 
-/// N(0, deviation).
+/// N(0, deviation^2).
 at::Tensor normal_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape, double deviation);
 
-/// Uniform in +-sqrt(6 / ((1 + a^2) fan_in)) with a = sqrt(5), fan_in = shape[1]: torch's kaiming_uniform_, loralib's
-/// A.
+/// Uniform in +-sqrt(6 / ((1 + a^2) fan_in)) with a = sqrt(5), fan_in = shape[1]: torch's kaiming_uniform_,
+/// as loralib initializes A.
 at::Tensor kaiming_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape);
 
 }  // namespace filigree::adapt

@@ -14,7 +14,7 @@ namespace {
 using nn::Recut;
 using nn::Role;
 
-/// New number of each old one under `index`; -1 for those that are not kept.
+/// New index of each old index when only `index` is kept; -1 for those that are not kept.
 at::Tensor renumbering(int64_t old_size, const at::Tensor& index) {
   at::Tensor numbers = at::full({old_size}, -1, index.options());
   numbers.index_copy_(0, index, at::arange(index.numel(), index.options()));

@@ -1,20 +1,20 @@
 #pragma once
-// The three adapters of one formula, D = s (U V + S2) with s = alpha / r:
+// Three adapters with one formula, D = s (U V + S2) with s = alpha / r:
 //
 //   LowRank          s U V           "<linear>.lora_U" [out, r], "<linear>.lora_V" [r, in]
 //   SparseDelta      s S2            "<linear>.sparse_values" [N]; int64 [N] "<linear>.sparse_rows", ".sparse_cols"
 //   LowRankSparse    s (U V + S2)    all five
 //
-// The places of S2 are buffers of the parameter table, so that checkpoints hold them; they are numbers of the whole
-// matrix, kept in ascending order of (row, col), and never change but by recut(), which renumbers them. Whoever
-// restores a checkpoint assigns all five values together: N may differ from what attach made, after a prune.
+// The positions of S2 are buffers of the parameter table, so that checkpoints contain them. They index the
+// full matrix, in ascending order of (row, col). Only recut() changes them: it renumbers them. To restore a
+// checkpoint, assign all five tensors together: after a prune, N may differ from the N that attach() created.
 //
-// On a tensor-parallel axis the update is cut as its linear is:
+// On a tensor-parallel axis the update is split like its linear:
 //
-//   linear split by outputs (rows):   U by its rows; V replicated, its gradient a part on each rank
-//   linear split by inputs (columns): V by its columns; U replicated, its gradient a part on each rank
-//   S2 in both: all N values and places on every rank, which computes with those in its part of the matrix; the
-//   gradient is a part on each rank. (N values are a few hundred bytes; so nothing of S2 ever has to move.)
+//   linear split by outputs (rows):   U by rows; V replicated, with a partial gradient on each rank
+//   linear split by inputs (columns): V by columns; U replicated, with a partial gradient on each rank
+//   S2 in both cases: all N values and positions on every rank; each rank uses those in its part of the matrix and has
+//                     a partial gradient. (N values are a few hundred bytes, so S2 is never moved.)
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -36,7 +36,7 @@ struct Factors {
   std::vector<nn::Recut> recut(int64_t dim, const nn::LineChange& change) const;
 };
 
-/// N places and their trainable values in an out x in matrix, of which `part` lies here.
+/// N positions and their trainable values in an out x in matrix, of which this rank holds `part`.
 struct SparseEntries {
   nn::ParameterPtr rows, cols, values;
   int64_t out = 0;
@@ -48,9 +48,9 @@ struct SparseEntries {
   void take_shapes(const std::function<at::Tensor(const std::string&)>& saved) const;
 
  private:
-  /// The entries in the part that lies here, with their places in it; found again when the places or the part change.
+  /// The entries in the local part and their positions in it; recomputed when the positions or the part change.
   struct Own {
-    at::Tensor of_rows, of_cols;  ///< what it was found from
+    at::Tensor of_rows, of_cols;  ///< the tensors it was computed from
     int64_t version = -1;
     nn::Placement part;
     at::Tensor entries, rows, cols;
@@ -59,11 +59,11 @@ struct SparseEntries {
   mutable Own own_;
 };
 
-/// Registers U = 0 and V = `v` ([r, in], whole) for `linear` in the table. part: how the linear's weight is placed.
+/// Registers U = 0 and V = `v` ([r, in], full) for `linear` in the table. part: placement of the linear's weight.
 Factors add_factors(nn::ParameterTable& table, const std::string& linear, int64_t out, const at::Tensor& v,
                     const nn::Placement& part = {});
 
-/// Registers values = 0 at the places rows, cols (int64 [N], ascending) of an out x in matrix.
+/// Registers values = 0 at the positions rows, cols (int64 [N], ascending) of an out x in matrix.
 SparseEntries add_entries(nn::ParameterTable& table, const std::string& linear, int64_t out, int64_t in,
                           const at::Tensor& rows, const at::Tensor& cols, const nn::Placement& part = {});
 
@@ -123,7 +123,7 @@ class LowRankSparse : public nn::Adapter {
   double scale_;
 };
 
-/// s of one of the three; nothing of another adapter.
+/// s of one of the three adapters; nullopt for other adapters.
 std::optional<double> update_scale(const nn::Adapter& adapter);
 
 }  // namespace filigree::adapt

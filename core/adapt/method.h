@@ -1,14 +1,14 @@
 #pragma once
-// A method decides what is trained. One class, four hooks; a recipe's stage names it. The trainer calls:
+// A method decides what is trained. It is one class with four hooks; a recipe's stage selects it. The trainer calls:
 //
 //   attach          once, when the stage starts: adds parameters, sets roles
 //   before_step     before each forward pass of a step
-//   after_backward  when the gradients of a step are summed over all ranks, before clipping and the optimizer
-//   finish          when the stage's last step is done
+//   after_backward  after the gradients of a step are summed over all ranks, before clipping and the optimizer
+//   finish          after the stage's last step
 //
-// attach must be reproducible: given the same base weights, seed and options it makes the same parameters in the same
-// order on any number of ranks. On resume it is called again and the checkpoint then overwrites the values, supports
-// included.
+// attach must be reproducible: with the same base weights, seed and options it creates the same parameters in
+// the same order on any number of ranks. On resume it is called again, and the checkpoint then overwrites the
+// values, including supports.
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -24,10 +24,10 @@ namespace filigree::adapt {
 
 struct AttachContext {
   uint64_t seed = 0;
-  dist::Communicator* ranks = nullptr;   ///< to share work out over (GreBsmo); results are the same on every rank
+  dist::Communicator* ranks = nullptr;   ///< to distribute work over (GreBsmo); results are the same on every rank
   bool resume = false;                   ///< true: values will be overwritten; skip costly searches
   dist::Communicator* tensor = nullptr;  ///< ranks that hold the other parts of the model; nullptr: none
-  /// Where rank 0 says what the user should know (the run's log); unset: stderr.
+  /// Where rank 0 reports warnings for the user (the run's log); unset: stderr.
   std::function<void(const std::string&)> warn = nullptr;
 };
 
@@ -46,7 +46,7 @@ class Registry {
  public:
   using Make = std::function<std::unique_ptr<Method>(const recipe::MethodOptions&)>;
   void add(const std::string& name, const std::string& help, recipe::MethodCatalog::Make options, Make make);
-  /// A method M that is made from its Options.
+  /// Registers a method M that is constructed from its Options.
   template <class Options, class M>
   void add(const std::string& name, const std::string& help) {
     add(

@@ -13,7 +13,7 @@ namespace filigree::adapt {
 
 void Registry::add(const std::string& name, const std::string& help, recipe::MethodCatalog::Make options, Make make) {
   const bool fresh = makers_.emplace(name, std::move(make)).second;
-  FG_CHECK(fresh, "method '{}' is there already", name);
+  FG_CHECK(fresh, "method '{}' already exists", name);
   catalog_.add(name, help, std::move(options));
 }
 
@@ -22,7 +22,7 @@ std::unique_ptr<Method> Registry::make(const recipe::MethodConfig& config) const
   if (it == makers_.end()) {
     std::vector<std::string> known;
     for (const auto& [name, maker] : makers_) known.push_back(name);
-    throw UsageError(fmt::format("method: '{}' is none of {}", config.name, fmt::join(known, ", ")));
+    throw UsageError(fmt::format("method: unknown method '{}'; use one of {}", config.name, fmt::join(known, ", ")));
   }
   const auto options = config.options ? config.options : catalog_.entries().at(config.name).make();
   return it->second(*options);

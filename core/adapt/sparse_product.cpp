@@ -22,9 +22,9 @@ namespace {
 
 // Measured with bf16 and 384 x 384: a dense product costs about as much as visiting out*in/144 entries.
 constexpr int64_t kDenseRatio = 144;
-constexpr int64_t kTokenBlock = 64;  // tokens of one partial sum: fixed, so that sums do not depend on the threads
+constexpr int64_t kTokenBlock = 64;  // tokens per partial sum: fixed, so sums do not depend on the threads
 
-/// A flat copy of the entries that a kernel can read: places, checked, and scaled values.
+/// A flat copy of the entries for a kernel: checked positions and scaled values.
 template <class Accumulate>
 struct Entries {
   std::vector<int64_t> rows, cols;
@@ -38,7 +38,7 @@ struct Entries {
     cols.assign(col, col + n);
     for (size_t k = 0; k < n; ++k) {
       FG_CHECK(rows[k] >= 0 && rows[k] < matrix.out && cols[k] >= 0 && cols[k] < matrix.in,
-               "entry {} of a sparse update lies at ({}, {}) of a {} x {} matrix", k, rows[k], cols[k], matrix.out,
+               "entry {} of a sparse update: ({}, {}) is outside the {} x {} matrix", k, rows[k], cols[k], matrix.out,
                matrix.in);
     }
     const at::Tensor scaled = at::mul(matrix.values.to(at::kDouble), scale);
@@ -47,7 +47,7 @@ struct Entries {
   }
 };
 
-/// One token: entries of the same row stand together, so that the sum of a row is rounded once.
+/// One token: entries of the same row are adjacent, so the sum of a row is rounded once.
 template <class Scalar, class Accumulate>
 void add_token(Scalar* y, const Scalar* x, const Entries<Accumulate>& entries) {
   const size_t n = entries.rows.size();
@@ -109,7 +109,8 @@ at::Tensor skinny_factor(const at::Tensor& places, const SparseMatrix& matrix, i
 at::Tensor flat_places(const SparseMatrix& matrix) { return at::add(at::mul(matrix.rows, matrix.in), matrix.cols); }
 
 void check(const at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix) {
-  FG_CHECK(x.dim() == 2 && y.dim() == 2 && x.is_contiguous() && y.is_contiguous(), "sparse product of strided tensors");
+  FG_CHECK(x.dim() == 2 && y.dim() == 2 && x.is_contiguous() && y.is_contiguous(),
+           "a sparse product needs 2-d contiguous tensors");
   FG_CHECK(x.size(1) == matrix.in && y.size(1) == matrix.out && x.size(0) == y.size(0),
            "sparse product of [{}, {}] into [{}, {}] with a matrix of {} x {}", x.size(0), x.size(1), y.size(0),
            y.size(1), matrix.out, matrix.in);

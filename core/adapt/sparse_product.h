@@ -5,10 +5,10 @@
 //   add_product          y += scale * x S^T                      x: [T, in], y: [T, out]
 //   value_gradients      g_k = scale * sum_t y[t, rows[k]] x[t, cols[k]]    (y: the gradient of the product)
 //
-// With few entries each entry is visited (own kernel on the CPU; two skinny products on other devices, so that no
-// atomic addition makes the result depend on the run); with many, S is written out densely and a GEMM does the work.
-// The sums run in an order that does not depend on the number of threads. x and y are contiguous, of one floating type;
-// values may be of another. rows, cols: int64 [N] on the tensors' device.
+// With few entries, each entry is visited: by a custom kernel on the CPU, by two skinny products on other devices, so
+// that no atomic addition makes the result vary between runs. With many, S is written out densely and a GEMM is used.
+// The summation order does not depend on the number of threads. x and y are contiguous and have the same floating-point
+// type; values may have another. rows, cols: int64 [N] on the tensors' device.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -27,13 +27,13 @@ struct SparseMatrix {
 
 enum class SparseRoute { automatic, entrywise, skinny, dense };
 
-/// The cheapest route for this many entries on this device.
+/// The cheapest route for the matrix on this device.
 SparseRoute choose_route(const SparseMatrix& matrix, at::Device device);
 
 void add_product(at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix, double scale,
                  SparseRoute route = SparseRoute::automatic);
 
-/// In the type of matrix.values, [N].
+/// [N], in the type of matrix.values.
 at::Tensor value_gradients(const at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix, double scale,
                            SparseRoute route = SparseRoute::automatic);
 

@@ -26,7 +26,7 @@
 namespace filigree::adapt {
 namespace {
 
-/// What one search found: flat places, and for GreBsmo how far it came.
+/// Result of one search: flat positions and, for GreBsmo, the passes done and requested.
 struct Found {
   std::vector<int64_t> places;
   int64_t passes = 0, asked = 0;
@@ -43,7 +43,7 @@ Found search(const Matrix& matrix, const SupportOptions& options) {
   const at::NoGradGuard no_grad;
   const at::Tensor w = matrix.weight.detach().to(at::kCPU, at::kFloat).contiguous();
   if (!at::isfinite(w).all().item<bool>())
-    throw DataError(fmt::format("{}.weight holds a NaN or an infinity: the model's files are damaged", matrix.name));
+    throw DataError(fmt::format("{}.weight contains NaN or infinity: the model's files are damaged", matrix.name));
   const std::string stream = matrix.name + ".support";
   Found found;
   if (options.kind == SupportKind::grebsmo) {
@@ -62,8 +62,8 @@ Found search(const Matrix& matrix, const SupportOptions& options) {
   return found;
 }
 
-/// Runs body(i) for i = first, first + stride, ... < count on as many threads as this rank has, each with one thread of
-/// its own for the linear algebra: its results then do not depend on how many threads there are.
+/// Runs body(i) for i = first, first + stride, ... < count on all threads of this rank. Each thread uses one
+/// thread for linear algebra, so results do not depend on the number of threads.
 template <class Body>
 void for_each_matrix(size_t first, size_t stride, size_t count, const Body& body) {
   const int threads = at::get_num_threads();
@@ -71,7 +71,7 @@ void for_each_matrix(size_t first, size_t stride, size_t count, const Body& body
   std::exception_ptr failure;
   std::mutex failure_mutex;
   const auto work = [&] {
-    at::get_num_threads();  // a thread's first question sets its number to the process's: ask before setting it
+    at::get_num_threads();  // a thread's first query initializes its count from the process: query before setting
     at::set_num_threads(1);
     for (size_t i = next.fetch_add(stride); i < count; i = next.fetch_add(stride)) {
       try {
@@ -85,24 +85,24 @@ void for_each_matrix(size_t first, size_t stride, size_t count, const Body& body
   std::vector<std::thread> workers;
   for (int i = 0; i < threads; ++i) workers.emplace_back(work);
   for (std::thread& worker : workers) worker.join();
-  at::set_num_threads(threads);  // the setting is partly of the process: put it back
+  at::set_num_threads(threads);  // the setting is partly process-wide: restore it
   if (failure) std::rethrow_exception(failure);
 }
 
 void check_sizes(const std::vector<Matrix>& matrices, int64_t entries) {
   for (const Matrix& matrix : matrices) {
     if (matrix.weight.numel() < entries)
-      throw UsageError(fmt::format("sparse: {} entries are asked for, but {} has only {}", entries, matrix.name,
+      throw UsageError(fmt::format("sparse: {} entries are requested, but {} has only {}", entries, matrix.name,
                                    matrix.weight.numel()));
   }
 }
 
 std::string exhausted(const Matrix& matrix, int64_t entries, int64_t passes, int64_t asked) {
-  return fmt::format("{}: GreBsmo stopped after {} of {} passes, as one more would leave fewer than {} entries in S",
+  return fmt::format("{}: GreBsmo stopped after {} of {} passes: one more would leave fewer than {} entries in S",
                      matrix.name, passes, asked, entries);
 }
 
-/// A row a matrix: the places, the passes done and asked. Every rank fills its own rows; the sum has all of them.
+/// One row per matrix: positions, passes done, passes requested, error flag. Each rank fills its rows; the sum has all.
 at::Tensor search_all(const std::vector<Matrix>& matrices, const SupportOptions& options, dist::Communicator& ranks) {
   const auto count = static_cast<int64_t>(matrices.size());
   at::Tensor table = at::zeros({count, options.entries + 3}, at::kLong);
@@ -119,13 +119,13 @@ at::Tensor search_all(const std::vector<Matrix>& matrices, const SupportOptions&
                     });
   } catch (const DataError& error) {
     problem = error.what();
-    cell[options.entries + 2] = 1;  // said to all, so that no rank waits for this one
+    cell[options.entries + 2] = 1;  // sent to all, so that no rank waits for this one
   }
   table = table.to(matrices.front().weight.device());
   ranks.all_reduce(table);
   table = table.cpu();
   if (table.const_data_ptr<int64_t>()[options.entries + 2] == 0) return table;
-  throw DataError(problem.empty() ? "another rank found a weight with a NaN or an infinity" : problem);
+  throw DataError(problem.empty() ? "another rank found a weight with NaN or infinity" : problem);
 }
 
 }  // namespace
@@ -135,7 +135,7 @@ SupportKind support_from(const std::string& name) {
   if (name == "random") return SupportKind::random;
   if (name == "magnitude") return SupportKind::magnitude;
   if (name == "svd") return SupportKind::svd;
-  throw UsageError(fmt::format("support: '{}' is none of grebsmo, random, magnitude, svd", name));
+  throw UsageError(fmt::format("support: unknown support '{}'; use one of grebsmo, random, magnitude, svd", name));
 }
 
 std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const SupportOptions& options,

@@ -1,13 +1,13 @@
 #pragma once
-// Where S2 may be other than zero: exactly N places of a matrix W0, chosen once, before training.
+// Where S2 may be nonzero: exactly N positions of a matrix W0, chosen once, before training.
 //
-//   grebsmo     largest entries of GreBsmo's sparse part (grebsmo.h)     random      largest of |randn|
-//   magnitude   largest of |W0|                                          svd         largest of |W0 - its rank-r
-//   truncation|
+//   grebsmo     largest entries of GreBsmo's sparse part (grebsmo.h)
+//   magnitude   largest of |W0|
+//   random      largest of |randn|
+//   svd         largest of |W0 - its rank-r truncation|
 //
-// Ties go to the lower index (row-major). The matrices are shared out over the ranks, round robin, and every rank gets
-// all results; they are the same for any number of ranks and threads. Random numbers come from streams named by the
-// matrix.
+// Ties go to the lower index (row-major). The matrices are distributed over the ranks, round robin, and every rank gets
+// all results; they are the same for any number of ranks and threads. Random streams are keyed by the matrix's name.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -24,18 +24,18 @@ SupportKind support_from(const std::string& name);  ///< throws UsageError
 
 struct SupportOptions {
   SupportKind kind = SupportKind::grebsmo;
-  int64_t entries = 64;  ///< N of each matrix
+  int64_t entries = 64;  ///< N per matrix
   int64_t rank = 16;     ///< svd: rank of the truncation
-  int64_t passes = 0;    ///< grebsmo: 0 for grebsmo_passes()
+  int64_t passes = 0;    ///< grebsmo: number of passes; 0: grebsmo_passes()
   uint64_t seed = 0;
 };
 
 struct Matrix {
   std::string name;
-  at::Tensor weight;  ///< [out, in], any floating type and device; only the rank that searches it reads its values
+  at::Tensor weight;  ///< [out, in], any floating type and device; only the rank that searches it reads the values
 };
 
-/// Whether this rank is the one that searches the matrix with this number.
+/// Whether this rank searches the matrix with index `matrix`.
 inline bool searched_by(size_t matrix, const dist::Communicator& ranks) {
   return matrix % static_cast<size_t>(ranks.size()) == static_cast<size_t>(ranks.rank());
 }
@@ -45,8 +45,8 @@ struct Support {
   at::Tensor rows, cols;
 };
 
-/// Collective. Throws UsageError when a matrix has fewer than N entries, DataError when it holds a NaN or infinity.
-/// Rank 0 warns (unset: on stderr) of a GreBsmo that ran out of entries.
+/// Collective. Throws UsageError if a matrix has fewer than N entries, DataError if it contains NaN or
+/// infinity. Rank 0 warns (`warn` unset: on stderr) if GreBsmo stopped because it ran out of entries.
 std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const SupportOptions& options,
                                      dist::Communicator& ranks,
                                      const std::function<void(const std::string&)>& warn = nullptr);
@@ -54,7 +54,7 @@ std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const 
 /// Flat indices of the n largest |score|, ascending; ties go to the lower index.
 std::vector<int64_t> largest(const at::Tensor& score, int64_t n);
 
-/// The places 0 .. n-1: shape without a search, for values that a checkpoint is about to overwrite.
+/// The flat positions 0 .. n-1: placeholders without a search, for values that a checkpoint will overwrite.
 Support first_places(int64_t n, int64_t in);
 
 }  // namespace filigree::adapt

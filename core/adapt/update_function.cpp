@@ -15,7 +15,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Places of the inputs among the variables of the node; optional ones come last, as absent ones take no place.
+// Indices of the inputs among the node's variables. Optional inputs come last, because absent ones take no index.
 enum Input : size_t { kX, kY, kFactors };
 
 struct Saved {

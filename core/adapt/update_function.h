@@ -1,6 +1,6 @@
 #pragma once
-// The one autograd node behind every adapter's forward pass: y + s ((x V^T) U^T + x S2^T), with its own backward pass.
-// The fp32 masters are cast to the compute type once a call; gradients come back in the masters' type.
+// The autograd node behind every adapter's forward pass: y + s ((x V^T) U^T + x S2^T), with its own backward pass.
+// The fp32 masters are cast to the compute type once per call; gradients are returned in the masters' type.
 //
 // With g the gradient of the result, and xv = x V^T, gu = s g U:
 //   dy = g,  dx = gu V + s g S2,  dU = s g^T xv,  dV = gu^T x,  dvalues[k] = s sum_t g[t, rows[k]] x[t, cols[k]]
@@ -10,17 +10,17 @@
 
 namespace filigree::adapt {
 
-/// U [out, r] and V [r, in] are undefined when there is no low-rank part; sparse.rows is undefined without S2.
+/// U [out, r] and V [r, in] are undefined without a low-rank part; sparse.rows is undefined without S2.
 struct Update {
   at::Tensor u, v;
   SparseMatrix sparse;
   double scale = 1.0;
 };
 
-/// x: [T, in], y: [T, out], one type, y not a leaf that requires grad. y is overwritten and returned.
+/// x: [T, in], y: [T, out], of the same type; y must not be a leaf that requires grad. y is overwritten and returned.
 at::Tensor apply_update(const at::Tensor& x, const at::Tensor& y, const Update& update);
 
-/// scale * (U V + S2), in the type of the masters, detached.
+/// scale * (U V + S2), in the masters' type, detached.
 at::Tensor dense_update(const Update& update);
 
 }  // namespace filigree::adapt

@@ -1,4 +1,4 @@
-// A checkpoint that is open for reading: the parts of store.h's Loaded.
+// Loaded of store.h: a checkpoint open for reading.
 #include <ATen/ops/cat.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace filigree::checkpoint {
 namespace {
 
-/// "trained" of "trained.safetensors" and of "trained-00002-of-00004.safetensors".
+/// "trained" for "trained.safetensors" and "trained-00002-of-00004.safetensors".
 std::string stem_of(const std::string& file) {
   static const std::regex numbered("^(.*?)(-[0-9]+-of-[0-9]+)?\\.safetensors$");
   std::smatch match;
@@ -47,7 +47,7 @@ void Loaded::add_file(const ManifestFile& file) {
   for (const std::string& name : reader->names()) {
     const auto part = file.parts.find(name);
     if (part != file.parts.end() && reader->info(name).shape != shape_of(part->second))
-      throw DataError(fmt::format("{}/{}: '{}' has another shape than the manifest says", info.path, file.name, name));
+      throw DataError(fmt::format("{}/{}: the shape of '{}' differs from the manifest", info.path, file.name, name));
     tensors[name].push_back({reader, part == file.parts.end() ? std::nullopt : std::optional(part->second)});
   }
 }
@@ -56,12 +56,12 @@ void Loaded::put_in_order() {
   for (auto& [stem, tensors] : tensors_) {
     for (auto& [name, pieces] : tensors) {
       if (!follow_one_another(pieces))
-        throw DataError(fmt::format("{}: the files do not hold every part of '{}' once", info.path, name));
+        throw DataError(fmt::format("{}: the files do not contain every part of '{}' exactly once", info.path, name));
     }
   }
 }
 
-/// Files come in any order; their parts must follow one another without hole or overlap.
+/// Sorts the slices, because files come in any order; the slices must have no gaps or overlaps.
 bool Loaded::follow_one_another(Pieces& pieces) {
   if (pieces.size() == 1 && !pieces.front().part) return true;
   if (std::any_of(pieces.begin(), pieces.end(), [](const Piece& piece) { return !piece.part; })) return false;
@@ -90,8 +90,9 @@ bool Loaded::contains(const std::string& file, const std::string& name) const {
 
 const Loaded::Pieces& Loaded::find(const std::string& file, const std::string& name) const {
   if (!contains(file, name))
-    throw DataError(fmt::format("{}: has no tensor '{}' in {}.safetensors; it was written by another recipe or version",
-                                info.path, name, file));
+    throw DataError(
+        fmt::format("{}: has no tensor '{}' in {}.safetensors; it was written by a different recipe or version",
+                    info.path, name, file));
   return tensors_.at(file).at(name);
 }
 

@@ -11,11 +11,11 @@ namespace filigree::checkpoint {
 namespace {
 
 constexpr std::string_view kFormat = "filigree-checkpoint";
-constexpr int kOldestVersion = 1;  // had no parts: every file held whole tensors; 2: see core/run/state/saved_state.h
+constexpr int kOldestVersion = 1;  // no parts: every file held full tensors; 2: see core/run/state/saved_state.h
 constexpr std::string_view kLead = "{\"xxh3\":\"";
 constexpr size_t kDigits = 16;
 
-/// A name in the manifest must not lead out of the checkpoint's directory.
+/// A name in the manifest must not point outside the checkpoint's directory.
 bool plain_name(const std::string& name) {
   return !name.empty() && name.find('/') == std::string::npos && name != "." && name != "..";
 }
@@ -28,18 +28,18 @@ bool in_range(const TensorPart& part) {
 
 Manifest parse(const std::string& path, const std::string& text) {
   const auto json = files::parse_json(text, path);
-  if (json.at("format") != kFormat) throw DataError(fmt::format("{}: is not a manifest of filigree", path));
+  if (json.at("format") != kFormat) throw DataError(fmt::format("{}: is not a filigree manifest", path));
   for (const char* key : {"version", "step"})
     if (!json.at(key).is_number_integer()) throw DataError(fmt::format("{}: {}: must be a whole number", path, key));
   const auto version = json.at("version").get<int64_t>();
   if (version < kOldestVersion || version > kManifestVersion)
     throw files::Unreadable(
-        fmt::format("{}: has format version {}, this program reads versions {} to {}; use the release that wrote it",
-                    path, version, kOldestVersion, kManifestVersion));
+        fmt::format("{}: has format version {}, but this program reads {} to {}; use the release that wrote it", path,
+                    version, kOldestVersion, kManifestVersion));
   Manifest manifest;
   manifest.version = static_cast<int>(version);
   manifest.step = json.at("step").get<int64_t>();
-  if (manifest.step < 0) throw DataError(fmt::format("{}: step: is {}, less than 0", path, manifest.step));
+  if (manifest.step < 0) throw DataError(fmt::format("{}: step: is {}, but must be at least 0", path, manifest.step));
   manifest.state = json.at("state");
   for (const auto& entry : json.at("files")) {
     ManifestFile file = manifest_file_from(entry);
@@ -107,7 +107,7 @@ std::optional<std::string> find_fault(const std::string& dir, const Manifest& ma
     if (problem == std::errc::no_such_file_or_directory) return fmt::format("{}: {}", path, problem.message());
     if (problem) throw files::Unreadable(fmt::format("{}: {}", path, problem.message()));
     if (size != file.hash.bytes)
-      return fmt::format("{}: has {} bytes, the manifest says {}", path, size, file.hash.bytes);
+      return fmt::format("{}: has {} bytes, but the manifest lists {}", path, size, file.hash.bytes);
     if (files::hash_file(path).xxh3 != file.hash.xxh3) return fmt::format("{}: does not match its checksum", path);
   }
   return std::nullopt;

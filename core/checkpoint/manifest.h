@@ -1,15 +1,15 @@
 #pragma once
-// manifest.json of a checkpoint, written last: what makes a directory a checkpoint.
+// manifest.json of a checkpoint. It is written last: a directory is a checkpoint only if it has one.
 //
 //   {"xxh3":"<16 hex digits: of all bytes after this value>",
 //    "format":"filigree-checkpoint","version":3,"step":123,
 //    "files":[{"name":…,"bytes":…,"xxh3":…,"parts":{"<tensor>":{"dim":0,"begin":0,"end":96,"shape":[192,16]}}}],"state":{…}}
 //
-// A file holds whole tensors and, where the ranks that wrote the checkpoint shared a tensor out, the lines that `parts`
-// names: begin .. end along dim of a tensor of this shape.
+// A file holds full tensors and slices. `parts` lists the slices of tensors that were sharded over the ranks
+// that wrote the checkpoint: begin .. end along dim of a tensor of this shape.
 //
-// The leading checksum covers the rest of the text, so that a flipped byte in the state is found as well. It is no
-// signature: what is read is checked as if it had none.
+// The leading checksum covers the rest of the text, so that a flipped byte in the state is also detected. It
+// is not a signature: everything that is read is still validated.
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -23,22 +23,22 @@
 
 namespace filigree::checkpoint {
 
-/// Where a tensor of a file lies in the whole one.
+/// Position of a stored slice in the full tensor.
 struct TensorPart {
   int64_t dim = 0;
   dist::LineRange lines;
-  std::vector<int64_t> shape;  ///< of the whole tensor
+  std::vector<int64_t> shape;  ///< of the full tensor
 };
 using TensorParts = std::map<std::string, TensorPart>;  ///< by tensor name
 
 struct ManifestFile {
   std::string name;
   files::FileHash hash;
-  TensorParts parts = {};  ///< of those tensors that are not whole
+  TensorParts parts = {};  ///< of the tensors stored as slices
 };
 
 nlohmann::ordered_json to_json(const ManifestFile& file);
-/// Throws nlohmann's exceptions when a key is missing or has another type, DataError when a value is out of range.
+/// Throws nlohmann's exceptions if a key is missing or has the wrong type, DataError if a value is out of range.
 ManifestFile manifest_file_from(const nlohmann::json& json);
 
 inline constexpr int kManifestVersion = 3;
@@ -54,13 +54,13 @@ inline constexpr const char* kManifestName = "manifest.json";
 
 std::string to_text(const Manifest& manifest);
 
-/// Reads `dir`/manifest.json and checks its own checksum, but not the files. DataError says what is wrong.
+/// Reads `dir`/manifest.json and verifies its checksum, but not the files. Throws a DataError with the problem.
 Manifest read_manifest(const std::string& dir);
 
-/// XXH3 of the text of `dir`/manifest.json, which names the contents of all its files. DataError when it is missing.
+/// XXH3 of the text of `dir`/manifest.json, which identifies the contents of all files. DataError if it is missing.
 std::string manifest_hash(const std::string& dir);
 
-/// Compares sizes and checksums of the files with the manifest; what is wrong, or nothing.
+/// Compares sizes and checksums of the files with the manifest. Returns the first mismatch, or nothing.
 std::optional<std::string> find_fault(const std::string& dir, const Manifest& manifest);
 
 }  // namespace filigree::checkpoint

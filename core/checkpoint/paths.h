@@ -1,5 +1,5 @@
 #pragma once
-// Names inside a folder of checkpoints.
+// Names inside a checkpoints folder.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,7 +8,7 @@
 namespace filigree::checkpoint {
 
 inline constexpr std::string_view kStepPrefix = "step-";
-inline constexpr std::string_view kTemporaryPrefix = ".tmp-";  ///< anything that begins so may be removed at any start
+inline constexpr std::string_view kTemporaryPrefix = ".tmp-";  ///< of files to remove at the next start
 inline constexpr std::string_view kTensorSuffix = ".safetensors";
 inline constexpr std::string_view kRankMark = "-", kRanksMark = "-of-";  ///< trained-00002-of-00004.safetensors
 inline constexpr const char* kBestName = "best.json";

@@ -41,12 +41,11 @@ std::optional<std::string> find_fault(const CheckpointInfo& info) {
   try {
     const Manifest manifest = read_manifest(info.path);
     if (manifest.step != info.step)
-      return fmt::format("{}: holds step {} under the name of step {}", info.path, manifest.step, info.step);
+      return fmt::format("{}: contains step {}, but its name is that of step {}", info.path, manifest.step, info.step);
     return find_fault(info.path, manifest);
   } catch (const files::Unreadable& e) {
-    throw DataError(
-        fmt::format("{}\nThe checkpoint may be good and is not passed over: make it readable, or move {} away",
-                    e.what(), info.path));
+    throw DataError(fmt::format("{}\nThe checkpoint may be good and is not skipped: make it readable, or move {} away",
+                                e.what(), info.path));
   } catch (const UserError& e) {
     return e.what();
   }

@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Swaps two directories in one step; false where the file system cannot.
+/// Swaps two directories atomically; false if the file system cannot do this.
 bool exchange(const std::string& a, const std::string& b) {
   return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
 }
@@ -38,7 +38,7 @@ std::string aside(const std::string& dir, std::string_view purpose, const std::s
   return fmt::format("{}/{}{}-{}", dir, kTemporaryPrefix, purpose, name);
 }
 
-/// Names that begin(), put_in_place() and remove() make.
+/// Whether begin(), put_in_place() or remove() creates such names.
 bool is_leftover(const std::string& name) {
   const auto made_for = [&](const char* purpose) {
     return name.starts_with(fmt::format("{}{}{}", kTemporaryPrefix, purpose, kStepPrefix));
@@ -48,7 +48,7 @@ bool is_leftover(const std::string& name) {
 
 bool may_be_checkpoint_file(const std::string& name) { return name == kManifestName || name.ends_with(kTensorSuffix); }
 
-/// Accepts the files that the manifest lists, or what could be one where it cannot be read.
+/// Accepts the files listed in the manifest; if it cannot be read, any name that a checkpoint's file may have.
 std::function<bool(const std::string&)> files_of_checkpoint(const std::string& path) {
   try {
     std::set<std::string> names{kManifestName};
@@ -59,13 +59,13 @@ std::function<bool(const std::string&)> files_of_checkpoint(const std::string& p
   }
 }
 
-/// Only what a checkpoint consists of; a folder in which something else lies stays.
+/// Removes only a checkpoint's own files; a folder that contains anything else stays.
 void remove_now(const std::string& path) {
   std::error_code ignored;
   if (fs::is_directory(fs::symlink_status(path, ignored))) files::remove_own(path, files_of_checkpoint(path));
 }
 
-/// Renames a checkpoint to which a user added something, or a link in its place; false where there is no need.
+/// Renames a checkpoint to which a user added something, or a link in its place; false if there is no need.
 bool keep_for_user(const std::string& path) {
   if (files::holds_only(path, files_of_checkpoint(path))) return false;
   files::set_aside(path);
@@ -75,14 +75,14 @@ bool keep_for_user(const std::string& path) {
 const std::string kMakeRoom =
     "Free some space, lower checkpoint.keep, raise the file size limit (ulimit -f), or choose another --out";
 
-/// What to do about a checkpoint that could not be written though there is room for it now.
+/// Advice for a checkpoint that could not be written although there is room for it now.
 std::string advice_for(const std::string& message) {
   const auto tells = [&](std::initializer_list<int> codes) {
     return std::ranges::any_of(codes, [&](int code) { return message.find(std::strerror(code)) != std::string::npos; });
   };
   if (tells({ENOSPC, EDQUOT, EFBIG})) return kMakeRoom;
   if (tells({EACCES, EPERM, EROFS})) return "Make the folder writable by all ranks or choose another --out";
-  return "Look for a fault of the disk or of its file system, or choose another --out";
+  return "Check the disk and its file system for faults, or choose another --out";
 }
 
 std::string file_name(const std::string& stem, int rank, int ranks) {
@@ -145,7 +145,7 @@ std::string CheckpointStore::begin(int64_t step) const {
   const std::string folder = temporary(step);
   remove_now(folder);
   if (::mkdir(folder.c_str(), 0777) != 0)
-    throw DataError(fmt::format("{}: cannot be made: {}", folder, std::strerror(errno)));
+    throw DataError(fmt::format("{}: cannot be created: {}", folder, std::strerror(errno)));
   return folder;
 }
 
@@ -161,7 +161,7 @@ void CheckpointStore::put_in_place(const std::string& temporary, const std::stri
   if (!fs::exists(fs::symlink_status(target)) || keep_for_user(target)) {
     rename_or_throw(temporary, target);
   } else if (!exchange(temporary, target)) {
-    // Without the exchange there is a moment with neither in place; older checkpoints bridge it.
+    // Without the exchange, neither is in place for a moment; older checkpoints cover this case.
     const std::string old = aside(dir_, "old", fs::path(target).filename().string());
     rename_or_throw(target, old);
     rename_or_throw(temporary, target);
@@ -182,7 +182,7 @@ void CheckpointStore::retire_old(int64_t newest) {
 }
 
 void CheckpointStore::remove(const std::string& path) const {
-  // Renamed first, so that no reader meets half of it. What cannot be removed now is tried again at the next start.
+  // Rename first, so that no reader sees half of it. What cannot be removed now is retried at the next start.
   if (keep_for_user(path)) return;
   const std::string away = aside(dir_, "delete", fs::path(path).filename().string());
   if (::rename(path.c_str(), away.c_str()) == 0) remove_now(away);
@@ -215,15 +215,15 @@ void CheckpointStore::rewind(int64_t step, std::optional<int64_t> best) {
 }
 
 void CheckpointStore::check_space(uint64_t bytes) const {
-  // At the peak there are the kept ones, the best, and the one being written; those of an earlier start count as kept.
+  // At the peak the disk holds the kept ones, the best and the one being written; existing ones count as kept.
   const auto wanted = static_cast<uint64_t>(std::max<int64_t>(keep_, 1)) + 2;
   const auto present = static_cast<uint64_t>(list_checkpoints(dir_).size());
   const uint64_t needed = bytes * (wanted - std::min(wanted - 1, present));
   const uint64_t available = files::free_bytes(dir_);
   if (available < needed)
     throw DataError(fmt::format(
-        "{}: checkpoints of {} each need {} (checkpoint.keep: {}, the best, and one being written), and "
-        "only {} are free; free some space, lower checkpoint.keep, or choose another --out",
+        "{}: checkpoints of {} each need {} (checkpoint.keep: {}, the best, and one being written), but "
+        "only {} is free; free some space, lower checkpoint.keep, or choose another --out",
         dir_, files::format_bytes(bytes), files::format_bytes(needed), keep_, files::format_bytes(available)));
 }
 
@@ -235,10 +235,10 @@ void CheckpointStore::give_up(int64_t step, uint64_t bytes, const std::string& m
   const std::string advice = full ? kMakeRoom : advice_for(message);
   const auto last = newest_whole();
   throw DataError(
-      fmt::format("{}\nThe checkpoint of step {} needs {}; {} can be written there. {} {}, then start the run again{}",
-                  message, step, files::format_bytes(bytes), files::format_bytes(available),
-                  last ? fmt::format("The last whole one is {}.", last->path) : "There is no older one.", advice,
-                  last ? ": it goes on from there" : ""));
+      fmt::format("{}\nThe checkpoint of step {} needs {}; {} is available. {} {}, then start the run again{}", message,
+                  step, files::format_bytes(bytes), files::format_bytes(available),
+                  last ? fmt::format("The newest complete one is {}.", last->path) : "There is no older one.", advice,
+                  last ? ": it resumes from there" : ""));
 }
 
 }  // namespace filigree::checkpoint

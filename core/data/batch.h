@@ -1,6 +1,6 @@
 #pragma once
-// A batch of samples, packed: the tokens of all samples one after another, no padding.
-// T = tokens in all, B = samples of this rank's share.
+// A packed batch: the tokens of all samples, concatenated without padding.
+// T = tokens in total, B = samples in this rank's share.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -12,9 +12,9 @@ struct Batch {
   at::Tensor ids;        ///< int64 [T]
   at::Tensor type_ids;   ///< int64 [T], type of each token
   at::Tensor positions;  ///< int64 [T], 0-based within its sample
-  at::Tensor labels;  ///< int64 [B] classes; fp32 [B] regression; int64 [T] over tokens, -100 where there is no loss;
-                      ///< may be undefined
-  at::Tensor predicted;  ///< int64 [P], the tokens that have a loss, ascending; undefined unless labels are over tokens
+  at::Tensor labels;     ///< int64 [B] classes; fp32 [B] regression; int64 [T] over tokens, -100: no loss;
+                         ///< may be undefined
+  at::Tensor predicted;  ///< int64 [P], the tokens with a loss, ascending; undefined unless labels are over tokens
   std::vector<int64_t> offsets;  ///< B+1 cumulative lengths: sample b is tokens offsets[b] .. offsets[b+1]
   std::vector<int64_t> samples;  ///< B global sample numbers (position in the data set), for dropout and messages
 

@@ -10,7 +10,7 @@
 namespace filigree::data {
 namespace {
 
-/// The tokens of one row and where its losses begin.
+/// The tokens of one row and the index of the first one with a loss.
 struct Sample {
   std::vector<int32_t> ids;
   int64_t loss_from = 1;
@@ -57,7 +57,7 @@ std::vector<size_t> add_packed(const std::vector<Sample>& samples, int64_t lengt
       block.clear();
     }
   }
-  if (block.size() < 2) return first_rows;  // what is left: shorter, but nothing is thrown away
+  if (block.size() < 2) return first_rows;  // one token has no loss; a longer rest becomes a shorter block
   append(block, 1, out);
   first_rows.push_back(first_row);
   return first_rows;
@@ -80,7 +80,7 @@ std::vector<size_t> add_causal(const std::vector<std::vector<std::string>>& rows
   for (size_t row = 0; row < samples.size(); ++row) {
     Sample& sample = samples[row];
     if (sample.loss_from >= options.max_length) {
-      out.leave_out(fmt::format("{}: the context has {} tokens, data.max_length {} leaves none for the reference",
+      out.leave_out(fmt::format("{}: the context has {} tokens, so data.max_length {} leaves none for the reference",
                                 where(row), sample.loss_from, options.max_length),
                     options.skip_bad);
       continue;

@@ -1,12 +1,12 @@
 #pragma once
-// Samples of causal language modelling, with end = the tokenizer's end-of-text token:
+// Samples of causal language modeling, with end = the tokenizer's end-of-text token:
 //
-//   one text column    text end                             a loss on every token but the first
-//   two                context end " "reference end         a loss on the reference and its end only, as LoRA trains
-//                                                           data-to-text (Hu et al., 2021, examples/NLG)
-//   packed             text end text end ..., cut into blocks of max_length; a loss on every token but a block's first
+//   one text column    text end                             a loss on all tokens except the first
+//   two                context end " "reference end         a loss only on the reference and its end, as LoRA
+//                                                           trains data-to-text (Hu et al., 2021, examples/NLG)
+//   packed             text end text end ..., cut into blocks of max_length; a loss on all but a block's first
 //
-// A sample is cut after max_length tokens.
+// A sample is truncated to max_length tokens.
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -21,17 +21,17 @@ namespace filigree::data {
 struct CausalOptions {
   int64_t max_length = 128;
   bool pack = false;
-  bool skip_bad = false;  ///< a context that leaves no room for its reference is counted in Dataset::skipped
+  bool skip_bad = false;  ///< skip a context that leaves no room for its reference; Dataset::skipped counts it
 };
 
-/// Appends the samples of `rows` (one or two fields each) to `out`, with Dataset::loss_from. Returns, for each sample,
-/// the row that it begins with. Throws DataError when the tokenizer has no end-of-text token, or a context leaves no
-/// room for its reference (`where(row)` names the row), unless such are skipped.
+/// Appends the samples of `rows` (one or two fields each) to `out`, with Dataset::loss_from. Returns the
+/// first row of each sample. Throws DataError if the tokenizer has no end-of-text token or, without skip_bad,
+/// if a context leaves no room for its reference (`where(row)` names the row).
 std::vector<size_t> add_causal(const std::vector<std::vector<std::string>>& rows, const Tokenizer& tokenizer,
                                const CausalOptions& options, const std::function<std::string(size_t)>& where,
                                Dataset& out);
 
-/// The prompt of a context: its tokens and end.
+/// The prompt for a context: its tokens, then end.
 std::vector<int32_t> causal_prompt(std::string_view context, const Tokenizer& tokenizer);
 
 }  // namespace filigree::data

@@ -30,7 +30,7 @@ void mask_sample(const Masking& masking, uint64_t draw, int64_t sample, int64_t 
   }
 }
 
-/// A token's label is the token that follows it, from the one before loss_from on; -100: no loss.
+/// Labels each token with the next one, from token loss_from - 1 on; -100: no loss.
 void shift_sample(const Dataset& dataset, int64_t sample, const int64_t* ids, int64_t* labels) {
   const int64_t length = dataset.length(sample), from = dataset.loss_from[static_cast<size_t>(sample)];
   for (int64_t i = 0; i < length; ++i) labels[i] = i + 1 < length && i + 1 >= from ? ids[i + 1] : -100;
@@ -53,7 +53,7 @@ at::Tensor gather_labels(const std::vector<T>& values, const std::vector<int64_t
   return out;
 }
 
-/// Found here, on the host, so that no pass has to ask the device for it.
+/// Computed here on the host, so that no pass has to wait for the device.
 at::Tensor rows_with_loss(const at::Tensor& labels) {
   const int64_t* label = labels.const_data_ptr<int64_t>();
   std::vector<int64_t> rows;

@@ -14,10 +14,10 @@
 namespace filigree::data {
 namespace {
 
-/// Appends the samples; returns the numbers of those that have a token.
+/// Appends the samples; returns the indices of those that have a token.
 std::vector<size_t> add_texts(const Samples& samples, const Tokenizer& tokenizer, const recipe::DataConfig& config,
                               const std::function<std::string(size_t)>& where, Dataset& out) {
-  constexpr size_t kChunk = 16384;  // bounds the memory of the loose encodings
+  constexpr size_t kChunk = 16384;  // bounds the memory of the separate encodings
   std::vector<size_t> kept;
   for (size_t begin = 0; begin < samples.texts.size(); begin += kChunk) {
     std::vector<TextPair> texts;
@@ -45,7 +45,7 @@ Masking masking_for(const recipe::DataConfig& config, const Tokenizer& tokenizer
   return masking;
 }
 
-/// In training some epoch draws each token; an evaluation has one draw.
+/// Whether any token has a loss. In training every token is masked in some epoch; an evaluation has one draw.
 bool predicts(const Dataset& dataset) {
   const auto& special = dataset.masking.special_ids;
   if (!dataset.loss_from.empty()) {
@@ -65,13 +65,13 @@ void check_predicted(const Dataset& dataset, const std::string& file) {
   throw DataError(fmt::format("{}: the split '{}' has no token with a loss: {}", file, dataset.split,
                               dataset.objective == Objective::causal_lm
                                   ? "every sample is its end-of-text token alone"
-                                  : "no token that is not special was drawn to be masked; give it more text"));
+                                  : "no token that is not special was selected for masking; add more text"));
 }
 
 }  // namespace
 
 void Dataset::leave_out(const std::string& fault, bool skip) {
-  if (!skip) throw DataError(fault + " (data.bad_rows: skip leaves such rows out)");
+  if (!skip) throw DataError(fault + " (set data.bad_rows: skip to skip such rows)");
   if (skipped++ == 0) first_skipped = fault;
 }
 
@@ -142,8 +142,8 @@ Dataset load_dataset(const recipe::DataConfig& config, const TaskSpec& task, con
                        out)
           : add_texts(samples, tokenizer, config, where, out);
   if (kept.empty())
-    throw DataError(fmt::format("{}: the split '{}' leaves no sample{}", source->second.file, split,
-                                out.skipped > 0 ? "; the first row left out: " + out.first_skipped : ""));
+    throw DataError(fmt::format("{}: the split '{}' has no usable sample{}", source->second.file, split,
+                                out.skipped > 0 ? "; the first skipped row: " + out.first_skipped : ""));
   samples.texts.clear();
   samples.keep(kept);
   check_predicted(out, source->second.file);

@@ -1,11 +1,11 @@
 #pragma once
-// One split of a task, tokenised. All ranks hold the whole of it; sample numbers 0..size()-1 are the same on every
+// One tokenized split of a task. Every rank holds all of it; sample numbers 0..size()-1 are the same on every
 // rank.
 //
-//   ids      [tokens]  the samples one after another, special tokens included
+//   ids      [tokens]  the samples, concatenated, with special tokens
 //   offsets  [size+1]  sample i is ids[offsets[i]] .. ids[offsets[i+1]]
-//   type_ids [tokens]  the type (segment) of each token, as the tokenizer's template gives it
-//   classes | scores [size]; both empty when the split has no labels (a test split, language modelling)
+//   type_ids [tokens]  the type (segment) of each token, from the tokenizer's template
+//   classes | scores [size]; both empty if the split has no labels (a test split, language modeling)
 //   loss_from [size] causal LM: the first token that is predicted (causal.h)
 #include <cstdint>
 #include <string>
@@ -17,7 +17,7 @@
 
 namespace filigree::data {
 
-/// What masked language modelling needs to know to draw its masks (batch.cpp).
+/// The parameters of masked language modeling for drawing masks (collate.h).
 struct Masking {
   double probability = 0.15;
   uint64_t seed = 0;
@@ -26,7 +26,7 @@ struct Masking {
   std::vector<int32_t> special_ids;  ///< sorted; never masked
 };
 
-/// What is wrong with a sample that no model can read.
+/// The error for a sample that no model can read.
 inline constexpr const char* kNoTokens = "has no tokens: the text is empty, and the tokenizer adds no special tokens";
 
 struct Dataset {
@@ -39,18 +39,18 @@ struct Dataset {
   std::vector<float> scores;
   std::vector<int32_t> loss_from;
   std::vector<std::string> label_names;  ///< by class number
-  std::vector<std::string> metrics;      ///< the first one is the task's
+  std::vector<std::string> metrics;      ///< the first one is the main metric
   Masking masking;
 
-  std::vector<std::string> files;  ///< sample i stands in files[file[i]], line lines[i]
+  std::vector<std::string> files;  ///< sample i is in files[file[i]], line lines[i]
   std::vector<int32_t> file;
   std::vector<int64_t> lines;
-  int64_t skipped = 0;        ///< rows left out by bad_rows: skip
-  std::string first_skipped;  ///< what was wrong with the first of them
+  int64_t skipped = 0;        ///< rows skipped by bad_rows: skip
+  std::string first_skipped;  ///< error of the first skipped row
 
-  /// Counts a bad row; without `skip` throws DataError.
+  /// Counts a bad row or, without `skip`, throws DataError.
   void leave_out(const std::string& fault, bool skip);
-  /// Throws DataError when the task has labels and this split has none.
+  /// Throws DataError if the task has labels and this split has none.
   void check_labelled() const;
   /// Appends the tokens of one sample.
   void add(const Encoding& encoding);
@@ -62,17 +62,18 @@ struct Dataset {
   std::vector<int64_t> lengths() const;
   bool labelled() const { return !classes.empty() || !scores.empty(); }
   std::string where(int64_t sample) const;  ///< "file:line", for messages
-  /// XXH3 of ids, lengths, types and labels: names the data in a checkpoint.
+  /// XXH3 of ids, lengths, types, labels and loss_from: identifies the data in a checkpoint.
   uint64_t hash() const;
 };
 
-/// Reads and tokenises one split. `split` is a key of task.splits ("train", "dev_matched", ...); resolve names such as
-/// MNLI's "dev" with splits_of(). data.limit applies to "train" alone: the first of an order drawn from `seed`, kept in
-/// the order of the file. Throws DataError on bad or no rows, UsageError where task, model and tokenizer do not fit.
+/// Reads and tokenizes one split. `split` is a key of task.splits ("train", "dev_matched", ...); resolve
+/// names such as MNLI's "dev" with splits_of(). data.limit applies only to "train": it keeps the first
+/// samples of a shuffle drawn from `seed`, in file order. Throws DataError on bad rows, no rows or a
+/// tokenizer that lacks a required token; UsageError if the split, a column or max_length does not fit.
 Dataset load_dataset(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split,
                      const Tokenizer& tokenizer, int64_t seed);
 
-/// The same with the task resolved from the recipe's sections; for one split of a plain task.
+/// The same with the task resolved from the recipe's data section; only the first of several dev splits.
 Dataset load_dataset(const recipe::DataConfig& config, const std::string& split, const Tokenizer& tokenizer,
                      Objective objective, int64_t seed);
 

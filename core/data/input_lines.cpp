@@ -16,7 +16,7 @@ InputLines::InputLines(const std::string& file) : file_(file), bytes_(read_text_
       continue;
     }
     if (line.find('\t', tab + 1) != std::string_view::npos)
-      fail_at(file, lines.number(), "has more than one tab; one text, or a pair split by one tab, stands on a line");
+      fail_at(file, lines.number(), "has more than one tab; a line holds one text, or a pair separated by one tab");
     texts_.push_back({line.substr(0, tab), line.substr(tab + 1)});
   }
 }

@@ -1,6 +1,6 @@
 #pragma once
-// The --input file of predict and tokenize: a text, or a pair split by one tab, on each line (UTF-8). Every line
-// counts, the empty ones too, so that results stand on the same lines as their inputs.
+// The --input file of predict and tokenize (UTF-8): one text, or a pair separated by one tab, per line. Empty
+// lines count too, so each result is on the same line as its input.
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,9 +11,9 @@ namespace filigree::data {
 
 class InputLines {
  public:
-  /// Throws DataError with file:line on a second tab, bytes that are not UTF-8, and NUL bytes.
+  /// Throws DataError with file:line on a second tab, on bytes that are not UTF-8, and on NUL bytes.
   explicit InputLines(const std::string& file);
-  /// One for each line; they point into this object.
+  /// One per line; they point into this object.
   const std::vector<TextPair>& texts() const { return texts_; }
   const std::string& file() const { return file_; }
   std::string where(size_t text) const;  ///< "file:line", for messages

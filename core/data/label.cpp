@@ -12,7 +12,7 @@
 namespace filigree::data {
 namespace {
 
-/// A finite decimal number, with a sign or without.
+/// A finite decimal number, with or without a sign.
 template <class T>
 std::optional<T> parse(std::string_view text) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
@@ -22,7 +22,7 @@ std::optional<T> parse(std::string_view text) {
   return value;
 }
 
-/// A number that a double holds exactly enough to tell it from its neighbours.
+/// A number small enough that a double distinguishes neighboring integers (below 2^53).
 std::optional<double> number_of(std::string_view text) {
   constexpr double kExact = 1LL << 53;
   const auto value = parse<double>(text);
@@ -69,7 +69,7 @@ LabelReader::LabelReader(const std::vector<std::string>& names)
   for (const std::string& name : names) values_.push_back(number_of(trimmed(name)));
 }
 
-/// The one class whose name differs in upper and lower case alone.
+/// The class whose name differs only in case, if there is exactly one.
 std::optional<int64_t> LabelReader::find_in_any_case(std::string_view text) const {
   const auto lower = [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : static_cast<int>(c); };
   std::optional<int64_t> found;
@@ -81,7 +81,7 @@ std::optional<int64_t> LabelReader::find_in_any_case(std::string_view text) cons
   return found;
 }
 
-/// The class of a name, or of a number that is written in another way than the name.
+/// The class of a name, of a class number, or of a number that is spelled differently from the name.
 std::optional<int64_t> LabelReader::find(std::string_view text) const {
   const auto it = std::ranges::find(names_, text, [](const std::string& name) { return trimmed(name); });
   if (it != names_.end()) return it - names_.begin();

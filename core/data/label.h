@@ -1,7 +1,7 @@
 #pragma once
-// Labels as files spell them. Whitespace around a label does not count, nor does upper or lower case where it leaves
-// one class. Labels that are all numbers are compared as numbers, as pandas reads such a column: 1, 1.0 and +1 are one
-// class.
+// Labels as spelled in files. Whitespace around a label is ignored, and so is case if exactly one class then
+// matches. Labels that are all numbers are compared as numbers, as pandas reads such a column: 1, 1.0 and +1
+// are one class.
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -13,18 +13,18 @@ namespace filigree::data {
 
 constexpr size_t kMaxClasses = 10000;
 
-/// The names of the classes in order of their numbers: numbers by size, in their shortest form, else names by bytes.
+/// The class names in order of their class numbers: numbers by value, in shortest form; else names by bytes.
 std::vector<std::string> sorted_labels(const std::set<std::string>& labels);
 
-/// Those of `labels` that stand for a missing value, as pandas reads them (nan, NA, null, ...), where all others are
-/// numbers; beside names they are names.
+/// The `labels` that pandas reads as a missing value (nan, NA, null, ...), if all others are numbers;
+/// otherwise none, because next to names they are names.
 std::set<std::string> missing_labels(const std::set<std::string>& labels);
 
 /// Reads class names, and class numbers unless a name is a number itself.
 class LabelReader {
  public:
   explicit LabelReader(const std::vector<std::string>& names);
-  /// nullopt, and what is wrong in `fault`, when the label is not known.
+  /// nullopt, and an error in `fault`, if the label is unknown.
   std::optional<int64_t> read(std::string_view field, std::string& fault) const;
 
  private:
@@ -33,7 +33,7 @@ class LabelReader {
 
   const std::vector<std::string>& names_;
   std::vector<std::optional<double>> values_;  ///< of the names that are numbers
-  bool numbers_;                               ///< no name is a number
+  bool numbers_;                               ///< accept class numbers, because no name is a number
 };
 
 /// A finite decimal number.

@@ -10,7 +10,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-/// A row of GLUE's table. Columns are 0-based numbers, -1 the last one.
+/// A row of GLUE's table. Columns are 0-based numbers; -1 is the last one.
 struct Layout {
   const char* name;
   Names text, test_text;
@@ -68,7 +68,8 @@ TaskSpec build(const Layout& layout) {
 TaskSpec preset_task(const std::string& name) {
   for (const Layout& layout : layouts())
     if (name == layout.name) return build(layout);
-  throw UsageError(fmt::format("data.task: '{}' is not known; {}, wordnet are", name, fmt::join(preset_names(), ", ")));
+  throw UsageError(
+      fmt::format("data.task: unknown task '{}': use {} or wordnet", name, fmt::join(preset_names(), ", ")));
 }
 
 std::vector<std::string> preset_names() {

@@ -7,7 +7,7 @@
 
 namespace filigree::data {
 
-/// The task without the recipe's keys; file names are relative. Throws UsageError on an unknown name.
+/// The task before the recipe's keys apply; file names are relative. Throws UsageError on an unknown name.
 TaskSpec preset_task(const std::string& name);
 std::vector<std::string> preset_names();
 

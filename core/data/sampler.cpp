@@ -12,7 +12,7 @@ namespace filigree::data {
 Sampler::Sampler(int64_t samples, int64_t batch_size, uint64_t seed)
     : samples_(samples), batch_size_(batch_size), seed_(seed) {
   if (samples < 1 || batch_size < 1)
-    throw UsageError(fmt::format("there is no batch of {} from {} samples", batch_size, samples));
+    throw UsageError(fmt::format("cannot form a batch of {} from {} samples", batch_size, samples));
 }
 
 std::vector<int64_t> Sampler::batch(int64_t step) {

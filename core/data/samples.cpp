@@ -22,7 +22,7 @@ void select(const std::vector<size_t>& kept, std::vector<T>& values) {
   values.swap(out);
 }
 
-/// The first `limit` of a seeded order, back in the order of the file.
+/// Keeps the first `limit` samples of a seeded shuffle, in file order.
 void apply_limit(int64_t limit, int64_t seed, Samples& samples) {
   const auto size = static_cast<int64_t>(samples.texts.size());
   if (limit <= 0 || limit >= size) return;
@@ -49,7 +49,7 @@ Samples read_wordnet(const TaskSpec& task, const std::string& split, Dataset& ou
   return samples;
 }
 
-/// Reads a label into `samples`; an empty string, or what is wrong with it.
+/// Reads a label into `samples`. Returns what is wrong with it, or an empty string.
 std::string read_label(const std::string& text, Objective objective, const LabelReader& reader, Samples& samples) {
   std::string fault;
   if (objective == Objective::regression) {
@@ -105,7 +105,7 @@ Samples read_samples(const recipe::DataConfig& config, const TaskSpec& task, con
   if (samples.texts.empty())
     throw DataError(fmt::format(
         "{}: the split '{}' has no samples{}", task.splits.at(split).file, split,
-        out.skipped > 0 ? fmt::format("; {} bad rows were left out, first {}", out.skipped, out.first_skipped) : ""));
+        out.skipped > 0 ? fmt::format("; {} bad rows were skipped, first {}", out.skipped, out.first_skipped) : ""));
   if (split == "train") apply_limit(config.limit, seed, samples);
   return samples;
 }

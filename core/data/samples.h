@@ -1,5 +1,5 @@
 #pragma once
-// A split as it stands in its files, before it is tokenised.
+// A split as read from its files, before tokenization.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,12 +17,12 @@ struct Samples {
   std::vector<int32_t> file;  ///< index into Dataset::files
   std::vector<int64_t> lines;
 
-  /// Keeps the samples of these numbers, which ascend.
+  /// Keeps the samples with these indices, which ascend.
   void keep(const std::vector<size_t>& kept);
 };
 
-/// The rows of one split; its files, and the rows left out, are noted in `out`. data.limit applies to "train". Throws
-/// DataError when there is no row.
+/// Reads the rows of one split; records its files and the skipped rows in `out`. data.limit applies to
+/// "train". Throws DataError if there is no row.
 Samples read_samples(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split, int64_t seed,
                      Dataset& out);
 

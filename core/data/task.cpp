@@ -30,14 +30,14 @@ TaskSpec custom_task(const recipe::DataConfig& config, Objective objective) {
   if (columns && config.text.empty())
     throw UsageError("data.text: is missing; it names the column or columns with the text");
   if (config.text.size() > 2)
-    throw UsageError(fmt::format("data.text: names {} columns, one or two are wanted", config.text.size()));
+    throw UsageError(fmt::format("data.text: names {} columns; give one or two", config.text.size()));
   if (objective == Objective::masked_lm && config.text.size() == 2)
-    throw UsageError("data.text: names two columns, masked_lm takes one");
+    throw UsageError("data.text: names two columns; masked_lm takes one");
   if (!is_over_tokens(objective) && lines)
     throw UsageError("data.format: text has no labels; it is for model.task: masked_lm or causal_lm");
   if (objective != Objective::causal_lm && references)
     throw UsageError(
-        fmt::format("data.format: {} is contexts and references; it is for model.task: causal_lm", config.format));
+        fmt::format("data.format: {} holds contexts and references; it is for model.task: causal_lm", config.format));
   if (!is_over_tokens(objective) && config.label.empty())
     throw UsageError("data.label: is missing; it names the column with the label");
   const std::string suffix = columns                                                ? "." + config.format
@@ -47,10 +47,11 @@ TaskSpec custom_task(const recipe::DataConfig& config, Objective objective) {
   return task;
 }
 
-/// Columns word and gloss for language modelling, the gloss for all else.
+/// The columns word and gloss, selectable for causal_lm; otherwise the gloss.
 std::vector<std::string> wordnet_columns(const recipe::DataConfig& config, Objective objective) {
   if (config.text.empty()) return {"gloss"};
-  if (objective != Objective::causal_lm) throw UsageError("data.text: names columns, wordnet's are for causal_lm");
+  if (objective != Objective::causal_lm)
+    throw UsageError("data.text: names columns, but wordnet takes them only for causal_lm");
   for (const std::string& column : config.text)
     if (column != "word" && column != "gloss")
       throw UsageError(fmt::format("data.text: wordnet has the columns word and gloss, not '{}'", column));
@@ -68,7 +69,7 @@ TaskSpec wordnet_task(const recipe::DataConfig& config, Objective objective) {
   return task;
 }
 
-/// The recipe's own keys over those of the preset.
+/// Keys of the recipe override those of the preset.
 void apply_config(const recipe::DataConfig& config, TaskSpec& task) {
   const std::pair<const char*, const std::optional<std::string>&> files[] = {
       {"train", config.train}, {"dev", config.dev}, {"test", config.test}};
@@ -97,7 +98,7 @@ void apply_objective(Objective objective, TaskSpec& task) {
   if (objective == Objective::regression && !task.labels.empty())
     throw UsageError(fmt::format("model.task: regression does not fit data.task {}, which has classes", task.name));
   if (objective == Objective::classification && scores)
-    throw UsageError(fmt::format("model.task: {} has scores; set model.task: regression", task.name));
+    throw UsageError(fmt::format("data.task: {} has scores; set model.task: regression", task.name));
   task.objective = objective;
   if (objective == Objective::classification) {
     if (task.metrics.empty()) task.metrics = {"accuracy"};
@@ -112,7 +113,7 @@ void apply_objective(Objective objective, TaskSpec& task) {
   for (auto& [split, source] : task.splits) {
     source.label.clear();
     if (objective == Objective::masked_lm)
-      source.text.resize(std::min<size_t>(source.text.size(), 1));  // of a pair the first text
+      source.text.resize(std::min<size_t>(source.text.size(), 1));  // the first text of a pair
   }
 }
 
@@ -135,7 +136,7 @@ void drop_missing(const std::string& file, const Table& table, bool skip_bad_row
     if (!skip_bad_rows)
       fail_at(file, row.line,
               fmt::format("label '{}' is a missing value; all other labels are numbers. If it is a class, name all "
-                          "classes under data.labels",
+                          "classes in data.labels",
                           name));
     names.erase(name);
   }
@@ -158,7 +159,7 @@ std::vector<std::string> collect_labels(const recipe::DataConfig& config, const 
                                 train.label, sorted.size()));
   if (sorted.size() == 1)
     throw DataError(
-        fmt::format("{}: column '{}' holds one label only, '{}'; telling classes apart needs two (data.labels may "
+        fmt::format("{}: column '{}' holds only one label, '{}'; classification needs two (data.labels may "
                     "name those that are not in this file)",
                     train.file, train.label, sorted.front()));
   return sorted;
@@ -172,7 +173,7 @@ Objective objective_from(const std::string& model_task) {
   if (model_task == "masked_lm") return Objective::masked_lm;
   if (model_task == "causal_lm") return Objective::causal_lm;
   throw UsageError(fmt::format(
-      "model.task: '{}' is not known; sequence_classification, regression, masked_lm and causal_lm are", model_task));
+      "model.task: unknown task '{}': use sequence_classification, regression, masked_lm or causal_lm", model_task));
 }
 
 TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective) {
@@ -186,7 +187,7 @@ TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective) {
     if (is_wordnet && config.labels != task.labels)
       throw UsageError("data.labels: WordNet's supersenses have fixed names");
     if (std::set<std::string>(config.labels.begin(), config.labels.end()).size() != config.labels.size())
-      throw UsageError("data.labels: a name stands there twice");
+      throw UsageError("data.labels: contains a duplicate name");
     task.labels = config.labels;
   }
   apply_objective(objective, task);

@@ -1,14 +1,14 @@
 #pragma once
-// What a recipe's data section means: which files, which columns, which labels, which metrics. GLUE's tasks have
-// presets for GLUE's own file layouts; keys that the recipe sets win over the preset's.
+// Resolves a recipe's data section to files, columns, labels and metrics. GLUE's tasks have presets for
+// GLUE's own file layouts; explicit keys of the recipe override the preset.
 //
 //   sst2 cola mrpc rte qnli qqp mnli wnli   sequence_classification
 //   stsb                                    regression (scores 0 to 5)
-//   wordnet                                 45 classes (supersense), see wordnet.h; format: wordnet alone suffices
+//   wordnet                                 45 classes (supersense), see wordnet.h; format: wordnet is enough
 //
-// Class numbers follow `labels`: labels[i] is id2label[i]. Where a GLUE file holds 0 and 1, `labels` are the names the
-// GLUE data sets are published with, and both name and number are read. MNLI's order is entailment, neutral,
-// contradiction.
+// Class numbers follow `labels`: labels[i] is id2label[i]. If a GLUE file holds 0 and 1, `labels` are the
+// names with which the data set is published, and both names and numbers are read. MNLI's order is
+// entailment, neutral, contradiction.
 #include <map>
 #include <string>
 #include <vector>
@@ -25,35 +25,35 @@ inline bool has_references(const std::string& format) {
 
 enum class Objective { classification, regression, masked_lm, causal_lm };
 Objective objective_from(const std::string& model_task);  ///< recipe's model.task; throws UsageError
-/// Whether tokens are predicted and not labels of samples.
+/// Whether the objective predicts tokens, not labels of samples.
 inline bool is_over_tokens(Objective objective) {
   return objective == Objective::masked_lm || objective == Objective::causal_lm;
 }
 
-/// Where one split lies.
+/// Where one split is stored.
 struct SplitSource {
-  std::string file;  ///< path; wordnet: its folder
+  std::string file;  ///< path; wordnet: its directory
   bool header = true;
   std::vector<std::string> text;  ///< one or two columns
   std::string label;              ///< column; empty: this split has no labels
 };
 
 struct TaskSpec {
-  std::string name;    ///< "sst2"; without a preset the format's name
+  std::string name;    ///< "sst2"; without a preset, the name of the format
   std::string format;  ///< tsv | csv | jsonl | text | e2e | webnlg | dart | wordnet
   Objective objective = Objective::classification;
   std::map<std::string, SplitSource> splits;  ///< by split: train, dev, test, dev_mismatched, ...
   std::vector<std::string> eval_splits;       ///< what "dev" stands for: {dev}, for MNLI {dev_matched, dev_mismatched}
-  std::vector<std::string> labels;            ///< class names by number; empty for regression and language modelling
-  std::vector<std::string> metrics;  ///< accuracy, f1, mcc, pearson, spearman, macro_f1; the first one is the task's
+  std::vector<std::string> labels;            ///< class names by number; empty for regression and language modeling
+  std::vector<std::string> metrics;  ///< accuracy, f1, mcc, pearson, spearman, macro_f1; the first one is the main one
 };
 
-/// Resolves the data section. Labels that neither recipe nor preset names are collected from the training split
-/// (numbers in order of size, else names in order of the alphabet). Throws UsageError where recipe and task do not fit,
-/// DataError on a bad training file.
+/// Resolves the data section. Labels that neither the recipe nor the preset names are collected from the
+/// training split (numbers by value, otherwise names by bytes). Throws UsageError if the recipe does not fit
+/// the task, DataError on a bad training file.
 TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective);
 
-/// The splits that `split` of a recipe stands for: {split} but for "dev" of a task with several.
+/// The splits that `split` of a recipe names: {split}, except for "dev" of a task with several dev splits.
 std::vector<std::string> splits_of(const TaskSpec& task, const std::string& split);
 
 }  // namespace filigree::data

@@ -8,8 +8,8 @@
 
 namespace filigree::data {
 
-/// Sample i is line i + 1 of the input, cut to max_length tokens. Throws DataError with file:line on a text without
-/// tokens.
+/// Sample i is line i + 1 of the input, truncated to max_length tokens. Throws DataError with file:line on a
+/// text without tokens.
 Dataset unlabelled(const InputLines& input, const Tokenizer& tokenizer, int64_t max_length);
 
 }  // namespace filigree::data

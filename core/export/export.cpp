@@ -51,7 +51,7 @@ at::Tensor logits(nn::Model& model, const data::Batch& probe) {
 }
 
 double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  FG_CHECK(a.sizes() == b.sizes(), "an export has {} logits, the model {}", b.numel(), a.numel());
+  FG_CHECK(a.sizes() == b.sizes(), "the export has {} logits, but the model has {}", b.numel(), a.numel());
   return a.sub(b).abs().max().item<double>();
 }
 
@@ -90,10 +90,10 @@ double largest_difference(nn::Model& a, nn::Model& b, const data::Batch& probe) 
 double compare_logits(const at::Tensor& live, const at::Tensor& reread) {
   const double largest = live.abs().max().item<double>();
   if (!std::isfinite(largest))
-    throw DataError("export: the model's logits are not finite; it has diverged, train it with a smaller lr");
+    throw DataError("export: the model's logits are not finite: it has diverged; train it with a smaller lr");
   const double difference = largest_difference(live, reread);
   FG_CHECK(difference <= kExportTolerance * std::max(1.0, largest),  // false for NaN, too
-           "the export's logits differ from the model's by {}, the largest of which is {}", difference, largest);
+           "the export's logits differ from the model's by {}; the largest logit is {}", difference, largest);
   return difference;
 }
 

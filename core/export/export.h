@@ -1,18 +1,18 @@
 #pragma once
-// Writes a model to a directory with its updates merged: config.json, model.safetensors (all fp32) and the tokenizer's
-// files.
+// Writes a model to a directory with its updates merged: config.json, model.safetensors (all fp32), tokenizer files.
 //
-//   hf        transformers loads it as it is. Neurons pruned to one width in all layers become that width in
-//             config.json; what transformers has no way to say (uneven widths, removed heads) is filled up with zeros
-//             to the original shape, which gives the same logits: a head or neuron of zero weights adds nothing.
+//   hf         loads in transformers as is. If pruning left one FFN width in all layers, config.json has that
+//              width. What transformers cannot represent (uneven widths, removed heads) is zero-filled to the
+//              original shape. The logits stay the same: a head or neuron with zero weights adds nothing.
 //   hf_pruned  small shapes that transformers loads: see core/export/export_pruned.h. eval, predict and inspect
-//             read it too.
-//   filigree  keeps the small shapes. config.json says which units are left, per layer, the sizes in it stay the
-//             original ones: "filigree": {"heads": [[numbers kept]...], "neurons": [[numbers kept]...]}. eval, predict
-//             and inspect read it; transformers does not.
+//              also read it.
+//   filigree   small shapes. config.json keeps the original sizes and lists the units kept per layer:
+//              "filigree": {"heads": [[numbers kept]...], "neurons": [[numbers kept]...]}. eval, predict and
+//              inspect read it; transformers does not.
 //
-// Merging is in fp32: mask * W0 + D. The directory is written aside, read back and compared with the live model on a
-// probe batch, and only then renamed to its name: it is whole or absent. One that holds anything already is refused.
+// Merging is in fp32: mask * W0 + D. The directory is written under a temporary name, read back and compared
+// with the live model on a probe batch, and only then renamed into place: it is complete or absent. A
+// directory that is not empty is refused, unless ExportRequest::existing is `replace`.
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -27,9 +27,9 @@
 
 namespace filigree::checkpoint {
 
-/// The model's weights by logical name, fp32 on the CPU, adapters and masks merged, in the shapes they have now. With
-/// `tensor`, the ranks that share one copy of the model: whole tensors on the first of them, nothing on the others;
-/// collective over them.
+/// The model's weights by logical name, fp32 on the CPU, with adapters and masks merged, in their current
+/// shapes. tensor: the ranks that share one copy of the model; its rank 0 gets full tensors and the others
+/// nothing. Collective over them.
 NamedTensors merged_state(nn::Model& model, dist::Communicator* tensor = nullptr);
 
 /// What an export is made from: the merged weights, and the model's logits on the probe batch.
@@ -45,26 +45,26 @@ ExportFormat export_format_from(const std::string& name);  ///< throws UsageErro
 struct ExportRequest {
   std::string dir;
   ExportFormat format = ExportFormat::hf;
-  std::string tokenizer_dir;  ///< its tokenizer files are copied as they are; "": none
-  /// Loads a directory as the program would, for the comparison.
+  std::string tokenizer_dir;  ///< its tokenizer files are copied as is; "": none
+  /// Loads the written directory as the program would, for the comparison.
   std::function<std::unique_ptr<nn::Model>(const std::string& dir)> reload;
-  uint64_t shard_bytes = 0;  ///< most bytes of a weight file; 0: one file
-  std::string recipe;        ///< text of the recipe.yaml that is written beside the model; empty: none
+  uint64_t shard_bytes = 0;  ///< maximum bytes per weight file; 0: one file
+  std::string recipe;        ///< text of the recipe.yaml to write next to the model; empty: none
   files::StagedDirectory::Existing existing = files::StagedDirectory::Existing::refuse;
 };
 
 struct ExportResult {
-  double largest_difference = 0;  ///< of a logit, between the live model and what was read back
-  bool zero_filled = false;       ///< some structures were filled up with zeros
-  /// Where a directory that was in the way is now: with Existing::replace, one that is no untouched export.
+  double largest_difference = 0;  ///< of a logit, between the live model and the export
+  bool zero_filled = false;       ///< some structures were zero-filled
+  /// With Existing::replace: the new name of an existing directory that was not an untouched export.
   std::optional<std::string> kept;
 };
 
-/// Throws UsageError when the directory is not empty, DataError when the disk refuses, InternalError when what was read
-/// back differs by more than kExportTolerance of the largest logit, or of 1 where all are smaller. Called on one rank.
+/// Throws UsageError if the directory is not empty, DataError if a write fails, InternalError if a logit that
+/// was read back differs by more than kExportTolerance * max(1, largest logit). Called on one rank.
 inline constexpr double kExportTolerance = 1e-4;
 ExportResult export_model(nn::Model& model, const ExportSource& source, const ExportRequest& request);
-/// Of a model that lies on this rank alone.
+/// For a model that is entirely on this rank.
 inline ExportResult export_model(nn::Model& model, const ExportRequest& request) {
   return export_model(model, export_source(model), request);
 }
@@ -76,8 +76,8 @@ nlohmann::json export_config(nn::Model& model, ExportFormat format);
 data::Batch probe_batch(nn::Model& model);
 /// Largest absolute difference of the logits in fp32 evaluation.
 double largest_difference(nn::Model& a, nn::Model& b, const data::Batch& probe);
-/// The same for a live model and what was written of it. DataError when the live model's logits are not finite;
-/// InternalError beyond the tolerance of an export.
+/// The same for a live model and its export. DataError if the live model's logits are not finite;
+/// InternalError beyond kExportTolerance.
 double compare_logits(const at::Tensor& live, const at::Tensor& reread);
 double compare_logits(nn::Model& live, nn::Model& reread, const data::Batch& probe);
 

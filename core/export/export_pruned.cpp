@@ -55,7 +55,7 @@ const char* auto_class(nn::Task task) {
   }
 }
 
-/// {"layer": [heads gone]} of the layers that lost any.
+/// {"layer": [removed heads]} for the layers that lost any.
 json heads_gone(nn::Model& model) {
   json gone = json::object();
   for (const nn::StructureGroup& group : model.structures()) {
@@ -68,7 +68,7 @@ json heads_gone(nn::Model& model) {
   return gone;
 }
 
-/// Shapes of all linears that a structure runs through.
+/// Shapes of all linears in a structure group.
 json linear_shapes(nn::Model& model) {
   json shapes = json::object();
   for (const nn::StructureGroup& group : model.structures()) {

@@ -1,5 +1,5 @@
-// What an export writes: the merged weights, filled up to original shapes where the format asks for it, and
-// config.json.
+// What an export writes: config.json and the merged weights, zero-filled to the original shapes if the format
+// requires it.
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
@@ -25,7 +25,7 @@ std::set<std::string> adapter_parameters(nn::Model& model) {
   return names;
 }
 
-/// Lines of a member's original shape at which its present lines lie.
+/// Original indices of a member's remaining rows or columns.
 at::Tensor original_lines(const nn::StructureGroup& group) {
   std::vector<int64_t> lines;
   for (const int64_t unit : group.kept) {
@@ -40,7 +40,7 @@ void fill_up(at::Tensor& tensor, int64_t dim, const nn::StructureGroup& group, c
   tensor = at::zeros(shape, tensor.options()).index_copy(dim, lines, tensor);
 }
 
-/// What is true of the base's files alone: where they came from, who wrote them, their code, their number format.
+/// Erases what applies only to the base's files: their origin, writer, code and number format.
 void erase_base_keys(nlohmann::json& config) {
   constexpr const char* kKeys[] = {
       "attn_implementation", "auto_map",     "compression_config", "custom_pipelines",    "filigree",

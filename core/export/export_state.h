@@ -1,14 +1,14 @@
 #pragma once
-// Parts of an export that export.cpp puts together.
+// Parts of an export that export.cpp combines.
 #include "core/export/export.h"
 
 namespace filigree::checkpoint {
 
-/// Fills the pruned structures of a merged state up with zeros to their original shapes, but for neurons when all
-/// layers have the same width. True when something was filled up.
+/// Zero-fills the pruned structures of a merged state to their original shapes, except neurons if all layers
+/// have the same width. Returns whether anything was filled.
 bool zero_fill(nn::Model& model, NamedTensors& state);
 
-/// The one width that all layers' neurons have, or 0.
+/// The FFN width if all layers have the same one, else 0.
 int64_t common_width(nn::Model& model);
 
 /// {"heads": [[numbers kept] per layer], "neurons": the same}.

@@ -1,5 +1,5 @@
 #pragma once
-// A file that grows: opened without following a link, and found missing when it is removed.
+// An append-only file. It is opened without following a link, and a later removal or replacement is detected.
 #include <string>
 #include <string_view>
 
@@ -11,14 +11,14 @@ class AppendFile {
  public:
   enum class Mode { create, append, truncate };  ///< create: the file must be new
 
-  /// Writes nothing; append() throws.
+  /// Not open: append() throws.
   AppendFile() = default;
-  /// DataError when it cannot be opened, or is a link or not a regular file.
+  /// DataError if it cannot be opened, or is a link or not a regular file.
   AppendFile(const std::string& path, Mode mode);
 
-  /// Writes all of `text`. DataError when the disk refuses, or when the file no longer lies at its path.
+  /// Writes all of `text`. DataError if the write fails, or if the file is no longer at its path.
   void append(std::string_view text);
-  void sync();  ///< returns when the file is on the disk
+  void sync();  ///< returns when the file's data is on disk
   const std::string& path() const { return path_; }
 
  private:

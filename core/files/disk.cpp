@@ -37,11 +37,11 @@ std::string temporary_prefix(const std::filesystem::path& target) {
   return fmt::format(".tmp-{}.", target.filename().string());
 }
 
-/// A new name beside `target`, of this process alone: .tmp-NAME.<process>-<number>
+/// A new name next to `target`, unique to this process: .tmp-NAME.<process>-<number>
 std::string temporary_name(const std::filesystem::path& target) {
   static std::atomic<int> number{0};
   const std::string name = fmt::format("{}{}-{}", temporary_prefix(target), ::getpid(), number++);
-  ::unlink((target.parent_path() / name).c_str());  // left over by a killed process that had the same number
+  ::unlink((target.parent_path() / name).c_str());  // left over from a killed process with the same id
   return (target.parent_path() / name).string();
 }
 
@@ -107,7 +107,7 @@ void remove_leftovers_of(const std::string& path) {
 void sync_directory(const std::string& path) {
   const Descriptor folder(::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0) fail(path, "cannot be opened", errno);
-  // Some network file systems cannot sync a folder and say EINVAL; their renames are safe by their own means.
+  // Some network file systems cannot sync a directory and return EINVAL; their renames are durable without it.
   if (::fsync(folder.get()) != 0 && errno != EINVAL) fail(path, "cannot be synced to the disk", errno);
 }
 
@@ -115,7 +115,7 @@ void ignore_file_size_signal() { std::signal(SIGXFSZ, SIG_IGN); }
 
 uint64_t free_bytes(const std::string& dir) {
   struct statvfs info {};
-  if (::statvfs(dir.c_str(), &info) != 0) fail(dir, "its free space cannot be asked for", errno);
+  if (::statvfs(dir.c_str(), &info) != 0) fail(dir, "its free space cannot be determined", errno);
   return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
 }
 

@@ -14,10 +14,11 @@ struct FileHash {
 
 std::string hash_text(std::string_view bytes);
 
-/// Of a regular file. DataError when it cannot be read.
+/// Hash of a regular file. DataError if it cannot be read.
 FileHash hash_file(const std::string& path);
 
-/// Calls consume(bytes, size) for a regular file, piece by piece; returns its size. DataError when it cannot be read.
+/// Reads a regular file in pieces, calls consume(bytes, size) for each, and returns the file's size. DataError if it
+/// cannot be read.
 uint64_t read_through(const std::string& path, const std::function<void(const char*, size_t)>& consume);
 
 }  // namespace filigree::files

@@ -11,9 +11,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kShown = 24;  // bytes of the text that a message repeats
+constexpr size_t kShown = 24;  // bytes of the text that a message quotes
 
-constexpr int kMostNested = 512;  // values are copied and removed by recursion
+constexpr int kMostNested = 512;  // values are copied and destroyed recursively
 constexpr int kWrongType = 302, kMissingKey = 403, kShortList = 401, kNumberTooLarge = 406;
 
 bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
@@ -26,7 +26,7 @@ std::string shown(std::string_view text, size_t position) {
   return {rest.begin(), end};
 }
 
-/// "path:line: reason", with the text at the place where the parser stopped.
+/// "path:line: reason", with the text at the position where the parser stopped.
 [[noreturn]] void fail_at_byte(std::string_view text, const std::string& path, size_t byte, const std::string& reason) {
   const size_t position = std::min(byte > 0 ? byte - 1 : 0, text.size());
   const std::string_view before = text.substr(0, position);
@@ -45,7 +45,7 @@ std::string shown(std::string_view text, size_t position) {
   fail_at_byte(text, path, error.byte, "is not valid JSON");
 }
 
-/// A parser callback that throws at the second of two equal keys of one object.
+/// A parser callback that throws at a duplicate key in an object.
 class KeyCheck {
  public:
   explicit KeyCheck(const std::string& path) : path_(path) {}

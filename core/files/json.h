@@ -1,5 +1,6 @@
 #pragma once
-// JSON text from a file, with errors that name the file and the line. No text of the JSON library reaches a user.
+// JSON text from a file, with errors that name the file and the line. The JSON library's own messages never reach a
+// user.
 #include <nlohmann/json.hpp>
 
 #include <string>
@@ -12,17 +13,17 @@ namespace filigree::files {
 
 enum class DuplicateKeys { take_last, refuse };
 
-/// DataError "path:line: ..." when `text` is not one JSON value; with `refuse`, also when an object has a key twice.
+/// DataError "path:line: ..." if `text` is not one JSON value; with `refuse`, also if an object has a duplicate key.
 nlohmann::json parse_json(std::string_view text, const std::string& path,
                           DuplicateKeys duplicates = DuplicateKeys::take_last);
 
-/// parse_json() of a regular file. DataError when it cannot be read.
+/// parse_json() of a regular file. DataError if it cannot be read.
 nlohmann::json read_json(const std::string& path, DuplicateKeys duplicates = DuplicateKeys::take_last);
 
-/// What an access to a parsed value met, in plain words: "the key 'x' is missing", "a value has the wrong type".
+/// Why an access to a parsed value failed, in plain words: "the key 'x' is missing", "a value has the wrong type".
 std::string explain(const nlohmann::json::exception& error);
 
-/// Runs `body`, which takes values out of the JSON of `path`; a missing key or a wrong type becomes a DataError.
+/// Runs `body`, which reads values from the JSON of `path`; a missing key or a wrong type becomes a DataError.
 template <class Body>
 auto take_values(const std::string& path, Body&& body) {
   try {

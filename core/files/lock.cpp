@@ -44,12 +44,12 @@ RunLock::RunLock(const std::string& run_dir) {
     const std::string holder = read_text(fd_);
     ::close(fd_);
     if (code != EWOULDBLOCK)
-      throw DataError(fmt::format("{}: cannot be locked: {}; choose an --out on a file system with locks", path,
-                                  std::strerror(code)));
+      throw DataError(fmt::format("{}: cannot be locked: {}; choose an --out on a file system that supports locks",
+                                  path, std::strerror(code)));
     throw UsageError(fmt::format("{}: another run is writing here ({}); wait for it, stop it, or choose another --out",
                                  run_dir, holder.empty() ? "unknown process" : holder));
   }
-  // Only for the message that a second run gets: the lock holds without it.
+  // Only for the message of a second run; the lock works without it.
   const std::string text = this_process();
   if (::ftruncate(fd_, 0) == 0) [[maybe_unused]]
     const ssize_t written = ::pwrite(fd_, text.data(), text.size(), 0);

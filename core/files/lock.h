@@ -1,13 +1,14 @@
 #pragma once
-// One writer for a run directory: an advisory lock (flock) on its .lock file, which the kernel drops when the process
-// ends, however it ends. The file names the holder for the message that a second run gets.
+// One writer for a run directory: an advisory lock (flock) on its .lock file. The kernel releases it when the process
+// ends for any reason. The file names the holder, for the message of a second run.
 #include <string>
 
 namespace filigree::files {
 
 class RunLock {
  public:
-  /// UsageError when another process holds the lock, naming it; DataError when .lock cannot be opened, or is a link.
+  /// UsageError that names the holder if another process holds the lock; DataError if .lock is a link or cannot be
+  /// opened.
   explicit RunLock(const std::string& run_dir);
   ~RunLock();
   RunLock(const RunLock&) = delete;

@@ -66,7 +66,7 @@ std::optional<json> read_marker(const std::string& dir, DirectoryKind kind) {
     throw DataError(
         fmt::format("{}: is not a marker file of filigree; move it away or choose another directory", path));
   if (*version > kLayoutVersion)
-    throw DataError(fmt::format("{}: was written by a newer version of filigree (layout {}, this program knows {})",
+    throw DataError(fmt::format("{}: was written by a newer version of filigree (layout {}, this program supports {})",
                                 path, version->dump(), kLayoutVersion));
   if (marker["filigree"] != name_of(kind)) return std::nullopt;
   return marker;
@@ -130,7 +130,7 @@ std::string set_aside(const std::string& path) {
     if (errno == EEXIST) continue;
     const int code = errno;
     std::error_code ignored;
-    // Some network file systems have no RENAME_NOREPLACE.
+    // Some network file systems do not support RENAME_NOREPLACE.
     if (code == EINVAL && fs::exists(fs::symlink_status(kept, ignored))) continue;
     if (code == EINVAL && ::rename(path.c_str(), kept.c_str()) == 0) return kept;
     throw DataError(fmt::format("{}: cannot be renamed: {}", path, std::strerror(code)));

@@ -5,14 +5,14 @@
 namespace filigree::files {
 namespace {
 
-/// The number without a JSON form that begins at `at`, or "".
+/// The number at `at` that JSON cannot represent, or "".
 std::string_view python_number(std::string_view text, size_t at) {
   for (const std::string_view word : {"NaN", "Infinity", "-Infinity"})
     if (text.substr(at, word.size()) == word) return word;
   return {};
 }
 
-/// Puts quotes around Python's NaN, Infinity and -Infinity where they stand outside of strings.
+/// Puts quotes around Python's NaN, Infinity and -Infinity outside of strings.
 std::string quote_python_numbers(std::string_view text) {
   std::string out;
   bool in_string = false, escaped = false;

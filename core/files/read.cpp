@@ -34,7 +34,7 @@ Descriptor::~Descriptor() {
 }
 
 Descriptor open_for_reading(const std::string& path) {
-  // Without O_NONBLOCK the open of a pipe waits for its writer.
+  // Without O_NONBLOCK, opening a pipe waits for its writer.
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0 && (errno == ENOENT || errno == ENOTDIR)) refuse(path, "there is no such file");
   if (file.get() < 0) throw Unreadable(fmt::format("{}: cannot be opened: {}", path, std::strerror(errno)));

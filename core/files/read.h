@@ -1,5 +1,5 @@
 #pragma once
-// Reading files that a user hands over: a pipe or a device is refused and never waited for.
+// Reads files that a user provides. A pipe or a device is rejected without waiting for it.
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -10,8 +10,8 @@
 
 namespace filigree::files {
 
-/// The file is there, but this process cannot read it: no permission, a disk or network fault, a newer format. Unlike
-/// what is damaged it may be good, so that nothing may be done in its place.
+/// The file exists, but this process cannot read it: no permission, a disk or network fault, a newer format. Unlike a
+/// damaged file it may be intact, so the caller must not skip it.
 class Unreadable : public DataError {
  public:
   using DataError::DataError;
@@ -35,17 +35,17 @@ class Descriptor {
   int fd_;
 };
 
-/// Opens a regular file for reading, through symbolic links. DataError names `path` when it does not exist, cannot be
+/// Opens a regular file for reading and follows symbolic links. DataError names `path` if it does not exist, cannot be
 /// opened, or is a directory, a pipe, a socket or a device. Does not block.
 Descriptor open_for_reading(const std::string& path);
 
-/// The bytes of a regular file; errors as open_for_reading().
+/// The bytes of a regular file; errors as for open_for_reading().
 std::string read_file(const std::string& path);
 
 inline constexpr size_t kAnySize = std::numeric_limits<size_t>::max();
 
 /// The bytes of a regular file, or of a pipe or terminal that this process already holds open (/dev/stdin, /dev/fd/N).
-/// DataError also when there are more than `most`.
+/// DataError also if there are more than `most` bytes.
 std::string read_file_or_stream(const std::string& path, size_t most = kAnySize);
 
 /// Reads all of `fd`, at most `most` bytes. `path` is for the message.

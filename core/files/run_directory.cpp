@@ -22,10 +22,10 @@ constexpr std::array<std::string_view, 8> kOwnNames{run_names::kRecipe,      run
                                                     run_names::kReport,      run_names::kCache,   run_names::kPlans,
                                                     run_names::kCheckpoints, run_names::kFinal};
 
-/// What a run that is being made by another process may hold before its marker has its name.
+/// A temporary file of the marker, present while another process creates the run.
 bool is_unfinished_marker(const std::string& name) { return name.starts_with(".tmp-" + std::string(kMarkerName)); }
 
-/// A directory of the layout that had no markers yet.
+/// A run directory of the layout that did not have markers yet.
 bool looks_like_an_old_run(const std::vector<std::string>& names) {
   const auto has = [&](const char* name) { return std::ranges::find(names, name) != names.end(); };
   return has(".lock") && has(run_names::kRecipe) && has(run_names::kCheckpoints);
@@ -34,7 +34,7 @@ bool looks_like_an_old_run(const std::vector<std::string>& names) {
 void refuse_foreign(const std::string& path) {
   std::vector<std::string> names = entries_of(path);
   std::erase_if(names, is_unfinished_marker);
-  std::erase(names, "lost+found");  // a file system of its own is mounted here
+  std::erase(names, "lost+found");  // the directory is a mount point
   if (names.empty()) return;
   const std::string hint =
       looks_like_an_old_run(names)
@@ -62,7 +62,7 @@ void refuse_links(const std::string& run) {
   }
 }
 
-/// Two runs may start in one directory at once; the lock decides between them, not the marker.
+/// Two runs may start in the same directory at once; the lock decides between them, not the marker.
 void mark(const std::string& path) {
   try {
     write_marker(path, DirectoryKind::run);
@@ -71,14 +71,14 @@ void mark(const std::string& path) {
   }
 }
 
-/// Returns `path` when filigree may write there.
+/// Creates and marks the directory if needed; returns `path` if filigree may write to it.
 std::string claimed(const std::string& path) {
   std::error_code problem;
   if (fs::exists(path, problem) && !fs::is_directory(path, problem))
     throw UsageError(fmt::format("--out {}: is a file, not a directory; choose another --out", path));
   fs::create_directories(path, problem);
   if (problem)
-    throw DataError(fmt::format("--out {}: cannot be made: {}; choose another --out", path, problem.message()));
+    throw DataError(fmt::format("--out {}: cannot be created: {}; choose another --out", path, problem.message()));
   if (!read_marker(path, DirectoryKind::run)) {
     refuse_foreign(path);
     mark(path);
@@ -107,7 +107,7 @@ std::string RunDirectory::folder(const std::string& name) const {
   require_present();
   std::string path = at(name);
   if (::mkdir(path.c_str(), 0777) == 0) return path;
-  if (errno != EEXIST) throw DataError(fmt::format("{}: cannot be made: {}", path, std::strerror(errno)));
+  if (errno != EEXIST) throw DataError(fmt::format("{}: cannot be created: {}", path, std::strerror(errno)));
   struct stat info {};
   if (::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return path;
   if (S_ISLNK(info.st_mode)) fail_at_link(path);

@@ -1,8 +1,8 @@
 #pragma once
-// The directory of a run: the names in it, who may write to it, and whether it is still there.
+// The directory of a run: the names in it, who may write to it, and whether it still exists.
 //
 //   .filigree        marker, written first (core/files/ownership.h)
-//   .lock            held by the process that writes (core/files/lock.h)
+//   .lock            held by the process that writes the run (core/files/lock.h)
 //   recipe.yaml  metrics.jsonl  log.txt  events.out.tfevents.*  report.html
 //   checkpoints/  cache/  plans/  final/  and the exports that the recipe names
 //
@@ -26,23 +26,23 @@ inline constexpr const char* kPlans = "plans";
 inline constexpr const char* kFinal = "final";
 inline constexpr const char* kEventsPrefix = "events.out.tfevents.";
 
-/// Whether filigree uses a name directly in a run directory for itself. An export may not have it.
+/// Whether filigree itself uses this name directly in a run directory. An export must not use it.
 bool is_reserved(const std::string& name);
 }  // namespace run_names
 
 class RunDirectory {
  public:
-  /// Makes the directory, or reopens one that filigree made, and takes its lock. UsageError when `path` holds anything
-  /// and is not a run of filigree, or when another process writes to it; DataError when the disk refuses.
+  /// Creates the directory, or reopens one that filigree created, and takes its lock. UsageError if `path` is not empty
+  /// and not a filigree run, or if another process writes to it; DataError if it cannot be created or written.
   explicit RunDirectory(const std::string& path);
 
   const std::string& path() const { return path_; }
   std::string at(const std::string& name) const { return path_ + "/" + name; }
 
-  /// The path of a directory in this one, which is made if needed. DataError when a link or a file has its name.
+  /// The path of a subdirectory, which is created if needed. DataError if a link or a file has its name.
   std::string folder(const std::string& name) const;
 
-  /// DataError when the directory was removed, renamed or replaced since it was opened.
+  /// DataError if the directory was removed, renamed or replaced since it was opened.
   void require_present() const;
 
  private:

@@ -43,7 +43,7 @@ void check_target(const fs::path& target, bool may_hold_files) {
 
 std::string prefix_for(const fs::path& target) { return fmt::format("{}{}.", kPrefix, target.filename().string()); }
 
-/// wait: another process may hold it for a moment, to look for leftovers.
+/// wait: wait for the lock. Another process may hold it briefly while it looks for leftovers.
 Descriptor locked(const fs::path& dir, bool wait) {
   const int fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   Descriptor lock(fd);
@@ -51,7 +51,7 @@ Descriptor locked(const fs::path& dir, bool wait) {
   return lock;
 }
 
-/// Exports to the same target that were killed: marked, and nobody holds their lock.
+/// Removes what killed exports to the same target left: directories with a marker whose lock nobody holds.
 void remove_leftovers(const fs::path& target) {
   const std::string prefix = prefix_for(target);
   std::error_code problem;
@@ -73,7 +73,7 @@ fs::path make_temporary(const fs::path& target) {
     if (::mkdir(path.c_str(), 0777) == 0) return path;
     if (errno != EEXIST) problem = std::error_code(errno, std::generic_category());
   }
-  throw DataError(fmt::format("{}: cannot be made: {}", target.string(), problem.message()));
+  throw DataError(fmt::format("{}: cannot be created: {}", target.string(), problem.message()));
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ StagedDirectory::StagedDirectory(const std::string& dir, Existing existing) : ex
   check_target(target_, existing == Existing::replace);
   remove_leftovers(target_);
   temporary_ = make_temporary(target_);
-  lock_ = locked(temporary_, /*wait=*/true);  // before the marker, without which nobody removes it
+  lock_ = locked(temporary_, /*wait=*/true);  // before the marker: a directory without a marker is never removed
   write_marker(temporary_.string(), DirectoryKind::model_export);
 }
 
@@ -124,9 +124,9 @@ std::optional<std::string> StagedDirectory::replace() {
     put_in_place();
     return kept;
   }
-  // After the exchange the old export lies under the temporary name, which the destructor removes.
+  // After the exchange the old export has the temporary name, which the destructor removes.
   if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) return std::nullopt;
-  const std::string old = set_aside(target_.string());  // the file system has no exchange
+  const std::string old = set_aside(target_.string());  // the file system does not support the exchange
   put_in_place();
   std::error_code ignored;
   fs::remove_all(old, ignored);

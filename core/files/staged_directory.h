@@ -1,8 +1,7 @@
 #pragma once
-// The directory of an export, which is whole or absent: it is filled under a temporary name beside its place and
-// renamed by commit(). What is not committed is removed. Several processes may export to one place: the first commit
-// wins, the others are refused. What other exports left behind when they were killed is removed by the next one to the
-// same place.
+// The directory of an export, which is complete or absent: it is filled under a temporary name next to its target, and
+// commit() renames it. The destructor removes what is not committed. Several processes may export to the same target:
+// the first commit wins, the others fail. The next export to a target removes what killed exports left there.
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -18,8 +17,8 @@ class StagedDirectory {
     replace,  ///< a run's own export, which a resumed run writes again
   };
 
-  /// UsageError when `dir` is a link or a file, or holds anything with Existing::refuse; DataError when the temporary
-  /// directory cannot be made.
+  /// UsageError if `dir` is a link or a file, or is not empty with Existing::refuse; DataError if the temporary
+  /// directory cannot be created.
   StagedDirectory(const std::string& dir, Existing existing);
   ~StagedDirectory();
   StagedDirectory(const StagedDirectory&) = delete;
@@ -27,9 +26,9 @@ class StagedDirectory {
 
   const std::filesystem::path& path() const { return temporary_; }  ///< where to write
 
-  /// Seals (core/files/ownership.h), syncs and renames. UsageError when another process has put something in place
-  /// meanwhile. With Existing::replace a directory that is not an untouched export of filigree is kept under the
-  /// returned name.
+  /// Seals (core/files/ownership.h), syncs and renames. UsageError if another process has written to the target in the
+  /// meantime. With Existing::replace, a directory that is not an untouched filigree export is kept under the returned
+  /// name.
   std::optional<std::string> commit();
 
  private:
@@ -38,7 +37,7 @@ class StagedDirectory {
 
   Existing existing_;
   std::filesystem::path target_, temporary_;
-  Descriptor lock_;  ///< on the temporary directory: tells a running export from a leftover
+  Descriptor lock_;  ///< on the temporary directory: distinguishes a running export from a leftover
 };
 
 }  // namespace filigree::files

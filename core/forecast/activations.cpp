@@ -10,14 +10,14 @@ namespace filigree::train {
 namespace {
 
 constexpr double kFloat = 4;
-constexpr double kBatchBytes = 5 * 8;  // a token's id, type, position, label and dropout key
+constexpr double kBatchBytes = 5 * 8;  // per token: id, type, position, label and dropout key
 
-/// One place of the passes, in bytes.
+/// One site of the passes, in bytes.
 struct Place {
-  double kept = 0;      ///< by the forward pass, until the backward pass has gone through here
-  double forward = 0;   ///< besides, while the forward pass is here
-  double backward = 0;  ///< besides what is kept, while the backward pass is here
-  double held = 0;      ///< from then on to the end
+  double kept = 0;      ///< from the forward pass until the backward pass has left this site
+  double forward = 0;   ///< in addition, while the forward pass is here
+  double backward = 0;  ///< in addition to what is kept, while the backward pass is here
+  double held = 0;      ///< from the backward pass here to the end
 };
 
 double fullest_moment(const std::vector<Place>& places) {
@@ -67,7 +67,7 @@ double trainable_elements(const nn::Linear& linear) {
 
 bool keeps_input(const nn::Linear& linear) { return linear.weight()->trainable() || linear.adapter(); }
 
-/// How many of the parameters between a linear and the next one train: those of the normalisation that follows it.
+/// How many parameters between a linear and the next one train: those of the normalization that follows it.
 int trained_after(nn::Model& model, const nn::Linear& linear) {
   std::set<const nn::Parameter*> weights;
   for (const nn::Linear* other : model.linears()) weights.insert(other->weight().get());
@@ -105,10 +105,10 @@ class Passes {
   }
 
  private:
-  /// Bytes of one row a token in the compute type.
+  /// Bytes of one row per token in the compute type.
   double rows(double width) const { return batch_.tokens * width * element_; }
 
-  /// Makes one place of a layer's.
+  /// Joins the sites of a layer into one.
   void join(size_t first) {
     const std::vector<Place> layer(places_.begin() + static_cast<int64_t>(first), places_.end());
     Place whole;
@@ -157,7 +157,7 @@ class Passes {
   void block(const nn::StructureGroup& group) {
     const bool entered = gradients_;
     const auto width = static_cast<double>(group.members.front().linear->in_features());
-    const double residual = entered ? rows(width) : 0;  // its gradient waits while the block's linears go back
+    const double residual = entered ? rows(width) : 0;  // its gradient waits during the linears' backward pass
     if (entered && group.shares.size() > 1) push({0, 0, 2 * rows(width), 0}, residual);  // the sum over ranks
     const double inside = columns(group, entered, residual);
     for (const nn::StructureMember& member : group.members) {
@@ -171,7 +171,7 @@ class Passes {
 
   /// The linears that take the block's input, which is kept once. Returns the bytes of all their outputs.
   double columns(const nn::StructureGroup& group, bool entered, double residual) {
-    double made = 0, sum = 0;  // outputs of the linears before; the gradient of the input, once a later one made it
+    double made = 0, sum = 0;  // outputs of the linears before; gradient of the input, once a later linear has made it
     bool input_kept = false;
     const auto last = std::find_if(group.members.rbegin(), group.members.rend(), [](auto& m) { return m.dim == 0; });
     for (const nn::StructureMember& member : group.members) {
@@ -186,7 +186,7 @@ class Passes {
     return made;
   }
 
-  /// Attention keeps all its inputs and makes as many gradients; an activation keeps its slope.
+  /// Attention keeps all its inputs and makes a gradient for each; an activation keeps its slope.
   void middle(double inside, double output, double residual) {
     push({gradients_ ? inside : 0, output + (gradients_ ? 0 : inside), gradients_ ? inside + output : 0, 0}, residual);
   }
@@ -207,7 +207,7 @@ class Passes {
     const std::vector<const nn::Linear*> linears = head_linears(model_);
     for (const nn::Linear* one : linears) {
       Place place = linear(*one, count, gradients_, keeps_input(*one));
-      // A table that is an embedding too: its gradient waits for the embedding's.
+      // If the weight is also an embedding table, its gradient waits for the embedding's.
       for (const nn::Embedding* table : model_.embeddings())
         if (table->weight() == one->weight() && one->weight()->trainable())
           place.held += kFloat * rows_of(*one) * columns_of(*one);
@@ -221,8 +221,8 @@ class Passes {
     }
   }
 
-  /// The logits live as long as the model's output does. Over a vocabulary that is split, probabilities and their
-  /// gradient are made by one op, else by two.
+  /// The logits live as long as the model's output. Over a sharded vocabulary, one op makes the probabilities
+  /// and their gradient; otherwise two ops do.
   void loss(double logits, bool split) { places_.push_back({2 * logits, logits, split ? logits : 2 * logits, logits}); }
 
   void push(Place place, double waiting) {
@@ -234,7 +234,7 @@ class Passes {
   MicroBatch batch_;
   PassOptions options_;
   double element_;
-  bool gradients_ = false;  ///< whether what comes next needs a gradient of its input
+  bool gradients_ = false;  ///< whether the next site needs a gradient of its input
   std::vector<Place> places_;
 };
 

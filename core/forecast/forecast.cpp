@@ -15,11 +15,11 @@
 namespace filigree::train {
 namespace {
 
-/// How the ranks are spread, and in which types.
+/// How the ranks are distributed over the axes, and the sizes of the types.
 struct Layout {
   int64_t data = 1, tensor = 1;
-  int64_t element = 4;  ///< bytes of an activation
-  uint64_t wire = 4;    ///< bytes of a gradient on the wire
+  int64_t element = 4;  ///< bytes per activation element
+  uint64_t wire = 4;    ///< bytes per gradient element on the wire
 };
 
 std::unique_ptr<nn::Model> load(const recipe::Recipe& recipe, const Plugins& plugins, const Layout& layout,
@@ -36,11 +36,11 @@ std::unique_ptr<nn::Model> load(const recipe::Recipe& recipe, const Plugins& plu
   return model;
 }
 
-/// Activations on the tensor-parallel axis: a sum after each pair of linears, and on the way back one before it, down
-/// to the first linear that trains; around a decoder that is split over the vocabulary, its input's gradient and three
-/// numbers a predicted token.
+/// Adds the activations on the tensor-parallel axis: in the forward pass a sum after each pair of linears,
+/// and in the backward pass one before it, down to the first linear that trains. A decoder sharded over the
+/// vocabulary adds its input's gradient and three numbers per predicted token.
 void add_activations(nn::Model& model, const Layout& layout, const MicroBatch& work, bool recompute, CommBytes& comm) {
-  const uint64_t times = recompute ? 2 : 1;  // that a layer is gone through forward
+  const uint64_t times = recompute ? 2 : 1;  // forward passes per layer
   const auto bytes = [&](double rows, int64_t width) {
     return static_cast<uint64_t>(rows * static_cast<double>(width * layout.element));
   };
@@ -63,9 +63,10 @@ void add_activations(nn::Model& model, const Layout& layout, const MicroBatch& w
   }
 }
 
-/// parallel.shard_frozen: frozen weights that lie on other ranks, less the two units that are there while one is used
-/// (with the embedding at a time when there are no activations yet); and what is gathered in a pass. Forward and
-/// backward meet in the last unit and, from step to step, in the first layer.
+/// Accounts for parallel.shard_frozen. Subtracts the frozen weights stored on other ranks and adds the largest
+/// pair of consecutive units, because two are gathered at a time (a pair with the embedding is gathered when
+/// there are no activations yet). Adds the bytes gathered per pass: the backward pass reuses the last unit,
+/// and the next step reuses the first layer.
 void shard_frozen(nn::Model& model, const Layout& layout, int64_t passes, StageForecast& result) {
   uint64_t elsewhere = 0, there = 0, before = 0, gathered = 0, reused = 0;
   const std::vector<FrozenUnit> units = frozen_units(model);
@@ -125,14 +126,14 @@ StageForecast count(nn::Model& model, const recipe::Recipe& recipe, const recipe
   return result;
 }
 
-/// Where a run of this recipe would compute, were it started here.
+/// The device that a run of this recipe would use if it were started here.
 at::Device device_of(const recipe::ParallelConfig& parallel) {
   return parallel.device == "cuda" || (parallel.device == "auto" && at::hasCUDA()) ? at::Device(at::kCUDA, 0)
                                                                                    : at::kCPU;
 }
 
 Layout layout_of(const recipe::ParallelConfig& parallel, int64_t ranks, int64_t tensor) {
-  if (ranks < 1) throw UsageError(fmt::format("--ranks {}: give the number of ranks, 1 or more", ranks));
+  if (ranks < 1) throw UsageError(fmt::format("--ranks {}: must be at least 1", ranks));
   if (tensor < 1 || ranks % tensor != 0)
     throw UsageError(fmt::format("--tensor {}: must divide the number of ranks, {}", tensor, ranks));
   return {ranks / tensor, tensor,

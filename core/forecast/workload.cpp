@@ -14,7 +14,7 @@
 namespace filigree::train {
 namespace {
 
-/// Share of the tokens that language modelling predicts.
+/// Share of the tokens that language modeling predicts.
 double predicted_share(const data::Dataset& set) {
   if (!set.loss_from.empty()) {
     int64_t predicted = 0;
@@ -34,7 +34,7 @@ double tokens_of(const std::vector<int64_t>& samples, const std::vector<int64_t>
   });
 }
 
-/// Of the shares of one batch, the one with the most tokens.
+/// The micro-batch with the most tokens among the shares of one batch.
 MicroBatch largest_share(const std::vector<int64_t>& batch, const std::vector<int64_t>& lengths, int64_t data,
                          int64_t accumulate) {
   MicroBatch most;
@@ -96,7 +96,7 @@ Workload workload(const recipe::Recipe& recipe, size_t stage, int64_t data, cons
   if (!nn::is_over_tokens(task)) return work;
   const double share = set ? set->predicted : task == nn::Task::causal_lm ? 1.0 : recipe.data.mask_probability;
   work.mean.predicted = share * work.mean.tokens;
-  // Which tokens are predicted is drawn: two standard deviations above the mean are seen within some dozens of steps.
+  // Predicted tokens are drawn at random: two standard deviations above the mean occur within a few dozen steps.
   const double mean = share * work.fullest.tokens;
   work.fullest.predicted = std::ceil(mean + 2 * std::sqrt(mean * (1 - share)));
   return work;

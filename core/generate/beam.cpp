@@ -8,9 +8,9 @@
 namespace filigree::generate {
 namespace {
 
-constexpr float kNever = -1e9F;  // added to what may not be chosen
+constexpr float kNever = -1e9F;  // added to the score of what must not be chosen
 
-/// The `count` best, in order; the earlier one of two alike.
+/// Keeps the `count` best, in order; on a tie the earlier one is first.
 template <class T>
 void keep_best(std::vector<T>& items, size_t count) {
   std::stable_sort(items.begin(), items.end(), [](const T& a, const T& b) { return a.score > b.score; });
@@ -23,7 +23,7 @@ BeamSearch::BeamSearch(std::vector<int32_t> prompt, Options options)
     : prompt_(std::move(prompt)), options_(std::move(options)) {
   const auto beams = static_cast<size_t>(options_.beams);
   running_.assign(beams, {{}, kNever, false});
-  running_[0].score = 0;  // they are all alike: only the first counts
+  running_[0].score = 0;  // all are identical: only the first counts
   finished_.assign(beams, {{}, kNever, false});
 }
 

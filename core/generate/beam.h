@@ -1,8 +1,9 @@
 #pragma once
-// Beam search over one prompt: keeps `beams` running hypotheses and the best `beams` finished ones, with their scores
-// divided by length^length_penalty. Of the candidates of a step the best beams * (1 + stop tokens) are looked at, so
-// that enough go on when all the best end; only the best `beams` of them may finish. It ends when no running hypothesis
-// can beat the worst finished one, measured at its present length, or at max_new_tokens.
+// Beam search over one prompt. It keeps `beams` running hypotheses and the best `beams` finished ones, with
+// scores divided by length^length_penalty. Each step considers the best beams * max(2, 1 + stop tokens)
+// candidates, so that enough continue if all the best end; only the best `beams` of them may finish. The
+// search ends when no running hypothesis, scored at its current length, can beat the worst finished one, or
+// at max_new_tokens.
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -15,16 +16,16 @@ class BeamSearch {
  public:
   BeamSearch(std::vector<int32_t> prompt, Options options);
 
-  /// What the running hypotheses become: hypothesis i goes on from parent[i] with token[i].
+  /// The new running hypotheses: hypothesis i continues parent[i] with token[i].
   struct Step {
     std::vector<int64_t> parent;
     std::vector<int32_t> token;
   };
-  /// log_probs: of the next token, for each running hypothesis, [beams * vocabulary]; they are changed.
+  /// log_probs: of the next token of each running hypothesis, [beams * vocabulary]; modified.
   Step advance(std::span<float> log_probs);
   bool done() const { return done_; }
 
-  /// The best finished hypothesis, without prompt and stop token.
+  /// The best finished hypothesis, without the prompt and the stop token.
   std::vector<int32_t> result() const;
 
  private:

@@ -19,7 +19,7 @@
 namespace filigree::generate {
 namespace {
 
-/// Passes of one batch of sequences over the model.
+/// Runs one batch of sequences through the model, pass by pass.
 class Decoder {
  public:
   Decoder(nn::Model& model, at::ScalarType compute, int64_t capacity) : model_(model), cache_(capacity) {
@@ -27,7 +27,7 @@ class Decoder {
     context_.cache = &cache_;
   }
 
-  /// Logits of the token after the last one of each sequence: fp32 [B, V] on the CPU.
+  /// Logits of the next token of each sequence: fp32 [B, V] on the CPU. `fresh`: its tokens not in the cache.
   at::Tensor next(const std::vector<std::vector<int32_t>>& fresh) {
     data::Batch batch;
     std::vector<int64_t> ids, positions;
@@ -47,7 +47,7 @@ class Decoder {
     return model_.forward(to(batch, model_.device()), context_).logits.to(at::kCPU, at::kFloat).contiguous();
   }
 
-  /// Sequence i goes on from sequence from[i]; nothing is copied when all go on from themselves.
+  /// Sequence i continues sequence from[i]; copies nothing if every sequence continues itself.
   void select(const std::vector<int64_t>& from) {
     bool same = from.size() == cache_.lengths().size();
     for (size_t i = 0; same && i < from.size(); ++i) same = from[i] == static_cast<int64_t>(i);
@@ -60,7 +60,7 @@ class Decoder {
   nn::ForwardContext context_;
 };
 
-/// The options of one prompt: as many tokens as the model has positions left.
+/// The options of one prompt, with max_new_tokens limited to the positions that the model has left.
 Options options_for(const Prompt& prompt, const Options& options, const nn::Model& model) {
   Options own = options;
   own.max_new_tokens =
@@ -68,7 +68,7 @@ Options options_for(const Prompt& prompt, const Options& options, const nn::Mode
   return own;
 }
 
-/// One prompt's way, one token at a time: greedy, or drawn. Has what BeamSearch has, with one hypothesis.
+/// Continues one prompt token by token, greedily or by sampling. Has the interface of BeamSearch.
 class Walk {
  public:
   Walk(const Prompt& prompt, Options options)
@@ -96,11 +96,11 @@ class Walk {
  private:
   const Prompt& prompt_;
   Options options_;
-  std::vector<int32_t> sequence_;  ///< prompt and what came after it
+  std::vector<int32_t> sequence_;  ///< prompt and continuation
   bool done_ = false;
 };
 
-/// The same of beam search.
+/// The same interface for beam search.
 struct Search : BeamSearch {
   Search(const Prompt& prompt, const Options& options) : BeamSearch(prompt.tokens, options) {}
   static at::Tensor scores(const at::Tensor& logits) { return at::log_softmax(logits, 1); }
@@ -112,14 +112,14 @@ std::vector<std::vector<int32_t>> tokens_of(const std::vector<Prompt>& prompts) 
   return tokens;
 }
 
-/// Rows of the prompts' logits, `beams` times each.
+/// Row indices of the prompts' logits, each repeated `beams` times.
 std::vector<int64_t> repeated(size_t prompts, int64_t beams) {
   std::vector<int64_t> rows;
   for (size_t i = 0; i < prompts; ++i) rows.insert(rows.end(), static_cast<size_t>(beams), static_cast<int64_t>(i));
   return rows;
 }
 
-/// Takes every prompt its way to the end, all that are open in one pass. Each has `beams` rows.
+/// Decodes every prompt to its end; one pass advances all open ones. Each prompt has `beams` rows.
 template <class Way>
 std::vector<std::vector<int32_t>> decode(Decoder& decoder, const std::vector<Prompt>& prompts,
                                          const std::vector<Options>& options) {
@@ -163,14 +163,14 @@ std::vector<std::vector<int32_t>> decode(Decoder& decoder, const std::vector<Pro
 
 void check(nn::Model& model, const std::vector<Prompt>& prompts) {
   if (model.task() != nn::Task::causal_lm)
-    throw UsageError(fmt::format("generate: needs a causal language model (GPT2LMHeadModel), this one is a {}",
+    throw UsageError(fmt::format("generate: needs a causal language model (GPT2LMHeadModel), but this one is a {}",
                                  model.architecture()));
   for (const Prompt& prompt : prompts) {
     const auto length = static_cast<int64_t>(prompt.tokens.size());
     if (length == 0) throw UsageError(fmt::format("generate: prompt {} is empty", prompt.number + 1));
     if (length >= model.max_positions())
-      throw UsageError(fmt::format("generate: prompt {} has {} tokens, the model {} positions", prompt.number + 1,
-                                   length, model.max_positions()));
+      throw UsageError(fmt::format("generate: prompt {} has {} tokens, but the model has {} positions",
+                                   prompt.number + 1, length, model.max_positions()));
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Continues prompts with a causal language model: batched, with a key-value cache (core/nn/key_value_cache.h).
+// Continues prompts with a causal language model, in batches, with a key-value cache
+// (core/nn/key_value_cache.h).
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -11,13 +12,13 @@
 namespace filigree::generate {
 
 struct Prompt {
-  int64_t number = 0;  ///< among all prompts: the same draws whoever works on it
+  int64_t number = 0;  ///< index among all prompts; selects its random draws on any rank
   std::vector<int32_t> tokens;
 };
 
-/// The continuation of each prompt, without its stop token. `batch`: prompts that are worked on at once. Every
-/// tensor-parallel rank of a model gives the same. Throws UsageError for a model that is no causal language model, an
-/// empty prompt, or one that leaves no position for a token.
+/// The continuation of each prompt, without its stop token; the same on every tensor-parallel rank of a
+/// model. `batch`: prompts per batch. Throws UsageError for a model that is not a causal language model, an
+/// empty prompt, or a prompt that leaves no position for a token.
 std::vector<std::vector<int32_t>> generate(nn::Model& model, const std::vector<Prompt>& prompts, const Options& options,
                                            int64_t batch, at::ScalarType compute);
 

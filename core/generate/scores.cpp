@@ -10,7 +10,7 @@ namespace filigree::generate {
 void forbid_repeats(std::span<const int32_t> sequence, int64_t n, std::span<float> scores) {
   const auto length = static_cast<int64_t>(sequence.size());
   if (n <= 0 || length + 1 < n) return;
-  const auto last = sequence.subspan(static_cast<size_t>(length - n + 1));  // what a repeat would begin with
+  const auto last = sequence.subspan(static_cast<size_t>(length - n + 1));  // the start of a repeated n-gram
   for (int64_t i = 0; i + n <= length; ++i) {
     const auto gram = sequence.subspan(static_cast<size_t>(i), static_cast<size_t>(n));
     if (std::equal(last.begin(), last.end(), gram.begin()))

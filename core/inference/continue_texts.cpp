@@ -18,14 +18,14 @@ Ids slice(const data::Dataset& dataset, int64_t sample, int64_t begin, int64_t e
   return {first + begin, first + end};
 }
 
-/// As the metrics read it: without spaces at the ends.
+/// The text as the metrics read it: without spaces at the ends.
 std::string trimmed_text(const data::Tokenizer& tokenizer, std::span<const int32_t> ids) {
   const std::string text = tokenizer.decode(ids, /*skip_special=*/true);
   const size_t begin = text.find_first_not_of(" \n\t"), end = text.find_last_not_of(" \n\t");
   return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
 }
 
-/// The contexts of a split, each once, with all their references.
+/// The contexts of a split, each once, with all its references.
 struct Contexts {
   std::vector<Ids> prompts;
   std::vector<text_metrics::References> references;
@@ -65,7 +65,7 @@ std::vector<Continuation> continue_prompts(ServedModel& served, const std::vecto
   std::vector<generate::Prompt> own;
   for (auto i = static_cast<size_t>(dp.rank()); i < prompts.size(); i += static_cast<size_t>(dp.size()))
     own.push_back({static_cast<int64_t>(i), prompts[i]});
-  // Prompts of like length together, so that a batch is done at once.
+  // Prompts of similar length are batched, so that a batch finishes at once.
   std::stable_sort(own.begin(), own.end(),
                    [](const auto& a, const auto& b) { return a.tokens.size() < b.tokens.size(); });
   const auto ids = generate::generate(*served.opened.model, own, options, batch, served.options.compute);

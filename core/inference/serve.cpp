@@ -15,14 +15,14 @@ void share_out(nn::Model& model, dist::Communicator& tp, const std::string& path
   for (const nn::Linear* linear : model.linears())
     if (linear->adapter() || linear->mask())
       throw UsageError(fmt::format(
-          "{}: holds updates or masks, which --tensor cannot share out; name its final model or an export", path));
+          "{}: contains updates or masks, which --tensor cannot shard; use its final model or an export", path));
   cut(model, tp.rank(), tp.size());
   for (const nn::ParameterPtr& parameter : model.parameters()) parameter->set_value(parameter->value().clone());
   connect(model, tp);
 }
 
 constexpr const char* kSameFiles =
-    "Give all ranks the same files: copy them anew, or use a folder that all hosts share";
+    "Give all ranks the same files: copy them again, or use a folder that all hosts share";
 
 /// The model by content: weights, configuration, tokenizer, and the checkpoint's manifest.
 Subject model_subject(const OpenedModel& opened, dist::Communicator& ranks) {
@@ -63,7 +63,8 @@ ServedModel serve(const std::string& path, const Plugins& plugins, const dist::E
   std::shared_ptr<dist::Communicator> world = environment.world(parallel.backend, device.is_cuda(), parallel.timeout);
   choose_threads(*world);
   if (world->size() % tensor != 0)
-    throw UsageError(fmt::format("{} ranks cannot share copies of the model by {}", world->size(), tensor));
+    throw UsageError(fmt::format("{} ranks are not a multiple of {}, the ranks that share one copy of the model",
+                                 world->size(), tensor));
   served.mesh = std::make_shared<dist::Mesh>(std::move(world), static_cast<int>(tensor));
   served.opened.model->to(device);
   served.opened.model->parameters().set_frozen_dtype(served.options.compute);

@@ -65,7 +65,7 @@ std::string scalar_value(const std::string& tag, double value) {
 }
 
 std::string file_name() {
-  static std::atomic<int> number{0};  // several files of one process in one second
+  static std::atomic<int> number{0};  // one process may open several files in one second
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   const auto now = std::chrono::system_clock::now().time_since_epoch();

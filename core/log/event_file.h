@@ -1,8 +1,8 @@
 #pragma once
-// TensorBoard event files with scalars: events.out.tfevents.<seconds>.<host>.<pid>.<n>. A file is a row of records
+// TensorBoard event files with scalars: events.out.tfevents.<seconds>.<host>.<pid>.<n>. A file is a sequence of records
 //   u64 length | u32 masked CRC32C of the length | bytes | u32 masked CRC32C of the bytes        (all little-endian)
-// each an Event in protobuf encoding; the first says file_version "brain.Event:2". Each run of the program opens a new
-// file.
+// Each record is an Event in protobuf encoding; the first has file_version "brain.Event:2". Each run of the program
+// opens a new file.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,10 +18,10 @@ uint32_t masked_crc32c(std::string_view bytes);
 
 class EventFile {
  public:
-  /// Creates a new file in `dir`. DataError when it cannot.
+  /// Creates a new file in `dir`. DataError if that fails.
   explicit EventFile(const std::string& dir);
 
-  /// One event with the values of a step. wall_time: seconds since 1970.
+  /// Writes one event with the values of a step. wall_time: seconds since 1970.
   void scalars(const std::vector<std::pair<std::string, double>>& values, int64_t step, double wall_time);
   const std::string& path() const { return file_.path(); }
 

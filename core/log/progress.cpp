@@ -78,7 +78,7 @@ void Progress::begin(const std::string& stage, int64_t total, int64_t done) {
 
 void Progress::step(const StepProgress& progress) {
   last_ = progress;
-  // A mean over all steps at first, over about the last 50 later.
+  // A mean over all steps at first, later over about the last 50.
   const double weight = std::max(1.0 / 50, 1.0 / static_cast<double>(++seen_));
   const double speed = progress.seconds > 0 ? static_cast<double>(progress.tokens) / progress.seconds : 0;
   seconds_per_step_ += weight * (progress.seconds - seconds_per_step_);
@@ -91,7 +91,7 @@ void Progress::step(const StepProgress& progress) {
 void Progress::draw() {
   drawn_at_ = options_.now();
   if (options_.terminal) {
-    // The last column stays free: a cursor that wraps would leave lines behind.
+    // Keep the last column free: a cursor that wraps would leave lines behind.
     out_ << "\r\x1b[K" << bar_line(options_.width() - 1) << std::flush;
     visible_ = true;
   } else {
@@ -114,7 +114,7 @@ std::string Progress::bar_line(int width) const {
   const double share =
       last_.total > 0 ? std::clamp(static_cast<double>(last_.step) / static_cast<double>(last_.total), 0.0, 1.0) : 0;
   const double left = seconds_per_step_ * static_cast<double>(std::max<int64_t>(0, last_.total - last_.step));
-  // From the most to the least important; what does not fit is left out.
+  // Most important first; parts that do not fit are omitted.
   const std::array<std::string, 5> parts{fmt::format("{} {:3.0f}%", stage_, std::floor(share * 100)),
                                          fmt::format("{}/{}", last_.step, last_.total), "ETA " + format_duration(left),
                                          fmt::format("loss {:.4g}", loss_), format_count(tokens_per_s_) + " tok/s"};

@@ -1,10 +1,10 @@
 #pragma once
-// Progress of a stage: on a terminal a bar that is redrawn in place, else a plain line now and then, so that a batch
-// log stays short.
+// Progress of a stage: on a terminal, a bar that is redrawn in place; elsewhere, a plain line now and then, so that a
+// batch log stays short.
 //
 //   adapt  [=========>           ]  42%  264/625  loss 1.234  12.3k tok/s  ETA 1:23
 //
-// Time left and speed come from a moving average over the last steps. Rank 0 alone owns one.
+// Time left and speed come from a moving average over the last steps. Only rank 0 has a Progress.
 #include <chrono>
 #include <functional>
 #include <ostream>
@@ -13,7 +13,7 @@
 namespace filigree::train {
 
 struct StepProgress {
-  int64_t step = 0;  ///< steps of the stage done
+  int64_t step = 0;  ///< completed steps of the stage
   int64_t total = 0;
   double loss = 0;
   int64_t tokens = 0;  ///< of this step
@@ -22,24 +22,24 @@ struct StepProgress {
 
 struct ProgressOptions {
   bool terminal = false;
-  std::function<int()> width = [] { return 80; };  ///< columns of the terminal, asked at each redraw
+  std::function<int()> width = [] { return 80; };  ///< columns of the terminal, queried at each redraw
   std::function<double()> now;                     ///< seconds, monotonic; default: the steady clock
-  double redraw_s = 0.1;                           ///< at most a redraw in so many seconds
-  double line_s = 30;                              ///< without a terminal: a line in so many seconds
-  bool unicode = false;                            ///< smooth bar of block characters
+  double redraw_s = 0.1;                           ///< minimum seconds between redraws
+  double line_s = 30;                              ///< without a terminal: seconds between lines
+  bool unicode = false;                            ///< draw a smooth bar with block characters
 };
 
-/// Options for stderr as it is: terminal or not, its width, its character set.
+/// Options that match stderr: terminal or not, its width, its character set.
 ProgressOptions stderr_progress();
 
 class Progress {
  public:
   Progress(std::ostream& out, ProgressOptions options);
 
-  /// done: steps already behind it, when a stage is resumed.
+  /// done: steps already completed, if the stage is resumed.
   void begin(const std::string& stage, int64_t total, int64_t done = 0);
   void step(const StepProgress& progress);
-  void end();    ///< closes the line of the stage
+  void end();    ///< ends the line of the stage
   void clear();  ///< wipes the bar, before other text is printed; the next step draws it again
 
  private:

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// stderr, without a time of day; the progress bar makes room for a line.
+/// stderr, without a time of day; clears the progress bar before a line.
 class ConsoleSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
   explicit ConsoleSink(Progress& progress) : progress_(progress) {}
@@ -64,7 +64,7 @@ std::shared_ptr<spdlog::logger> open_text_log(const std::string& path, files::Ap
   return logger;
 }
 
-/// JSON has no not-a-number; a reader gets null.
+/// JSON cannot represent NaN and infinities; writes null instead.
 nlohmann::ordered_json without_nan(const nlohmann::ordered_json& value) {
   if (value.is_number_float() && !std::isfinite(value.get<double>())) return nullptr;
   if (!value.is_structured()) return value;
@@ -73,7 +73,7 @@ nlohmann::ordered_json without_nan(const nlohmann::ordered_json& value) {
   return copy;
 }
 
-/// The keys that say what a line is stand first, however the caller ordered them.
+/// Puts the keys that identify a line first, in any order of the caller.
 nlohmann::ordered_json in_order(const nlohmann::ordered_json& line) {
   nlohmann::ordered_json ordered;
   for (const char* key : {"kind", "stage", "step", "split"})
@@ -97,7 +97,7 @@ std::vector<std::pair<std::string, double>> scalars_of(const nlohmann::ordered_j
   return values;
 }
 
-/// The digest of n lines is the hash of that of n - 1 and the next line.
+/// digest(n lines) = hash(digest(n - 1 lines) + line n)
 void add_line(KeptLines& kept, const std::string& line) {
   ++kept.lines;
   kept.digest = files::hash_text(kept.digest + line);

@@ -1,10 +1,10 @@
 #pragma once
-// What a run says: text to stderr and log.txt, records to metrics.jsonl and TensorBoard, progress to the terminal. Rank
-// 0 alone writes; on the other ranks every call does nothing.
+// Output of a run: text to stderr and log.txt, records to metrics.jsonl and TensorBoard, progress to the terminal. Only
+// rank 0 writes; on other ranks every call does nothing.
 //
-// metrics.jsonl has one JSON object a line. A run that resumes cuts it back to where its checkpoint was taken,
-// atomically, so that the file ends up as an undisturbed run's; a half-written last line of a killed run is dropped.
-// Lines that are missing or were edited since the checkpoint are reported.
+// metrics.jsonl has one JSON object per line. A resumed run atomically truncates it to the state at its checkpoint, so
+// that the file ends up like that of an uninterrupted run; an incomplete last line of a killed run is dropped. Lines
+// that are missing or were edited since the checkpoint are reported.
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <nlohmann/json.hpp>
@@ -23,11 +23,11 @@ namespace filigree::train {
 /// Where in metrics.jsonl a resumed run continues.
 struct LogPosition {
   int64_t lines = 0;        ///< RunLog::lines() at the time of the checkpoint
-  std::string digest = {};  ///< RunLog::digest() at that time; empty: not known
-  bool own = false;         ///< the checkpoint is of this run, so that the lines before it must be there
+  std::string digest = {};  ///< RunLog::digest() at that time; empty: unknown
+  bool own = false;         ///< the checkpoint is of this run, so the lines before it must exist
 };
 
-/// What cut_metrics() has left of metrics.jsonl.
+/// What cut_metrics() has kept of metrics.jsonl.
 struct KeptLines {
   int64_t lines = 0;
   std::string digest;
@@ -35,7 +35,7 @@ struct KeptLines {
 
 class RunLog {
  public:
-  /// resume: none for a new run, whose metrics start empty. DataError when a file cannot be written.
+  /// resume: nullopt for a new run, whose metrics start empty. DataError if a file cannot be written.
   RunLog(const std::string& run_dir, bool first_rank, const std::optional<LogPosition>& resume = std::nullopt);
   ~RunLog();
   RunLog(const RunLog&) = delete;
@@ -50,12 +50,12 @@ class RunLog {
     if (text_) say(spdlog::level::warn, fmt::format(format, std::forward<Args>(args)...));
   }
 
-  /// One line of metrics.jsonl, with a "kind"; its numbers are TensorBoard scalars as well when it has a "step".
-  /// Not-a-number and infinities are written as null.
+  /// Writes one line of metrics.jsonl, with a "kind"; if it has a "step", its numbers are also TensorBoard scalars. NaN
+  /// and infinities are written as null.
   void record(const nlohmann::ordered_json& line);
-  int64_t lines() const { return kept_.lines; }               ///< of metrics.jsonl, for a checkpoint's LogPosition
-  const std::string& digest() const { return kept_.digest; }  ///< names the text of these lines
-  void sync();  ///< metrics.jsonl is on the disk. DataError when it is gone
+  int64_t lines() const { return kept_.lines; }               ///< lines in metrics.jsonl, for LogPosition
+  const std::string& digest() const { return kept_.digest; }  ///< hash of these lines
+  void sync();                                                ///< syncs metrics.jsonl to disk. DataError if it is gone
 
   void begin_stage(const std::string& name, int64_t total_steps, int64_t done_steps);
   void progress(const StepProgress& progress);
@@ -65,14 +65,14 @@ class RunLog {
   void compare(const LogPosition& position);
   void say(spdlog::level::level_enum level, const std::string& message);
 
-  std::shared_ptr<spdlog::logger> text_;  ///< null on all ranks but the first
+  std::shared_ptr<spdlog::logger> text_;  ///< null except on rank 0
   std::unique_ptr<EventFile> events_;
   std::unique_ptr<Progress> progress_;
   files::AppendFile metrics_;
   KeptLines kept_;
 };
 
-/// Cuts metrics.jsonl to `position`, and a half-written last line. Nothing to do without the file.
+/// Truncates metrics.jsonl to its first `lines` lines and drops an incomplete last line. No-op without the file.
 KeptLines cut_metrics(const std::string& path, int64_t lines);
 
 }  // namespace filigree::train

@@ -43,7 +43,7 @@ Margins margins(const Confusion& confusion) {
 
 double class_f1(const Margins& m, size_t c) { return ratio(2 * m.right[c], m.labels[c] + m.predictions[c]); }
 
-/// 1-based ranks; equal values share the mean of theirs.
+/// 1-based ranks; equal values get the mean of their ranks.
 std::vector<double> average_ranks(std::span<const double> values) {
   std::vector<size_t> order(values.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -121,7 +121,7 @@ double pearson(std::span<const double> a, std::span<const double> b) {
     bb += (b[i] - mean_b) * (b[i] - mean_b);
     ab += (a[i] - mean_a) * (b[i] - mean_b);
   }
-  // A constant's mean may be off by a rounding, which must not pass for a spread.
+  // The mean of a constant may have a rounding error, which must not count as variance.
   const auto constant = [](std::span<const double> v) {
     return std::all_of(v.begin(), v.end(), [&](double x) { return x == v[0]; });
   };
@@ -145,14 +145,13 @@ MetricSet::MetricSet(std::vector<std::string> names, bool regression, int64_t cl
   const auto& known = metric_names();
   for (const auto& name : names_) {
     if (std::find(known.begin(), known.end(), name) == known.end())
-      throw UsageError(fmt::format("data.metric: '{}' is not a metric; there are {}", name, fmt::join(known, ", ")));
+      throw UsageError(fmt::format("data.metric: unknown metric '{}': use one of {}", name, fmt::join(known, ", ")));
     if (needs_classes(name) == regression_)
-      throw UsageError(fmt::format("data.metric: {} is for {}, this task is {}", name,
+      throw UsageError(fmt::format("data.metric: {} is for {}, but this task is {}", name,
                                    needs_classes(name) ? "classification" : "regression",
                                    regression_ ? "regression" : "classification"));
     if (name == "f1" && classes != 2)
-      throw UsageError(
-          fmt::format("data.metric: f1 is for two classes, this task has {}; macro_f1 takes any number", classes));
+      throw UsageError(fmt::format("data.metric: f1 is for two classes, but this task has {}; use macro_f1", classes));
   }
 }
 
@@ -175,7 +174,7 @@ void MetricSet::add(const at::Tensor& logits, const at::Tensor& labels) {
 
 void MetricSet::gather(dist::Communicator& ranks, Confusion& confusion,
                        std::vector<std::pair<double, double>>& pairs) const {
-  // NCCL takes tensors of its device only; MPI takes those of the CPU.
+  // NCCL takes only tensors on its device; MPI takes CPU tensors.
   const auto device = ranks.backend() == "nccl" ? at::Device(at::kCUDA) : at::Device(at::kCPU);
   if (!regression_) {
     auto counts = at::from_blob(confusion.counts.data(), {static_cast<int64_t>(confusion.counts.size())}, at::kLong);
@@ -192,7 +191,7 @@ void MetricSet::gather(dist::Communicator& ranks, Confusion& confusion,
     const auto values = to_doubles(part);
     for (size_t i = 0; i + 1 < values.size(); i += 2) pairs.emplace_back(values[i], values[i + 1]);
   }
-  // A sum in double depends on its order, and the order on the ranks.
+  // A sum in double depends on the order of the pairs, and that order depends on the ranks.
   std::sort(pairs.begin(), pairs.end());
 }
 

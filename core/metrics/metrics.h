@@ -1,13 +1,13 @@
 #pragma once
 // Task metrics, as scikit-learn and SciPy define them, in double precision.
 //
-//   accuracy   right / all
+//   accuracy   correct / all
 //   f1         of class 1 against the rest: 2 TP / (2 TP + FP + FN)
 //   macro_f1   mean of the per-class F1 over the classes that occur among labels or predictions
 //   mcc        Matthews' correlation, from the confusion matrix (Gorodkin 2004 for more than two classes)
 //   pearson, spearman   correlation of predictions and labels; ties get their average rank
 //
-// Where a metric is undefined (nothing predicted, one class only, constant predictions) it is 0, also where SciPy says
+// An undefined metric (nothing predicted, only one class, constant predictions) is 0, even if SciPy returns
 // nan.
 #include <ATen/core/Tensor.h>
 
@@ -38,20 +38,20 @@ double mcc(const Confusion& confusion);
 double pearson(std::span<const double> a, std::span<const double> b);
 double spearman(std::span<const double> a, std::span<const double> b);
 
-/// Names that a recipe may ask for.
+/// Names that a recipe may use.
 const std::vector<std::string>& metric_names();
 
-/// Collects a rank's predictions; compute() puts those of all ranks together. The result depends neither on the number
-/// of ranks nor on the order of the samples.
+/// Collects the predictions of one rank; compute() combines those of all ranks. The result does not depend on
+/// the number of ranks or on the order of the samples.
 class MetricSet {
  public:
-  /// classes: number of labels of a classification task. UsageError for a metric that does not fit the task.
+  /// classes: number of labels of a classification task. Throws UsageError if a metric does not fit the task.
   MetricSet(std::vector<std::string> names, bool regression, int64_t classes);
 
   /// logits: [B, classes], labels: int64 [B]; regression: [B, 1] or [B] and float [B]. B may be 0.
   void add(const at::Tensor& logits, const at::Tensor& labels);
 
-  /// Collective; ranks may hold no sample. The same values on every rank.
+  /// Collective; a rank may hold no samples. Returns the same values on every rank.
   std::map<std::string, double> compute(dist::Communicator& ranks) const;
   int64_t samples() const { return samples_; }  ///< of this rank
 

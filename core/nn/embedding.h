@@ -1,6 +1,6 @@
 #pragma once
-// A table of vectors [n, C] that is looked up by number. When the table is split by its rows, a number whose row lies
-// on another rank gives zeros here, and the output hook (set by core/parallel/parallelize) adds the ranks' parts up.
+// A table of vectors [n, C], looked up by id. If the table is split by rows, an id whose row is on another
+// rank gives zeros, and the output hook (set by core/parallel/parallelize) sums the results over the ranks.
 #include <ATen/core/Tensor.h>
 
 #include "core/nn/linear.h"

@@ -1,6 +1,6 @@
 #pragma once
-// A linear whose frozen weight is not kept: it is asked for in the forward pass and again in the backward pass, so that
-// between the two it needs no memory. Computes what at::linear does, bit for bit.
+// A linear that does not keep its frozen weight: it requests the weight in the forward pass and again in the
+// backward pass, so the weight takes no memory in between. The result is bit-identical to at::linear.
 #include <ATen/core/Tensor.h>
 
 #include <functional>

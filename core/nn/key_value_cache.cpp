@@ -1,4 +1,4 @@
-// Shape suffixes: B sequences, L tokens of the longest so far, H heads, D head size.
+// Shape suffixes: B sequences, L tokens in the longest sequence so far, H heads, D head size.
 #include "core/nn/key_value_cache.h"
 
 #include <ATen/ops/arange.h>
@@ -21,12 +21,13 @@ void KeyValueCache::begin_pass(const std::vector<int64_t>& offsets, at::Device d
   const size_t sequences = offsets.size() - 1;
   prompts_ = lengths_.empty();
   if (prompts_) lengths_.assign(sequences, 0);
-  FG_CHECK(lengths_.size() == sequences, "a pass of {} sequences, the cache has {}", sequences, lengths_.size());
+  FG_CHECK(lengths_.size() == sequences, "the pass has {} sequences, but the cache has {}", sequences, lengths_.size());
   std::vector<int64_t> rows;
   for (size_t b = 0; b < sequences; ++b) {
     const int64_t fresh = offsets[b + 1] - offsets[b];
-    FG_CHECK(prompts_ || fresh == 1, "a pass after the first brings {} tokens of a sequence, not 1", fresh);
-    FG_CHECK(lengths_[b] + fresh <= capacity_, "{} tokens in a cache for {}", lengths_[b] + fresh, capacity_);
+    FG_CHECK(prompts_ || fresh == 1, "a pass after the first has {} tokens of a sequence, not 1", fresh);
+    FG_CHECK(lengths_[b] + fresh <= capacity_, "{} tokens exceed the cache capacity of {}", lengths_[b] + fresh,
+             capacity_);
     for (int64_t i = 0; i < fresh; ++i) rows.push_back(static_cast<int64_t>(b) * capacity_ + lengths_[b] + i);
     lengths_[b] += fresh;
   }

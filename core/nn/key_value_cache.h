@@ -1,7 +1,7 @@
 #pragma once
 // Keys and values of the tokens that a decoder has seen, per layer, so that generating the next token of a sequence
-// computes that token alone. B sequences; a pass brings either all tokens of their prompts (the first one) or one token
-// of each. Channels are those of the heads that lie on this rank.
+// computes only that token. B sequences. The first pass brings all tokens of the prompts; each later pass
+// brings one token per sequence. The channels are those of this rank's heads.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -13,15 +13,15 @@ namespace filigree::nn {
 
 class KeyValueCache {
  public:
-  /// Room for `capacity` tokens a sequence.
+  /// Allocates `capacity` tokens per sequence.
   explicit KeyValueCache(int64_t capacity) : capacity_(capacity) {}
 
-  /// Appends k and v ([T, H*d], packed) and returns what the new tokens' attention to all up to themselves gives. A
-  /// pass calls it for each layer in turn, from layer 0 on.
+  /// Appends k and v ([T, H*d], packed) and returns the causal attention of the new tokens over all tokens so
+  /// far. A pass calls it for each layer in order, starting at layer 0.
   at::Tensor attend(size_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                     const ops::AttentionLayout& layout);
 
-  /// Sequence i becomes a copy of sequence from[i] (int64 [new B]), as beams do; also drops those that are done.
+  /// Replaces sequence i by a copy of sequence from[i] (int64 [new B]), as beam search does. Also drops finished ones.
   void select(const at::Tensor& from);
 
   const std::vector<int64_t>& lengths() const { return lengths_; }  ///< tokens seen, per sequence
@@ -36,9 +36,9 @@ class KeyValueCache {
   int64_t capacity_;
   std::vector<int64_t> lengths_;
   std::vector<Layer> layers_;
-  bool prompts_ = true;  ///< the pass that is under way brings the prompts
-  at::Tensor rows_;      ///< of the pass under way: place of each new token among [B * capacity]
-  at::Tensor seen_BL;    ///< bool, the tokens that a sequence has, in a pass of one token each
+  bool prompts_ = true;  ///< the current pass brings the prompts
+  at::Tensor rows_;      ///< current pass: index of each new token in [B * capacity]
+  at::Tensor seen_BL;    ///< bool: the tokens of each sequence; used in passes with one token per sequence
 };
 
 }  // namespace filigree::nn

@@ -24,7 +24,7 @@ std::vector<std::string> lower(std::vector<std::string> names) {
   return names;
 }
 
-/// Place of each name; empty when a name stands there twice.
+/// Index of each name; empty if a name is duplicated.
 std::map<std::string, int64_t> places(const std::vector<std::string>& names) {
   std::map<std::string, int64_t> found;
   for (size_t i = 0; i < names.size(); ++i)
@@ -45,7 +45,7 @@ std::optional<std::vector<int64_t>> by_name(const std::vector<std::string>& of_m
   return order;
 }
 
-/// The numbers that the names say ("3", "LABEL_3"), when they are 0 .. n-1 in some order.
+/// The numbers in the names ("3", "LABEL_3") if they are 0 .. n-1 in some order.
 std::optional<std::vector<int64_t>> numbers_of(const std::vector<std::string>& names) {
   constexpr std::string_view kUnnamed = "LABEL_";
   std::vector<int64_t> numbers;
@@ -62,7 +62,7 @@ std::optional<std::vector<int64_t>> numbers_of(const std::vector<std::string>& n
   return numbers;
 }
 
-/// The values of names that are all numbers: "1", "1.0".
+/// The values of the names if all are numbers: "1", "1.0".
 std::optional<std::vector<double>> values_of(const std::vector<std::string>& names) {
   std::vector<double> values;
   for (const std::string& name : names) {
@@ -75,7 +75,7 @@ std::optional<std::vector<double>> values_of(const std::vector<std::string>& nam
   return values;
 }
 
-/// Where both sides are numbers: each of the task's is one of the model's.
+/// If both sides are numbers: matches each of the task's values to one of the model's.
 std::optional<std::vector<int64_t>> by_value(const std::vector<double>& of_model, const std::vector<double>& of_task) {
   std::vector<int64_t> order;
   for (const double value : of_task) {
@@ -85,7 +85,7 @@ std::optional<std::vector<int64_t>> by_value(const std::vector<double>& of_model
   return order;
 }
 
-/// Where one side has numbers, the other side's places are the numbers.
+/// If one side has numbers, they are indices into the other side's list.
 std::optional<std::vector<int64_t>> by_number(const std::vector<std::string>& of_model,
                                               const std::vector<std::string>& of_task) {
   const auto model = numbers_of(of_model), task = numbers_of(of_task);

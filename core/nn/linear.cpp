@@ -15,8 +15,8 @@ namespace filigree::nn {
 
 Linear::Linear(std::string name, ParameterPtr weight, ParameterPtr bias)
     : name_(std::move(name)), weight_(std::move(weight)), bias_(std::move(bias)) {
-  FG_CHECK(weight_ && weight_->value().dim() == 2, "linear '{}' needs a weight of two dimensions", name_);
-  FG_CHECK(!bias_ || bias_->value().numel() == weight_->value().size(0), "linear '{}': bias of {} for {} outputs",
+  FG_CHECK(weight_ && weight_->value().dim() == 2, "linear '{}' needs a 2-d weight", name_);
+  FG_CHECK(!bias_ || bias_->value().numel() == weight_->value().size(0), "linear '{}': bias has size {} for {} outputs",
            name_, bias_->value().numel(), weight_->value().size(0));
 }
 
@@ -26,7 +26,7 @@ Linear::Linear(Linear&&) noexcept = default;
 at::Tensor Linear::effective_weight() const {
   if (!mask_) return weight_->value();
   if (weight_->trainable()) return at::mul(weight_->value(), mask_->value().to(weight_->value().scalar_type()));
-  // Masked once, and again only when somebody put another tensor (loaded, cast, moved) in its place.
+  // Masked once, and again only if the tensor was replaced (loaded, cast, moved).
   if (!masked_value_.is_same(weight_->value())) {
     weight_->set_value(at::mul(weight_->value(), mask_->value().to(weight_->value().scalar_type())));
     masked_value_ = weight_->value();
@@ -58,7 +58,7 @@ void Linear::set_adapter(std::shared_ptr<Adapter> adapter) { adapter_ = std::mov
 
 void Linear::set_mask(ParameterPtr mask) {
   FG_CHECK(!mask || mask->value().sizes() == weight_->value().sizes(),
-           "linear '{}': the mask's shape is not the weight's", name_);
+           "linear '{}': the mask and the weight differ in shape", name_);
   mask_ = std::move(mask);
   masked_value_.reset();
   effective_weight();

@@ -1,11 +1,11 @@
 #pragma once
-// Linear: weight [out, in], optional bias [out], at most one adapter, an optional mask of the weight, two hook slots.
+// Linear: weight [out, in], optional bias [out], at most one adapter, an optional weight mask, two hook slots.
 //
 //   y = output_hook( x' (mask * W)^T + b  [+ adapter] ),   x' = input_hook(x)
 //
-// The hooks are where tensor parallelism is put in (core/parallel/parallelize); a model knows nothing of them. x: [T,
-// in]. The weight is cast to x's type when it differs (trainable fp32 weights under bf16 compute). A weight that is
-// split by its inputs gives a part of the sum: its bias, which is replicated, is added once, after the output hook.
+// Tensor parallelism is installed through the hooks (core/parallel/parallelize); model code does not use them.
+// x: [T, in]. The weight is cast to x's type if it differs (trainable fp32 weights under bf16 compute). A weight that
+// is split by its inputs gives a partial sum. Its bias is replicated and is added once, after the output hook.
 #include <ATen/core/Tensor.h>
 
 #include <functional>
@@ -32,18 +32,18 @@ class Linear {
 
   const std::string& name() const { return name_; }  ///< the weight's name without ".weight"
   const ParameterPtr& weight() const { return weight_; }
-  const ParameterPtr& bias() const { return bias_; }                  ///< nullptr without one
-  int64_t out_features() const { return weight_->logical_shape[0]; }  ///< of the whole linear
+  const ParameterPtr& bias() const { return bias_; }                  ///< nullptr if absent
+  int64_t out_features() const { return weight_->logical_shape[0]; }  ///< of the full linear
   int64_t in_features() const { return weight_->logical_shape[1]; }
 
   Adapter* adapter() const { return adapter_.get(); }
   void set_adapter(std::shared_ptr<Adapter> adapter);  ///< nullptr removes it
 
-  /// 0/1 mask over the weight (uint8, [out, in]), or nullptr. A frozen weight is multiplied by it once, here;
-  /// a trainable one in each forward pass.
+  /// 0/1 mask over the weight (uint8, [out, in]), or nullptr. set_mask() multiplies a frozen weight by it
+  /// once; a trainable weight is multiplied in each forward pass.
   const ParameterPtr& mask() const { return mask_; }
   void set_mask(ParameterPtr mask);
-  /// Multiplies a frozen weight by its mask now and not in the next forward pass.
+  /// Multiplies a frozen weight by its mask now instead of in the next forward pass.
   void mask_frozen_weight();
 
   /// Changes the rows (dim 0, with the bias) or columns (dim 1) of weight, mask and adapter.
@@ -51,7 +51,7 @@ class Linear {
   /// Keeps the given logical rows or columns.
   std::vector<Recut> shrink(int64_t dim, const at::Tensor& index) { return recut(dim, keep_lines(index)); }
 
-  /// fp32, detached, the part that lies here: mask * W + D. What export writes.
+  /// mask * W + D of the local shard, fp32, detached. This is what export writes.
   at::Tensor merged_weight() const;
 
   Hook input_hook;
@@ -64,7 +64,7 @@ class Linear {
   std::string name_;
   ParameterPtr weight_, bias_, mask_;
   std::shared_ptr<Adapter> adapter_;
-  mutable at::Tensor masked_value_;  ///< the frozen weight that has been multiplied by the mask already
+  mutable at::Tensor masked_value_;  ///< the frozen weight, already multiplied by the mask
 };
 
 }  // namespace filigree::nn

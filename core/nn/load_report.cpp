@@ -22,7 +22,7 @@ std::vector<std::string> describe(const LoadReport& report, const std::string& p
   std::vector<std::string> lines;
   for (const std::string& note : report.notes) lines.push_back(fmt::format("{}: {}", path, note));
   if (!report.fresh.empty())
-    lines.push_back(fmt::format("{}: newly initialised, because the weights lack them: {} parameters ({})", path,
+    lines.push_back(fmt::format("{}: newly initialized, because they are not in the weights: {} parameters ({})", path,
                                 report.fresh.size(), short_list(report.fresh)));
   if (!report.unused.empty())
     lines.push_back(fmt::format("{}: not used by this model: {} tensors of the weights ({})", path,

@@ -1,17 +1,17 @@
 #pragma once
-// What reading a model from its files found besides the tensors that it wanted.
+// Findings from reading a model's files: missing tensors, unused tensors, notes.
 #include <string>
 #include <vector>
 
 namespace filigree::nn {
 
 struct LoadReport {
-  std::vector<std::string> fresh;   ///< parameters that the files lack: initialised at random
+  std::vector<std::string> fresh;   ///< parameters that the files lack: randomly initialized
   std::vector<std::string> unused;  ///< tensors of the files that the model does not have
-  std::vector<std::string> notes;   ///< sentences about what was read in another way than the files suggest
+  std::vector<std::string> notes;   ///< sentences about what was read differently than the files suggest
 };
 
-/// One line for each kind of finding; names at most a few tensors and counts the rest. `path`: the model's directory.
+/// One line per kind of finding; lists at most a few tensors and counts the rest. `path`: the model's directory.
 std::vector<std::string> describe(const LoadReport& report, const std::string& path);
 
 /// "a, b, c and 4 more".

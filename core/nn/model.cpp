@@ -40,7 +40,7 @@ void Model::to(at::Device device) {
 int64_t Model::type_vocab_size() const { return std::numeric_limits<int64_t>::max(); }
 
 at::Device Model::device() {
-  FG_CHECK(parameters().size() > 0, "a model without parameters");
+  FG_CHECK(parameters().size() > 0, "the model has no parameters");
   return (*parameters().begin())->device();
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What core knows of a model. A family (models/<family>/) derives from it; nothing in core names a family.
+// The interface of a model. A family (models/<family>/) derives from it; core contains no family-specific code.
 #include <ATen/core/Tensor.h>
 #include <nlohmann/json_fwd.hpp>
 
@@ -23,55 +23,55 @@ class KeyValueCache;
 enum class Task { sequence_classification, regression, masked_lm, causal_lm };
 Task task_from(const std::string& name);  ///< throws UsageError
 const char* to_string(Task task);
-/// Whether each token has a loss of its own, over the vocabulary (language modelling), and not each sample.
+/// Whether the loss is per token, over the vocabulary (language modeling), and not per sample.
 bool is_over_tokens(Task task);
 
-/// What a forward pass needs besides the batch. Dropout masks are a function of (seed, step, global sample, site,
-/// position) only, so they depend on no rank.
+/// What a forward pass needs in addition to the batch. Dropout masks are a function of only (seed, step,
+/// global sample, site, position), so they do not depend on the rank.
 struct ForwardContext {
   bool training = false;
   uint64_t seed = 0;
   int64_t step = 0;
   at::ScalarType compute = at::kFloat;  ///< type of the activations: fp32 or bf16
-  bool recompute = false;               ///< in training a layer keeps its input only (recompute.h)
-  double label_smoothing = 0;           ///< of a task over tokens, in training (ops/loss.h)
-  KeyValueCache* cache = nullptr;       ///< of a decoder that generates: the batch holds the tokens that are new
+  bool recompute = false;               ///< in training, each layer keeps only its input (recompute.h)
+  double label_smoothing = 0;           ///< for per-token losses, in training (ops/loss.h)
+  KeyValueCache* cache = nullptr;       ///< for a decoder that generates: the batch holds only new tokens
 };
 
 struct Output {
   at::Tensor loss_sum;  ///< fp32 scalar: sum of the per-sample (per-token for LM) losses; undefined without labels
-  int64_t count = 0;    ///< how many losses were summed
-  at::Tensor logits;    ///< fp32 [B, labels], or [T, vocab] for a task over tokens; with labels, of its columns only
-                        ///< those that lie here
+  int64_t count = 0;    ///< number of losses in the sum
+  at::Tensor logits;    ///< fp32 [B, labels], or [T, vocab] for a task over tokens; if the batch has labels, only
+                        ///< this rank's columns of [T, vocab]
 };
 
-/// How a linear or an embedding is cut over the tensor-parallel axis, by a pattern of its name in which '*' stands for
-/// one word: column by its outputs, row by its inputs, vocab by the rows of the table (an embedding, and the decoder
-/// that is tied to it). What no rule names is replicated. Where the cuts lie is said by the StructureGroups.
+/// How a linear or an embedding is split over the tensor-parallel axis. `pattern` matches its name; '*'
+/// stands for one word. column: by outputs; row: by inputs; vocab: by the rows of the table (an embedding and
+/// the decoder tied to it). What no rule matches is replicated. The StructureGroups determine the cut points.
 enum class Shard { replicate, column, row, vocab };
 struct ShardRule {
   std::string pattern;
   Shard shard = Shard::replicate;
 };
 
-/// How a model comes from the decoder's output to a loss over tokens. core/parallel/parallelize puts the ops of a
-/// decoder that is split over the vocabulary here; a model calls them and knows nothing of it.
+/// How a model computes the loss over tokens from the decoder's output. core/parallel/parallelize replaces
+/// these functions if the decoder is split over the vocabulary; the model only calls them.
 struct TokenOutput {
-  /// logits: fp32 [N, what lies here of the vocabulary]; labels: int64 [N], ops::kIgnoredLabel where there is no loss.
+  /// logits: fp32 [N, local vocabulary]; labels: int64 [N], ops::kIgnoredLabel where there is no loss.
   std::function<at::Tensor(const at::Tensor& logits, const at::Tensor& labels, double smoothing)> loss =
       ops::cross_entropy;
   Hook whole = [](const at::Tensor& logits) { return logits; };  ///< [N, vocabulary]
 };
 
-/// A linear as the family's files have it: perhaps one of several that are fused along their outputs, perhaps stored as
-/// [in, out].
+/// A linear as the family's files store it: possibly part `part` of `parts` linears fused along their
+/// outputs, possibly transposed to [in, out].
 struct FileLinear {
   std::string name;
   int64_t part = 0, parts = 1;
   bool turned = false;
 };
 
-/// Tensors by name, as files hold them.
+/// Tensors by name, as stored in files.
 using StateTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 class Model {
@@ -89,20 +89,20 @@ class Model {
 
   virtual Task task() const = 0;
   virtual const std::string& family() const = 0;  ///< "bert"
-  virtual std::string architecture() const = 0;   ///< transformers' class: "BertForSequenceClassification"
+  virtual std::string architecture() const = 0;   ///< class in transformers: "BertForSequenceClassification"
   virtual std::string ffn_width_key() const { return "intermediate_size"; }  ///< in config.json
   virtual nlohmann::json config() const = 0;                                 ///< config.json as read, for export
   virtual int64_t hidden_size() const = 0;
   virtual int64_t num_labels() const = 0;
   virtual int64_t max_positions() const = 0;
   virtual int64_t vocab_size() const = 0;
-  virtual int64_t type_vocab_size() const;  ///< rows of the table of token types; no limit without a table
-  /// Multiply-adds x 2 of one forward pass for one sequence of n tokens with the structures as they are now.
+  virtual int64_t type_vocab_size() const;  ///< rows of the token type table; no limit without a table
+  /// 2 x multiply-adds of one forward pass over one sequence of n tokens, with the current structures.
   virtual double flops(int64_t n) const = 0;
 
-  /// Where a linear of this name stands in the family's files.
+  /// Where the family's files store the linear `name`.
   virtual FileLinear file_linear(const std::string& name) const { return {name}; }
-  /// From the table's names and layouts to those of the family's files.
+  /// Converts the table's names and layouts to those of the family's files.
   virtual StateTensors to_files(StateTensors state) const { return state; }
 
   void to(at::Device device);

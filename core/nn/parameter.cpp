@@ -11,7 +11,7 @@
 namespace filigree::nn {
 namespace {
 
-/// Makes `value` the parameter's leaf tensor, with the storage type and requires_grad that its role asks for.
+/// Makes `value` the parameter's leaf tensor, with the storage type and requires_grad that its role requires.
 void store(Parameter& parameter, const at::Tensor& value, at::ScalarType frozen_dtype) {
   at::Tensor leaf = value.detach();
   if (leaf.is_floating_point() && parameter.trainable()) leaf = leaf.to(at::kFloat);
@@ -43,7 +43,7 @@ int64_t Parameter::logical_numel() const {
 }
 
 const at::Tensor& Parameter::value() const {
-  FG_CHECK(!source_, "'{}' is shared out over the ranks and has no values here", name);
+  FG_CHECK(!source_, "'{}' is sharded over the ranks and has no local values", name);
   return value_;
 }
 
@@ -53,7 +53,7 @@ void Parameter::set_value(at::Tensor value) {
 }
 
 void Parameter::share_out(Source source) {
-  FG_CHECK(role == Role::frozen, "'{}' is not frozen and cannot be shared out", name);
+  FG_CHECK(role == Role::frozen, "'{}' is not frozen and cannot be sharded", name);
   source_ = std::move(source);
   value_ = at::zeros({}, value_.options()).expand(value_.sizes());
 }
@@ -76,9 +76,9 @@ ParameterPtr ParameterTable::add(std::string name, const at::Tensor& whole, Role
 }
 
 void ParameterTable::add(ParameterPtr parameter) {
-  FG_CHECK(parameter && parameter->value().defined(), "a parameter without a tensor");
+  FG_CHECK(parameter && parameter->value().defined(), "the parameter has no tensor");
   const bool fresh = by_name_.emplace(parameter->name, parameter).second;
-  FG_CHECK(fresh, "parameter '{}' is there already", parameter->name);
+  FG_CHECK(fresh, "parameter '{}' already exists", parameter->name);
   parameters_.push_back(std::move(parameter));
 }
 
@@ -133,7 +133,7 @@ Placement without(const Placement& placement, int64_t dim, const at::Tensor& kep
 
 namespace {
 
-/// Takes the lines of `kept` that lie here.
+/// Keeps the local part of `kept`.
 Recut drop(const ParameterPtr& parameter, int64_t dim, const at::Tensor& kept) {
   at::Tensor local = kept;
   if (parameter->placement.split(dim)) {

@@ -1,12 +1,12 @@
 #pragma once
-// The parameter table, the spine of filigree: optimizer, gradient buckets, checkpoint, pruner, exporter, `inspect` and
-// `plan` are loops over it, and none of them knows a method or a model family.
+// The parameter table, the core of filigree: optimizer, gradient buckets, checkpoint, pruner, exporter,
+// `inspect` and `plan` are loops over it, and none of them depends on a method or a model family.
 //
-// Modules and adapters share their Parameters with the table (ParameterPtr). Whoever changes a parameter's tensor
-// calls Parameter::set_value(), so that all holders see it.
+// Modules and adapters share their Parameters with the table (ParameterPtr). To change a parameter's tensor,
+// call Parameter::set_value(), so that all holders see it.
 //
-// A frozen parameter may be shared out over ranks (core/parallel/frozen_shards). It then has no local tensor: value()
-// refuses, and gather() brings the values together. So no reader can take a stand-in for the weights.
+// A frozen parameter may be sharded over ranks (core/parallel/frozen_shards). It then has no local tensor:
+// value() throws, and gather() collects the values. So no reader can mistake a placeholder for the weights.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -23,11 +23,11 @@ namespace filigree::nn {
 enum class Role { frozen, trainable, mask, buffer };
 const char* to_string(Role role);
 
-/// Half-open range of lines along one dimension.
+/// Half-open range of indices along one dimension.
 using Slice = dist::LineRange;
 
-/// Where a logical tensor lies on the tensor-parallel axis: replicated, or split along one dimension, of which this
-/// rank holds the lines (rows of dim 0, columns of dim 1) of one slice. The ranks' slices lie one after another.
+/// How a logical tensor is placed on the tensor-parallel axis: replicated, or split along one dimension, where this
+/// rank holds one slice of the rows (dim 0) or columns (dim 1). The slices are contiguous and in rank order.
 struct Placement {
   static constexpr int64_t kReplicated = -1;
   int64_t dim = kReplicated;
@@ -39,32 +39,32 @@ struct Placement {
 
 class Parameter {
  public:
-  /// Gives the values of a parameter that is shared out, for the forward or for the backward pass. Collective.
+  /// Returns the values of a sharded parameter, for the forward or the backward pass. Collective.
   using Source = std::function<at::Tensor(bool backward)>;
 
   std::string name;                    ///< logical name, e.g. "bert.encoder.layer.0.attention.self.query.weight"
   std::vector<int64_t> logical_shape;  ///< unsharded shape, after any structured prune
   Placement placement;
   Role role = Role::frozen;
-  /// Each tensor-parallel rank sees a part of its gradient: the parts are summed over the axis once a step.
+  /// Each tensor-parallel rank computes a partial gradient; the parts are summed over the axis once per step.
   bool partial_gradient = false;
 
   bool trainable() const { return role == Role::trainable; }
   int64_t logical_numel() const;
 
-  /// The local tensor; a leaf that requires grad when trainable. Throws InternalError while it is shared out.
+  /// The local tensor; a leaf that requires grad if trainable. Throws InternalError while sharded.
   const at::Tensor& value() const;
-  /// Replaces the local tensor; the parameter is no longer shared out.
+  /// Replaces the local tensor; the parameter is no longer sharded.
   void set_value(at::Tensor value);
 
-  /// Gives up the local tensor of a frozen parameter: from now on `source` gives its values.
+  /// Releases the local tensor of a frozen parameter: from now on `source` returns its values.
   void share_out(Source source);
   bool shared_out() const { return source_ != nullptr; }
   const Source& source() const { return source_; }
-  /// value(), or the values of a parameter that is shared out. Collective in the latter case.
+  /// value(), or the gathered values of a sharded parameter. Collective in the latter case.
   at::Tensor gather() const { return source_ ? source_(/*backward=*/false) : value_; }
 
-  // Of the local tensor, also while it is shared out.
+  // Of the local tensor, also while sharded.
   at::IntArrayRef sizes() const { return value_.sizes(); }
   int64_t size(int64_t dim) const { return value_.size(dim); }
   int64_t numel() const { return value_.numel(); }
@@ -73,7 +73,7 @@ class Parameter {
   uint64_t bytes_here() const { return source_ ? 0 : static_cast<uint64_t>(value_.nbytes()); }
 
  private:
-  at::Tensor value_;  ///< while shared out: the shape without memory
+  at::Tensor value_;  ///< while sharded: the shape without memory
   Source source_;
 };
 
@@ -81,24 +81,24 @@ using ParameterPtr = std::shared_ptr<Parameter>;
 
 class ParameterTable {
  public:
-  /// Adds a whole (unsharded) parameter; its logical shape is value's. Throws InternalError when the name is taken.
+  /// Adds a full (unsharded) parameter; its logical shape is value's. Throws InternalError if the name exists.
   ParameterPtr add(std::string name, at::Tensor value, Role role = Role::frozen);
-  /// Adds the part of a whole tensor that `placement` says.
+  /// Adds the part of a full tensor that `placement` selects.
   ParameterPtr add(std::string name, const at::Tensor& whole, Role role, const Placement& placement);
   void add(ParameterPtr parameter);
-  /// Removes a parameter (an adapter that is merged or replaced). Throws when it is absent.
+  /// Removes a parameter (of a merged or replaced adapter). Throws if it is absent.
   void remove(const std::string& name);
 
-  ParameterPtr find(const std::string& name) const;  ///< nullptr when absent
-  Parameter& at(const std::string& name) const;      ///< throws when absent
+  ParameterPtr find(const std::string& name) const;  ///< nullptr if absent
+  Parameter& at(const std::string& name) const;      ///< throws if absent
 
-  /// In order of insertion, which is the same on all ranks.
+  /// In insertion order, which is the same on all ranks.
   auto begin() const { return parameters_.begin(); }
   auto end() const { return parameters_.end(); }
   size_t size() const { return parameters_.size(); }
   std::vector<ParameterPtr> with_role(Role role) const;
 
-  /// Sets the role, requires_grad with it, and the storage type: trainable values are fp32, frozen ones `frozen_dtype`.
+  /// Sets the role, requires_grad and the storage type: fp32 for trainable values, frozen_dtype() for frozen ones.
   void set_role(Parameter& parameter, Role role);
   void set_frozen_dtype(at::ScalarType dtype);
   at::ScalarType frozen_dtype() const { return frozen_dtype_; }
@@ -109,31 +109,31 @@ class ParameterTable {
   at::ScalarType frozen_dtype_ = at::kFloat;
 };
 
-/// What happens to the lines of one dimension, on all ranks alike: some go (a structured prune), or they are shared out
-/// over the ranks in another way.
+/// A change to the rows or columns of one dimension, the same on all ranks: some are removed (a structured
+/// prune), or they are redistributed over the ranks.
 struct LineChange {
-  at::Tensor kept;           ///< int64, the logical lines that stay, ascending; undefined: all of them
-  std::vector<Slice> share;  ///< lines of each rank afterwards; empty: as they are, less what goes
-  /// With `share`: brings a local tensor's lines along `dim` to where they belong. Collective.
+  at::Tensor kept;           ///< int64, ascending logical indices that stay; undefined: all
+  std::vector<Slice> share;  ///< range of each rank afterwards; empty: the current ones minus what is removed
+  /// With `share`: moves a local tensor's rows or columns along `dim` to their new ranks. Collective.
   std::function<at::Tensor(const at::Tensor& local, int64_t dim)> move;
-  size_t rank = 0;  ///< this rank's place in `share`
+  size_t rank = 0;  ///< this rank's index in `share`
 };
 LineChange keep_lines(const at::Tensor& kept);
 
-/// The placement of what a rank holds when of the lines along `dim` only `kept` (int64, logical, ascending) stay.
+/// The placement after only the logical indices `kept` (int64, ascending) along `dim` stay.
 Placement without(const Placement& placement, int64_t dim, const at::Tensor& kept);
 
-/// What was done to a parameter: the optimizer does the same to its moments. `cut` may be collective.
+/// The change made to a parameter; the optimizer applies it to its moments. `cut` may be collective.
 struct Recut {
   ParameterPtr parameter;
   std::function<at::Tensor(const at::Tensor&)> cut;
 };
 
-/// Applies the change to a parameter's lines along `dim`, keeping role and leaf-ness; updates logical shape and
-/// placement. A parameter that is not split along `dim` only loses lines. Returns the record.
+/// Applies the change to a parameter along `dim` and updates its logical shape and placement. Keeps the role; a leaf
+/// stays a leaf. A parameter that is not split along `dim` only loses rows or columns. Returns the record.
 Recut recut(const ParameterPtr& parameter, int64_t dim, const LineChange& change);
 
-/// The part of a whole tensor (of the logical shape) that a placement holds, in memory of its own.
+/// The part of a full tensor (of the logical shape) that `placement` selects: a copy, or `whole` if replicated.
 at::Tensor part_of(const at::Tensor& whole, const Placement& placement);
 
 }  // namespace filigree::nn

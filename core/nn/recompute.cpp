@@ -22,11 +22,11 @@ struct Holder : torch::CustomClassHolder {
 };
 
 struct Recompute : torch::autograd::Function<Recompute> {
-  /// `anchor` needs a gradient, so that the part is in the graph also when x needs none.
+  /// `anchor` requires a gradient, so that the part is in the graph even if x requires none.
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor&, const Part& part) {
     ctx->save_for_backward({x});
     ctx->saved_data["part"] = c10::IValue::make_capsule(c10::make_intrusive<Holder>(part));
-    return part(x);  // no graph is made in here
+    return part(x);  // builds no graph here
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const auto holder = ctx->saved_data["part"].toCapsule();

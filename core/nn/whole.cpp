@@ -8,7 +8,7 @@ namespace filigree::nn {
 
 at::Tensor whole_of(const at::Tensor& local, const Placement& placement, dist::Communicator& tp) {
   if (placement.replicated() || tp.size() == 1) return local.detach();
-  // The gather joins rows: lines of another dimension are brought there first.
+  // The gather concatenates along dim 0, so transpose the split dimension there first.
   const at::Tensor lines = local.detach().transpose(0, placement.dim).contiguous();
   const std::vector<at::Tensor> parts = tp.all_gather_ragged(lines);
   return at::cat(parts).transpose(0, placement.dim).contiguous();

@@ -1,5 +1,5 @@
 #pragma once
-// From the parts of a tensor that lie on the tensor-parallel ranks to the whole one.
+// Gathers the shards of a tensor from the tensor-parallel ranks.
 #include <ATen/core/Tensor.h>
 
 #include "core/nn/parameter.h"
@@ -7,8 +7,8 @@
 
 namespace filigree::nn {
 
-/// The tensor of which each rank holds the part that its placement says, on every rank; `local` itself when it is
-/// replicated. Collective over tp.
+/// Returns, on every rank, the full tensor of which each rank holds the shard given by its placement; `local`
+/// itself if replicated. Collective over tp.
 at::Tensor whole_of(const at::Tensor& local, const Placement& placement, dist::Communicator& tp);
 
 }  // namespace filigree::nn

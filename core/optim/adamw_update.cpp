@@ -13,8 +13,8 @@
 namespace filigree::optim {
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;      // elements a thread takes at least
-constexpr int64_t kNormBlock = 1 << 14;  // elements of one partial sum
+constexpr int64_t kGrain = 1 << 14;      // minimum number of elements per thread
+constexpr int64_t kNormBlock = 1 << 14;  // elements per partial sum
 constexpr int64_t kLanes = 8;            // independent sums, so that the compiler can use vector registers
 
 struct Pointers {

@@ -1,6 +1,6 @@
 #pragma once
-// The arithmetic of one AdamW step over flat buffers, in two forms that agree: one fused pass for the CPU, and ATen
-// operations for any device. Element by element, so the number of threads changes nothing.
+// The arithmetic of one AdamW step over flat buffers, in two equivalent forms: one fused pass for the CPU,
+// and ATen operations for any device. It is elementwise, so results do not depend on the number of threads.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -13,16 +13,15 @@ struct FlatBuffers {
   at::Tensor value, gradient, m, v;
 };
 
-/// What the step multiplies with, worked out in fp64: p = p (1 - lr wd) - step_size m / (sqrt(v) / root_correction +
-/// eps).
+/// The factors of the step, computed in fp64: p = p (1 - lr wd) - step_size m / (sqrt(v) / root_correction + eps).
 struct StepFactors {
   double gradient_scale = 1, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double step_size = 0;        ///< lr / (1 - beta1^t)
   double root_correction = 1;  ///< sqrt(1 - beta2^t)
-  double keep = 1;             ///< 1 - lr * weight_decay, where decay applies
+  double keep = 1;             ///< 1 - lr * weight_decay, for ranges that decay
 };
 
-/// Elements begin .. end that decay or not; the ranges cover the buffers in order.
+/// Whether the elements [begin, end) decay; the ranges cover the buffers in order.
 struct DecayRange {
   int64_t begin = 0;
   int64_t end = 0;
@@ -32,7 +31,7 @@ struct DecayRange {
 void update_fused(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<DecayRange>& ranges);
 void update_aten(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<DecayRange>& ranges);
 
-/// sqrt of the sum of squares, summed in fp64 by fixed blocks in their order.
+/// sqrt of the sum of squares; on the CPU, summed in fp64 over fixed blocks in order.
 double flat_norm(const at::Tensor& flat);
 
 }  // namespace filigree::optim

@@ -16,7 +16,7 @@
 namespace filigree::optim {
 namespace {
 
-/// Matrices decay; biases, normalisation gains and sparse values, all of one dimension, do not.
+/// Matrices decay; biases, normalization gains and sparse values, all 1-d, do not.
 bool decays(const nn::Parameter& parameter) { return parameter.value().dim() >= 2; }
 
 at::Tensor view_of(const at::Tensor& flat, const Extent& extent) {
@@ -59,7 +59,7 @@ void FlatAdamW::gather(nn::ParameterTable& table) {
   for (const nn::ParameterPtr& parameter : table.with_role(nn::Role::trainable)) {
     const at::Tensor& value = parameter->value();
     FG_CHECK(value.scalar_type() == at::kFloat, "trainable parameter '{}' is not fp32", parameter->name);
-    FG_CHECK(extents_.empty() || value.device() == device, "trainable parameters lie on several devices");
+    FG_CHECK(extents_.empty() || value.device() == device, "trainable parameters are on several devices");
     device = value.device();
     extents_.push_back({parameter, total, value.numel(), value.sizes().vec()});
     total += value.numel();
@@ -91,7 +91,7 @@ double FlatAdamW::grad_norm(const at::Tensor& grad, double scale, dist::Communic
     (extent.parameter->placement.replicated() ? replicated : split).add_(squares);
   }
   tensor->all_reduce(split);
-  return std::abs(scale) * std::sqrt(split.add_(replicated).item<double>());  // the only wait for the device
+  return std::abs(scale) * std::sqrt(split.add_(replicated).item<double>());  // the only device synchronization
 }
 
 void FlatAdamW::sum_partial(const at::Tensor& grad, dist::Communicator& tensor) const {
@@ -166,7 +166,7 @@ void FlatAdamW::rebuild(nn::ParameterTable& table, const std::vector<nn::Recut>&
     const auto it = old.find(extent.parameter.get());
     if (it == old.end()) continue;
     FG_CHECK(it->second.first.sizes() == extent.parameter->value().sizes(),
-             "the records do not explain the shape of '{}'", extent.parameter->name);
+             "the records do not match the shape of '{}'", extent.parameter->name);
     view_of(m_, extent).copy_(it->second.first);
     view_of(v_, extent).copy_(it->second.second);
   }

@@ -1,8 +1,8 @@
 #pragma once
 // AdamW over one flat fp32 buffer: the trainable parameters, their gradients (dist::GradBuckets::flat()) and the two
-// moments lie in buffers of the same layout, and a step is one fused pass. Decoupled weight decay (Loshchilov, Hutter
-// 2019), bias correction as torch.optim.AdamW. Weight decay is not applied to 1-d parameters (biases, LayerNorm) nor
-// sparse values.
+// moments are in buffers of the same layout, and a step is one fused pass. Decoupled weight decay
+// (Loshchilov, Hutter 2019), bias correction as in torch.optim.AdamW. Weight decay is not applied to 1-d
+// parameters (biases, LayerNorm, sparse values).
 #include <ATen/core/Tensor.h>
 
 #include <string>
@@ -19,7 +19,7 @@ struct AdamWOptions {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;
 };
 
-/// Where one parameter lies in the flat buffers.
+/// The range of one parameter in the flat buffers.
 struct Extent {
   nn::ParameterPtr parameter;
   int64_t offset = 0;
@@ -29,37 +29,35 @@ struct Extent {
 
 class FlatAdamW {
  public:
-  /// Moves the values of all trainable parameters of the table (in its order) into one buffer; their Parameter::value
-  /// become leaf views of it. Moments start at 0.
+  /// Moves the values of all trainable parameters of the table (in its order) into one buffer.
+  /// Parameter::value() then returns a leaf view of it. Moments start at 0.
   FlatAdamW(nn::ParameterTable& table, AdamWOptions options);
 
   std::vector<at::Tensor> leaves() const;  ///< the views, for dist::GradBuckets
 
-  /// Adds up, over the ranks that share a copy of the model, the gradients of which each of them has a part.
-  /// Collective.
+  /// Sums the partial gradients over the ranks that share one copy of the model. Collective.
   void sum_partial(const at::Tensor& grad, dist::Communicator& tensor) const;
 
-  /// L2 norm of flat gradient `grad` after multiplication by `scale` (1/global count). fp64 accumulation. With
-  /// `tensor`, over all parts of a model that is split over these ranks, replicated parameters counted once. Collective
-  /// then.
+  /// L2 norm of the flat gradient `grad` times `scale` (1/global count). fp64 accumulation. With `tensor`, the norm
+  /// covers all parts of a model split over these ranks, counts replicated parameters once, and is collective.
   double grad_norm(const at::Tensor& grad, double scale, dist::Communicator* tensor = nullptr) const;
 
-  /// One update: g = grad*scale*min(1, clip/norm); step count t += 1.
+  /// One update: g = grad * scale * clip_factor, where clip_factor = min(1, clip/norm); step count t += 1.
   void step(const at::Tensor& grad, double scale, double clip_factor, double lr);
 
   int64_t steps() const { return steps_; }
 
-  /// State for a checkpoint: one (m, v) pair of tensors per parameter in its logical shape, and the step count.
+  /// State for a checkpoint: one (m, v) pair of tensors per parameter, in its local shape, and the step count.
   struct Moments {
     std::string name;
     at::Tensor m, v;
   };
   std::vector<Moments> moments() const;  ///< views
   void load(const std::vector<Moments>& moments,
-            int64_t steps);  ///< by name; DataError when one is missing or misshapen
+            int64_t steps);  ///< by name; DataError if one is missing or has the wrong shape
 
-  /// After a structured prune or a new division over the ranks (nn::Recut records) or a change of roles: rebuilds the
-  /// buffers from the table, keeping the moments of the parameters that remain, cut as the records say.
+  /// Call after a structured prune, a rebalancing (nn::Recut records) or a change of roles. Rebuilds the
+  /// buffers from the table; keeps the moments of the remaining parameters, cut according to the records.
   void rebuild(nn::ParameterTable& table, const std::vector<nn::Recut>& records);
 
   const std::vector<Extent>& extents() const { return extents_; }

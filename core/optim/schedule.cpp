@@ -12,7 +12,7 @@ ScheduleKind schedule_from(const std::string& name) {
   if (name == "linear") return ScheduleKind::linear;
   if (name == "cosine") return ScheduleKind::cosine;
   if (name == "constant") return ScheduleKind::constant;
-  throw UsageError(fmt::format("schedule: '{}' is none of linear, cosine, constant", name));
+  throw UsageError(fmt::format("schedule: unknown schedule '{}'; use one of linear, cosine, constant", name));
 }
 
 double Schedule::at(int64_t step) const {

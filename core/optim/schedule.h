@@ -1,7 +1,7 @@
 #pragma once
 // Learning rate as a function of the step (0-based, before the update) and the total: linear decay to 0, half cosine to
-// 0, or constant, each after a linear warm-up. The same values as transformers'
-// get_{linear,cosine,constant}_schedule_with_warmup.
+// 0, or constant, each after a linear warm-up. The values equal those of
+// get_{linear,cosine,constant}_schedule_with_warmup in transformers.
 #include <cstdint>
 #include <string>
 

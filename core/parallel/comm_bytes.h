@@ -1,11 +1,11 @@
 #pragma once
-// Bytes that this rank handed to the communicators, by axis and purpose, counted where they are handed over:
+// Bytes that this rank passed to the communicators, by axis and purpose, counted at the call:
 //
 //   dp.gradients                  the gradient buckets
 //   tp.forward, tp.backward       activations and their gradients (dist/tensor_parallel.h)
-//   tp.gradients                  gradients of which each tensor-parallel rank has a part
-//   dp.weights                    frozen weights that are gathered for a layer (parallel.shard_frozen)
-//   world.other, tp.other, ...    the step's counters, norms, and what is not part of a step
+//   tp.gradients                  partial gradients, summed over the tensor-parallel ranks
+//   dp.weights                    frozen weights gathered for a layer (parallel.shard_frozen)
+//   world.other, tp.other, ...    counters and norms of a step, and everything outside steps
 #include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
@@ -23,11 +23,11 @@ CommBytes difference(const CommBytes& after, const CommBytes& before);
 uint64_t total(const CommBytes& bytes);
 nlohmann::ordered_json to_json(const CommBytes& bytes);  ///< {"dp":{"gradients":…},"tp":{"forward":…},…}
 
-/// What a stage trains: elements of the whole model, and of what lies on this rank.
+/// Element counts of a stage: of the full model, and of what this rank holds.
 struct ElementCounts {
   int64_t trainable = 0, total = 0;
   int64_t trainable_here = 0, total_here = 0;
-  uint64_t weight_bytes = 0;  ///< that the tensors here take, in their own types; parts on other ranks left out
+  uint64_t weight_bytes = 0;  ///< of the local tensors, in their own types; without parts on other ranks
 };
 ElementCounts count_elements(nn::Model& model);
 

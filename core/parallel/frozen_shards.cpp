@@ -15,7 +15,7 @@ namespace {
 
 bool is_frozen(const nn::ParameterPtr& weight) { return weight->role == nn::Role::frozen; }
 
-/// Weights of the prunable linears by layer.
+/// Frozen weights of the prunable linears, by layer.
 std::map<int64_t, std::vector<nn::ParameterPtr>> layers_of(nn::Model& model) {
   std::map<int64_t, std::vector<nn::ParameterPtr>> layers;
   for (const nn::StructureGroup& group : model.structures()) {
@@ -42,7 +42,7 @@ std::vector<FrozenUnit> frozen_units(nn::Model& model) {
 
 FrozenShards::FrozenShards(nn::Model& model, dist::Communicator& dp) : group_(dp.split(0, dp.rank(), "weights")) {
   const at::NoGradGuard no_grad;
-  for (nn::Linear* linear : model.linears()) linear->mask_frozen_weight();  // gathered weights meet no mask
+  for (nn::Linear* linear : model.linears()) linear->mask_frozen_weight();  // masks are not applied to gathered weights
   for (const FrozenUnit& unit : frozen_units(model)) add_unit(unit);
 }
 
@@ -50,7 +50,7 @@ FrozenShards::~FrozenShards() {
   for (Unit& unit : units_)
     for (const nn::ParameterPtr& weight : unit.weights)
       weight->share_out([name = weight->name](bool) -> at::Tensor {
-        FG_CHECK(false, "'{}': the ranks that shared it out have let go of it", name);
+        FG_CHECK(false, "'{}': its shards were already released", name);
         return {};
       });
 }
@@ -89,10 +89,10 @@ const at::Tensor& FrozenShards::wait(size_t index) {
 
 at::Tensor FrozenShards::weight(size_t index, size_t number, bool backward) {
   const at::NoGradGuard no_grad;
-  const size_t next = backward ? index - 1 : index + 1;  // of unit 0 backward: no unit
+  const size_t next = backward ? index - 1 : index + 1;  // backward of unit 0: wraps, so no unit
   for (size_t other = 0; other < units_.size(); ++other) {
     if (other == index || other == next) continue;
-    units_[other].work = nullptr;  // waits for one that was on its way
+    units_[other].work = nullptr;  // waits if in flight
     units_[other].whole = at::Tensor();
   }
   const at::Tensor whole = wait(index);
@@ -105,7 +105,7 @@ at::Tensor FrozenShards::weight(size_t index, size_t number, bool backward) {
 
 void FrozenShards::drop() {
   for (Unit& unit : units_) {
-    unit.work = nullptr;  // waits for one that was on its way
+    unit.work = nullptr;  // waits if in flight
     unit.whole = at::Tensor();
   }
 }

@@ -1,15 +1,14 @@
 #pragma once
-// parallel.shard_frozen: each data-parallel rank keeps a part of the frozen weights, and a layer's are gathered just
-// before they are used (Zhao et al., "PyTorch FSDP", 2023). Frozen weights have no gradients, so nothing goes the other
-// way.
+// parallel.shard_frozen: each data-parallel rank keeps a shard of the frozen weights, and each layer is gathered just
+// before use (Zhao et al., "PyTorch FSDP", 2023). Frozen weights have no gradients, so nothing is reduced.
 //
-//   unit      the word embedding, or the linears of one layer; its weights lie in one flat tensor, cut into equal parts
-//   forward   unit l is waited for, l+1 is on its way, all others are dropped
-//   backward  the weights are asked for again: unit l is waited for, l-1 is on its way
+//   unit      the word embedding, or the linears of one layer; its weights form one flat tensor, split into equal parts
+//   forward   wait for unit l, prefetch l+1, drop all others
+//   backward  request the weights again: wait for unit l, prefetch l-1
 //
-// So a rank holds 1/dp of these weights and two units. Biases, normalisation, position embeddings, pooler and head stay
-// whole on every rank. The results are those of whole weights, bit for bit. While it lives the ranks must run the same
-// passes: gathers are collective (a group of its own, so they do not stand between the gradients).
+// So a rank holds 1/dp of these weights and two gathered units. Biases, normalization, position embeddings, pooler and
+// head stay replicated. Results are bit-identical to those with full weights. While a FrozenShards exists, all ranks
+// must run the same passes, because gathers are collective. They use their own group, so they do not block gradients.
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -19,32 +18,32 @@
 
 namespace filigree::train {
 
-/// What is gathered together.
+/// Weights that are gathered together.
 struct FrozenUnit {
   std::vector<nn::ParameterPtr> weights;
-  bool backward = true;  ///< the backward pass needs it, too: not so for an embedding
+  bool backward = true;  ///< the backward pass also needs it; false for an embedding
 };
 std::vector<FrozenUnit> frozen_units(nn::Model& model);  ///< in the order of the forward pass
 
 class FrozenShards {
  public:
-  /// Takes the frozen weights of `model` into parts. Collective over dp.
+  /// Shards the frozen weights of `model`. Collective over dp.
   FrozenShards(nn::Model& model, dist::Communicator& dp);
-  /// Lets go of the model; its weights are not brought back (see restore).
+  /// Detaches from the model; does not restore its weights (see restore()).
   ~FrozenShards();
   FrozenShards(const FrozenShards&) = delete;
 
-  /// Puts the whole weights back, for whatever reads or changes them (pruning, export). Collective.
+  /// Restores the full weights, for code that reads or changes them (pruning, export). Collective.
   void restore();
-  /// Drops what is gathered, so that what a step gathers does not depend on what was done before it.
+  /// Drops the gathered units, so that what a step gathers does not depend on what ran before it.
   void drop();
-  const dist::Communicator& group() const { return *group_; }  ///< that the gathers go through
-  uint64_t bytes() const;                                      ///< of the parts that this rank keeps
+  const dist::Communicator& group() const { return *group_; }  ///< used by the gathers
+  uint64_t bytes() const;                                      ///< size of this rank's parts
 
  private:
   struct Unit : FrozenUnit {
-    at::Tensor part;   ///< this rank's, flat
-    at::Tensor whole;  ///< gathered, or on its way; undefined when dropped
+    at::Tensor part;   ///< this rank's part, flat
+    at::Tensor whole;  ///< gathered or in flight; undefined if dropped
     dist::WorkPtr work;
   };
   void add_unit(const FrozenUnit& unit);

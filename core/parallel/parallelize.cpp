@@ -14,7 +14,7 @@ namespace {
 
 using nn::Shard;
 
-/// How the plan cuts a linear or an embedding of this name.
+/// How the plan splits the linear or embedding `name`.
 Shard shard_of(const std::vector<nn::ShardRule>& plan, const std::string& name) {
   for (const nn::ShardRule& rule : plan)
     if (matches(rule.pattern, name)) return rule.shard;
@@ -24,7 +24,7 @@ Shard shard_of(const std::vector<nn::ShardRule>& plan, const std::string& name) 
 std::string stem(const std::string& weight) { return weight.substr(0, weight.rfind('.')); }
 
 void keep_slice(nn::Parameter& parameter, int64_t dim, const nn::Slice& slice) {
-  if (parameter.placement.split(dim)) return;  // a table that an embedding and a decoder share
+  if (parameter.placement.split(dim)) return;  // already cut: a table shared by an embedding and a decoder
   parameter.placement = {dim, slice};
   parameter.set_value(parameter.value().narrow(dim, slice.begin, slice.size()));
 }
@@ -36,7 +36,7 @@ void cut_group(nn::StructureGroup& group, const std::vector<nn::ShardRule>& plan
   for (const nn::StructureMember& member : group.members) {
     const Shard shard = shard_of(plan, member.linear->name());
     FG_CHECK(shard == (member.dim == 0 ? Shard::column : Shard::row),
-             "the shard plan cuts {} another way than its units", member.linear->name());
+             "the shard plan splits {} differently than its units", member.linear->name());
     keep_slice(*member.linear->weight(), member.dim, lines);
     if (member.dim == 0 && member.linear->bias()) keep_slice(*member.linear->bias(), 0, lines);
   }
@@ -46,7 +46,7 @@ void cut_table(nn::Parameter& table, int64_t rank, int64_t size) {
   keep_slice(table, 0, dist::even_part(table.logical_shape[0], rank, size));
 }
 
-/// One copy_to for the linears that take the same tensor, in one pass: the first makes it, the last lets go of it.
+/// One copy_to per pass for the linears with the same input: the first creates it, the last releases it.
 class SharedCopy {
  public:
   SharedCopy(dist::Communicator& tp, int64_t users) : tp_(tp), users_(users) {}

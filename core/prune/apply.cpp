@@ -22,15 +22,15 @@ void check_fits(std::vector<nn::StructureGroup>& structures, const GroupPlan& pl
   const nn::StructureGroup* group = find(structures, plan);
   if (!group) throw DataError(where + ": the model has none");
   if (group->total != plan.total) {
-    throw DataError(fmt::format("{}: planned for {}, the model was made with {}", where, plan.total, group->total));
+    throw DataError(fmt::format("{}: planned for {}, the model was built with {}", where, plan.total, group->total));
   }
   if (plan.kept.empty() || !std::is_sorted(plan.kept.begin(), plan.kept.end()) ||
       !std::includes(group->kept.begin(), group->kept.end(), plan.kept.begin(), plan.kept.end())) {
-    throw DataError(where + ": keeps units that the model no longer has, or none");
+    throw DataError(where + ": keeps no unit, or one that the model no longer has");
   }
 }
 
-/// The logical rows or columns, as they are numbered now, of the units that stay.
+/// The logical rows or columns, in the current numbering, of the units that stay.
 at::Tensor index_of(const nn::StructureGroup& group, const std::vector<int64_t>& kept) {
   std::vector<int64_t> index;
   index.reserve(kept.size() * static_cast<size_t>(group.unit));
@@ -43,7 +43,7 @@ at::Tensor index_of(const nn::StructureGroup& group, const std::vector<int64_t>&
   return at::tensor(index, at::kLong);
 }
 
-/// The ranks' shares of the units that stay: what each held, less what goes.
+/// The ranks' shares of the units that stay: the current share of each rank minus what is removed.
 std::vector<nn::Slice> shares_after(const nn::StructureGroup& group, const std::vector<int64_t>& kept) {
   const auto staying_before = [&](int64_t place) {
     if (place == group.left()) return static_cast<int64_t>(kept.size());

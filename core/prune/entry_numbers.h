@@ -1,5 +1,5 @@
 #pragma once
-// The numbers, in the whole matrix, of the entries that lie on this rank: row * columns + column.
+// Flat indices, in the full matrix, of this rank's entries: row * columns + column.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -16,9 +16,9 @@ class EntryNumbers {
         row_(weight.placement.split(0) ? weight.placement.slice.begin : 0),
         column_(weight.placement.split(1) ? weight.placement.slice.begin : 0) {}
 
-  /// Of the i-th entry here, row by row.
+  /// Of the i-th local entry, in row-major order.
   int64_t of(int64_t i) const { return (row_ + i / width_) * columns_ + column_ + i % width_; }
-  /// Of several, int64.
+  /// Of several entries, int64.
   at::Tensor of(const at::Tensor& i) const {
     const at::Tensor rows = i.div(width_, "floor").add(row_);
     return rows.mul(columns_).add(i.remainder(width_)).add(column_);

@@ -14,7 +14,7 @@
 namespace filigree::prune {
 namespace {
 
-/// Entries of W that count: 0 in the weight or under the mask is a zero.
+/// Number of zeros of the local W, in the weight or by the mask.
 int64_t zeros(const nn::Linear& linear) {
   const at::NoGradGuard no_grad;
   at::Tensor nonzero = linear.weight()->value().ne(0);
@@ -30,7 +30,7 @@ std::vector<int64_t> units_made(nn::Model& model, nn::StructureKind kind) {
   return totals;
 }
 
-/// FLOPs of one token at sequence length n that the group's removed units took.
+/// FLOPs of the group's removed units for one token at sequence length n.
 double removed_flops(const nn::StructureGroup& group, int64_t n) {
   const auto lines = static_cast<double>((group.total - group.left()) * group.unit);
   double per_line = group.kind == nn::StructureKind::head ? 4.0 * static_cast<double>(n) : 0.0;
@@ -128,7 +128,7 @@ std::string to_text(const ModelSummary& summary) {
   text += fmt::format("sparsity    {:.2f}% of the encoder's weights are zero\n", 100 * summary.sparsity);
   text += fmt::format("heads       {}\n", counts(summary.heads_left, summary.heads_total));
   text += fmt::format("FFN         {}\n", counts(summary.ffn_left, summary.ffn_total));
-  text += fmt::format("FLOPs       {:.3e} for a sequence of {} ({:.3e} a token), {:.1f}% of the unpruned model's\n",
+  text += fmt::format("FLOPs       {:.3e} for a sequence of {} ({:.3e} per token), {:.1f}% of the unpruned model's\n",
                       summary.flops, summary.sequence, ratio(summary.flops, static_cast<double>(summary.sequence)),
                       100 * ratio(summary.flops, summary.unpruned_flops));
   return text;

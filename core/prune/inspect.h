@@ -1,10 +1,11 @@
 #pragma once
-// What a model is made of now: `filigree inspect`, the prune line of metrics.jsonl and the report read these.
+// Summary of a model's current state, for `filigree inspect`, the prune line of metrics.jsonl and the report.
 //
 // Sparsity is the share of exact zeros (by mask or in the weight itself) among the encoder's linear weights, i.e. those
-// that belong to a prunable structure. FLOPs are multiply-adds x 2 of one forward pass. The unpruned model's count is
-// the present one plus what the removed units would take: in a member of `other` rows or columns 2 * other per line and
-// token, and for a head of d columns 4 d n per token for its attention over n tokens.
+// that belong to a prunable structure. FLOPs are 2 x multiply-adds of one forward pass. The unpruned model's FLOPs are
+// the current ones plus those of the removed units. Per token, a removed unit of `unit` rows (columns) costs
+//   2 * unit * in_features (out_features)   in each member, and
+//   4 * unit * n                            for a head, for its attention over n tokens.
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
@@ -19,10 +20,10 @@ class Communicator;
 
 namespace filigree::prune {
 
-/// Units left of one kind, in order of layers.
+/// Remaining units of one kind, per layer.
 std::vector<int64_t> units_left(nn::Model& model, nn::StructureKind kind);
-/// Share of zeros among the encoder's linear weights; of all parts with `tensor`, the ranks that hold them
-/// (collective).
+/// Share of zeros among the encoder's linear weights. `tensor`: the ranks that hold the other parts of the
+/// model; with it, the share is over all parts and the call is collective.
 double sparsity(nn::Model& model, dist::Communicator* tensor = nullptr);
 /// FLOPs of a sequence of n tokens before any unit was removed.
 double unpruned_flops(nn::Model& model, int64_t n);
@@ -30,22 +31,22 @@ double unpruned_flops(nn::Model& model, int64_t n);
 struct ModelSummary {
   std::string family;
   std::string task;
-  int64_t parameters = 0;  ///< logical, adapters included, masks not
+  int64_t parameters = 0;  ///< logical, with adapters, without masks
   int64_t trainable = 0;
   double sparsity = 0;
   std::vector<int64_t> heads_left, heads_total;  ///< by layer
   std::vector<int64_t> ffn_left, ffn_total;
-  int64_t sequence = 0;  ///< tokens of the sequence that flops are of
-  double flops = 0;      ///< of one sequence
+  int64_t sequence = 0;  ///< sequence length for flops, in tokens
+  double flops = 0;      ///< per sequence
   double unpruned_flops = 0;
 };
 
-/// tensor: as for sparsity().
+/// tensor: as in sparsity().
 ModelSummary summarize(nn::Model& model, int64_t sequence = 128, dist::Communicator* tensor = nullptr);
 
-/// {"family":…,"task":…,"parameters":…,"trainable":…,"trainable_share":…,"sparsity":…,"heads_left":[…],"heads_total":[…],
-///  "ffn_left":[…],"ffn_total":[…],"sequence":…,"flops":…,"flops_per_token":…,"flops_ratio":…}
+/// {"family":…,"task":…,"parameters":…,"trainable":…,"trainable_share":…,"sparsity":…,"heads_left":[…],
+///  "heads_total":[…],"ffn_left":[…],"ffn_total":[…],"sequence":…,"flops":…,"flops_per_token":…,"flops_ratio":…}
 nlohmann::json to_json(const ModelSummary& summary);
-std::string to_text(const ModelSummary& summary);  ///< a table for people
+std::string to_text(const ModelSummary& summary);  ///< human-readable table
 
 }  // namespace filigree::prune

@@ -11,14 +11,14 @@
 namespace filigree::prune {
 namespace {
 
-/// A unit that may go: its group's place in the list, its place among the kept units, its score.
+/// A unit that may be removed: its score, its group's index, its index among the group's kept units.
 struct Candidate {
   double score = 0;
   size_t group = 0;
   size_t position = 0;
 };
 
-/// Lowest score first; of equals the deeper and higher-numbered one first.
+/// Lowest score first; ties: the deeper, then the higher-numbered unit first.
 bool goes_before(const Candidate& a, const Candidate& b) {
   return std::tuple(a.score, b.group, b.position) < std::tuple(b.score, a.group, a.position);
 }
@@ -27,7 +27,7 @@ int64_t share_of(double share, int64_t units) {
   return static_cast<int64_t>(std::floor(share * static_cast<double>(units) + 0.5));
 }
 
-/// Marks in `gone` the units that go from the groups listed in `pool`, taken together.
+/// Marks in `gone` the units to remove from the groups in `pool`, ranked together.
 void choose(const std::vector<nn::StructureGroup>& structures, const Scores& scores, const std::vector<size_t>& pool,
             double share, std::vector<std::set<size_t>>& gone) {
   std::vector<Candidate> candidates;
@@ -51,7 +51,7 @@ void check_scores(const nn::StructureGroup& group, const std::vector<double>& sc
   FG_CHECK(static_cast<int64_t>(scores.size()) == group.left(), "{} scores for the {} {}s of layer {}", scores.size(),
            group.left(), nn::to_string(group.kind), group.layer);
   for (const double score : scores) {
-    FG_CHECK(!std::isnan(score), "a score of a {} in layer {} is not a number", nn::to_string(group.kind), group.layer);
+    FG_CHECK(!std::isnan(score), "a score of a {} in layer {} is NaN", nn::to_string(group.kind), group.layer);
   }
 }
 

@@ -1,4 +1,4 @@
-// A plan as JSON (the run directory, checkpoints) and as a table (the log).
+// A plan as JSON (for the run directory and checkpoints) and as a table (for the log).
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
@@ -14,7 +14,7 @@ namespace {
 nn::StructureKind kind_from(const std::string& name) {
   if (name == "head") return nn::StructureKind::head;
   if (name == "neuron") return nn::StructureKind::neuron;
-  throw DataError(fmt::format("prune plan: '{}' is no kind of structure (head or neuron)", name));
+  throw DataError(fmt::format("prune plan: unknown structure kind '{}'; use head or neuron", name));
 }
 
 void check(const GroupPlan& group) {
@@ -23,14 +23,14 @@ void check(const GroupPlan& group) {
   if (group.kept.empty()) throw DataError(where + ": nothing is kept");
   for (size_t i = 0; i < group.kept.size(); ++i) {
     if (group.kept[i] < 0 || group.kept[i] >= group.total || (i > 0 && group.kept[i] <= group.kept[i - 1])) {
-      throw DataError(fmt::format("{}: kept must be ascending numbers below {}", where, group.total));
+      throw DataError(fmt::format("{}: kept must be ascending indices below {}", where, group.total));
     }
   }
   for (const int64_t unit : group.candidates)
     if (unit < 0 || unit >= group.total)
-      throw DataError(fmt::format("{}: candidates must be numbers below {}", where, group.total));
+      throw DataError(fmt::format("{}: candidates must be indices below {}", where, group.total));
   if (group.scores.size() != group.candidates.size())
-    throw DataError(where + ": scores and candidates differ in number");
+    throw DataError(where + ": scores and candidates differ in length");
 }
 
 std::string numbers(const std::vector<int64_t>& values) { return fmt::format("{}", fmt::join(values, " ")); }

@@ -31,13 +31,13 @@ bool asked(const nn::StructureGroup& group, const ScoreRequest& request) {
   return group.kind == nn::StructureKind::head ? request.heads : request.ffn;
 }
 
-/// W0 as the forward pass uses it, fp32.
+/// W0 as used in the forward pass, fp32.
 at::Tensor base_weight(const nn::Linear& linear) {
   const at::Tensor weight = linear.weight()->value().detach().to(at::kFloat);
   return linear.mask() ? at::mul(weight, linear.mask()->value().to(at::kFloat)) : weight;
 }
 
-/// Scores of single entries from the weights alone.
+/// Scores of single entries, computed only from the weights.
 at::Tensor weight_score(const nn::Linear& linear, ScoreKind kind) {
   const at::Tensor base = base_weight(linear);
   const at::Tensor delta = linear.adapter() ? linear.adapter()->delta() : at::Tensor();
@@ -53,7 +53,7 @@ at::Tensor weight_score(const nn::Linear& linear, ScoreKind kind) {
     default:
       break;
   }
-  throw InternalError(fmt::format("score '{}' is not made of weights", to_string(kind)));
+  throw InternalError(fmt::format("score '{}' is not computed from weights", to_string(kind)));
 }
 
 bool counts(const nn::StructureMember& member) {
@@ -63,7 +63,7 @@ bool counts(const nn::StructureMember& member) {
 
 [[noreturn]] void refuse_delta(const std::string& what) {
   throw UsageError(
-      fmt::format("score 'delta' says nothing about {}: no adapter hangs there; use magnitude+delta, or give it to the "
+      fmt::format("score 'delta' is undefined for {}: no adapter is attached; use magnitude+delta, or extend the "
                   "method's targets",
                   what));
 }
@@ -94,8 +94,7 @@ std::vector<double> weight_scores(const nn::StructureGroup& group, ScoreKind kin
     const at::Tensor part = by_unit(weight_score(*member.linear, kind), member.dim, group.unit);
     sum = sum.defined() ? sum.add_(part) : part;
   }
-  FG_CHECK(sum.defined(), "the {}s of layer {} have no linear that a score reads", nn::to_string(group.kind),
-           group.layer);
+  FG_CHECK(sum.defined(), "no score reads a linear of the {}s of layer {}", nn::to_string(group.kind), group.layer);
   return to_vector(sum);
 }
 
@@ -152,7 +151,7 @@ at::Tensor random_entries(const nn::Linear& linear, uint64_t seed) {
   return values.to(linear.weight()->value().device());
 }
 
-/// Of the units that lie here.
+/// Scores of the local units.
 Scores own_scores(const std::vector<nn::StructureGroup*>& groups, const ScoreRequest& request) {
   if (request.kind == ScoreKind::taylor) return taylor_scores(groups, request.data);
   if (request.kind == ScoreKind::l1) return l1_scores(groups, request.data);
@@ -161,7 +160,7 @@ Scores own_scores(const std::vector<nn::StructureGroup*>& groups, const ScoreReq
   return scores;
 }
 
-/// Every rank's scores of its units, which lie one after another.
+/// The scores of all units; the ranks' units are contiguous and in rank order.
 std::vector<double> gathered(const std::vector<double>& own, dist::Communicator& tensor, at::Device device) {
   const at::Tensor mine = at::tensor(own, at::kDouble).to(device);
   return to_vector(at::cat(tensor.all_gather_ragged(mine)).cpu());
@@ -231,7 +230,7 @@ Scores score_structures(nn::Model& model, const ScoreRequest& request) {
 
 std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, const ScoreRequest& request) {
   if (request.kind == ScoreKind::l1) {
-    throw UsageError("score 'l1' trains a coefficient per head and neuron; it has none for single weights");
+    throw UsageError("score 'l1' trains a coefficient per head and neuron; it is undefined for single weights");
   }
   std::vector<at::Tensor> scores;
   if (request.kind == ScoreKind::taylor) {

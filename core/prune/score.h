@@ -1,19 +1,19 @@
 #pragma once
-// How much a head, a neuron or a single weight is worth. With W0 the base weight (masked, if it has a mask) and D the
-// adapter's delta() (0 without one), an entry of a matrix scores
+// The importance of a head, a neuron or a single weight. With W0 the base weight (masked, if it has a mask)
+// and D the adapter's delta() (0 without one), the score of a matrix entry is
 //
-//   magnitude |W0|   delta |D|   magnitude+delta |W0| + |D|   merged |W0 + D|   random: uniform, by name and place
+//   magnitude |W0|   delta |D|   magnitude+delta |W0| + |D|   merged |W0 + D|   random: uniform, by name and index
 //   taylor    sum over batches of |g w|, w = W0 + D, g = the gradient of one global batch's mean loss   (taylor.h)
-//   l1        no score of entries: units get a coefficient each, trained with an l1 penalty (coefficients.h)
+//   l1        not per entry: each unit gets a coefficient, trained with an l1 penalty (coefficients.h)
 //
-// A unit's score is the sum over its slices of these matrices (weights only; taylor counts the biases too):
-//   head     query and value, as DSEE's structured step reads them, and any other member that has an adapter
+// A unit's score is the sum over its slices of these matrices (weights only; taylor also counts the biases):
+//   head     query and value, as in DSEE's structured step, and any other member that has an adapter
 //   neuron   its row of FFN-in and its column of FFN-out
 //   taylor   all members: what would be removed
 // DSEE's released code leaves D unscaled in these sums; here D is the one effective delta everywhere.
 //
-// Global scope compares layers. The scores made of weights are then divided by the root mean square of their layer's,
-// since layers differ in scale for no reason of worth; taylor, l1 and random compare as they are.
+// Global scope compares layers. Scores computed from weights are then divided by the root mean square of the layer's
+// scores, because layers differ in scale for reasons other than importance. taylor, l1 and random are not scaled.
 #include <functional>
 #include <string>
 #include <vector>
@@ -31,13 +31,13 @@ ScoreKind score_from(const std::string& name);  ///< throws UsageError
 const char* to_string(ScoreKind kind);
 bool reads_data(ScoreKind kind);  ///< l1 and taylor
 
-/// Batches for the scores that read data. run_batch(i) runs forward and backward of this rank's share of the i-th
-/// global batch with a loss whose gradient, summed over `ranks`, is that of the batch's mean loss. It may leave
-/// gradients in the trainable parameters; the caller clears them afterwards.
+/// Batches for the scores that read data. run_batch(i) runs forward and backward on this rank's share of the
+/// i-th global batch, with a loss whose gradient, summed over `ranks`, is that of the batch's mean loss. It
+/// may leave gradients in the trainable parameters; the caller clears them afterwards.
 struct DataPass {
   int64_t batches = 0;
   std::function<void(int64_t)> run_batch;
-  dist::Communicator* ranks = nullptr;  ///< that share a batch out; nullptr: this rank has it all
+  dist::Communicator* ranks = nullptr;  ///< that split each batch; nullptr: this rank runs all of it
 };
 
 struct ScoreRequest {
@@ -45,17 +45,17 @@ struct ScoreRequest {
   bool heads = true;                     ///< score the heads
   bool ffn = true;                       ///< score the FFN neurons
   bool global = false;                   ///< make layers comparable
-  uint64_t seed = 0;                     ///< of the random scores
-  DataPass data = {};                    ///< of l1 and taylor
+  uint64_t seed = 0;                     ///< for random
+  DataPass data = {};                    ///< for l1 and taylor
   dist::Communicator* tensor = nullptr;  ///< ranks that hold the other parts of the model; nullptr: none
 };
 
-/// Scores of every unit left, for make_plan; an empty list for groups that were not asked for. Throws UsageError when
-/// the score says nothing about a group (delta where no adapter hangs). A unit lies on one rank, which scores it; the
-/// numbers are gathered, never the weights. Collective with `tensor`, and for taylor and l1.
+/// Scores of all remaining units, for make_plan; an empty list for groups that were not requested. Throws UsageError if
+/// the score is undefined for a group (delta without an adapter). Each unit is on one rank, which scores it; the scores
+/// are gathered, never the weights. Collective with `tensor`, and for taylor and l1.
 Scores score_structures(nn::Model& model, const ScoreRequest& request);
 
-/// fp32 scores >= 0 of each linear's entries that lie here. l1 is refused. Collective for taylor.
+/// fp32 scores >= 0 of each linear's local entries. Throws UsageError for l1. Collective for taylor.
 std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, const ScoreRequest& request);
 
 }  // namespace filigree::prune

@@ -10,9 +10,9 @@
 namespace filigree::prune {
 namespace {
 
-constexpr int kKeyBits = 31;  // keys are int32 and not negative
+constexpr int kKeyBits = 31;  // keys are non-negative int32
 
-/// Counts of the next `bits` bits (after the `done` leading ones) of the keys whose leading bits are `prefix`.
+/// Histogram of the next `bits` bits (after the `done` leading ones) of the keys whose leading bits are `prefix`.
 void count_on_cpu(const at::Tensor& keys, int32_t prefix, int done, int bits, int64_t* counts) {
   const int shift = kKeyBits - done - bits;
   const int32_t digit = (1 << bits) - 1;
@@ -45,14 +45,14 @@ at::Tensor histogram(const std::vector<at::Tensor>& keys, int32_t prefix, int do
 }  // namespace
 
 at::Tensor key_of(const at::Tensor& values) {
-  FG_CHECK(values.scalar_type() == at::kFloat, "keys are made of fp32 values");
-  // NaN fails the comparison as well; -0 passes and is made +0.
-  FG_CHECK(values.ge(0).all().item<bool>(), "scores must be numbers that are not negative");
+  FG_CHECK(values.scalar_type() == at::kFloat, "keys need fp32 values");
+  // NaN also fails the comparison; -0 passes and becomes +0.
+  FG_CHECK(values.ge(0).all().item<bool>(), "scores must be non-negative numbers");
   return values.abs().contiguous().view(at::kInt).add(1);
 }
 
 Selection kth_smallest(const std::vector<at::Tensor>& keys, int64_t k, const ReduceCounts& reduce) {
-  FG_CHECK(k >= 1, "the {}th smallest", k);
+  FG_CHECK(k >= 1, "k must be at least 1, not {}", k);
   Selection selection;
   int done = 0;
   for (const int bits : {11, 10, 10}) {

@@ -15,7 +15,7 @@
 namespace filigree::prune {
 namespace {
 
-/// Adds x^T's share of d loss / d W = dy^T x, and dy's column sums for the bias.
+/// Adds this pass's d loss / d W = dy^T x to `weight`, and dy's column sums to `bias`.
 void accumulate(const at::Tensor& gradient, const at::Tensor& input, at::Tensor weight, at::Tensor bias) {
   const at::NoGradGuard no_grad;
   const at::Tensor dy = gradient.detach().to(at::kFloat);
@@ -57,11 +57,11 @@ WeightGradients::~WeightGradients() {
 }
 
 void WeightGradients::install(nn::Linear& linear, const at::Tensor& weight, const at::Tensor& bias) {
-  // Both hooks of one forward pass share the input that the linear really multiplied: after its own input hook.
+  // Both hooks of one forward pass share the linear's actual input: the result of its own input hook.
   auto input = std::make_shared<at::Tensor>();
   linear.input_hook = [before = linear.input_hook, input](const at::Tensor& x) {
     at::Tensor seen = before ? before(x) : x;
-    // Without a leaf below (frozen embeddings) backward would end above this linear.
+    // Without a leaf below (frozen embeddings), backward would stop before it reaches this linear.
     if (at::GradMode::is_enabled() && !seen.requires_grad()) seen = seen.detach().requires_grad_();
     *input = seen.detach();
     return seen;

@@ -1,12 +1,12 @@
 #pragma once
-// First-order worth of weights: what the loss would change by, to first order, if a weight became 0 (Molchanov et al.,
-// "Pruning convolutional neural networks for resource efficient inference", 2017):
+// First-order importance of weights: the change of the loss, to first order, if a weight became 0 (Molchanov
+// et al., "Pruning convolutional neural networks for resource efficient inference", 2017):
 //
 //   importance = sum over batches b of |g_b w|,  w = mask * W0 + D (the effective weight), g_b = d loss_b / d w
 //
-// g is gathered by the linears' hooks from the output's gradient and the input, in fp32, so a frozen bf16 weight need
-// not require a gradient and the part under the mask is seen as well. |.| is taken after the sum over ranks, so the
-// result does not depend on how many ranks share a batch.
+// The linears' hooks compute g from the output's gradient and the input, in fp32. So a frozen bf16 weight
+// does not need requires_grad, and masked entries are included. |.| is taken after the sum over ranks, so the
+// result does not depend on the number of ranks that split a batch.
 #include <ATen/core/Tensor.h>
 
 #include <memory>
@@ -17,7 +17,7 @@
 
 namespace filigree::prune {
 
-/// While it lives, every backward pass through the linears adds to gradients of their effective weights and biases.
+/// During its lifetime, each backward pass through the linears accumulates gradients of effective weights and biases.
 class WeightGradients {
  public:
   explicit WeightGradients(const std::vector<nn::Linear*>& linears);
@@ -25,7 +25,7 @@ class WeightGradients {
   WeightGradients(const WeightGradients&) = delete;
 
   void zero();
-  const at::Tensor& flat() const { return flat_; }  ///< all of them in one fp32 tensor, to sum over ranks
+  const at::Tensor& flat() const { return flat_; }  ///< all gradients in one fp32 tensor, to sum over ranks
   const at::Tensor& weight(size_t i) const { return weights_[i]; }  ///< [out, in] of linears[i], a view of flat()
   const at::Tensor& bias(size_t i) const { return biases_[i]; }     ///< [out]; undefined without a bias
 

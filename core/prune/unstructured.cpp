@@ -20,7 +20,7 @@ namespace {
 
 bool ends_in(const std::string& name, const std::string& words) { return name == words || name.ends_with("." + words); }
 
-/// Every last word of the linears' names, for a message.
+/// The distinct last words of the linears' names, for a message.
 std::string last_words(nn::Model& model) {
   std::set<std::string> words;
   for (const nn::Linear* linear : model.linears()) {
@@ -29,7 +29,7 @@ std::string last_words(nn::Model& model) {
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
-/// Matrices whose entries are ranked together, and who else holds parts of them.
+/// Matrices whose entries are ranked together, and the ranks that hold their other parts.
 class Pool {
  public:
   Pool(std::vector<nn::Linear*> linears, std::vector<at::Tensor> keys, dist::Communicator* tensor)
@@ -43,7 +43,7 @@ class Pool {
   std::vector<at::Tensor> masks(double share) const;
 
  private:
-  /// Of the keys, those that this rank counts: what all ranks hold is counted by the first.
+  /// The keys that this rank counts; only rank 0 counts replicated ones.
   std::vector<at::Tensor> counted(const std::vector<at::Tensor>& all) const;
   ReduceCounts sum_over_ranks() const;
   std::vector<at::Tensor> tied(int32_t threshold, std::vector<at::Tensor>& numbers) const;
@@ -51,7 +51,7 @@ class Pool {
   std::vector<nn::Linear*> linears_;
   std::vector<at::Tensor> keys_;
   dist::Communicator* tensor_;
-  std::vector<int64_t> first_;  ///< number in the pool of each matrix's first entry
+  std::vector<int64_t> first_;  ///< index in the pool of each matrix's first entry
   int64_t entries_ = 0;
 };
 
@@ -71,7 +71,7 @@ ReduceCounts Pool::sum_over_ranks() const {
   };
 }
 
-/// Places of the entries at the threshold in each matrix's part here; `numbers`: theirs in the pool.
+/// Indices of the entries at the threshold in each local matrix; `numbers`: their indices in the pool.
 std::vector<at::Tensor> Pool::tied(int32_t threshold, std::vector<at::Tensor>& numbers) const {
   std::vector<at::Tensor> places;
   for (size_t i = 0; i < keys_.size(); ++i) {
@@ -89,7 +89,7 @@ std::vector<at::Tensor> Pool::masks(double share) const {
     return masks;
   }
   const Selection selection = kth_smallest(counted(keys_), zeros, sum_over_ranks());
-  // Of the entries at the threshold the first ones stay, in logical order over the pool.
+  // Of the entries at the threshold, the first ones in the pool's logical order stay.
   const int64_t staying = selection.equal - (zeros - selection.below);
   std::vector<at::Tensor> numbers;
   const std::vector<at::Tensor> places = tied(selection.threshold, numbers);
@@ -103,7 +103,7 @@ std::vector<at::Tensor> Pool::masks(double share) const {
   return masks;
 }
 
-/// Zeros under the masks of all these linears, over all ranks.
+/// Number of zeros in the masks of the linears, over all ranks.
 int64_t count_zeros(const std::vector<nn::Linear*>& linears, dist::Communicator* tensor) {
   int64_t split = 0, whole = 0;
   for (const nn::Linear* linear : linears) {
@@ -136,7 +136,7 @@ std::vector<nn::Linear*> select_linears(nn::Model& model, const std::vector<std:
     if (wanted) chosen.push_back(linear);
   }
   if (!unused.empty()) {
-    throw UsageError(fmt::format("prune targets: no linear's name ends in '{}'; the last words there are: {}",
+    throw UsageError(fmt::format("prune targets: no linear's name ends in '{}'; available last words: {}",
                                  *unused.begin(), last_words(model)));
   }
   return chosen;

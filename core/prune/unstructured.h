@@ -1,12 +1,12 @@
 #pragma once
 // Unstructured pruning: 0/1 masks over weights. Of a pool of n entries exactly floor(share n + 0.5) are zero
-// afterwards, those that were zero before included (a mask once 0 stays 0). The lowest scores go; of equal scores the
-// entry with the higher logical index goes first (order of the linears, then row by row). The mask multiplies W0 only;
-// the adapter's update stays.
+// afterwards, including those that were zero before (a mask entry that is 0 stays 0). The lowest scores are
+// removed. Of equal scores, the entry with the higher logical index is removed first (order of the linears,
+// then row-major). The mask multiplies only W0; the adapter's update stays.
 //
 //   auto linears = select_linears(model, config.targets);
-//   Sparsity result = prune_weights(model, linears, {.share = 0.5, .global = true, .scores = {.kind =
-//   ScoreKind::magnitude}});
+//   Sparsity result = prune_weights(model, linears, {.share = 0.5, .global = true,
+//                                                    .scores = {.kind = ScoreKind::magnitude}});
 #include <string>
 #include <vector>
 
@@ -16,14 +16,14 @@
 
 namespace filigree::prune {
 
-/// The linears whose names end in one of `targets` (whole words between dots); none named: all that belong to a
-/// prunable structure, i.e. the encoder's. Throws UsageError when a target fits none, naming what there is.
+/// The linears whose names end in one of `targets` (full words between dots). Without targets: all that belong to a
+/// prunable structure, i.e. the encoder's. Throws UsageError, which lists the names, if a target matches none.
 std::vector<nn::Linear*> select_linears(nn::Model& model, const std::vector<std::string>& targets);
 
 struct WeightRequest {
-  double share = 0.5;        ///< of each pool's entries to be zero after this
-  bool global = false;       ///< one pool of all the linears; else each matrix is its own
-  ScoreRequest scores = {};  ///< kind, seed, data and tensor; the rest is not read
+  double share = 0.5;        ///< share of each pool's entries that are zero afterwards
+  bool global = false;       ///< one pool of all linears; else one pool per matrix
+  ScoreRequest scores = {};  ///< only kind, seed, data and tensor are used
 };
 
 struct Sparsity {
@@ -31,14 +31,14 @@ struct Sparsity {
   int64_t zeros = 0;
 };
 
-/// Sets the masks. On a tensor-parallel axis the threshold is the exact one over all parts, found from summed counts;
-/// no rank sees another's weights. Collective then, and when the score reads data.
+/// Sets the masks. On a tensor-parallel axis the threshold is exact over all parts: it is found from summed
+/// counts, and no rank receives another's weights. Collective in that case, and if the score reads data.
 Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears, const WeightRequest& request);
 
 /// Name of a linear's mask in the parameter table: "<linear>.mask".
 std::string mask_name(const nn::Linear& linear);
 
-/// Puts `mask` (uint8 [out, in]) on the linear and in the table, in place of one that is there.
+/// Sets `mask` (uint8 [out, in]) on the linear and in the table; replaces an existing one.
 void put_mask(nn::Model& model, nn::Linear& linear, const at::Tensor& mask);
 
 }  // namespace filigree::prune

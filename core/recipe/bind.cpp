@@ -27,7 +27,7 @@ std::vector<std::string> key_names(const Schema& schema) {
   return names;
 }
 
-/// Sections that know `key`, for a key that stands in the wrong place: "stages[].train".
+/// The only section that has `key`, for a key in the wrong section: "stages[].train". "" if none or several have it.
 std::string home_of(const std::string& key, const MethodCatalog& catalog) {
   std::vector<std::string> homes;
   for (const std::string& path : keys(catalog)) {
@@ -40,10 +40,10 @@ const std::string& text_or(const Tree* tree, const std::string& other) {
   return tree != nullptr && tree->is(Tree::Kind::scalar) ? tree->text : other;
 }
 
-/// `--set KEY=null`: as if the key had not been given.
+/// `--set KEY=null`: treat the key as not given.
 bool is_taken_away(const Tree& value) { return value.is(Tree::Kind::null) && value.origin.from_set(); }
 
-/// A required value that has a default is only refused when given as empty.
+/// A required value with a default may be omitted, but must not be given as empty.
 bool must_be_given(const Field& field) { return field.is_required() && field.value_text().empty(); }
 
 std::vector<std::string> names_of(const Tree& list) {
@@ -122,13 +122,13 @@ void Binder::unknown_key(const Entry& item, const Schema& schema, const std::str
     message += did_you_mean(guess);
     source_.doubtful.insert(join(path, guess));
   } else {
-    message += known.empty() ? ", which has none" : fmt::format("; it has {}", fmt::join(known, ", "));
+    message += known.empty() ? ", which has no keys" : fmt::format("; it has {}", fmt::join(known, ", "));
   }
   fail(item.origin, join(path, item.key), message);
 }
 
 void Binder::take_away(const Entry& item, const Field& field, const std::string& path) {
-  if (must_be_given(field)) fail(item.value.origin, path, "is required, null cannot take it away");
+  if (must_be_given(field)) fail(item.value.origin, path, "is required; null cannot remove it");
 }
 
 void Binder::absent_keys(const Tree& tree, const Schema& schema, const std::string& path) {
@@ -144,7 +144,7 @@ void Binder::idle_keys(const Tree& tree, const Schema& schema, const std::string
     const Tree* value = tree.find(field.key());
     if (value == nullptr || is_taken_away(*value) || field.applies() || !source_.sound(join(path, field.depends_on())))
       continue;
-    // A key of the file that a --set made idle is passed over: the user has spoken later.
+    // Skip a key of the file that --set made irrelevant: the later setting wins.
     const Tree* other = tree.find(field.depends_on());
     if (other != nullptr && other->origin.from_set() && !value->origin.from_set()) continue;
     fail(value->origin, join(path, field.key()), fmt::format("has no effect: it is used only when {}", field.when()));
@@ -261,7 +261,7 @@ void Binder::method(const Tree& tree, MethodConfig& config, const std::string& p
   if (found == catalog_.entries().end()) {
     const std::string guess = nearest(name->text, known);
     fail(name->origin, path,
-         fmt::format("'{}' is not a method (there are {}){}", shown(name->text), fmt::join(known, ", "),
+         fmt::format("'{}' is not a method (use one of {}){}", shown(name->text), fmt::join(known, ", "),
                      did_you_mean(guess)));
     return;
   }

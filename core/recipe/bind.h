@@ -1,5 +1,5 @@
 #pragma once
-// Fills a Recipe from a tree, field by field of its schema, and collects every problem on the way.
+// Fills a Recipe from a tree, field by field of its schema, and collects every problem.
 #include <map>
 #include <set>
 #include <string>
@@ -15,15 +15,15 @@ namespace filigree::recipe {
 /// What the rules between sections need to know about a recipe's text.
 struct Source {
   std::string file;
-  std::map<std::string, Origin> where;  ///< of each key given, by its path: "stages.adapt.train.lr"
-  std::set<std::string> doubtful;       ///< paths whose value is not what the user meant: misread or probably misspelt
+  std::map<std::string, Origin> where;  ///< origin of each key given, by its path: "stages.adapt.train.lr"
+  std::set<std::string> doubtful;       ///< paths whose value may not be what the user meant: misread or misspelled
 
   bool given(const std::string& path) const { return where.count(path) != 0; }
-  bool sound(const std::string& path) const;     ///< neither it nor a section above it is doubtful
-  Origin origin(const std::string& path) const;  ///< of the path, or of the nearest section above it that was given
+  bool sound(const std::string& path) const;     ///< neither the path nor a section above it is doubtful
+  Origin origin(const std::string& path) const;  ///< of the path, or of the nearest given section above it
 };
 
-/// Path of a stage: by its name where that is one of a kind, else by its number.
+/// Path of a stage: by its name if that is unique, else by its number.
 std::string stage_path(const std::vector<std::string>& names, size_t index);
 
 class Binder {
@@ -39,7 +39,7 @@ class Binder {
   void absent_keys(const Tree& tree, const Schema& schema, const std::string& path);
   void idle_keys(const Tree& tree, const Schema& schema, const std::string& path);
 
-  // One reader per kind of target. True: something was read, and its range is worth checking.
+  // One reader per kind of target. Returns true if a value was read and its range must be checked.
   bool read(const Tree& tree, const std::string& key, const Section& target, const std::string& path);
   bool read(const Tree& tree, const std::string& key, const SectionList& target, const std::string& path);
   bool read(const Tree& tree, const std::string& key, std::optional<MethodConfig>* target, const std::string& path);

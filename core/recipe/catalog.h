@@ -1,6 +1,6 @@
 #pragma once
-// Names of methods and the structs of their options, as the recipe loader needs them. core/adapt fills it
-// (adapt::builtin_methods()), so that the loader knows no method.
+// Names of methods and the structs of their options, for the recipe loader. core/adapt fills it
+// (adapt::builtin_methods()), so the loader does not depend on any method.
 #include <functional>
 #include <map>
 #include <memory>

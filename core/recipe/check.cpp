@@ -16,7 +16,7 @@
 namespace filigree::recipe {
 namespace {
 
-/// Reports broken rules; those that rest on a doubtful value are passed over, for the first fault hides the second.
+/// Reports broken rules. Skips a rule that depends on a doubtful value, because that value is already reported.
 class Rules {
  public:
   Rules(const Source& source, std::vector<Problem>& problems) : source_(source), problems_(problems) {}
@@ -43,12 +43,12 @@ bool in(const std::string& value, std::initializer_list<const char*> values) {
 void check_files(const DataConfig& data, Rules& rules) {
   const bool wordnet = data.format == "wordnet" || data.task == "wordnet";
   if (data.dir.empty() && !wordnet && !data.train && !data.dev && !data.test) {
-    rules.broken("data.dir", fmt::format("is missing: format {} needs the folder of its files", data.format),
+    rules.broken("data.dir", fmt::format("is missing: format {} needs the directory of its files", data.format),
                  {"data.format", "data.task"});
   }
   if (!data.task.empty() && data.task != "wordnet" && in(data.format, {"wordnet", "text"})) {
     rules.broken("data.task",
-                 fmt::format("is '{}', a preset of files with columns; format {} has none", data.task, data.format),
+                 fmt::format("is '{}', a preset for files with columns; format {} has none", data.task, data.format),
                  {"data.format"});
   }
 }
@@ -59,7 +59,7 @@ bool is_number(const std::string& column) {
   return std::from_chars(column.data(), end, value).ptr == end && !column.empty();
 }
 
-/// Whether no column is named by a header, which alone would show that there is one.
+/// Whether all columns are given by number, so that nothing shows whether there is a header.
 bool all_numbers(const DataConfig& data) {
   return !data.text.empty() && std::all_of(data.text.begin(), data.text.end(), is_number) &&
          (data.label.empty() || is_number(data.label));
@@ -84,28 +84,29 @@ void check_columns(const ModelConfig& model, const DataConfig& data, Rules& rule
   }
   if (data.format == "text" && !over_tokens) {
     rules.broken("data.format",
-                 fmt::format("is text, which has no labels for {}; it serves masked_lm and causal_lm", model.task),
+                 fmt::format("is text, which has no labels for {}; use it with masked_lm or causal_lm", model.task),
                  {"model.task"});
   }
   const bool references = in(data.format, {"e2e", "webnlg", "dart"});
   if (references && model.task != "causal_lm") {
     rules.broken("data.format",
-                 fmt::format("is {}, contexts and references: it serves causal_lm, not {}", data.format, model.task),
+                 fmt::format("is {}, contexts and references; use it with causal_lm, not {}", data.format, model.task),
                  {"model.task"});
   }
   if (data.pack && model.task != "causal_lm") {
-    rules.broken("data.pack", fmt::format("joins texts for causal_lm, model.task is {}", model.task), {"model.task"});
+    rules.broken("data.pack", fmt::format("joins texts for causal_lm, but model.task is {}", model.task),
+                 {"model.task"});
   }
   if (data.pack && (data.text.size() > 1 || references)) {
-    rules.broken("data.pack", "joins texts of one column; a context and its reference stay together",
+    rules.broken("data.pack", "joins texts of one column; a context and its reference must stay together",
                  {"data.text", "data.format"});
   }
   if (data.text.size() > 1 && model.task == "masked_lm") {
-    rules.broken("data.text", "names two columns, masked_lm takes one", {"model.task"});
+    rules.broken("data.text", "names two columns, but masked_lm takes one", {"model.task"});
   }
   const bool wordnet_columns = data.format == "wordnet" && model.task == "causal_lm";
   if (!data.text.empty() && (references || in(data.format, {"wordnet", "text"})) && !wordnet_columns) {
-    rules.broken("data.text", fmt::format("names columns, format {} has none", data.format), {"data.format"});
+    rules.broken("data.text", fmt::format("names columns, but format {} has none", data.format), {"data.format"});
   }
 }
 
@@ -144,42 +145,43 @@ void check_split(const std::string& split, const DataConfig& data, Rules& rules)
   }
   if (std::find(known.begin(), known.end(), split) != known.end()) return;
   const std::string guess = nearest(split, known);
-  rules.broken("eval.split",
-               fmt::format("is '{}', which is no split of the data{}", split,
-                           guess.empty() ? fmt::format("; there are {}", fmt::join(known, ", ")) : did_you_mean(guess)),
-               {"data.task"});
+  rules.broken(
+      "eval.split",
+      fmt::format("is '{}', which is not a split of the data{}", split,
+                  guess.empty() ? fmt::format("; use one of {}", fmt::join(known, ", ")) : did_you_mean(guess)),
+      {"data.task"});
 }
 
 void check_adapter(const Recipe& recipe, Rules& rules) {
   if (recipe.model.adapter.empty()) return;
   if (recipe.model.init == "random")
-    rules.broken("model.adapter", "was trained on pretrained weights, model.init is random", {"model.init"});
+    rules.broken("model.adapter", "was trained on pretrained weights, but model.init is random", {"model.init"});
   const auto has_method = [](const StageConfig& stage) { return stage.method.has_value(); };
   if (std::none_of(recipe.stages.begin(), recipe.stages.end(), has_method))
-    rules.broken("model.adapter", "is given, but no stage has a method (dsee, lora) that would go on from it",
-                 {"stages"});
+    rules.broken("model.adapter", "is given, but no stage has a method (dsee, lora) to start from it", {"stages"});
 }
 
 void check_parallel(const ParallelConfig& parallel, Rules& rules) {
   if (parallel.backend == "nccl" && parallel.device == "cpu") {
-    rules.broken("parallel.backend", "is nccl, which carries CUDA tensors only; device is cpu", {"parallel.device"});
+    rules.broken("parallel.backend", "is nccl, which supports only CUDA tensors, but device is cpu",
+                 {"parallel.device"});
   }
   if (parallel.backend == "mpi" && parallel.device == "cuda") {
-    rules.broken("parallel.backend", "is mpi, which carries CPU tensors; with device cuda use nccl",
+    rules.broken("parallel.backend", "is mpi, which supports only CPU tensors; with device cuda use nccl",
                  {"parallel.device"});
   }
 }
 
-// What a stage can rest on: what the stages before it have done.
+// What a stage can build on: the results of the stages before it.
 struct History {
-  bool known = true;     ///< all sections of those stages could be read; else nothing is concluded from an absence
-  bool method = false;   ///< a method has been named
-  bool trained = false;  ///< something has been trained
-  bool pruned_trained = false;                 ///< something trained has been pruned: distillation has a teacher
-  std::map<std::string, std::string> updated;  ///< name pattern of linears with an update -> the stage that gave it
+  bool known = true;            ///< all sections of those stages were read; if not, an absence proves nothing
+  bool method = false;          ///< a stage has a method
+  bool trained = false;         ///< a stage has trained
+  bool pruned_trained = false;  ///< a trained model has been pruned: distillation has a teacher
+  std::map<std::string, std::string> updated;  ///< name pattern of linears with an update -> the stage that added it
 };
 
-/// A linear has one update, from the first method that names it.
+/// A linear has at most one update, from the first method that names it.
 void check_updates(const StageConfig& stage, const std::string& path, History& history, Rules& rules) {
   if (!stage.method || !stage.method->options) return;
   const std::vector<std::string> patterns = stage.method->options->updated_linears();
@@ -188,12 +190,11 @@ void check_updates(const StageConfig& stage, const std::string& path, History& h
       return names(update.first, pattern) || names(pattern, update.first);
     });
     if (earlier != history.updated.end())
-      rules.broken(
-          path + ".method.targets",
-          fmt::format("names '{}', which has an update from stage {} already{}; leave 'method' out to train that "
-                      "further, or name other targets",
-                      pattern, earlier->second,
-                      earlier->first == pattern ? "" : fmt::format(" (as '{}')", earlier->first)));
+      rules.broken(path + ".method.targets",
+                   fmt::format("names '{}', which already has an update from stage {}{}; omit 'method' to train it "
+                               "further, or name other targets",
+                               pattern, earlier->second,
+                               earlier->first == pattern ? "" : fmt::format(" (as '{}')", earlier->first)));
   }
   for (const std::string& pattern : patterns) history.updated.emplace(pattern, stage.name);
 }
@@ -211,7 +212,8 @@ void check_work(const StageConfig& stage, const std::string& path, const History
   }
   if (before.known && stage.train && !stage.method && !before.method) {
     rules.broken(path,
-                 "trains, but no method says what; add e.g. 'method: {name: dsee}' to the first stage that trains",
+                 "trains, but neither it nor an earlier stage has a method; add e.g. 'method: {name: dsee}' to the "
+                 "first stage that trains",
                  {method});
   }
 }
@@ -249,12 +251,10 @@ void check_prune(const PruneConfig& prune, const std::string& path, bool may_hav
     rules.broken(path, "needs structure ([heads, ffn]) or sparsity (0.5)", {structure, path + ".sparsity"});
   }
   if (structured && prune.scope == "matrix") {
-    rules.broken(scope, "is matrix, which is for single weights; structured pruning goes by layer or global",
-                 {structure});
+    rules.broken(scope, "is matrix, which is for single weights; structured pruning uses layer or global", {structure});
   }
   if (!structured && prune.scope == "layer") {
-    rules.broken(scope, "is layer, which is for structures; unstructured pruning goes by matrix or global",
-                 {structure});
+    rules.broken(scope, "is layer, which is for structures; unstructured pruning uses matrix or global", {structure});
   }
   if (!structured && prune.score == "l1") {
     rules.broken(score,
@@ -277,11 +277,11 @@ void check_names(const std::vector<std::string>& names, Rules& rules) {
   for (size_t i = 0; i < names.size(); ++i) {
     if (names[i].empty() || seen.insert(names[i]).second) continue;
     rules.broken(stage_path(names, i) + ".name",
-                 fmt::format("is '{}' like an earlier stage; names must differ", names[i]));
+                 fmt::format("is '{}', the name of an earlier stage; names must be unique", names[i]));
   }
 }
 
-/// Whether two exports would write to one place, or one into the other.
+/// Whether two exports would write to the same directory, or one inside the other.
 bool overlap(const std::string& a, const std::string& b) {
   const std::filesystem::path first(a), second(b);
   const auto [in_first, in_second] = std::mismatch(first.begin(), first.end(), second.begin(), second.end());
@@ -297,7 +297,7 @@ void check_export_dirs(const Recipe& recipe, const std::vector<std::string>& nam
     if (hit != earlier.end())
       rules.broken(
           stage_path(names, i) + ".export.dir",
-          fmt::format("is '{}', and an earlier export has '{}'; one would overwrite the other", out->dir, *hit));
+          fmt::format("is '{}', and an earlier export uses '{}'; one would overwrite the other", out->dir, *hit));
     earlier.push_back(out->dir);
   }
 }
@@ -317,7 +317,7 @@ void check_stages(const Recipe& recipe, Rules& rules) {
       check_prune(*stage.prune, path + ".prune", !history.known || history.method || stage.method, rules);
     for (const char* key : {".method", ".prune", ".train"}) history.known = history.known && rules.sound(path + key);
     history.pruned_trained = history.pruned_trained || (stage.prune && history.trained);
-    history.method = history.method || stage.method || stage.train;  // a lack is told once
+    history.method = history.method || stage.method || stage.train;  // report a missing method once
     history.trained = history.trained || stage.train;
   }
 }

@@ -1,15 +1,15 @@
 #pragma once
-// The rules that hold between sections of a recipe, after each value has been read and found good by itself.
+// The rules between sections of a recipe, checked after each value has been read and validated by itself.
 #include <vector>
 
 #include "core/recipe/bind.h"
 
 namespace filigree::recipe {
 
-/// Appends a problem for each broken rule. A rule is passed over where a value that it needs is itself in doubt.
+/// Appends a problem for each broken rule. Skips a rule that needs a doubtful value (bind.h).
 void check(const Recipe& recipe, const Source& source, std::vector<Problem>& problems);
 
-/// Fills what one section's default takes from another: the scope of an unstructured prune is each matrix.
+/// Fills defaults that depend on other values: the default scope of an unstructured prune is matrix.
 void settle(Recipe& recipe, const Source& source);
 
 }  // namespace filigree::recipe

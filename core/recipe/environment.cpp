@@ -55,7 +55,7 @@ std::optional<std::string> substitute(const std::string& text, const Lookup& loo
       const size_t end = text.find('}', i);
       const std::string name = end == std::string::npos ? "" : text.substr(i + 2, end - i - 2);
       if (!is_name(name)) {
-        problem = "holds '${' without a variable's name and '}'; write $${ for a plain ${";
+        problem = "contains '${' without a variable name and '}'; write $${ for a literal ${";
         return std::nullopt;
       }
       const auto value = lookup(name);

@@ -12,10 +12,10 @@ using Lookup = std::function<std::optional<std::string>(const std::string& name)
 /// to models and data in it.
 std::optional<std::string> variable(const std::string& name);
 
-/// Replaces each ${NAME}; "$${" stands for a plain "${". On a fault returns nullopt and says in `problem` what it is.
+/// Replaces each ${NAME}; "$${" becomes a literal "${". On an error, returns nullopt and describes it in `problem`.
 std::optional<std::string> substitute(const std::string& text, const Lookup& lookup, std::string& problem);
 
-/// The inverse for the writer: what substitute() turns back into `text`.
+/// The inverse, for the writer: substitute() turns the result back into `text`.
 std::string escape(const std::string& text);
 
 }  // namespace filigree::recipe

@@ -41,7 +41,7 @@ Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::stri
 }  // namespace
 
 std::string to_string(const Problem& problem) {
-  // Keys and values that the user made up may have any length.
+  // Keys and values come from the user and may have any length.
   constexpr size_t kLongestKey = 200, kLongestMessage = 1000;
   const std::string key = shown(problem.key, kLongestKey), message = shown(problem.message, kLongestMessage);
   if (problem.file == kSetOrigin) return fmt::format("--set {}: {}", key, message);

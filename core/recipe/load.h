@@ -11,27 +11,27 @@ namespace filigree::recipe {
 
 struct Problem {
   std::string file;
-  int line = 0;         ///< 1-based; 0 when it has none (--set)
+  int line = 0;         ///< 1-based; 0 for --set, which has no line
   std::string key;      ///< full path, e.g. "stages.adapt.train.lr"
-  std::string message;  ///< "is not a key of train, did you mean 'lr'?"
+  std::string message;  ///< "is not a key of train; did you mean 'lr'?"
 };
 std::string to_string(const Problem& problem);  ///< "file:line: key: message"
 
-/// Reads `path`, substitutes ${VAR}, applies `--set` items ("stages.adapt.train.lr=1e-4"), fills defaults, validates
-/// all. Throws UsageError with every problem at once, one a line.
+/// Reads `path`, substitutes ${VAR}, applies `--set` items ("stages.adapt.train.lr=1e-4"), fills defaults and validates
+/// the result. Throws UsageError with every problem at once, one per line.
 Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog);
 
-/// The same for a recipe held as text, such as the one that a checkpoint keeps; `name` is for messages.
+/// The same for a recipe given as text, such as the one in a checkpoint; `name` is for messages.
 Recipe load_text(const std::string& text, const std::string& name, const MethodCatalog& catalog,
                  const std::vector<std::string>& sets = {});
 
-/// The resolved recipe: every key with its value, loadable again.
+/// The resolved recipe: every key with its value. load_text() accepts it.
 std::string to_yaml(const Recipe& recipe);
 
 /// The path of every key, lists as "stages[]", options of a method as "stages[].method(dsee).rank".
 std::vector<std::string> keys(const MethodCatalog& catalog);
 
-/// A number of a recipe: where it stands, as keys() has it, and what it may be.
+/// A key with a numeric value: its path, as in keys(), and its range.
 struct NumberKey {
   std::string path;
   Range range;
@@ -39,7 +39,7 @@ struct NumberKey {
 };
 std::vector<NumberKey> number_keys(const MethodCatalog& catalog);
 
-/// docs/recipe-reference.md, made from the structs.
+/// docs/recipe-reference.md, generated from the structs.
 std::string reference(const MethodCatalog& catalog);
 
 }  // namespace filigree::recipe

@@ -5,7 +5,7 @@
 namespace filigree::recipe {
 namespace {
 
-constexpr double kAllWhole = 9223372036854775808.0;  // no end besides that of the type
+constexpr double kAllWhole = 9223372036854775808.0;  // no upper end other than that of the type
 
 }  // namespace
 

@@ -1,9 +1,9 @@
 #pragma once
-// The numbers that a key of a recipe or a flag of a command takes. A range has two ends and cannot be made with one:
+// The numbers that a recipe key or a command-line flag accepts. A range always has two ends:
 //
 //   from(1).to(65536)    above(0).to(1e6)    from(0).below(1)
 //
-// The upper ends keep the program's arithmetic (counts in int64, lengths, products of the two) far from an overflow.
+// The upper ends keep the program's arithmetic (counts in int64, lengths, products of the two) far from overflow.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,7 +13,7 @@ namespace filigree::recipe {
 
 class Range {
  public:
-  /// The end that `value` is beyond: "at least 1"; "" when it is inside. NaN is beyond both.
+  /// The bound that `value` violates: "at least 1"; "" when it is inside. NaN violates both.
   std::string missed(double value) const;
   /// "at least 0 and below 1".
   std::string text() const;
@@ -33,7 +33,7 @@ class Range {
   bool with_low_, with_high_;
 };
 
-/// A lower end that waits for its upper one.
+/// A lower end that still needs an upper one.
 class RangeStart {
  public:
   RangeStart(double low, bool with_low) : low_(low), with_low_(with_low) {}
@@ -53,9 +53,9 @@ template <class T>
 concept Number = std::is_same_v<T, int64_t> || std::is_same_v<T, double> || std::is_same_v<T, std::optional<int64_t>> ||
     std::is_same_v<T, std::optional<double>>;
 
-/// Ends that several keys share.
+/// Upper ends that several keys share.
 inline constexpr double kMostSteps = 1e12;   ///< optimizer steps
-inline constexpr double kMostSamples = 1e9;  ///< samples of a batch: times the ranks it stays in an int64
+inline constexpr double kMostSamples = 1e9;  ///< samples per batch: multiplied by the ranks, it fits in int64
 inline constexpr double kMostTokens = 1e6;   ///< of one text
 inline constexpr double kMostSeed = 9223372036854775808.0;  ///< 2^63: all whole numbers
 inline constexpr double kMostRanks = 65536;

@@ -1,7 +1,7 @@
 #pragma once
-// A recipe as typed structs. The YAML key is the field's name; below the loader nobody sees a YAML node. Every struct
-// lists its fields once, in describe() (schema.h), with documentation, default and range; the loader, the validator,
-// the writer of the resolved recipe and docs/recipe-reference.md are all made from that list.
+// A recipe as typed structs. The YAML key is the field's name; only the loader sees YAML nodes. Every struct lists its
+// fields once, in describe() (schema.h), with documentation, default and range; the loader, the validator, the writer
+// of the resolved recipe and docs/recipe-reference.md all use that list.
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,11 +12,11 @@ namespace filigree::recipe {
 
 class Schema;
 
-/// Options of a method: a struct of its own, made by the MethodCatalog (catalog.h) from the method's name.
+/// Options of a method: each method has its own struct, which the MethodCatalog (catalog.h) creates by name.
 struct MethodOptions {
   virtual ~MethodOptions() = default;
   virtual void describe(Schema& schema) = 0;
-  /// Name patterns of linears that get an update of their own, which a later stage may not name again.
+  /// Name patterns of linears that get an update. A later stage must not name them again.
   virtual std::vector<std::string> updated_linears() const { return {}; }
 };
 
@@ -26,24 +26,24 @@ struct ModelConfig {
   std::string init = "pretrained";               ///< pretrained | random (config.json only)
   std::optional<double> dropout;                 ///< overrides hidden and attention dropout of config.json
   std::string reset_head = "auto";               ///< auto | true | false
-  std::string adapter;                           ///< directory of a peft LoRA that the first method goes on from
+  std::string adapter;                           ///< directory of a peft LoRA that the first method starts from
 };
 
 struct DataConfig {
   std::string format = "tsv";                   ///< tsv | csv | jsonl | text | e2e | webnlg | dart | wordnet
-  std::string task;                             ///< preset: sst2 | cola | mrpc | rte | qnli | qqp | mnli | stsb | wnli
-  std::string dir;                              ///< folder of the files
-  std::optional<std::string> train, dev, test;  ///< file names in dir, when the preset's do not fit
+  std::string task;                             ///< preset: sst2, cola, mrpc, rte, qnli, qqp, mnli, stsb, wnli, wordnet
+  std::string dir;                              ///< directory of the files
+  std::optional<std::string> train, dev, test;  ///< file names in dir, instead of the preset's
   std::vector<std::string> text;                ///< one or two columns, by name or 0-based number
   std::string label;                            ///< label column, by name or number (negative: from the end)
-  std::vector<std::string> labels;              ///< label names in order of their class numbers
+  std::vector<std::string> labels;              ///< label names in class-number order
   std::optional<bool> header;                   ///< whether the first line names the columns
   std::string metric;              ///< accuracy | f1 | mcc | pearson | spearman | macro_f1; empty: the preset's
-  int64_t max_length = 128;        ///< tokens per sample, special tokens included
+  int64_t max_length = 128;        ///< maximum tokens per sample, including special tokens
   std::string bad_rows = "error";  ///< error | skip (counted and reported)
-  int64_t limit = 0;               ///< at most so many training samples (0: all), the first of a seeded order
-  double mask_probability = 0.15;  ///< masked LM: share of tokens predicted
-  bool pack = false;               ///< causal LM: texts one after another in blocks of max_length tokens
+  int64_t limit = 0;               ///< maximum number of training samples, by a seeded shuffle; 0: all
+  double mask_probability = 0.15;  ///< masked LM: fraction of tokens to predict
+  bool pack = false;               ///< causal LM: concatenate texts, cut into blocks of max_length tokens
 };
 
 struct ParallelConfig {
@@ -51,10 +51,10 @@ struct ParallelConfig {
   std::string device = "auto";     ///< auto | cpu | cuda
   std::string backend = "auto";    ///< auto | single | mpi | nccl
   std::string precision = "auto";  ///< auto | fp32 | bf16
-  double timeout = 600;            ///< seconds until a collective counts as hung
-  std::string wire = "fp32";       ///< type of gradients on the wire: fp32 | bf16
-  double bucket_mb = 4;            ///< size of a gradient bucket
-  bool shard_frozen = false;       ///< frozen weights in parts over the data-parallel ranks, gathered layer by layer
+  double timeout = 600;            ///< seconds until a collective is considered hung
+  std::string wire = "fp32";       ///< data type of communicated gradients: fp32 | bf16
+  double bucket_mb = 4;            ///< size of a gradient bucket in MiB
+  bool shard_frozen = false;       ///< shard frozen weights over the data-parallel ranks, gather layer by layer
 };
 
 struct MethodConfig {
@@ -63,7 +63,7 @@ struct MethodConfig {
 };
 
 struct DistillConfig {
-  double weight = 0.5;  ///< loss = (1-weight) task + weight T^2 KL(teacher || student)
+  double weight = 0.5;  ///< loss = (1-weight) task + weight T^2 KL(teacher || student); regression: squared error
   double temperature = 2.0;
 };
 
@@ -71,35 +71,35 @@ struct TrainConfig {
   double epochs = 0;        ///< either epochs ...
   int64_t max_steps = 0;    ///< ... or steps
   int64_t batch_size = 32;  ///< global: over all ranks and accumulated micro-batches
-  int64_t accumulate = 1;   ///< micro-batches a step
-  bool recompute = false;   ///< layers keep their inputs only, the backward pass computes the rest again
+  int64_t accumulate = 1;   ///< micro-batches per step
+  bool recompute = false;   ///< layers keep only their inputs, the backward pass recomputes the rest
   std::string optimizer = "adamw";
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;
   std::string schedule = "linear";  ///< linear | cosine | constant
-  double warmup = 0.0;              ///< share of the steps (< 1) or a number of steps
+  double warmup = 0.0;              ///< fraction of the steps (< 1) or a number of steps
   double clip = 1.0;                ///< global gradient norm; 0: off
-  double label_smoothing = 0;       ///< language modelling: share of the loss that goes to all tokens alike
+  double label_smoothing = 0;       ///< language modeling: fraction of the loss spread uniformly over the vocabulary
   std::optional<DistillConfig> distill;
 };
 
 struct PruneConfig {
   std::vector<std::string> structure;  ///< heads, ffn; empty: unstructured
-  double heads = 0.25;                 ///< share of the heads to remove
-  double ffn = 0.4;                    ///< share of the FFN neurons to remove
-  double sparsity = 0.5;               ///< unstructured: share of the entries to zero
+  double heads = 0.25;                 ///< fraction of the heads to remove
+  double ffn = 0.4;                    ///< fraction of the FFN neurons to remove
+  double sparsity = 0.5;               ///< unstructured: fraction of the entries to zero
   std::vector<std::string>
       targets;  ///< unstructured: linears, by the last words of their names; empty: all in the encoder
   std::string score = "magnitude+delta";  ///< magnitude | delta | magnitude+delta | merged | l1 | taylor | random
   std::string scope = "layer";            ///< layer | global (unstructured: matrix | global)
-  int64_t steps = 1;     ///< rounds in which the share is reached (with `train`: spread over its steps)
-  int64_t batches = 32;  ///< training batches that taylor (and l1) read
+  int64_t steps = 1;                      ///< rounds that reach the fraction (with `train`: over its steps)
+  int64_t batches = 32;                   ///< training batches for taylor and l1
 };
 
 struct ExportConfig {
-  std::string format = "hf";   ///< hf | filigree
+  std::string format = "hf";   ///< hf | hf_pruned | filigree
   std::string dir = "export";  ///< inside the run directory
-  double shard_mb = 0;         ///< most MiB of a weight file; 0: one file
+  double shard_mb = 0;         ///< maximum MiB per weight file; 0: one file
 };
 
 struct StageConfig {
@@ -112,8 +112,8 @@ struct StageConfig {
 
 struct CheckpointConfig {
   int64_t every = 0;   ///< steps; 0: only at the end of a stage
-  double minutes = 0;  ///< also after so many minutes
-  int64_t keep = 3;    ///< newest ones kept, besides best and last
+  double minutes = 0;  ///< also after this many minutes; 0: never
+  int64_t keep = 3;    ///< newest checkpoints to keep, in addition to best and last
 };
 
 /// How `filigree eval` continues the contexts of a split; the defaults are LoRA's for E2E.
@@ -122,14 +122,14 @@ struct GenerateConfig {
   int64_t max_new_tokens = 64;
   double length_penalty = 0.8;
   int64_t no_repeat_ngram = 4;
-  int64_t batch_size = 8;  ///< prompts at once and rank
+  int64_t batch_size = 8;  ///< prompts per rank and forward pass
 };
 
 struct EvalConfig {
   int64_t every = 0;  ///< steps; 0: at the end of each epoch and stage
   std::string split = "dev";
-  std::string best;         ///< metric by which `best` is chosen; empty: the task's
-  int64_t batch_size = 64;  ///< samples a forward pass and rank
+  std::string best;         ///< metric that selects `best`; empty: the task's
+  int64_t batch_size = 64;  ///< samples per rank and forward pass
   std::optional<GenerateConfig> generate;
 };
 
@@ -144,7 +144,7 @@ struct Recipe {
   EvalConfig eval;
   int64_t log_every = 10;
 
-  std::string file;  ///< where it was read, for messages; not a key
+  std::string file;  ///< path it was read from, for messages; not a key
 };
 
 }  // namespace filigree::recipe

@@ -1,4 +1,4 @@
-// keys() and the reference page: both walk the schema of a recipe in which every optional section is present.
+// keys() and the reference page: both walk the schema of a recipe with every optional section present.
 #include <fmt/format.h>
 
 #include <functional>
@@ -9,7 +9,7 @@
 namespace filigree::recipe {
 namespace {
 
-/// Calls visit(path, field) for each field, sections before what is in them.
+/// Calls visit(path, field) for each field, a section before its fields.
 class Walker {
  public:
   using Visit = std::function<void(const std::string& path, const Field& field)>;
@@ -88,19 +88,22 @@ constexpr const char* kTableHead = "\n| key | type | default | meaning |\n| --- 
 
 constexpr const char* kIntroduction = R"(# Recipe reference
 
-Every key of a recipe. This page is made from the program's own list of keys; do not edit it. After a change of a key run the
-test `recipes_test` once with `FILIGREE_UPDATE_DOCS=1`.
+Every key of a recipe. This page is generated from the program's list of keys; do not edit it. After
+changing a key, run the test `recipes_test` once with `FILIGREE_UPDATE_DOCS=1`.
 
-- An unknown or repeated key, a wrong type and a value out of range are errors, all reported at once with their lines.
-- `${NAME}` in a value is the environment variable of that name. `FILIGREE_HOME` defaults to `~/.cache/filigree`,
-  `FILIGREE_MODELS` and `FILIGREE_DATA` to `models` and `data` in it; any other unset variable is an error. `$${` is a plain `${`.
-- `--set section.key=value` takes the same keys and overrides the file; a stage is named by its name or number:
-  `--set stages.adapt.train.lr=1e-4`, `--set stages.0.train.max_steps=30`. A value is YAML: `--set 'data.text=[a, b]'`;
-  `null` takes an optional section or value away: `--set stages.recover.train.distill=null`.
-- `filigree check RECIPE` reports every problem without starting anything.
+- An unknown or repeated key, a wrong type or a value out of range is an error. All errors are
+  reported at once, with their lines.
+- `${NAME}` in a value is replaced by the environment variable of that name. `FILIGREE_HOME`
+  defaults to `~/.cache/filigree`, `FILIGREE_MODELS` and `FILIGREE_DATA` to `models` and `data` in
+  it; any other unset variable is an error. `$${` is a literal `${`.
+- `--set section.key=value` accepts the same keys and overrides the file. Refer to a stage by its
+  name or number: `--set stages.adapt.train.lr=1e-4`, `--set stages.0.train.max_steps=30`. A value
+  is YAML: `--set 'data.text=[a, b]'`; `null` removes an optional section or value:
+  `--set stages.recover.train.distill=null`.
+- `filigree check RECIPE` reports every problem without starting a run.
 )";
 
-/// The page's tables, one a section, in the order in which sections are met.
+/// The page's tables, one per section, in the order in which sections are visited.
 class Page {
  public:
   explicit Page(const MethodCatalog& catalog) : catalog_(catalog) { open("", ""); }

@@ -37,7 +37,8 @@ std::string parse_scalar(const std::string& text, bool quoted, int64_t& out) {
 std::string parse_scalar(const std::string& text, bool quoted, double& out) {
   double value = 0;
   const std::errc error = quoted ? std::errc::invalid_argument : from_text(text, value);
-  if (error == std::errc::result_out_of_range) return fmt::format("is {}, which no double holds", shown(text));
+  if (error == std::errc::result_out_of_range)
+    return fmt::format("is {}, which a double cannot represent", shown(text));
   if (error != std::errc() || !std::isfinite(value)) return wrong("a number", text, quoted);
   out = value;
   return "";

@@ -1,6 +1,6 @@
 #pragma once
-// Strict reading of one scalar. Each returns what is wrong, "" when `out` was set. A quoted scalar is text, never a
-// number.
+// Strict parsing of one scalar. Each function returns the problem, or "" after setting `out`. A quoted scalar is text,
+// never a number.
 #include <cstdint>
 #include <string>
 

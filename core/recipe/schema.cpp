@@ -104,7 +104,7 @@ std::string Field::choice_problem(const std::string& value) const {
 std::string Field::list_problem(const std::vector<std::string>& values) const {
   if (required_ && values.empty()) return "is an empty list; give at least one item";
   if (items_at_most_ && values.size() > *items_at_most_) {
-    return fmt::format("has {} items, at most {} are possible", values.size(), *items_at_most_);
+    return fmt::format("has {} items; at most {} are allowed", values.size(), *items_at_most_);
   }
   std::set<std::string> seen;
   for (const std::string& value : values) {

@@ -1,17 +1,17 @@
 #pragma once
-// The one list of a struct's keys. A struct of recipe.h, or the options of a method, says in describe() once per field:
-// key, where the value lies, one line of documentation, and what is allowed. The strict loader, --set, the writer of
+// The one list of a struct's keys. describe() of a struct of recipe.h, or of a method's options, lists each field once:
+// key, reference to the value, one line of documentation, and what is allowed. The strict loader, --set, the writer of
 // the resolved recipe and docs/recipe-reference.md are loops over that list.
 //
 //   void DseeOptions::describe(Schema& schema) {
 //     schema.field("rank", rank, "rank r of the low-rank update", from(1).to(65536));
-//     schema.field("support", support, "how the places of S2 are chosen").one_of({"grebsmo", "random"});
+//     schema.field("support", support, "how the positions of S2 are chosen").one_of({"grebsmo", "random"});
 //     schema.field("targets", targets, "linears that get an update, by the last words of their names").required();
 //   }
 //
-// A number cannot be described without its range (range.h). A field keeps the value that the struct has when described:
-// that is its default. Fields point into the struct, which must stay where it is while its Schema lives. A nested
-// struct T needs a free function describe(T&, Schema&) beside it.
+// A number needs a range (range.h). The value that the struct has when describe() runs is the field's default. Fields
+// point into the struct, which must not move while its Schema exists. A nested struct T needs a free function
+// describe(T&, Schema&) in its namespace.
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -26,7 +26,7 @@
 
 namespace filigree::recipe {
 
-/// A nested struct; `create` makes an optional one, `present` tells whether it is there.
+/// A nested struct; `create` creates an optional one, `present` returns whether it exists.
 struct Section {
   std::function<void(Schema&)> describe;
   std::function<bool()> present;
@@ -56,14 +56,14 @@ class Field {
   Field& one_of(std::vector<std::string> choices);  ///< a text, or each item of a list
   Field& items_at_most(size_t count);               ///< lists
   Field& unique();                                  ///< lists: no item twice
-  /// Any other rule: `problem` looks at the value just read and returns what is wrong ("" when all is well);
-  /// `text` is the rule for the reference.
+  /// Any other rule: `problem` checks the value just read and returns what is wrong ("" if nothing is);
+  /// `text` states the rule in the reference.
   Field& rule(std::string text, std::function<std::string()> problem);
-  /// The key means something only while `applies`, which looks at another key of the section after all is read; `state`
-  /// says it in words: only("structure", "is empty", ...). Given otherwise it is an error; the resolved recipe leaves
-  /// it out.
+  /// The key is used only if `applies`, which reads another key of the section after all keys are read; `state` is the
+  /// condition in words: only("structure", "is empty", ...). Otherwise giving the key is an error, and the resolved
+  /// recipe omits it.
   Field& only(std::string other_key, std::string state, std::function<bool()> applies);
-  /// The resolved recipe leaves the key out unless `written`: for one of two keys that exclude each other.
+  /// The resolved recipe omits the key unless `written`: for one of two mutually exclusive keys.
   Field& written(std::function<bool()> written);
 
   const std::string& key() const { return key_; }
@@ -81,8 +81,8 @@ class Field {
   /// What is wrong with the value just read; "" when it is allowed. `given` is the value as it was written.
   std::string problem(const std::string& given) const;
   std::string type_name() const;   ///< "number", "list of texts", ...
-  std::string allowed() const;     ///< "at least 1", "one of a, b"; "" when anything goes
-  std::string value_text() const;  ///< present value for the reference; "" for none and for sections
+  std::string allowed() const;     ///< "at least 1", "one of a, b"; "" when any value is allowed
+  std::string value_text() const;  ///< current value for the reference; "" for none and for sections
 
  private:
   std::string number_problem(double value, const std::string& given) const;
@@ -149,7 +149,7 @@ class Schema {
   const Field* find(const std::string& key) const;
 
  private:
-  std::deque<Field> fields_;  // a deque: field() hands out references that must stay good
+  std::deque<Field> fields_;  // a deque: field() returns references that must stay valid
 };
 
 /// The keys of a recipe (sections.cpp).

@@ -1,4 +1,4 @@
-// Every key of a recipe, once: name, place, documentation, what is allowed. Rules between sections are in check.cpp.
+// Every key of a recipe, once: name, field, documentation, allowed values. Rules between sections are in check.cpp.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -22,25 +22,25 @@ bool only_letters_of(const std::string& text, const char* more) {
 /// Names become file names and parts of a --set path.
 std::string name_problem(const std::string& name) {
   const bool good = !name.empty() && only_letters_of(name, "-_.") && name.front() != '.' && name.front() != '-';
-  return good ? "" : "is '" + name + "', may hold letters, digits, '-', '_' and '.' and starts with a letter or digit";
+  return good ? "" : "is '" + name + "'; use letters, digits, '-', '_' and '.', starting with a letter or digit";
 }
 
 std::string stage_name_problem(const std::string& name) {
   const bool good =
       !name.empty() && only_letters_of(name, "-_") && std::isalpha(static_cast<unsigned char>(name[0])) != 0;
-  return good ? "" : "is '" + name + "', may hold letters, digits, '-' and '_' and starts with a letter";
+  return good ? "" : "is '" + name + "'; use letters, digits, '-' and '_', starting with a letter";
 }
 
-/// An export gets a directory of its own in the run's: none that filigree uses itself, none that a link could be in.
+/// An export gets its own directory inside the run directory: no name that filigree uses, no '.', '..' or hidden part.
 std::string export_dir_problem(const std::string& dir) {
   const std::filesystem::path path(dir);
   const bool plain = std::all_of(path.begin(), path.end(), [](const auto& part) {
     return !part.empty() && part != "." && part != ".." && part.string().front() != '.';
   });
   if (path.empty() || path.is_absolute() || !plain)
-    return "is '" + dir + "', must be the name of a new directory in the run's";
+    return "is '" + dir + "', must be the name of a new directory inside the run directory";
   if (files::run_names::is_reserved(path.begin()->string()))
-    return "is '" + dir + "', a name that filigree uses itself in the run's directory; choose another";
+    return "is '" + dir + "', a name that filigree itself uses in the run directory; choose another";
   return "";
 }
 
@@ -48,147 +48,146 @@ std::string export_dir_problem(const std::string& dir) {
 
 void describe(ModelConfig& model, Schema& schema) {
   schema.field("path", model.path, "Hugging Face directory, run, checkpoint or export").required();
-  schema.field("task", model.task, "what the model is for: chooses head and loss")
+  schema.field("task", model.task, "task of the model; selects the head and the loss")
       .one_of({"sequence_classification", "regression", "masked_lm", "causal_lm"});
   schema
       .field("init", model.init,
-             "where the weights come from: the directory, or drawn at random (needs config.json only)")
+             "source of the weights: the directory, or random initialization (needs only config.json)")
       .one_of({"pretrained", "random"});
-  schema.field("dropout", model.dropout, "replaces the hidden and attention dropout of config.json", from(0).below(1));
+  schema.field("dropout", model.dropout, "overrides the hidden and attention dropout of config.json", from(0).below(1));
   schema
       .field("reset_head", model.reset_head,
-             "the task head of the directory: auto replaces it by a new one when its number of classes or their names "
-             "do not fit the task's, true always does, false refuses a head that does not fit")
+             "whether a new task head replaces the one in the directory: auto, if its number of classes or their "
+             "names do not match the task's; true, always; false, never: a head that does not match is an error")
       .one_of({"auto", "true", "false"});
   schema.field(
       "adapter", model.adapter,
-      "directory of a LoRA of the peft package: the first method's low-rank part and the task head go on from it");
+      "directory of a LoRA saved by peft: initializes the low-rank part of the first method, and the task head");
 }
 
 void describe(DataConfig& data, Schema& schema) {
-  schema.field("format", data.format, "layout of the files; wordnet is the demo task, gloss to supersense")
+  schema.field("format", data.format, "format of the files; wordnet is the demo task (gloss to supersense)")
       .one_of({"tsv", "csv", "jsonl", "text", "e2e", "webnlg", "dart", "wordnet"});
-  schema.field("task", data.task, "preset that fills files, columns, labels and metric")
+  schema.field("task", data.task, "preset for files, columns, labels and metric")
       .one_of({"", "sst2", "cola", "mrpc", "rte", "qnli", "qqp", "mnli", "stsb", "wnli", "wordnet"});
-  schema.field("dir", data.dir, "folder of the files; may be left out for wordnet: the system's");
-  schema.field("train", data.train, "training file in dir; without a preset train.tsv, train.csv, ...");
-  schema.field("dev", data.dev, "development file in dir, likewise");
-  schema.field("test", data.test, "test file in dir, likewise");
+  schema.field("dir", data.dir, "directory of the files; optional for wordnet (default /usr/share/wordnet)");
+  schema.field("train", data.train, "training file in dir; default without a preset: train.tsv, train.csv, ...");
+  schema.field("dev", data.dev, "development file in dir; default as for train");
+  schema.field("test", data.test, "test file in dir; default as for train");
   schema.field("text", data.text, "one or two text columns, by name or 0-based number").items_at_most(2).unique();
   schema.field("label", data.label, "label column, by name or number (negative: from the end)");
-  schema
-      .field("labels", data.labels, "label names in the order of their class numbers; empty: the preset's, or as found")
+  schema.field("labels", data.labels, "label names in class-number order; empty: the preset's, or those in the data")
       .unique();
   schema.field("header", data.header, "whether the first line names the columns");
   schema.field("metric", data.metric, "metric of the task; empty: the preset's, else accuracy")
       .one_of({"", "accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman"});
-  schema.field("max_length", data.max_length, "tokens per sample, special tokens included; the rest is cut",
+  schema.field("max_length", data.max_length,
+               "maximum tokens per sample, including special tokens; longer samples are truncated",
                from(3).to(kMostTokens));
-  schema.field("bad_rows", data.bad_rows, "a row that cannot be read: stop, or count, report and leave out")
+  schema
+      .field("bad_rows", data.bad_rows,
+             "invalid row: error stops the run; skip skips the row, and the count is reported")
       .one_of({"error", "skip"});
-  schema.field("limit", data.limit, "at most so many training samples, the first of a seeded order; 0: all",
+  schema.field("limit", data.limit, "maximum number of training samples, chosen by a seeded shuffle; 0: all",
                from(0).to(kMostSteps));
-  schema.field("mask_probability", data.mask_probability, "masked_lm: share of the tokens that are predicted",
+  schema.field("mask_probability", data.mask_probability, "masked_lm: fraction of the tokens to predict",
                above(0).below(1));
-  schema.field("pack", data.pack, "causal_lm: texts one after another, cut into blocks of max_length tokens");
+  schema.field("pack", data.pack, "causal_lm: concatenate the texts and cut them into blocks of max_length tokens");
 }
 
 void describe(ParallelConfig& parallel, Schema& schema) {
   schema.field("tensor", parallel.tensor,
-               "ranks that share one copy of the model; data-parallel size is ranks / tensor", from(1).to(kMostRanks));
-  schema.field("device", parallel.device, "auto: CUDA when there is a device").one_of({"auto", "cpu", "cuda"});
+               "ranks that share one copy of the model; the data-parallel size is ranks / tensor",
+               from(1).to(kMostRanks));
+  schema.field("device", parallel.device, "auto: CUDA if a device is available").one_of({"auto", "cpu", "cuda"});
   schema.field("backend", parallel.backend, "auto: single for one rank, nccl on CUDA, else mpi")
       .one_of({"auto", "single", "mpi", "nccl"});
   schema
       .field("precision", parallel.precision,
-             "of the frozen weights and the computation, what is trained stays fp32; auto: bf16 where the device "
-             "multiplies "
-             "it in hardware, else fp32")
+             "precision of frozen weights and computation; trainable parameters stay fp32; auto: bf16 if the device "
+             "has a hardware bf16 matrix multiply, else fp32")
       .one_of({"auto", "fp32", "bf16"});
-  schema.field("timeout", parallel.timeout, "seconds after which a collective counts as hung and ends the job",
+  schema.field("timeout", parallel.timeout, "seconds until a collective is considered hung and the job ends",
                from(1).to(1e8));
-  schema.field("wire", parallel.wire, "type of the gradients on the wire").one_of({"fp32", "bf16"});
-  schema.field("bucket_mb", parallel.bucket_mb, "MiB of a gradient bucket", from(0.001).to(65536));
+  schema.field("wire", parallel.wire, "data type of communicated gradients").one_of({"fp32", "bf16"});
+  schema.field("bucket_mb", parallel.bucket_mb, "size of a gradient bucket in MiB", from(0.001).to(65536));
   schema.field(
       "shard_frozen", parallel.shard_frozen,
-      "each data-parallel rank keeps a part of the frozen weights; a layer's are gathered just before they are used");
+      "shard the frozen weights over the data-parallel ranks; each layer's weights are gathered just before use");
 }
 
 void describe(DistillConfig& distill, Schema& schema) {
-  schema.field("weight", distill.weight, "share of the distillation in the loss", from(0).to(1));
-  schema.field("temperature", distill.temperature, "divides the logits of teacher and student", from(0.001).to(1e6));
+  schema.field("weight", distill.weight, "weight w of the distillation loss: (1 - w) task + w distillation",
+               from(0).to(1));
+  schema.field("temperature", distill.temperature, "divisor of the logits of teacher and student", from(0.001).to(1e6));
 }
 
 void describe(TrainConfig& train, Schema& schema) {
-  schema.field("epochs", train.epochs, "passes over the training data; either this or max_steps", above(0).to(1e6))
+  schema.field("epochs", train.epochs, "passes over the training data; set either this or max_steps", above(0).to(1e6))
       .written([&train] { return train.epochs > 0; });
-  schema.field("max_steps", train.max_steps, "optimizer steps; either this or epochs", from(1).to(kMostSteps))
+  schema.field("max_steps", train.max_steps, "optimizer steps; set either this or epochs", from(1).to(kMostSteps))
       .written([&train] { return train.max_steps > 0; });
-  schema.field("batch_size", train.batch_size, "samples a step, over all ranks and micro-batches",
+  schema.field("batch_size", train.batch_size, "samples per step, over all ranks and micro-batches",
                from(1).to(kMostSamples));
-  schema.field("accumulate", train.accumulate, "micro-batches a step", from(1).to(65536));
-  schema.field(
-      "recompute", train.recompute,
-      "keep of each layer its input only and compute the rest again in the backward pass: less memory, more time");
+  schema.field("accumulate", train.accumulate, "micro-batches per step", from(1).to(65536));
+  schema.field("recompute", train.recompute,
+               "keep only the input of each layer and recompute the rest in the backward pass: less memory, more time");
   schema.field("optimizer", train.optimizer, "optimizer").one_of({"adamw"});
-  schema.field("lr", train.lr, "highest learning rate", above(0).to(1e6));
+  schema.field("lr", train.lr, "peak learning rate", above(0).to(1e6));
   schema.field("beta1", train.beta1, "decay of the first moment", from(0).below(1));
   schema.field("beta2", train.beta2, "decay of the second moment", from(0).below(1));
-  schema.field("eps", train.eps, "added to the root of the second moment", from(1e-30).to(1));
+  schema.field("eps", train.eps, "added to the square root of the second moment", from(1e-30).to(1));
   schema.field("weight_decay", train.weight_decay, "decoupled weight decay", from(0).to(1e6));
-  schema
-      .field("schedule", train.schedule,
-             "learning rate after the warm-up: to 0 by a line or a half cosine, or constant")
+  schema.field("schedule", train.schedule, "learning rate after the warm-up: linear or cosine decay to 0, or constant")
       .one_of({"linear", "cosine", "constant"});
-  schema.field("warmup", train.warmup, "warm-up from 0", from(0).to(kMostSteps))
-      .rule("a share of the steps below 1 or a whole number of steps", [&train]() -> std::string {
+  schema.field("warmup", train.warmup, "length of the linear warm-up from 0", from(0).to(kMostSteps))
+      .rule("a fraction of the steps (below 1) or a whole number of steps", [&train]() -> std::string {
         if (train.warmup < 1 || train.warmup == std::floor(train.warmup)) return "";
-        return "is neither a share of the steps (below 1) nor a whole number of steps";
+        return "is neither a fraction of the steps (below 1) nor a whole number of steps";
       });
-  schema.field("clip", train.clip, "largest global norm of the gradient; 0: no clipping", from(0).to(1e12));
+  schema.field("clip", train.clip, "maximum global gradient norm; 0: no clipping", from(0).to(1e12));
   schema.field("label_smoothing", train.label_smoothing,
-               "masked_lm and causal_lm: share of the loss that goes to all tokens of the vocabulary alike",
-               from(0).below(1));
-  schema.section("distill", train.distill, "learn also from the logits that the adapted model had before the prune");
+               "masked_lm and causal_lm: fraction of the loss spread uniformly over the vocabulary", from(0).below(1));
+  schema.section("distill", train.distill, "also learn from the logits of the adapted model before the prune");
 }
 
 void describe(PruneConfig& prune, Schema& schema) {
   const auto unstructured = [&prune] { return prune.structure.empty(); };
-  schema
-      .field("structure", prune.structure,
-             "what is removed as a whole; empty: single weights are zeroed (unstructured)")
+  schema.field("structure", prune.structure, "structures to remove; empty: zero single weights (unstructured)")
       .one_of({"heads", "ffn"})
       .unique();
-  schema.field("heads", prune.heads, "share of the attention heads to remove", from(0).below(1))
-      .only("structure", "holds heads", [&prune] { return has(prune.structure, "heads"); });
-  schema.field("ffn", prune.ffn, "share of the FFN neurons to remove", from(0).below(1))
-      .only("structure", "holds ffn", [&prune] { return has(prune.structure, "ffn"); });
-  schema.field("sparsity", prune.sparsity, "share of the weights to zero", from(0).below(1))
+  schema.field("heads", prune.heads, "fraction of the attention heads to remove", from(0).below(1))
+      .only("structure", "contains heads", [&prune] { return has(prune.structure, "heads"); });
+  schema.field("ffn", prune.ffn, "fraction of the FFN neurons to remove", from(0).below(1))
+      .only("structure", "contains ffn", [&prune] { return has(prune.structure, "ffn"); });
+  schema.field("sparsity", prune.sparsity, "fraction of the weights to zero", from(0).below(1))
       .only("structure", "is empty", unstructured);
   schema
-      .field("targets", prune.targets, "linears to prune, by the last words of their names; empty: all of the encoder")
+      .field("targets", prune.targets, "linears to prune, by the last words of their names; empty: all in the encoder")
       .unique()
       .only("structure", "is empty", unstructured);
-  schema.field("score", prune.score, "what counts as important; D is the adapter's effective update")
+  schema.field("score", prune.score, "importance score; delta is the size of the adapter's effective update")
       .one_of({"magnitude", "delta", "magnitude+delta", "merged", "l1", "taylor", "random"});
-  schema.field("scope", prune.scope, "the share holds in each layer (structured) or matrix (unstructured), or globally")
+  schema
+      .field("scope", prune.scope,
+             "scope of the fraction: per layer (structured), per matrix (unstructured), or global")
       .one_of({"layer", "matrix", "global"});
-  schema.field("steps", prune.steps, "rounds in which the share is reached, spread over the steps of train when given",
-               from(1).to(10000));
-  schema.field("batches", prune.batches, "training batches that the scores taylor and l1 read", from(1).to(1e6));
+  schema.field("steps", prune.steps,
+               "pruning rounds to reach the fraction; with train, over the first 3/4 of its steps", from(1).to(10000));
+  schema.field("batches", prune.batches, "training batches for the scores taylor and l1", from(1).to(1e6));
 }
 
 void describe(ExportConfig& export_config, Schema& schema) {
   schema
       .field("format", export_config.format,
-             "hf: for transformers, shapes as before; hf_pruned: small, for transformers 4 or with trust_remote_code; "
-             "filigree: small, for filigree")
+             "hf: for transformers, original shapes; hf_pruned: pruned shapes, for transformers 4 or with "
+             "trust_remote_code; filigree: pruned shapes, for filigree")
       .one_of({"hf", "hf_pruned", "filigree"});
-  schema.field("dir", export_config.dir, "directory of the export, in the run's directory")
+  schema.field("dir", export_config.dir, "directory of the export, inside the run directory")
       .required()
-      .rule("a new name in the run's directory", [&export_config] { return export_dir_problem(export_config.dir); });
-  schema.field("shard_mb", export_config.shard_mb, "most MiB of a weight file, several with an index; 0: one file",
-               from(0).to(kMostMebibytes));
+      .rule("a new name in the run directory", [&export_config] { return export_dir_problem(export_config.dir); });
+  schema.field("shard_mb", export_config.shard_mb,
+               "maximum MiB per weight file; several files get an index; 0: one file", from(0).to(kMostMebibytes));
 }
 
 void describe(StageConfig& stage, Schema& schema) {
@@ -196,52 +195,53 @@ void describe(StageConfig& stage, Schema& schema) {
       .required()
       .rule("letters, digits, - and _", [&stage] { return stage_name_problem(stage.name); });
   schema.method("method", stage.method,
-                "what is trained; without one the stage goes on with the method of an earlier stage");
+                "what to train; without it, the stage continues with the method of an earlier stage");
   schema.section("prune", stage.prune, "remove heads, neurons or weights");
-  schema.section("train", stage.train, "train; with prune in the same stage the pruning is spread over the steps");
-  schema.section("export", stage.export_, "write the merged model; a stage of its own");
+  schema.section("train", stage.train, "train; with prune in the same stage, pruning is spread over the steps");
+  schema.section("export", stage.export_, "write the merged model; must be a stage of its own");
 }
 
 void describe(CheckpointConfig& checkpoint, Schema& schema) {
   schema.field("every", checkpoint.every, "steps between checkpoints; 0: only at the end of a stage",
                from(0).to(kMostSteps));
-  schema.field("minutes", checkpoint.minutes, "also after so many minutes; 0: never", from(0).to(1e6));
-  schema.field("keep", checkpoint.keep, "newest ones kept, besides best and last", from(0).to(1e6));
+  schema.field("minutes", checkpoint.minutes, "also after this many minutes; 0: never", from(0).to(1e6));
+  schema.field("keep", checkpoint.keep, "newest checkpoints to keep, in addition to best and last", from(0).to(1e6));
 }
 
 void describe(GenerateConfig& generate, Schema& schema) {
-  schema.field("beams", generate.beams, "hypotheses of the beam search; 1: greedy", from(1).to(1024));
-  schema.field("max_new_tokens", generate.max_new_tokens, "longest continuation", from(1).to(kMostTokens));
+  schema.field("beams", generate.beams, "beam width; 1: greedy", from(1).to(1024));
+  schema.field("max_new_tokens", generate.max_new_tokens, "maximum number of generated tokens",
+               from(1).to(kMostTokens));
   schema.field("length_penalty", generate.length_penalty, "a hypothesis of n tokens scores log p / n^length_penalty",
                from(-10).to(10));
-  schema.field("no_repeat_ngram", generate.no_repeat_ngram, "no so many tokens in a row twice; 0: off",
+  schema.field("no_repeat_ngram", generate.no_repeat_ngram, "size of the n-grams that must not repeat; 0: off",
                from(0).to(kMostTokens));
-  schema.field("batch_size", generate.batch_size, "prompts at once and rank", from(1).to(65536));
+  schema.field("batch_size", generate.batch_size, "prompts per rank and forward pass", from(1).to(65536));
 }
 
 void describe(EvalConfig& eval, Schema& schema) {
   schema.field("every", eval.every, "steps between evaluations; 0: at the end of each epoch and stage",
                from(0).to(kMostSteps));
-  schema.field("split", eval.split, "split that is evaluated").required();
-  schema.field("best", eval.best, "metric by which `best` is chosen; empty: the task's")
+  schema.field("split", eval.split, "split to evaluate").required();
+  schema.field("best", eval.best, "metric that selects `best`; empty: the task's")
       .one_of({"", "accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman", "loss"});
-  schema.field("batch_size", eval.batch_size, "samples a forward pass and rank", from(1).to(kMostSamples));
+  schema.field("batch_size", eval.batch_size, "samples per rank and forward pass", from(1).to(kMostSamples));
   schema.section("generate", eval.generate,
-                 "causal_lm with a context: `filigree eval` generates, and prints BLEU, NIST, ROUGE-L and CIDEr");
+                 "causal_lm with a context: `filigree eval` generates texts and prints BLEU, NIST, ROUGE-L and CIDEr");
 }
 
 void describe(Recipe& recipe, Schema& schema) {
-  schema.field("name", recipe.name, "name of the run; part of its folder's name")
+  schema.field("name", recipe.name, "name of the run; part of its directory name")
       .required()
       .rule("letters, digits, -, _ and .", [&recipe] { return name_problem(recipe.name); });
-  schema.field("seed", recipe.seed, "of everything random: order, dropout, initial values, masks",
+  schema.field("seed", recipe.seed, "random seed, for sample order, dropout, initial values and masks",
                from(0).to(kMostSeed));
   schema.section("model", recipe.model, "the backbone").required();
   schema.section("data", recipe.data, "the task's files").required();
   schema.section("parallel", recipe.parallel, "how the ranks work together");
-  schema.list("stages", recipe.stages, "what is done, in order").required();
-  schema.section("checkpoint", recipe.checkpoint, "when the run is saved");
-  schema.section("eval", recipe.eval, "when the model is measured");
+  schema.list("stages", recipe.stages, "what the run does, in order").required();
+  schema.section("checkpoint", recipe.checkpoint, "when checkpoints are written");
+  schema.section("eval", recipe.eval, "when and how the model is evaluated");
   schema.field("log_every", recipe.log_every, "steps between train lines in metrics.jsonl", from(1).to(kMostSteps));
 }
 

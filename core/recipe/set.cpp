@@ -56,17 +56,17 @@ Tree& find_item(Tree& list, const std::string& part) {
   const std::string guess = nearest(part, names);
   throw UsageError(fmt::format("there is no item '{}'{}", shown(part),
                                !guess.empty()  ? did_you_mean(guess)
-                               : names.empty() ? "; the list's items have no names, use a number"
-                                               : fmt::format("; there are {}", fmt::join(names, ", "))));
+                               : names.empty() ? "; the list items have no names: use a number"
+                                               : fmt::format("; use one of {}", fmt::join(names, ", "))));
 }
 
-/// Makes `node` a section if it can be one: nothing yet, or a method given by its name alone.
+/// Turns `node` into a section if possible: if it is empty, or a method given only by name.
 void open_section(Tree& node, const std::string& key) {
   if (node.is(Tree::Kind::map)) return;
   Tree section{.kind = Tree::Kind::map, .origin = kArgument};
   if (node.is(Tree::Kind::scalar)) {
     if (key != "method")
-      throw UsageError(fmt::format("{} is a value ('{}'), it has no keys", shown(key), shown(node.text)));
+      throw UsageError(fmt::format("{} is a value ('{}') and has no keys", shown(key), shown(node.text)));
     section.origin = node.origin;
     section.set("name", node);
   }
@@ -80,7 +80,7 @@ Tree& child(Tree& node, const std::string& key, const std::string& part) {
   return *node.find(part);
 }
 
-/// `epochs` and `max_steps` exclude each other: the one set here replaces the other one of the file.
+/// `epochs` and `max_steps` exclude each other: setting one removes the other if it comes from the file.
 void drop_alternative(Tree& parent, const std::string& key) {
   const std::string other = key == "max_steps" ? "epochs" : key == "epochs" ? "max_steps" : "";
   const Tree* value = parent.find(other);

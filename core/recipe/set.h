@@ -1,6 +1,6 @@
 #pragma once
-// --set a.b=c on the tree of a recipe, before it is read. List items are named by number or by their `name`; keys that
-// the file lacks are added, and the loader then judges them like any other.
+// Applies --set a.b=c to the tree of a recipe, before it is read. A list item is selected by number or by its `name`.
+// Keys that the file lacks are added; the loader then validates them like any other key.
 #include <string>
 #include <vector>
 

@@ -11,7 +11,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-/// The one known name that begins with `name`: "temp" stands for "temperature".
+/// The only known name that begins with `name`: "temp" gives "temperature".
 std::string completion(const std::string& name, const std::vector<std::string>& known) {
   std::string found;
   for (const std::string& candidate : known) {
@@ -53,7 +53,7 @@ std::string nearest(const std::string& name, const std::vector<std::string>& kno
     }
   }
   if (!best.empty()) return best;
-  // A drawn-out name: "directory" for "dir".
+  // A longer form of a known name: "directory" for "dir".
   const auto stem = std::find_if(known.begin(), known.end(), [&](const std::string& candidate) {
     return candidate.size() >= 3 && lower(name).starts_with(lower(candidate));
   });
@@ -61,7 +61,7 @@ std::string nearest(const std::string& name, const std::vector<std::string>& kno
 }
 
 std::string did_you_mean(const std::string& suggestion) {
-  return suggestion.empty() ? "" : ", did you mean '" + suggestion + "'?";
+  return suggestion.empty() ? "" : "; did you mean '" + suggestion + "'?";
 }
 
 }  // namespace filigree::recipe

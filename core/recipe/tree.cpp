@@ -18,7 +18,7 @@ constexpr int kMaxDepth = 32;
 constexpr size_t kMaxNodes = 100000;
 constexpr size_t kMaxBytes = 4u << 20;
 
-/// Turns yaml-cpp's nodes into a Tree. The caps stop documents that refer to themselves or grow without end by aliases.
+/// Converts yaml-cpp nodes to a Tree. The limits stop documents that refer to themselves or explode through aliases.
 class Converter {
  public:
   explicit Converter(std::string file) : file_(std::move(file)) {}
@@ -46,7 +46,7 @@ class Converter {
   }
 
  private:
-  // A section's line is that of its key: there a missing key of it is reported.
+  // The line of a section is that of its key; missing keys of the section are reported there.
   Entry entry(const YAML::Node& key, const YAML::Node& value, int depth) {
     const Origin origin{file_, line_of(key)};
     if (!key.IsScalar()) fail(origin, "has a key that is not a plain word");
@@ -63,7 +63,7 @@ class Converter {
   size_t nodes_ = 0;
 };
 
-/// A recipe that cannot be read is a matter of usage, whatever other files are.
+/// An unreadable recipe is a UsageError, unlike other unreadable files (DataError).
 std::string read_bytes(const std::string& path) {
   try {
     return files::read_file_or_stream(path, kMaxBytes);
@@ -95,26 +95,27 @@ void require_text(const std::string& path, const std::string& text) {
   for (size_t i = 0; i < text.size();) {
     const size_t length = utf8_length(text, i);
     if (length == 0) throw UsageError(fmt::format("{}:{}: is not UTF-8; save the recipe as UTF-8 text", path, line));
-    if (text[i] == '\0') throw UsageError(fmt::format("{}:{}: holds a zero byte; this is not a text file", path, line));
+    if (text[i] == '\0')
+      throw UsageError(fmt::format("{}:{}: contains a zero byte; this is not a text file", path, line));
     if (text[i] == '\n') ++line;
     i += length;
   }
 }
 
-/// YAML forbids tabs in indentation, and the parser's own words about one mislead.
+/// YAML forbids tabs in indentation, and the parser's own message about them is misleading.
 std::string tab_hint(const std::string& text) {
   std::istringstream lines(text);
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
     const size_t first = line.find_first_not_of(' ');
     if (first != std::string::npos && line[first] == '\t') {
-      return fmt::format(" (line {} is indented with a tab; YAML wants spaces)", number);
+      return fmt::format(" (line {} is indented with a tab; YAML requires spaces)", number);
     }
   }
   return "";
 }
 
-/// Takes the parser's events and keeps nothing of them.
+/// Discards the parser's events.
 class Ignored : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark&) override {}
@@ -128,7 +129,7 @@ class Ignored : public YAML::EventHandler {
   void OnMapEnd() override {}
 };
 
-/// YAML::LoadAll() would not do: on some texts (a lone comma) the parser gives empty documents without end.
+/// YAML::LoadAll() cannot be used: for some texts (a lone comma) the parser returns empty documents forever.
 bool holds_several_documents(const std::string& text) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
@@ -139,7 +140,7 @@ bool holds_several_documents(const std::string& text) {
 YAML::Node parse(const std::string& path, const std::string& text) {
   try {
     if (holds_several_documents(text))
-      throw UsageError(fmt::format("{}: holds several YAML documents; a recipe is one", path));
+      throw UsageError(fmt::format("{}: contains several YAML documents; a recipe has one", path));
     return YAML::Load(text);
   } catch (const YAML::Exception& error) {
     throw UsageError(fmt::format("{}:{}: is not valid YAML: {}{}", path, std::max(error.mark.line, 0) + 1, error.msg,

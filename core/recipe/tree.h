@@ -1,8 +1,8 @@
 #pragma once
 // A YAML document as a plain tree that remembers where each value was written. Only tree.cpp sees yaml-cpp.
 //
-// Scalars are kept as text; what type they have is decided by the field that reads them. Keys given twice are kept
-// twice, so that the loader can complain with both lines.
+// Scalars are kept as text; the field that reads a scalar determines its type. Duplicate keys are kept, so that the
+// loader can report both lines.
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,11 +42,11 @@ struct Entry {
   Tree value;
 };
 
-/// Reads a file. Throws UsageError: missing, a directory, unreadable, empty, not UTF-8, not YAML, more than one
-/// document.
+/// Reads a file. Throws UsageError if it is missing, a directory, unreadable, empty, not UTF-8, not YAML, or has more
+/// than one document.
 Tree read_tree(const std::string& path);
 
-/// The same for a text; `path` is for messages.
+/// The same for text; `path` is for messages.
 Tree parse_tree(const std::string& text, const std::string& path);
 
 /// The value of one --set argument. Throws UsageError when it is not YAML.

@@ -1,4 +1,4 @@
-// The resolved recipe as YAML. Written by hand, for a fixed layout that people read and diff.
+// The resolved recipe as YAML. Written without yaml-cpp, for a fixed layout that people can read and diff.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -106,7 +106,7 @@ class Writer {
 }  // namespace
 
 std::string to_yaml(const Recipe& recipe) {
-  Recipe copy = recipe;  // a schema points into what it describes; the options behind a method are only read
+  Recipe copy = recipe;  // a schema points into the struct it describes; a method's options are only read
   Schema schema;
   describe(copy, schema);
   Writer writer;

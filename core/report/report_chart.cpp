@@ -11,7 +11,7 @@
 namespace filigree::train {
 namespace {
 
-constexpr double kCharWidth = 7.1;  // of the bold 11 px labels, on the generous side
+constexpr double kCharWidth = 7.1;  // of the bold 11 px labels, rounded up
 constexpr double kRowHeight = 15;
 
 struct Range {
@@ -35,7 +35,7 @@ double text_width(const std::string& text) {
   return kCharWidth * static_cast<double>(letters);
 }
 
-/// Where data lies in the picture.
+/// Maps data to positions in the picture.
 struct Frame {
   Range x, y;
   double left = 0, right = 0, top = 0, bottom = 0;
@@ -47,17 +47,17 @@ struct BandLabel {
   std::string text;
   double x = 0;  ///< left edge
   double width = 0;
-  bool left = false;  ///< of its stage's line: aligned to its right end
+  bool left = false;  ///< left of its stage's line, right-aligned
   size_t row = 0;
 };
 
-/// Names of the bands in as few rows as hold them without touching.
+/// Places the names of the bands in as few rows as possible without overlap.
 std::vector<BandLabel> place_labels(const LineChart& chart, const Frame& frame) {
   std::vector<BandLabel> labels;
   std::vector<double> row_ends;
   for (const auto& band : chart.bands) {
     const double line = frame.px(std::clamp(band.from, frame.x.low, frame.x.high)), width = text_width(band.name);
-    // To the right of the stage's first line, or to its left at the right edge.
+    // To the right of the line at the stage's start, or to its left near the right edge.
     const bool fits = line + 5 + width <= frame.right + 4;
     BandLabel label{band.name, fits ? line + 5 : std::max(frame.left, line - 5 - width), width, !fits};
     while (label.row < row_ends.size() && row_ends[label.row] + 8 > label.x) ++label.row;
@@ -88,7 +88,7 @@ void set_ranges(const LineChart& chart, Frame& frame) {
   if (!chart.zero_based) frame.y.low -= margin;
 }
 
-/// 1500 as 1.5k: for numbers that are round.
+/// 1500 as 1.5k; for round numbers.
 std::string short_number(double value) {
   if (std::abs(value) >= 1e6) return fmt::format("{:.4g}M", value / 1e6);
   return std::abs(value) >= 1e3 ? fmt::format("{:.4g}k", value / 1e3) : fmt::format("{:.4g}", value);
@@ -129,7 +129,7 @@ std::string bands(const LineChart& chart, const Frame& frame, const std::vector<
   const double rows = static_cast<double>(rows_of(labels));
   for (size_t i = 0; i < chart.bands.size(); ++i) {
     const double from = frame.px(chart.bands[i].from), to = frame.px(chart.bands[i].to);
-    // The first row on top, so that stages at one step read downwards in their order.
+    // The first row on top, so that stages at the same step read downwards in order.
     const double label_y = frame.top - 6 - kRowHeight * (rows - 1 - static_cast<double>(labels[i].row));
     if (to > from) shaded = !shaded;
     if (shaded && to > from)
@@ -161,7 +161,7 @@ std::string lines(const LineChart& chart, const Frame& frame) {
   return out;
 }
 
-/// Whether the way from a to b enters the box (Liang and Barsky's clipping).
+/// Whether the segment from a to b enters the box (Liang-Barsky clipping).
 bool crosses(const Box& box, const Point& a, const Point& b) {
   double enter = 0, leave = 1;
   const auto clip = [&](double delta, double before, double after) {
@@ -184,7 +184,7 @@ bool crosses_a_line(const LineChart& chart, const Frame& frame, const Box& box) 
   });
 }
 
-/// The places around the point, above and below first; the first that is free of lines and other notes, else none.
+/// Tries positions around each point and uses the first that is free of lines and other notes; else omits the note.
 std::string notes(const LineChart& chart, const Frame& frame) {
   std::string out;
   std::vector<Box> taken;

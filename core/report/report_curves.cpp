@@ -32,7 +32,7 @@ std::vector<Point> curve(const RunData& run, std::optional<double> TrainRecord::
 std::string loss_card(const RunData& run) {
   const auto points = curve(run, &TrainRecord::loss);
   if (points.empty()) return "";
-  // Each stage has a mean of its own: what a prune breaks must not be smoothed away.
+  // Each stage has its own moving average, so that the jump at a prune is not smoothed away.
   std::vector<Series> series{{"faint", thin_out(points, 400)}};
   for (const auto& stage : run.stages) {
     std::vector<Point> own;

@@ -118,8 +118,7 @@ void add_line(RunData& run, const Json& line) {
 void add_metrics(RunData& run) {
   const std::string path = run.dir + "/metrics.jsonl";
   if (!fs::exists(path))
-    throw DataError(
-        fmt::format("{}: has no metrics.jsonl; give the directory of a run that `filigree train` made", run.dir));
+    throw DataError(fmt::format("{}: has no metrics.jsonl; give the directory of a run of `filigree train`", run.dir));
   std::istringstream in(files::read_file(path));
   int64_t lines = 0;
   for (std::string line; std::getline(in, line); ++lines) {
@@ -127,7 +126,7 @@ void add_metrics(RunData& run) {
     if (json.is_object()) add_line(run, json);
   }
   if (!run.stages.empty()) return;
-  if (lines == 0) throw DataError(fmt::format("{}: holds no line yet; the run has not come to its first step", path));
+  if (lines == 0) throw DataError(fmt::format("{}: has no lines yet; the run has not reached its first step", path));
   throw DataError(fmt::format("{}: is damaged: none of its {} lines can be read", path, lines));
 }
 
@@ -155,7 +154,7 @@ void add_plan(RunData& run, const Json& plan) {
     auto& shapes = kind == "head" ? run.heads : run.neurons;
     LayerShape shape{*total, integers(group, "kept")};
     const auto found = shapes.find(*layer);
-    // Pruning only ever removes, so of several plans the one that keeps least is the latest.
+    // Pruning only removes units, so the plan that keeps the fewest is the latest.
     if (found == shapes.end() || shape.kept.size() < found->second.kept.size()) shapes[*layer] = std::move(shape);
   }
 }
@@ -167,7 +166,7 @@ void add_plans(RunData& run) {
       add_plan(run, Json::parse(files::read_file(it->path().string()), nullptr, /*allow_exceptions=*/false));
 }
 
-/// The metric that the evaluations name; of older runs, the most telling of those evaluated.
+/// The metric that the evaluations name; for older runs, the most informative of those evaluated.
 std::string deciding_metric(const RunData& run) {
   if (run.evals.empty()) return "";
   const EvalRecord& first = run.evals.front();

@@ -49,7 +49,7 @@ std::string stage_row(const RunData& run, const StageRecord& stage) {
   }();
   const int64_t done = stage.last_step - stage.first_step;
   std::string row = "<tr><td>" + escape_html(stage.name) + "</td>";
-  // A prune alone takes a step of the run's count, but trains nothing.
+  // A prune without training counts as a step of the run, but trains nothing.
   const auto steps = stage.steps || !last_loss ? stage.steps : std::optional(done);
   row += cell(steps,
               [&](int64_t all) { return done < all ? fmt::format("{} of {}", done, all) : fmt::format("{}", all); });
@@ -68,7 +68,7 @@ std::string stages_card(const RunData& run) {
   for (const auto& stage : run.stages) rows += stage_row(run, stage);
   return report_card(
       "Stages",
-      fmt::format("<div class=\"scroll\"><table><tr><th>stage</th><th>steps</th><th>trained</th><th>bytes a "
+      fmt::format("<div class=\"scroll\"><table><tr><th>stage</th><th>steps</th><th>trained</th><th>bytes per "
                   "step</th><th>step</th>"
                   "<th>tokens/s</th><th>last loss</th><th>{}</th></tr>\n{}</table></div>",
                   escape_html(run.metric.empty() ? "metric" : run.metric), rows),
@@ -78,8 +78,8 @@ std::string stages_card(const RunData& run) {
 std::string recipe_card(const RunData& run) {
   if (run.recipe.empty()) return "";
   return fmt::format(
-      "<section class=\"card all\"><details><summary>Recipe, as it was "
-      "resolved</summary><pre>{}</pre></details></section>\n",
+      "<section class=\"card all\"><details><summary>Resolved "
+      "recipe</summary><pre>{}</pre></details></section>\n",
       escape_html(run.recipe));
 }
 
@@ -88,13 +88,13 @@ const char* purpose_text(const std::string& key) {
       {"dp.gradients", "gradients, summed over the data-parallel ranks"},
       {"dp.weights", "frozen weights, gathered layer by layer"},
       {"tp.forward", "activations, summed over the tensor-parallel ranks"},
-      {"tp.backward", "gradients of activations, likewise"},
-      {"tp.gradients", "parts of gradients, likewise"}};
+      {"tp.backward", "gradients of activations, summed over the tensor-parallel ranks"},
+      {"tp.gradients", "partial gradients, summed over the tensor-parallel ranks"}};
   const auto found = texts.find(key);
   return found == texts.end() ? "counters and norms" : found->second;
 }
 
-/// What the bytes of a step are for: a row a purpose, a column a stage. Empty when no line says it.
+/// The bytes of a step by purpose: one row per purpose, one column per stage. Empty if no line contains them.
 std::string purposes_table(const RunData& run) {
   std::map<std::string, std::vector<std::string>> cells;
   std::string head;
@@ -155,7 +155,7 @@ std::string report_communication(const RunData& run) {
   bars.push_back({"full fine-tuning", files::format_bytes(static_cast<uint64_t>(full)), whole, whole, true});
   const auto drawn =
       at_both_widths([&](int width) { return draw_bars(bars, "bytes per step, by stage", width); }, kWholeCard);
-  return report_card("Bytes each rank hands to the network in a step", drawn + purposes_table(run), "all");
+  return report_card("Bytes each rank passes to collectives per step", drawn + purposes_table(run), "all");
 }
 
 std::string report_details(const RunData& run) { return stages_card(run) + recipe_card(run); }

@@ -45,7 +45,7 @@ std::string communication_tile(const StageRecord& stage) {
   const auto own = stage.comm_bytes.value_or(0), full = stage.full_comm_bytes.value_or(0);
   if (own <= 0 || full <= 0) return tile("none", "bytes exchanged: the run has one rank");
   return tile(files::format_bytes(static_cast<uint64_t>(own)),
-              fmt::format("exchanged a step, {} of full fine-tuning's {}",
+              fmt::format("exchanged per step, {} of full fine-tuning's {}",
                           percent(static_cast<double>(own) / static_cast<double>(full)),
                           files::format_bytes(static_cast<uint64_t>(full))));
 }
@@ -58,10 +58,11 @@ std::string size_tile(const RunData& run) {
     after = stage.total;
   }
   if (!before) return "";
-  if (after == before) return tile(format_count(static_cast<double>(*before)), "parameters in all, updates included");
+  if (after == before)
+    return tile(format_count(static_cast<double>(*before)), "parameters in total, including updates");
   return tile(
       format_count(static_cast<double>(*after)),
-      fmt::format("parameters left of {}, updates included: {} fewer", format_count(static_cast<double>(*before)),
+      fmt::format("parameters left of {}, including updates: {} fewer", format_count(static_cast<double>(*before)),
                   percent(1 - static_cast<double>(*after) / static_cast<double>(*before))));
 }
 
@@ -79,7 +80,7 @@ std::string tiles(const RunData& run) {
     out += communication_tile(*stage);
     const double share = stage->total ? static_cast<double>(*stage->trainable) / static_cast<double>(*stage->total) : 0;
     out += tile(format_count(static_cast<double>(*stage->trainable)),
-                fmt::format("parameters trained in {}, {} of all", stage->name, percent(share)));
+                fmt::format("parameters trained in {}, {} of the total", stage->name, percent(share)));
   }
   return "<div class=\"tiles\">" + out + cost_tile(run) + size_tile(run) + "</div>\n";
 }

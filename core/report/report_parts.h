@@ -1,5 +1,5 @@
 #pragma once
-// The parts of report.html, each made from the run alone, and what they share.
+// The parts of report.html, each generated only from the run, and their shared helpers.
 #include <functional>
 #include <string>
 
@@ -8,7 +8,7 @@
 namespace filigree::train {
 
 std::string report_heading(const RunData& run);        ///< name and state
-std::string report_headline(const RunData& run);       ///< the metric through the run, and what it cost
+std::string report_headline(const RunData& run);       ///< the metric over the run, and its cost
 std::string report_curves(const RunData& run);         ///< evaluation and loss
 std::string report_rates(const RunData& run);          ///< learning rate and speed
 std::string report_details(const RunData& run);        ///< table of stages, recipe
@@ -18,7 +18,7 @@ std::string report_communication(const RunData& run);  ///< bytes per step of ea
 std::string report_card(const std::string& title, const std::string& body, const char* extra = "");
 std::string percent(double share);
 
-/// The same drawing for wide and for narrow screens; the style sheet shows one of them.
+/// The same drawing for wide and narrow screens; the style sheet shows one of them.
 inline constexpr int kHalfCard = 526, kWholeCard = 1082, kPhoneCard = 330;
 std::string at_both_widths(const std::function<std::string(int width)>& draw_at, int wide = kHalfCard);
 

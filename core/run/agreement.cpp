@@ -21,7 +21,7 @@ constexpr size_t kLongestValue = 100;  // characters
 const char* const kAbsent = "(not set)";
 
 using Values = std::map<std::string, std::string>;
-using Subjects = std::map<std::string, Values>;  ///< by what they are
+using Subjects = std::map<std::string, Values>;  ///< by Subject::what
 
 nlohmann::json to_json(const std::vector<Subject>& subjects) {
   nlohmann::json json = nlohmann::json::object();
@@ -36,7 +36,7 @@ std::string text_of(const std::vector<Subject>& subjects) {
   return to_json(subjects).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// What a rank has said. A rank that does another work says something else: then there are no subjects.
+/// Parses what a rank sent. A rank that runs a different command sends something else: then there are no subjects.
 Subjects parsed(const std::string& text) {
   const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   try {
@@ -46,7 +46,7 @@ Subjects parsed(const std::string& text) {
   }
 }
 
-/// The lowest rank whose text most ranks share.
+/// The lowest rank that has the most common text.
 size_t reference_rank(const std::vector<std::string>& texts) {
   std::map<std::string, int> votes;
   for (const std::string& text : texts) ++votes[text];
@@ -63,7 +63,7 @@ std::string shown(const Values& values, const std::string& name) {
   return value.size() <= kLongestValue ? value : value.substr(0, kLongestValue) + "...";
 }
 
-/// "\n  name: its value, not the other's" for each fact that differs.
+/// "\n  name: found value instead of wanted value" for each fact that differs.
 std::string differences(const Values& wanted, const Values& found) {
   std::set<std::string> names;
   for (const auto& [name, value] : wanted) names.insert(name);
@@ -96,11 +96,11 @@ std::string name_of(const dist::Communicator& ranks, size_t rank) {
     const auto there = found.find(subject.what), here = wanted.find(subject.what);
     if (there == found.end() || here == wanted.end()) break;
     if (there->second == here->second) continue;
-    throw_user_error(subject.exit_code, fmt::format("{} has another {} than {}{}:{}\n{}", who, subject.what, than, more,
-                                                    differences(here->second, there->second), subject.advice));
+    throw_user_error(subject.exit_code, fmt::format("{} has a different {} than {}{}:{}\n{}", who, subject.what, than,
+                                                    more, differences(here->second, there->second), subject.advice));
   }
   throw UsageError(
-      fmt::format("{} does another work than {}{}. Start all ranks with the same command", who, than, more));
+      fmt::format("{} runs a different command than {}{}. Start all ranks with the same command", who, than, more));
 }
 
 void add_facts(const recipe::Tree& tree, const std::string& path, std::vector<Fact>& facts) {
@@ -146,7 +146,7 @@ Subject program_subject() {
 
 Subject device_subject(at::Device device, at::ScalarType compute) {
   return {"device",
-          "Set parallel.device and parallel.precision to what all hosts have",
+          "Set parallel.device and parallel.precision to values that all hosts support",
           2,
           {{"parallel.device", device.is_cuda() ? "cuda" : "cpu"},
            {"parallel.precision", precision_name(compute)},

@@ -23,14 +23,14 @@ std::string absolute_path(const std::string& path) {
   return fs::weakly_canonical(path, ignored).string();
 }
 
-/// False also where it may not be asked for: who reads the folder says why.
+/// Also false without permission to look: the reader of the folder reports why.
 bool is_there(const std::string& path) {
   std::error_code problem;
   return fs::exists(path, problem);
 }
 
-/// The merged model that this run began with; empty where it began with none. Its source may have newer checkpoints, or
-/// a final model, since then.
+/// The merged model that this run started with, or "". Its source may have newer checkpoints, or a final
+/// model, since then.
 std::string recorded_base(const std::string& run_dir, const std::string& path) {
   if (!is_there(run_dir)) return "";
   const auto marker = files::read_marker(run_dir, files::DirectoryKind::run);
@@ -43,8 +43,8 @@ std::string recorded_base(const std::string& run_dir, const std::string& path) {
   return is_merged_base(dir) && fs::exists(dir + "/config.json") ? dir : "";
 }
 
-/// Writes the merged model of a checkpoint into the run directory, and returns where. Another checkpoint has another
-/// name.
+/// Writes the merged model of a checkpoint into the run directory and returns its path. Each checkpoint has
+/// its own name.
 std::string write_merged(const Session& session, const std::string& given, const std::string& checkpoint) {
   const std::string name =
       fmt::format("{}/{}{}", files::run_names::kCache, kMergedPrefix, checkpoint::manifest_hash(checkpoint));

@@ -1,6 +1,7 @@
 #pragma once
-// model.path of a recipe: like MODEL on a command line (open_model.h) it is a model directory, an export, a checkpoint
-// or a run. What trains starts from a whole model in a directory; that of a checkpoint is merged and written first.
+// model.path of a recipe. Like MODEL on a command line (open_model.h), it is a model directory, an export, a
+// checkpoint or a run. Training starts from a full model in a directory; the model of a checkpoint is merged
+// and written first.
 #include <optional>
 #include <string>
 
@@ -14,19 +15,19 @@ struct BaseModel {
   std::optional<checkpoint::CheckpointInfo> checkpoint;  ///< then `dir` is empty
 };
 
-/// A run's final model; of an unfinished run, its newest whole checkpoint. A path that is none of these is returned as
-/// it is: who reads it says what is missing.
+/// For a run: its final model or, if it is unfinished, its newest complete checkpoint. Any other path is
+/// returned as is; its reader reports what is missing.
 BaseModel find_base(const std::string& path);
 
-/// The same, for config.json alone: of a checkpoint, the model that it was trained from.
+/// The same for config.json alone: for a checkpoint, the directory of the model that it was trained from.
 std::string config_directory(const std::string& path, const Plugins& plugins);
 
-/// Whether `path` has the form of a merged model's directory in a run directory: …/cache/base-….
+/// Whether `path` has the form of the directory of a merged model in a run directory: …/cache/base-….
 bool is_merged_base(const std::string& path);
 
-/// Puts a directory of a whole model in the place of session.recipe.model.path. The merged model of a checkpoint is
-/// kept in the run's own directory, which is opened for it, under a name that the checkpoint's content decides. A run
-/// that is resumed keeps the one that it began with. Collective.
+/// Replaces session.recipe.model.path with the directory of a full model. The merged model of a checkpoint is
+/// written to this run's directory, which is opened for it; its name is derived from the checkpoint's
+/// content. A resumed run keeps the merged model that it started with. Collective.
 void use_base(Session& session, const RunRequest& request);
 
 }  // namespace filigree::train

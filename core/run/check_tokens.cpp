@@ -12,16 +12,14 @@ namespace {
   const std::string token = tokenizer.decode({&id, 1}, false);
   throw DataError(
       fmt::format("{}: token id {}{} is beyond the {} rows of the embedding of {} (vocab_size in config.json); the "
-                  "tokenizer and the "
-                  "weights are not of the same model, or tokens were added without new rows",
+                  "tokenizer and the weights are not of the same model, or tokens were added without new rows",
                   where, id, token.empty() ? "" : fmt::format(" ('{}')", token), model.vocab_size(), path));
 }
 
 [[noreturn]] void fail_type(int type, const std::string& where, const nn::Model& model, const std::string& path) {
   throw DataError(
-      fmt::format("{}: the tokenizer gives token type {}, but {} has {} type{} (type_vocab_size in config.json); give "
-                  "single texts, "
-                  "or a model that takes pairs",
+      fmt::format("{}: the tokenizer produces token type {}, but {} has {} type{} (type_vocab_size in config.json); "
+                  "use single texts, or a model that accepts pairs",
                   where, type, path, model.type_vocab_size(), model.type_vocab_size() == 1 ? "" : "s"));
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Whether a model has a row for each token id and token type of a text. A tokenizer may have more ids than the model
-// has rows, as long as no text uses them.
+// Checks that a model has a row for each token id and token type of a text. A tokenizer may have more ids
+// than the model has rows, as long as no text uses them.
 #include <string>
 #include <vector>
 
@@ -10,16 +10,17 @@
 
 namespace filigree::train {
 
-/// Throws DataError with file and line of the first sample that has an id or a type without a row, or when [MASK] has
-/// none. The tokens that masked LM draws are limited to the rows. `path`: the model's, for messages.
+/// Throws DataError with file and line of the first sample that has an id or a type without a row, or if
+/// [MASK] has none. Limits the tokens that masked LM draws to the model's rows. path: of the model, for
+/// messages.
 void check_tokens(data::Dataset& dataset, const data::Tokenizer& tokenizer, const nn::Model& model,
                   const std::string& path);
 
-/// The same for the ids of one text that stands at `where` ("file:line").
+/// The same for the ids of one text from `where` ("file:line").
 void check_ids(const std::vector<int32_t>& ids, const std::string& where, const data::Tokenizer& tokenizer,
                const nn::Model& model, const std::string& path);
 
-/// UsageError when a text of `max_length` tokens (data.max_length) has more positions than the model.
+/// UsageError if a text of `max_length` tokens (data.max_length) has more positions than the model.
 void check_length(int64_t max_length, const nn::Model& model, const std::string& path);
 
 }  // namespace filigree::train

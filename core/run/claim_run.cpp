@@ -29,7 +29,7 @@ bool lies_in(const fs::path& path, const fs::path& dir) {
   return std::mismatch(dir.begin(), dir.end(), path.begin(), path.end()).first == dir.end();
 }
 
-/// Whether metrics.jsonl holds more than the announcement of a stage.
+/// Whether metrics.jsonl contains more than the record of a stage's start.
 bool has_progress(const std::string& run_dir) {
   std::error_code problem;
   const std::string path = run_dir + "/" + names::kMetrics;
@@ -61,7 +61,7 @@ void refuse_foreign_exports(const Session& session) {
     if (type == fs::file_type::not_found || (type == fs::file_type::directory && fs::is_empty(path, ignored))) continue;
     if (type == fs::file_type::directory && files::is_marked(path, files::DirectoryKind::model_export)) continue;
     throw UsageError(fmt::format(
-        "{}: the recipe exports to this place, but it is not an export of filigree; move it away, or choose another {}",
+        "{}: the recipe exports to this path, but it is not a filigree export; move it away, or choose another {}",
         path, dir == names::kFinal ? "--out" : "export.dir"));
   }
 }
@@ -71,14 +71,14 @@ void refuse_input_that_is_replaced(const Session& session) {
     if (input.empty()) return;
     for (const std::string& dir : exports_of(session.recipe))
       if (lies_in(canonical(input), canonical(session.run_dir + "/" + dir)))
-        throw UsageError(fmt::format("{}: {} lies in {}/{}, which this run will replace; choose another --out", key,
+        throw UsageError(fmt::format("{}: {} is in {}/{}, which this run will replace; choose another --out", key,
                                      input, session.run_dir, dir));
   };
   check("model.path", session.recipe.model.path);
   check("model.adapter", session.recipe.model.adapter);
 }
 
-/// The checkpoints folder, or the one checkpoint, that a path given by the user names.
+/// The checkpoint that a path given by the user names, or the newest complete one of that run or folder.
 std::optional<checkpoint::CheckpointInfo> named_checkpoint(const std::string& path) {
   if (fs::exists(path + "/manifest.json")) return checkpoint::checkpoint_at(path);
   const std::string folder = path + "/" + names::kCheckpoints;
@@ -104,32 +104,33 @@ std::optional<checkpoint::CheckpointInfo> choose_named(const Session& session, c
     if (auto own = newest_of_own(session)) return own;
   auto found = named_checkpoint(path);
   if (!found)
-    throw DataError(fmt::format("--resume {}: there is no whole checkpoint; give a step-… directory or a run", path));
+    throw DataError(
+        fmt::format("--resume {}: there is no complete checkpoint; give a step-… directory or a run", path));
   if (lies_in(canonical(found->path), canonical(session.run_dir)) || !holds_a_run(session.run_dir) || same_origin)
     return found;
   throw UsageError(fmt::format(
-      "--resume {}: {} holds another run, which would be overwritten; choose a new --out, or leave --resume "
-      "away to resume the run in it",
+      "--resume {}: {} contains another run, which would be overwritten; choose a new --out, or omit --resume "
+      "to resume the run in it",
       path, session.run_dir));
 }
 
-/// Without a checkpoint the run starts anew, which overwrites what ran here before.
+/// Without a checkpoint the run starts from its first step, which overwrites earlier results in the directory.
 void refuse_to_lose_results(const Session& session) {
   if (fs::exists(session.run_dir + "/" + names::kFinal))
-    throw UsageError(
-        fmt::format("{} holds a finished run without a whole checkpoint; to train again would replace its results. "
-                    "Choose another --out, or remove or rename {}/{}",
-                    session.run_dir, session.run_dir, names::kFinal));
+    throw UsageError(fmt::format(
+        "{} contains a finished run without a complete checkpoint; training again would replace its results. "
+        "Choose another --out, or remove or rename {}/{}",
+        session.run_dir, session.run_dir, names::kFinal));
   const std::string path = session.run_dir + "/" + names::kRecipe;
   if (!has_progress(session.run_dir) || !fs::exists(path)) return;
   const auto before = recipe::load(path, {}, session.plugins->methods.catalog());
   const std::string differences = recipe_difference(decisive_recipe(before), decisive_recipe(session.recipe));
   if (!differences.empty())
-    throw UsageError(
-        fmt::format("{} holds a run of another recipe without a checkpoint; the recipe differs in:{}\nChoose another "
-                    "--out, or remove that directory",
-                    session.run_dir, differences));
-  std::cerr << fmt::format("note: {} has no whole checkpoint: the run starts again from its first step\n",
+    throw UsageError(fmt::format(
+        "{} contains a run of a different recipe without a checkpoint; the recipe differs in:{}\nChoose another "
+        "--out, or remove that directory",
+        session.run_dir, differences));
+  std::cerr << fmt::format("note: {} has no complete checkpoint: the run starts again from its first step\n",
                            session.run_dir);
 }
 
@@ -138,9 +139,9 @@ void refuse_to_lose_results(const Session& session) {
 std::unique_ptr<checkpoint::CheckpointStore> claim_run_directory(const Session& session, const RunRequest& request) {
   auto store = std::make_unique<checkpoint::CheckpointStore>(session.run_dir, session.recipe.checkpoint.keep);
   if (request.resume == "never" && holds_a_run(session.run_dir))
-    throw UsageError(
-        fmt::format("{} holds a run already, and --resume never would overwrite it; choose another --out, or remove it",
-                    session.run_dir));
+    throw UsageError(fmt::format(
+        "{} already contains a run, which --resume never would overwrite; choose another --out, or remove it",
+        session.run_dir));
   refuse_input_that_is_replaced(session);
   refuse_foreign_exports(session);
   return store;
@@ -167,7 +168,7 @@ void write_recipe(const Session& session) {
   std::error_code ignored;
   if (!fs::equivalent(path, session.recipe.file, ignored)) return files::replace_file(path, resolved);
   if (files::read_file(path) != resolved)
-    std::cerr << fmt::format("note: {} is the recipe that was given, and is not overwritten with the resolved one\n",
+    std::cerr << fmt::format("note: {} is the recipe that was given; it is not overwritten with the resolved one\n",
                              path);
 }
 

@@ -15,7 +15,7 @@ checkpoint::ExportRequest export_request(const Plugins& plugins, nn::Model& mode
     ModelRequest load;
     load.task = task;
     load.labels = labels;
-    load.reset_head = "auto";  // the base of an adapter may have another head than the adapter's
+    load.reset_head = "auto";  // the base of an adapter may have a different head
     return plugins.load_model(written, load);
   };
   return request;

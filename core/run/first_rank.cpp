@@ -33,8 +33,8 @@ void on_first_rank(dist::Communicator& world, const std::function<void()>& body)
   const auto outcome = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!outcome.is_object() || outcome.value("what", nlohmann::json()) != kMark)
     throw dist::CommError(
-        fmt::format("rank {} waits for the outcome of work of rank 0 and received something else: the ranks do not do "
-                    "the same work",
+        fmt::format("rank {} waits for the outcome of work of rank 0, but received something else: the ranks are not "
+                    "doing the same work",
                     world.rank()));
   const int exit_code = outcome.at("exit_code").get<int>();
   if (exit_code != 0) throw_user_error(exit_code, outcome.at("message").get<std::string>());

@@ -36,7 +36,7 @@ OpenedModel open_directory(const std::string& path, const Plugins& plugins, cons
   return opened;
 }
 
-/// The base model of a checkpoint: a merged one is looked for in the run directory, which may have been moved.
+/// The base model of a checkpoint. A merged one is looked up in the run directory, which may have been moved.
 std::string base_of(const checkpoint::CheckpointInfo& info, const std::string& path) {
   if (fs::exists(path) || !is_merged_base(path)) return path;
   const fs::path run = fs::weakly_canonical(info.path).parent_path().parent_path();
@@ -99,7 +99,7 @@ void print_findings(const OpenedModel& opened) {
 void refuse_random_parameters(const OpenedModel& opened) {
   if (opened.report.fresh.empty()) return;
   throw DataError(fmt::format(
-      "{}: its weights lack {} parameters of a {} ({}), which would be random numbers; name a model that was "
+      "{}: its weights lack {} parameters of a {} ({}), which would be random; use a model that was "
       "trained for this task, or train this one first",
       opened.files, opened.report.fresh.size(), opened.model->architecture(), nn::short_list(opened.report.fresh)));
 }
@@ -108,10 +108,10 @@ void use_labels(OpenedModel& opened, const std::vector<std::string>& labels) {
   if (opened.model->task() != nn::Task::sequence_classification) return;
   if (static_cast<int64_t>(labels.size()) != opened.model->num_labels())
     throw UsageError(
-        fmt::format("{}: has {} labels, the task has {}", opened.files, opened.model->num_labels(), labels.size()));
+        fmt::format("{}: has {} labels, but the task has {}", opened.files, opened.model->num_labels(), labels.size()));
   const auto order = nn::match_labels(opened.labels, labels);
   if (!order)
-    throw UsageError(fmt::format("{}: its labels are {}, the task's are {}; they must have the same names",
+    throw UsageError(fmt::format("{}: its labels are {}, but the task's are {}; they must have the same names",
                                  opened.files, nn::short_list(opened.labels), nn::short_list(labels)));
   nn::reorder_logits(*opened.model, *order);
   opened.labels = labels;
@@ -125,7 +125,7 @@ OpenedModel open_model(const std::string& path, const Plugins& plugins, const st
   if (const auto newest = checkpoint::newest_whole(path + "/checkpoints")) return open_checkpoint(*newest, plugins);
   throw DataError(
       fmt::format("{}: is neither a model (config.json), nor a checkpoint (manifest.json), nor a run with a final "
-                  "model or a whole checkpoint",
+                  "model or a complete checkpoint",
                   path));
 }
 

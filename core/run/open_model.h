@@ -1,6 +1,7 @@
 #pragma once
-// MODEL on a command line: a Hugging Face directory, an export, a checkpoint, or a run (its final model, else its
-// newest whole checkpoint). Gives the model as it stands there, with what is known of its data.
+// Opens MODEL of a command line: a Hugging Face directory, an export, a checkpoint, or a run (its final
+// model, else its newest complete checkpoint). Returns the model as stored there, with what is known about
+// its data.
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,29 +17,29 @@ struct OpenedModel {
   std::unique_ptr<nn::Model> model;
   std::unique_ptr<data::Tokenizer> tokenizer;
   std::vector<std::string> labels;       ///< names by class number
-  std::optional<recipe::Recipe> recipe;  ///< of the run that made it; none for a bare Hugging Face directory
+  std::optional<recipe::Recipe> recipe;  ///< of the run that produced it; none for a bare Hugging Face directory
   std::string files;                     ///< directory with the tokenizer and config files
-  std::string checkpoint;                ///< that the model was read from; empty: `files`
-  nn::LoadReport report;                 ///< what the weights lacked or held besides
+  std::string checkpoint;                ///< path that the model was read from; empty: `files`
+  nn::LoadReport report;                 ///< missing and unused tensors
 };
 
-/// task: overrides what config.json says ("" keeps it). Throws DataError naming what was looked for.
+/// task: overrides the task of config.json ("" keeps it). Throws a DataError that names what was looked for.
 OpenedModel open_model(const std::string& path, const Plugins& plugins, const std::string& task = "");
 
-/// Class names by number, as the model's configuration has them; none for a task over tokens.
+/// Class names by number, from the model's configuration; none for a task over tokens.
 std::vector<std::string> label_names(const nn::Model& model);
 
-/// Notes which files of an export of filigree no longer have the checksums of its marker.
+/// Notes which files of a filigree export no longer match the checksums in its marker.
 void note_changed_files(const std::string& dir, nn::LoadReport& report);
 
-/// What was found besides the wanted tensors, on stderr.
+/// Prints the load report to stderr.
 void print_findings(const OpenedModel& opened);
 
-/// DataError when parameters of the model were initialised at random, because its files lack them.
+/// DataError if parameters of the model were initialized at random because its files lack them.
 void refuse_random_parameters(const OpenedModel& opened);
 
-/// For an evaluation on a task with these labels: the model's classes are put into their order, by name. UsageError
-/// when number or names do not match. Nothing to do for other than classification.
+/// For an evaluation on a task with these labels: puts the model's classes into their order, by name.
+/// UsageError if their number or names do not match. Does nothing for tasks other than classification.
 void use_labels(OpenedModel& opened, const std::vector<std::string>& labels);
 
 }  // namespace filigree::train

@@ -26,7 +26,7 @@ std::shared_ptr<dist::Mesh> open_mesh(const recipe::ParallelConfig& parallel, co
   const int ranks = environment.world_size();
   if (ranks % parallel.tensor != 0)
     throw UsageError(fmt::format(
-        "parallel.tensor: {0} ranks were started, which is no multiple of {1}: ranks = data-parallel size x "
+        "parallel.tensor: {0} ranks were started, which is not a multiple of {1}: ranks = data-parallel size x "
         "tensor-parallel size. Start a multiple of {1}, or set another parallel.tensor",
         ranks, parallel.tensor));
   std::shared_ptr<dist::Communicator> world = environment.world(parallel.backend, cuda, parallel.timeout);
@@ -41,7 +41,7 @@ void check_best(const Session& session) {
   known.emplace_back("loss");
   if (std::ranges::find(known, wanted) == known.end())
     throw UsageError(
-        fmt::format("eval.best: '{}' is not computed for this task; it has {}", wanted, fmt::join(known, ", ")));
+        fmt::format("eval.best: '{}' is not computed for this task; use one of {}", wanted, fmt::join(known, ", ")));
 }
 
 void load_data(Session& session) {
@@ -55,7 +55,7 @@ void load_data(Session& session) {
   check_best(session);
 }
 
-/// Before anything that could leave the ranks waiting for each other: what they were started with is the same.
+/// Called before anything that could leave ranks waiting for each other: all ranks must have been started alike.
 void agree_at_start(const Session& session, const dist::Environment& environment, const RunRequest& request) {
   require_agreement(environment.control(session.recipe.parallel.timeout),
                     {program_subject(), arguments_subject(request.arguments), recipe_subject(session.recipe),
@@ -68,7 +68,7 @@ void agree_on_files(Session& session) {
   require_agreement(world, {origin_subject(session.origin, session.recipe)});
 }
 
-/// Returns what the files lacked or held besides.
+/// Returns the missing and unused tensors.
 nn::LoadReport load_model(Session& session) {
   const auto& recipe = session.recipe;
   nn::LoadReport report;
@@ -92,7 +92,7 @@ nn::LoadReport load_model(Session& session) {
   return report;
 }
 
-/// A resumed run has its values from the checkpoint, and said where the others came from when it began.
+/// For new runs: a resumed run has its values from the checkpoint, and logged its findings at its first start.
 void log_findings(const Session& session, nn::LoadReport report) {
   if (session.recipe.model.init == "random") return;
   if (session.first_rank()) note_changed_files(session.recipe.model.path, report);
@@ -105,7 +105,7 @@ at::Device choose_device(const std::string& name, int local_rank) {
   if (name == "cpu" || (name == "auto" && !at::hasCUDA())) return at::kCPU;
   if (!at::hasCUDA())
     throw UsageError(
-        "parallel.device: cuda is asked for, but there is no CUDA device here, or LibTorch is a CPU build");
+        "parallel.device: cuda is requested, but there is no CUDA device here, or LibTorch is a CPU build");
   return {at::kCUDA, static_cast<at::DeviceIndex>(local_rank % dist::cuda_devices())};
 }
 
@@ -114,7 +114,7 @@ int choose_threads(const dist::Communicator& world) {
     const auto& hosts = world.hosts();
     const auto here = std::count(hosts.begin(), hosts.end(), hosts[static_cast<size_t>(world.rank())]);
     const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
-    // Under mpirun's binding the cores seen are this rank's own already.
+    // With mpirun's binding, the visible cores already belong to this rank alone.
     at::set_num_threads(static_cast<int>(std::max<int64_t>(1, cores >= here ? cores / here : 1)));
   }
   return at::get_num_threads();
@@ -135,7 +135,7 @@ OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const 
   session.mesh = open_mesh(parallel, environment, session.device.is_cuda());
   choose_threads(session.mesh->world());
   use_base(session, request);
-  // Its faults now, not after the data are read.
+  // Fail early: validate the LoRA before loading the data.
   if (const std::string& lora = session.recipe.model.adapter; !lora.empty()) checkpoint::read_peft(lora);
   load_data(session);
   agree_on_files(session);

@@ -33,7 +33,7 @@ std::map<std::string, std::string> hashes_of(const std::string& dir, const Names
   return hashes;
 }
 
-/// Which files a rank sees: ranks with the same text see the same bytes.
+/// Identifies the files that a rank sees: ranks with the same text see the same bytes.
 std::string place_of(const std::string& host, const std::vector<std::string>& files) {
   std::string text = host;
   for (const std::string& file : files) {
@@ -55,7 +55,7 @@ nlohmann::json outcome_of(const Body& body) {
   }
 }
 
-/// Every rank's value. DataError on all ranks when one of them has met a problem.
+/// Every rank's value. DataError on all ranks if one of them had a problem.
 std::vector<std::string> shared(dist::Communicator& ranks, const nlohmann::json& own) {
   std::vector<std::string> values;
   const auto texts = ranks.all_gather_text(own.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -117,7 +117,7 @@ Origin origin_of(const recipe::Recipe& recipe, const data::Dataset& train, const
 
 Subject origin_subject(const Origin& origin, const recipe::Recipe& recipe) {
   Subject subject{"set of files",
-                  "Give all ranks the same files: copy them anew, or use a folder that all hosts share",
+                  "Give all ranks the same files: copy them again, or use a folder that all hosts share",
                   3,
                   {{"weights of " + recipe.model.path, origin.base}, {"training set", origin.train}}};
   for (const auto& [name, hash] : origin.files) subject.facts.push_back({recipe.model.path + "/" + name, hash});
@@ -131,13 +131,13 @@ void check_base(const std::string& base, const std::map<std::string, std::string
   if (base != before.base)
     throw DataError(
         fmt::format("{}: was trained on other base weights ({}) than {} has now ({}). Point model.path at the same "
-                    "weights, or start anew with --resume never and another --out",
+                    "weights, or start over with --resume never and another --out",
                     checkpoint, before.base, dir, base));
-  // Checkpoints before version 3 do not name the files.
+  // Checkpoints before version 3 do not list the files.
   const std::string changed = before.files.empty() ? "" : changes(before.files, files, dir);
   if (!changed.empty())
     throw DataError(
-        fmt::format("{}: the model's files are not those that it was trained with: {}. Restore them, or start anew "
+        fmt::format("{}: the model's files are not those that it was trained with: {}. Restore them, or start over "
                     "with --resume never and another --out",
                     checkpoint, changed));
 }

@@ -1,9 +1,9 @@
 #pragma once
-// What a run starts from, by content: base weights, configuration, tokenizer, LoRA and data. The ranks compare it at
-// the start, a resume compares it with the checkpoint.
+// What a run starts from, by content: base weights, configuration, tokenizer, LoRA and data. The ranks
+// compare it at the start; a resumed run compares it with the checkpoint.
 //
-// Cost: each host reads the weights once more than loading does, from its page cache as a rule: of the ranks that see
-// the same file (host, device, inode, size and time of change) one hashes it.
+// Cost: each host reads the weights once more than loading does, usually from its page cache. Of the ranks
+// that see the same file (host, device, inode, size and modification time), one hashes it.
 #include <map>
 #include <string>
 
@@ -24,11 +24,11 @@ struct Origin {
 
 std::string data_hash(const data::Dataset& dataset);
 
-/// The configuration and tokenizer files of a model directory, those that are there.
+/// Hashes of the configuration and tokenizer files that exist in a model directory.
 std::map<std::string, std::string> model_file_hashes(const std::string& dir);
 
-/// Content hash of the weights in `dir` as this rank sees them. DataError, the same on all ranks, when one of them
-/// cannot read its files. Collective.
+/// Content hash of the weights in `dir` as this rank sees them. DataError, the same on all ranks, if one of
+/// them cannot read its files. Collective.
 std::string weights_hash(dist::Communicator& ranks, const std::string& dir);
 
 /// Collective. The ranks may have different origins: see origin_subject().
@@ -37,7 +37,7 @@ Origin origin_of(const recipe::Recipe& recipe, const data::Dataset& train, const
 
 Subject origin_subject(const Origin& origin, const recipe::Recipe& recipe);
 
-/// Throws DataError when the weights or the files of model.path are not those of `before`, naming what changed.
+/// Throws a DataError that names what changed if the weights or files of model.path differ from `before`.
 /// checkpoint: its path, for the message.
 void check_base(const std::string& base, const std::map<std::string, std::string>& files, const Origin& before,
                 const std::string& dir, const std::string& checkpoint);

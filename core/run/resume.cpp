@@ -36,7 +36,7 @@ fs::path run_of(const checkpoint::Loaded& resumed) {
   return fs::weakly_canonical(resumed.info.path).parent_path().parent_path();
 }
 
-/// A run that continues a checkpoint of another one needs the teacher's logits that were cached there.
+/// A run that resumes from another run's checkpoint needs the teacher's logits that were cached there.
 void bring_teacher_logits(const Session& session, const checkpoint::Loaded& resumed) {
   if (!session.state.teacher) return;
   const std::string from = teacher_file(run_of(resumed), *session.state.teacher),
@@ -51,19 +51,19 @@ void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, b
   if (difference_text.empty()) return;
   if (!named)
     throw UsageError(
-        fmt::format("{} holds a run of another recipe, which differs in:{}\nChoose another --out, or go on from it "
-                    "all the same with --resume {}",
+        fmt::format("{} contains a run of a different recipe, which differs in:{}\nChoose another --out, or resume it "
+                    "anyway with --resume {}",
                     session.run_dir, difference_text, loaded.info.path));
   if (session.first_rank())
     std::cerr << fmt::format("note: the recipe differs from the checkpoint's in:{}\n", difference_text);
 }
 
-/// The checkpoint that this rank sees under a path, or why it sees none.
+/// The hash of the checkpoint that this rank sees at a path, or why it sees none.
 std::string seen_at(const std::string& path) {
   try {
     for (const auto& file : checkpoint::read_manifest(path).files)
       if (const std::string at = path + "/" + file.name; fs::file_size(at) != file.hash.bytes)
-        return fmt::format("{} has another size than the manifest says", at);
+        return fmt::format("the size of {} differs from the manifest", at);
     return checkpoint::manifest_hash(path);
   } catch (const UserError& error) {
     return error.what();
@@ -72,14 +72,14 @@ std::string seen_at(const std::string& path) {
   }
 }
 
-/// Rank 0 has verified it; the others must see the same one under its path.
+/// Rank 0 has verified it; the others must see the same one at its path.
 void require_same_checkpoint(Session& session, const std::string& path) {
   require_agreement(
       session.mesh->world(),
-      {{"checkpoint", "Put the run directory into a folder that all hosts share", 3, {{path, seen_at(path)}}}});
+      {{"checkpoint", "Put the run directory in a folder that all hosts share", 3, {{path, seen_at(path)}}}});
 }
 
-/// Lines of another run's metrics.jsonl are not brought along.
+/// Lines of another run's metrics.jsonl are not copied.
 LogPosition log_position(const Session& session, const checkpoint::Loaded& resumed) {
   const SavedState saved = saved_state(resumed);
   return {saved.metrics_lines, saved.metrics_digest, run_of(resumed) == fs::weakly_canonical(session.run_dir)};
@@ -107,7 +107,7 @@ std::string decisive_recipe(const recipe::Recipe& recipe) {
   decisive.checkpoint = {};
   decisive.eval = {};
   decisive.log_every = 1;
-  // A merged model lies in the run directory, which may be moved.
+  // A merged model is in the run directory, which may be moved.
   if (is_merged_base(recipe.model.path)) decisive.model.path = fs::path(recipe.model.path).filename();
   return recipe::to_yaml(decisive);
 }

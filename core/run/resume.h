@@ -1,5 +1,5 @@
 #pragma once
-// The run directory, and which checkpoint a run goes on from.
+// Opens the run directory and finds the checkpoint that a run resumes from.
 #include <optional>
 #include <string>
 
@@ -9,27 +9,27 @@
 
 namespace filigree::train {
 
-/// The keys that decide the numbers of a run, as text: the resolved recipe without how often it logs, saves and
-/// evaluates, and without how it is spread over ranks. Two runs with the same text give the same result.
+/// The keys that determine a run's numbers, as text: the resolved recipe without how often it logs, saves and
+/// evaluates, and without how it is distributed over ranks. Two runs with the same text give the same result.
 std::string decisive_recipe(const recipe::Recipe& recipe);
 
-/// The lines that one of two recipe texts has and the other has not, each on a line of its own, marked - and +.
+/// The lines that only one of two recipe texts has, one per line, marked - (before) and + (after).
 std::string recipe_difference(const std::string& before, const std::string& after);
 
-/// --out, else a directory below runs/ that the recipe decides. The recipe has the model.path that was given.
+/// --out, else a directory below runs/ that is derived from the recipe, which must have the model.path that was given.
 std::string run_directory_of(const recipe::Recipe& recipe, const RunRequest& request);
 
-/// Makes or reopens session.run_dir on rank 0 and takes its lock; refuses what claim_run_directory() refuses.
-/// Collective.
+/// Creates or reopens session.run_dir on rank 0 and takes its lock; refuses what claim_run_directory()
+/// refuses. Collective.
 void open_run_directory(Session& session, const RunRequest& request);
 
-/// "auto": the newest whole checkpoint of the run directory, if any; "never": none; a path: that checkpoint, or the
-/// newest of that run. DataError when a path holds none; UsageError when the recipe differs in a decisive key (for
-/// "auto"). Collective.
+/// "auto": the newest complete checkpoint of the run directory, if any; "never": none; a path: that
+/// checkpoint, or the newest of that run. DataError if a path has none; UsageError if the recipe differs in a
+/// decisive key (for "auto"). Collective.
 std::optional<checkpoint::Loaded> find_checkpoint(Session& session, const RunRequest& request);
 
-/// Writes recipe.yaml and opens the logs, cut back to `resumed`. Called when all of the checkpoint has been found to
-/// fit, so that a refused resume changes nothing. Collective.
+/// Writes recipe.yaml and opens the logs, truncated to `resumed`. Called after the whole checkpoint was found
+/// to fit, so that a refused resume changes nothing. Collective.
 void open_logs(Session& session, const RunRequest& request, const std::optional<checkpoint::Loaded>& resumed);
 
 }  // namespace filigree::train

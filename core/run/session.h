@@ -1,6 +1,6 @@
 #pragma once
-// What the stages of a run share: the recipe, the ranks, the model, the data, the logs, the checkpoints and where the
-// run stands. Built once by open_session(); nothing here is global.
+// What the stages of a run share: the recipe, the ranks, the model, the data, the logs, the checkpoints and
+// the progress of the run. Built once by open_session(); nothing here is global.
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,23 +21,22 @@
 
 namespace filigree::train {
 
-/// What a family's loader needs to know; models/registry.h provides the function.
+/// What a model family's loader needs; models/registry.h provides the function.
 struct ModelRequest {
   nn::Task task = nn::Task::sequence_classification;
-  bool keep_task = false;            ///< the task that config.json's architecture says; `task` is not read
-  std::vector<std::string> labels;   ///< names by class number; empty: as config.json says
-  std::string reset_head = "false";  ///< model.reset_head of a recipe; without one a head that does not fit is refused
-  nn::LoadReport* report = nullptr;  ///< receives what was found besides the tensors wanted
+  bool keep_task = false;            ///< use the task of config.json's architecture; `task` is not read
+  std::vector<std::string> labels;   ///< names by class number; empty: from config.json
+  std::string reset_head = "false";  ///< model.reset_head; "false": a head that does not fit is refused
+  nn::LoadReport* report = nullptr;  ///< receives missing and unused tensors
   std::optional<double> dropout;
   bool random_init = false;
-  bool shapes_only = false;  ///< tensors without values and memory, from config.json alone
+  bool shapes_only = false;  ///< tensors without values or memory, from config.json alone
   uint64_t seed = 0;
-  std::function<void(nn::Model&)> cut =
-      nullptr;  ///< leaves of each tensor the part that lies on this rank (parallelize.h)
+  std::function<void(nn::Model&)> cut = nullptr;  ///< cuts each tensor to this rank's shard (parallelize.h)
 };
 using ModelLoader = std::function<std::unique_ptr<nn::Model>(const std::string& dir, const ModelRequest& request)>;
 
-/// Which kinds of things this program is made of: passed down from main.
+/// The methods and model families of this program, passed down from main.
 struct Plugins {
   adapt::Registry methods;
   ModelLoader load_model;
@@ -61,11 +60,11 @@ struct Session {
   Origin origin;                                       ///< what the run starts from, the same on all ranks
   std::unique_ptr<checkpoint::CheckpointStore> store;  ///< rank 0 only
   std::unique_ptr<RunLog> log;
-  std::unique_ptr<StopSignal> stop;  ///< what a signal does just now
+  std::unique_ptr<StopSignal> stop;  ///< what a signal does at present
   RunState state;
 
   bool first_rank() const { return mesh->world().rank() == 0; }
-  /// The ranks that hold the other parts of the model; nullptr when this rank holds all of it.
+  /// The ranks that share one copy of the model; nullptr if this rank holds all of it.
   dist::Communicator* tensor() const { return mesh->tensor_parallel() > 1 ? &mesh->tp() : nullptr; }
   nn::ForwardContext forward_context(bool training) const;
 };

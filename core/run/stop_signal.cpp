@@ -16,14 +16,14 @@ namespace {
 
 constexpr int kExitCode = 75;
 constexpr std::array<int, 5> kSignals{SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP};
-constexpr int64_t kRepetitionMs = 1000;  // sooner, a second SIGINT is a repetition of the first
+constexpr int64_t kRepetitionMs = 1000;  // a second SIGINT sooner than this repeats the first one
 
 enum Phase : int { kEndAtOnce, kDefer, kIgnore };
 
-// A signal handler can reach nothing but objects with static storage.
+// A signal handler can access only objects with static storage.
 std::atomic<int> phase{kEndAtOnce};
 std::atomic<int> received_signal{0};
-std::atomic<int64_t> received_at{0};  // milliseconds of a clock; 0: nothing was received
+std::atomic<int64_t> received_at{0};  // CLOCK_MONOTONIC in milliseconds; 0: nothing was received
 int own_rank = 0;
 bool launched = false;  // by mpirun or srun
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free);
@@ -35,7 +35,7 @@ int64_t milliseconds_now() {
 }
 
 void say(const char* text) {
-  if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) return;  // nothing is left to do about it
+  if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) return;  // a failure cannot be handled here
 }
 
 const char* name_of(int number) {
@@ -53,7 +53,7 @@ const char* name_of(int number) {
   }
 }
 
-/// The launcher ends the other ranks after one has failed, with SIGTERM, and passes other signals on to all ranks.
+/// After a rank has failed, the launcher ends the others with SIGTERM; it passes other signals on to all ranks.
 bool is_worth_a_word(int number, pid_t sender) {
   const bool from_launcher = launched && sender == ::getppid();
   return from_launcher ? number != SIGTERM && own_rank == 0 : true;
@@ -63,7 +63,7 @@ bool is_worth_a_word(int number, pid_t sender) {
   if (is_worth_a_word(number, sender)) {
     say("filigree: stopped by ");
     say(name_of(number));
-    say(phase == kDefer ? ", sent again: without a new checkpoint. "
+    say(phase == kDefer ? ", sent again: no new checkpoint was written. "
                         : " while no stage was training: there was nothing to save. ");
     say("Start the same command again to resume from the newest checkpoint, or from the beginning.\n");
   }
@@ -75,7 +75,7 @@ extern "C" void on_signal(int number, siginfo_t* info, void* /*context*/) {
   const pid_t sender = info != nullptr ? info->si_pid : 0;
   if (phase == kEndAtOnce) end_process(number, sender);
   if (phase == kDefer) {
-    // The time first: a second signal may come between the two.
+    // Set the time first: a second signal may arrive in between.
     const int64_t now = milliseconds_now();
     int64_t never = 0;
     received_at.compare_exchange_strong(never, now);
@@ -105,7 +105,7 @@ bool is_ignored(int number) {
 
 void handle_stop_signals() {
   read_rank();
-  // SA_RESTART: a deferred signal must not fail a read or write of the step. In the other phases no call goes on.
+  // SA_RESTART: a deferred or ignored signal must not fail a read or write.
   struct sigaction action {};
   action.sa_sigaction = on_signal;
   action.sa_flags = SA_SIGINFO | SA_RESTART;

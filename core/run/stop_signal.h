@@ -1,6 +1,6 @@
 #pragma once
 // The signals that stop `filigree train`: SIGTERM, SIGINT, SIGUSR1, SIGUSR2 and SIGHUP. Schedulers and mpirun send them
-// to some or all ranks, early, late, and repeatedly; the exit code is 75 each time. What a signal does depends on the
+// to some or all ranks, early, late, and repeatedly; the exit code is always 75. What a signal does depends on the
 // phase:
 //
 //   end at once   before training and between stages, where no trained step can be lost: exit with 75
@@ -9,9 +9,9 @@
 //   ignore        after the last checkpoint of this process, until the process has ended
 namespace filigree::train {
 
-/// Installs the handlers; the phase is "end at once". For `train` only, as early as can be: other commands keep the
-/// default effect of signals. May be called before static initialisation and again. A SIGHUP that the parent ignores
-/// (nohup) stays ignored.
+/// Installs the handlers; the phase is "end at once". For `train` only, as early as possible: other commands
+/// keep the default effect of signals. May be called before static initialization, and again. A SIGHUP that
+/// the parent ignores (nohup) stays ignored.
 void handle_stop_signals();
 
 /// The phase of the one session in this process.
@@ -25,7 +25,7 @@ class StopSignal {
   void defer();
   void ignore();
 
-  /// The number of the signal that came in the phase "defer", 0 for none.
+  /// The number of the signal received in the phase "defer", 0 for none.
   int received() const;
 };
 

@@ -23,13 +23,13 @@
 
 namespace filigree::checkpoint {
 
-static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian and is copied as it is");
+static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian and is copied as is");
 
 namespace fs = std::filesystem;
 
 namespace {
 
-constexpr uint64_t kMaxHeader = 100'000'000;  // the format's own bound
+constexpr uint64_t kMaxHeader = 100'000'000;  // the format's own limit
 constexpr uint64_t kLengthBytes = 8;
 
 bool is_pickle(const std::string& path, std::string_view head) {
@@ -42,7 +42,7 @@ bool is_pickle(const std::string& path, std::string_view head) {
 [[noreturn]] void refuse_pickle(const std::string& path) {
   const std::string target = (fs::path(path).parent_path() / "model.safetensors").string();
   throw DataError(fmt::format(
-      "{0}: a PyTorch pickle, which can run code when it is read; filigree reads safetensors only. Convert it once "
+      "{0}: is a PyTorch pickle, which can run code when it is read; filigree reads only safetensors. Convert it once "
       "with\n"
       "  python -c \"import torch, safetensors.torch as s; s.save_file({{k: v.clone().contiguous() for k, v in "
       "torch.load('{0}', map_location='cpu', weights_only=True).items()}}, '{1}', metadata={{'format': 'pt'}})\"",
@@ -107,8 +107,8 @@ void SafetensorsFile::parse() {
   std::memcpy(&length, bytes_, kLengthBytes);
   if (length > kMaxHeader || length > size_ - kLengthBytes) {
     throw DataError(
-        fmt::format("{}: not a valid safetensors file: a header of {} bytes is announced, the file has {} "
-                    "after its length and {} are allowed",
+        fmt::format("{}: not a valid safetensors file: its header length is {} bytes, but the file has {} "
+                    "after the length field and the limit is {}",
                     path_, length, size_ - kLengthBytes, kMaxHeader));
   }
   data_offset_ = kLengthBytes + length;
@@ -128,14 +128,14 @@ std::map<std::string, std::string> read_index(const std::string& path) {
     if (!file.is_string() || file.get<std::string>().empty() ||
         fs::path(file.get<std::string>()).filename() != fs::path(file.get<std::string>())) {
       throw DataError(
-          fmt::format("{}: tensor '{}' must name a file of the same folder, not {}", path, name, file.dump()));
+          fmt::format("{}: tensor '{}' must name a file in the same folder, not {}", path, name, file.dump()));
     }
     files[name] = file.get<std::string>();
   }
   return files;
 }
 
-/// The file of a model directory to open: the single file or the index.
+/// The file to open in a model directory: the single file or the index.
 std::string find_weights(const fs::path& dir) {
   std::error_code error;
   for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
@@ -219,7 +219,7 @@ const TensorInfo& SafetensorsReader::info(const std::string& name) const {
 const TensorInfo& SafetensorsReader::readable(const std::string& name) const {
   const TensorInfo& tensor = info(name);
   if (tensor.dtype == at::ScalarType::Undefined)
-    throw DataError(fmt::format("{}: tensor '{}' has the dtype {}, which filigree cannot compute with; known ones: {}",
+    throw DataError(fmt::format("{}: tensor '{}' has the dtype {}, which filigree cannot compute with; use one of {}",
                                 locate(name).file->path(), name, tensor.dtype_name, known_dtypes()));
   return tensor;
 }
@@ -238,7 +238,7 @@ at::Tensor SafetensorsReader::read_lines(const std::string& name, int64_t dim, c
   std::vector<int64_t> shape = tensor.shape;
   const auto axis = static_cast<size_t>(dim);
   FG_CHECK(dim >= 0 && axis < shape.size() && 0 <= lines.begin && lines.begin <= lines.end && lines.end <= shape[axis],
-           "lines {} .. {} along dimension {} of tensor '{}' in {}", lines.begin, lines.end, dim, name, path_);
+           "range {} .. {} along dimension {} of tensor '{}' in {}", lines.begin, lines.end, dim, name, path_);
   const int64_t blocks = std::accumulate(shape.begin(), shape.begin() + dim, int64_t{1}, std::multiplies<>());
   const int64_t all = shape[axis];
   shape[axis] = lines.size();

@@ -24,8 +24,8 @@ inline constexpr std::array<std::pair<std::string_view, at::ScalarType>, 10> kSa
     {"BOOL", at::kBool},
 }};
 
-/// Element types that safetensors defines and filigree does not compute with, and their sizes in bits. A file may hold
-/// such tensors as long as none is read.
+/// Element types that safetensors defines but filigree does not compute with, with their sizes in bits. A
+/// file may contain such tensors as long as none is read.
 inline constexpr std::array<std::pair<std::string_view, uint64_t>, 12> kForeignTypes{{
     {"F4", 4},
     {"F6_E2M3", 6},

@@ -1,4 +1,4 @@
-// The part of the reader that meets untrusted text.
+// The part of the reader that parses untrusted text.
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -23,11 +23,11 @@ template <class... Args>
       fmt::format("{}: not a valid safetensors file: {}", file, fmt::format(format, std::forward<Args>(args)...)));
 }
 
-/// JSON with duplicate keys refused (the parser would keep the last one) and a bound on the nesting.
+/// Parses JSON; refuses duplicate keys (the parser would keep the last one) and deep nesting.
 json parse_strict(const std::string& text, const std::string& file) {
   std::vector<std::set<std::string>> keys;
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kMaxDepth) refuse(file, "the header is nested more than {} deep", kMaxDepth);
+    if (depth > kMaxDepth) refuse(file, "the header is nested more than {} levels deep", kMaxDepth);
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) {
@@ -64,7 +64,7 @@ std::vector<int64_t> shape_from(const json& value, const std::string& name, cons
   for (const json& size : value) {
     if (!size.is_number_unsigned() ||
         size.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-      refuse(file, "the shape of tensor '{}' holds {}, which is not a size", name, size.dump());
+      refuse(file, "the shape of tensor '{}' contains {}, which is not a size", name, size.dump());
     }
     shape.push_back(size.get<int64_t>());
     if (__builtin_mul_overflow(product, std::max<int64_t>(shape.back(), 1), &product)) {
@@ -85,7 +85,7 @@ uint64_t byte_count(const TensorInfo& info, uint64_t element_bits, const std::st
   return bits / 8;
 }
 
-/// Sets the type; returns the bits of one element.
+/// Sets the type; returns the bits per element.
 uint64_t take_dtype(const json& dtype, const std::string& file, TensorInfo& info) {
   if (!dtype.is_string()) refuse(file, "the dtype of tensor '{}' is not a string", info.name);
   info.dtype_name = dtype.get<std::string>();
@@ -94,7 +94,8 @@ uint64_t take_dtype(const json& dtype, const std::string& file, TensorInfo& info
     return 8 * c10::elementSize(info.dtype);
   }
   const std::optional<uint64_t> bits = foreign_bits(info.dtype_name);
-  if (!bits) refuse(file, "tensor '{}' has the dtype '{}'; known ones: {}", info.name, info.dtype_name, known_dtypes());
+  if (!bits)
+    refuse(file, "tensor '{}' has the unknown dtype '{}'; use one of {}", info.name, info.dtype_name, known_dtypes());
   info.dtype = at::ScalarType::Undefined;
   return *bits;
 }
@@ -113,10 +114,10 @@ TensorInfo tensor_from(const std::string& name, const json& entry, const std::st
   info.begin = offsets[0].get<uint64_t>();
   info.end = offsets[1].get<uint64_t>();
   if (info.end < info.begin)
-    refuse(file, "tensor '{}' ends at byte {}, before its begin {}", name, info.end, info.begin);
+    refuse(file, "tensor '{}' ends at byte {}, before its start {}", name, info.end, info.begin);
   const uint64_t bytes = byte_count(info, bits, file);
   if (info.end - info.begin != bytes) {
-    refuse(file, "tensor '{}' has {} bytes of data, its shape and dtype ask for {}", name, info.end - info.begin,
+    refuse(file, "tensor '{}' has {} bytes of data, but its shape and dtype require {}", name, info.end - info.begin,
            bytes);
   }
   return info;
@@ -128,14 +129,14 @@ void check_cover(const std::vector<TensorInfo>& tensors, uint64_t data_bytes, co
   for (const TensorInfo& info : tensors) {
     if (info.begin < at)
       refuse(file, "tensor '{}' overlaps the one before it (byte {} < {})", info.name, info.begin, at);
-    if (info.begin > at) refuse(file, "there is a hole of {} bytes before tensor '{}'", info.begin - at, info.name);
+    if (info.begin > at) refuse(file, "there is a gap of {} bytes before tensor '{}'", info.begin - at, info.name);
     if (info.end > data_bytes) {
-      refuse(file, "tensor '{}' ends at byte {} of the data, the file has {}: it is truncated", info.name, info.end,
+      refuse(file, "tensor '{}' ends at byte {} of the data, but the file has {}: it is truncated", info.name, info.end,
              data_bytes);
     }
     at = info.end;
   }
-  if (at != data_bytes) refuse(file, "{} bytes after the last tensor belong to none", data_bytes - at);
+  if (at != data_bytes) refuse(file, "{} bytes after the last tensor belong to no tensor", data_bytes - at);
 }
 
 }  // namespace

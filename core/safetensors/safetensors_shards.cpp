@@ -10,7 +10,7 @@
 namespace filigree::checkpoint {
 namespace {
 
-/// In order, each file as full as it can be; a tensor larger than the limit has a file of its own.
+/// Splits the tensors in order and fills each file up to the limit; a larger tensor gets its own file.
 std::vector<NamedTensors> parts_of(const NamedTensors& tensors, uint64_t most) {
   std::vector<NamedTensors> parts;
   uint64_t bytes = 0;

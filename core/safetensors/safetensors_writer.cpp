@@ -16,7 +16,7 @@
 namespace filigree::checkpoint {
 namespace {
 
-/// A file that is written from front to back; any refusal of the disk is a DataError.
+/// A file that is written sequentially; any failure is a DataError.
 class Output {
  public:
   explicit Output(const std::string& path) : path_(path), file_(files::open_for_writing(path, O_TRUNC)) {}
@@ -33,7 +33,7 @@ class Output {
   }
 
   void finish() {
-    if (::fsync(file_.get()) != 0) fail("cannot be synced to the disk");
+    if (::fsync(file_.get()) != 0) fail("cannot be synced to disk");
   }
 
  private:
@@ -71,9 +71,9 @@ std::vector<const NamedTensors::value_type*> file_order(const std::string& path,
   std::set<std::string> names{"__metadata__"};
   std::vector<const NamedTensors::value_type*> order;
   for (const auto& entry : tensors) {
-    FG_CHECK(names.insert(entry.first).second, "{}: tensor '{}' twice, or a reserved name", path, entry.first);
+    FG_CHECK(names.insert(entry.first).second, "{}: the tensor name '{}' is used twice or reserved", path, entry.first);
     FG_CHECK(entry.second.defined() && dtype_name(entry.second.scalar_type()),
-             "{}: tensor '{}' has a type that safetensors lacks", path, entry.first);
+             "{}: tensor '{}' has a type that safetensors does not support", path, entry.first);
     order.push_back(&entry);
   }
   std::stable_sort(order.begin(), order.end(),

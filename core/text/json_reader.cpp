@@ -62,7 +62,7 @@ int32_t JsonReader::id(const json& value, const std::string& what) const {
 
 void JsonReader::expect_type(const json& in, const char* part, const std::string& wanted) const {
   const std::string found = text(in, "type", "null");
-  if (found != wanted) fail(fmt::format("{} of type {} is not known here; {} is", part, found, wanted));
+  if (found != wanted) fail(fmt::format("{} of type {} is not supported; use {}", part, found, wanted));
 }
 
 }  // namespace filigree::data

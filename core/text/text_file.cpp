@@ -9,7 +9,7 @@
 namespace filigree::data {
 namespace {
 
-/// Python's str.isspace() for one character, and the characters of zero width that editors leave.
+/// Python's str.isspace() for one character, or a zero-width character that editors leave behind.
 bool is_blank(char32_t c) {
   constexpr char32_t kFileSeparator = 0x1c, kUnitSeparator = 0x1f, kZeroWidthSpace = 0x200b, kWordJoiner = 0x2060,
                      kByteOrderMark = 0xfeff;

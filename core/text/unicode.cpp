@@ -16,7 +16,7 @@ namespace filigree::data::unicode {
 namespace {
 
 constexpr int kCategories = 8, kNormalization = 9, kCase = 17;
-constexpr char32_t kFirstMark = 0x300;  ///< no combining mark stands before it
+constexpr char32_t kFirstMark = 0x300;  ///< the first combining mark
 
 /// Category in Unicode 8.
 int category(char32_t c) {
@@ -38,7 +38,7 @@ int category(char32_t c) {
   return type != U_UNASSIGNED && age(c) <= kCategories ? type : U_UNASSIGNED;
 }
 
-// Capitals that Unicode 16 and 17 brought, for an ICU that does not know them yet.
+// Capitals added in Unicode 16 and 17, for an ICU that does not have them yet.
 char32_t new_lower(char32_t c) {
   switch (c) {
     case 0x1c89:
@@ -165,7 +165,7 @@ bool is_punctuation(char32_t c) {
 }
 
 bool is_chinese(char32_t c) {
-  // 0x2b920, not 0x2b820, starts the last block: the package has it so, and with it every BERT tokenised by it.
+  // 0x2b920, not 0x2b820, starts the block: the package has this value, and so every BERT tokenized with it.
   constexpr std::array<Range, 8> kBlocks{{{0x3400, 0x4dbf},
                                           {0x4e00, 0x9fff},
                                           {0xf900, 0xfaff},
@@ -201,7 +201,7 @@ void append_lower(char32_t c, std::u32string& out) {
     out.push_back(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
     return;
   }
-  if (c == 0x130) {  // the one character whose lower case is two
+  if (c == 0x130) {  // the only character whose lower case is two characters
     out += U"i\u0307";
     return;
   }

@@ -9,8 +9,8 @@
 //   lower case                                                 Unicode 17    the standard library
 //
 // ICU's tables are newer or older, depending on the machine. Each property is therefore ICU's, filtered by the version
-// in which a character came to be (u_charAge), with the few characters that changed since or that ICU 72 lacks listed
-// in unicode.cpp and unicode_regex.cpp. tests/core/text/unicode_parity_test.cpp compares every single code point.
+// that introduced a character (u_charAge). unicode.cpp and unicode_regex.cpp list the few characters that have changed
+// since or that ICU 72 lacks. tests/core/text/unicode_parity_test.cpp compares every code point.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -29,21 +29,21 @@ std::string replace_invalid(std::string_view text);
 
 bool is_ascii(std::string_view text);
 
-/// Decodes the character at `offset` and moves it on; an invalid byte yields kReplacement.
+/// Decodes the character at `offset` and advances `offset`; an invalid sequence yields kReplacement.
 char32_t next(std::string_view text, size_t& offset);
 /// The character that ends at `end` (end > 0).
 char32_t previous(std::string_view text, size_t end);
 void append_utf8(char32_t c, std::string& out);
 size_t utf8_size(char32_t c);  ///< bytes of a character
 
-bool is_dropped(char32_t c);      ///< removed by BERT's clean-up: Cc (but \t \n \r), Cf, Co, NUL and U+FFFD
+bool is_dropped(char32_t c);      ///< removed by BERT's clean-up: Cc (but `\t \n \r`), Cf, Co, NUL and U+FFFD
 bool is_whitespace(char32_t c);   ///< White_Space
 bool is_punctuation(char32_t c);  ///< category P, and every ASCII symbol
 bool is_chinese(char32_t c);      ///< the CJK blocks that get spaces around them
 bool is_nonspacing(char32_t c);   ///< category Mn
-bool is_word(char32_t c);         ///< \w of a Unicode regular expression
-bool is_letter(char32_t c);       ///< \p{L} of a Unicode regular expression
-bool is_number(char32_t c);       ///< \p{N}, likewise
+bool is_word(char32_t c);         ///< `\w` of a Unicode regular expression
+bool is_letter(char32_t c);       ///< `\p{L}` of a Unicode regular expression
+bool is_number(char32_t c);       ///< `\p{N}`, likewise
 
 /// Canonical decomposition (NFD) in place, combining marks in canonical order.
 void decompose(std::u32string& text);

@@ -7,8 +7,8 @@ namespace {
 
 constexpr int kRegex = 16;
 
-// Word characters that Unicode 15.1 and 16 brought, for an ICU that does not know them yet;
-// kNewLetters and kNewNumbers are those of them in L and N.
+// Word characters added in Unicode 15.1 and 16, for an ICU that does not have them yet;
+// kNewLetters and kNewNumbers are those in L and N.
 constexpr std::array<Range, 32> kNewWords{{
     {0x897, 0x897},     {0x1c89, 0x1c8a},   {0xa7cb, 0xa7cd},   {0xa7da, 0xa7dc},   {0x105c0, 0x105f3},
     {0x10d40, 0x10d65}, {0x10d69, 0x10d6d}, {0x10d6f, 0x10d85}, {0x10ec2, 0x10ec4}, {0x10efc, 0x10efc},
@@ -33,7 +33,7 @@ constexpr std::array<Range, 7> kNewNumbers{{{0x10d40, 0x10d49},
                                             {0x1ccf0, 0x1ccf9},
                                             {0x1e5f1, 0x1e5fa}}};
 
-/// Whether the character is of one of the categories `mask`; `newer` lists those that this ICU may not know.
+/// Whether the character is in one of the categories `mask`; `newer` lists characters that this ICU may not have.
 template <size_t N>
 bool in_category(char32_t c, uint32_t mask, const std::array<Range, N>& newer) {
   const uint32_t found = U_GET_GC_MASK(static_cast<UChar32>(c));

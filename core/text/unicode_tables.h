@@ -1,5 +1,5 @@
 #pragma once
-// Ranges of code points and the age of one, for the files that hold tables.
+// Ranges of code points and the age of a code point, for the files that contain tables.
 #include <unicode/uchar.h>
 
 #include <algorithm>
@@ -20,7 +20,7 @@ bool contains(const std::array<Range, N>& ranges, char32_t c) {
   return it != ranges.begin() && c <= std::prev(it)->last;
 }
 
-/// Major version of Unicode that brought the character; 0 when this ICU does not know it.
+/// Major version of Unicode that introduced the character; 0 if this ICU does not have it.
 inline int age(char32_t c) {
   UVersionInfo version;
   u_charAge(static_cast<UChar32>(c), version);

@@ -1,10 +1,10 @@
 #pragma once
-// BERT's text clean-up, the BertNormalizer of the `tokenizers` package. Its four steps, in this order:
-//   clean_text            control characters go, every whitespace becomes ' '
-//   handle_chinese_chars  ' ' before and after each CJK character
-//   strip_accents         NFD, then nonspacing marks go (unset: follows lowercase)
+// BERT's text clean-up: the BertNormalizer of the `tokenizers` package. Its four steps, in this order:
+//   clean_text            remove control characters, replace each whitespace character by ' '
+//   handle_chinese_chars  put ' ' before and after each CJK character
+//   strip_accents         NFD, then remove nonspacing marks (unset: follows lowercase)
 //   lowercase             character by character
-// and its pre-tokenizer: split at whitespace (which goes) and around each punctuation character (which stays).
+// Also its pre-tokenizer: split at whitespace (dropped) and around each punctuation character (kept).
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -29,8 +29,7 @@ class BertNormalizer {
   void normalize(std::string_view text, std::u32string& out) const;
   std::string normalize(std::string_view text) const;
 
-  /// Calls `word(std::string_view utf8, size_t characters)` for each word of the normalised text. `buffers` are
-  /// scratch.
+  /// Calls `word(std::string_view utf8, size_t characters)` for each normalized word; `buffers` are scratch.
   struct Buffers {
     std::u32string text;
     std::string word;
@@ -45,14 +44,14 @@ class BertNormalizer {
     }
   }
 
-  /// The pre-tokenizer alone, for text that is normalised already.
+  /// Only the pre-tokenizer, for text that is already normalized.
   template <class F>
   static void split_words(std::u32string_view text, std::string& buffer, F&& word);
 
  private:
   enum class Kind : uint8_t { drop, space, punctuation, word };
 
-  /// Both steps at once by a table of the 128 characters.
+  /// Normalizes and splits in one pass, with a table of the 128 ASCII characters.
   template <class F>
   void split_ascii(std::string_view text, std::string& buffer, F&& word) const;
 

@@ -1,6 +1,6 @@
 #pragma once
-// Byte-level BPE as GPT-2 and RoBERTa have it: the text is cut into words (byte_level.h), the bytes of a word are its
-// first tokens, and neighbouring tokens are merged by rank (bpe_merges.h).
+// Byte-level BPE as in GPT-2 and RoBERTa: the text is cut into words (byte_level.h), each byte of a word
+// becomes a token, and neighboring tokens are merged by rank (bpe_merges.h).
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -20,13 +20,13 @@ namespace filigree::data {
 struct BpeOptions {
   Vocabulary vocab;  ///< tokens in the byte alphabet
   std::vector<Merge> merges;
-  std::optional<int32_t> unk;     ///< for a byte that the vocabulary lacks; without it such a byte is left out
-  bool fuse_unk = false;          ///< one for all such bytes in a row
-  bool ignore_merges = false;     ///< a word that is a token is that token, whatever the merges make of it
-  bool add_prefix_space = false;  ///< before every stretch of text between added tokens
-  bool split_words = true;        ///< use_regex; else such a stretch is one word
+  std::optional<int32_t> unk;     ///< for a byte that the vocabulary lacks; unset: drop such a byte
+  bool fuse_unk = false;          ///< one unk for a run of such bytes
+  bool ignore_merges = false;     ///< a word that is itself a token becomes that token, without merging
+  bool add_prefix_space = false;  ///< a space before each text between added tokens, unless it starts with one
+  bool split_words = true;        ///< use_regex; otherwise such a text is one word
   std::vector<AddedToken> added;
-  bool split_special = false;  ///< special tokens in a text are plain text
+  bool split_special = false;  ///< treat special tokens in a text as plain text
   TokenizerParts parts;
 };
 
@@ -34,7 +34,7 @@ class BpeTokenizer final : public Tokenizer {
  public:
   explicit BpeTokenizer(const BpeOptions& options);
   void tokenize(std::string_view text, std::vector<int32_t>& ids) const override;
-  /// The bytes of the tokens one after another; an added token with a character outside the byte alphabet is its text.
+  /// The concatenated bytes of the tokens; an added token outside the byte alphabet gives its text.
   std::string decode(std::span<const int32_t> ids, bool skip_special) const override;
 
  private:
@@ -48,11 +48,11 @@ class BpeTokenizer final : public Tokenizer {
   void append_word(std::string_view word, std::vector<int32_t>& ids) const;
   void append_merged(std::string_view word, std::vector<int32_t>& ids) const;
 
-  AddedTokenMatcher raw_, normalized_;  ///< two passes, though nothing is normalised: the order of matching differs
+  AddedTokenMatcher raw_, normalized_;  ///< two passes, which set the order of matching; nothing is normalized
   MergeTable merges_;
   std::array<int32_t, 256> byte_id_{};                                    ///< -1: not in the vocabulary
-  std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> word_;  ///< words that are one token in the end
-  TokenTexts texts_;                                                      ///< bytes
+  std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> word_;  ///< words that become a single token
+  TokenTexts texts_;                                                      ///< as bytes
   std::optional<int32_t> unk_;
   bool fuse_unk_, add_prefix_space_, split_words_;
 };

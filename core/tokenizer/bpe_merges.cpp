@@ -9,9 +9,9 @@
 namespace filigree::data {
 namespace {
 
-constexpr size_t kShort = 48;  ///< tokens; up to here a scan for the lowest rank is faster than a queue
+constexpr size_t kShort = 48;  ///< tokens; up to this length a scan for the lowest rank is faster than a queue
 
-/// A pair that may be merged: its rank, the position of its left token and what it becomes.
+/// A mergeable pair: its rank, the position of its left token and the merged token.
 struct Candidate {
   uint32_t rank;
   uint32_t position;
@@ -21,7 +21,7 @@ struct Candidate {
   }
 };
 
-/// The tokens as a doubly linked list; -1 is no neighbour. A token that went into its left neighbour has id -1.
+/// The tokens as a doubly linked list; -1: no neighbor. A token merged into its left neighbor has id -1.
 struct Links {
   std::vector<int64_t> previous, next;
   explicit Links(size_t size) : previous(size), next(size) {
@@ -55,7 +55,7 @@ size_t MergeTable::slot(uint64_t pair) const {
 }
 
 void MergeTable::apply_short(int32_t* tokens, size_t& size) const {
-  std::array<const Entry*, kShort> merge;  // of each token with the next one
+  std::array<const Entry*, kShort> merge;  // of token i with token i + 1
   for (size_t i = 0; i + 1 < size; ++i) merge[i] = &find(tokens[i], tokens[i + 1]);
   while (size > 1) {
     size_t best = 0;
@@ -88,7 +88,7 @@ void MergeTable::apply_long(int32_t* tokens, size_t& size) const {
     if (tokens[at] < 0 || links.next[at] < 0) continue;
     const auto right = static_cast<size_t>(links.next[at]);
     const Entry& merge = find(tokens[at], tokens[right]);
-    if (merge.rank == kNone || merge.result != top.result) continue;  // a neighbour has changed since
+    if (merge.rank == kNone || merge.result != top.result) continue;  // a neighbor has changed since
     tokens[at] = top.result;
     tokens[right] = -1;
     links.remove_after(at);

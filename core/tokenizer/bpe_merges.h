@@ -1,20 +1,20 @@
 #pragma once
-// The merging of byte-pair encoding (Sennrich, Haddow, Birch, 2016): of all neighbouring tokens that have a merge, the
-// pair of the lowest rank becomes one token, the leftmost first, until no pair has a merge.
+// The merges of byte-pair encoding (Sennrich, Haddow, Birch, 2016): repeatedly merges the pair of neighboring
+// tokens with the lowest rank, the leftmost on a tie, until no pair has a merge.
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace filigree::data {
 
-/// Two neighbours and what they become; the rank is the position in the list.
+/// Two neighbors and the merged token; the rank is the position in the list.
 struct Merge {
   int32_t left = 0, right = 0, result = 0;
 };
 
 class MergeTable {
  public:
-  /// Of two merges of the same pair the later one counts.
+  /// If a pair occurs twice, the later merge wins.
   explicit MergeTable(const std::vector<Merge>& merges);
 
   /// Merges the tokens from `start` on in place; the vector shrinks. Long words cost O(n log n).
@@ -27,7 +27,7 @@ class MergeTable {
     uint32_t rank = kNone;
     int32_t result = 0;
   };
-  static constexpr uint64_t kFree = ~uint64_t{0};  ///< no pair: ids are not negative
+  static constexpr uint64_t kFree = ~uint64_t{0};  ///< not a pair, because ids are not negative
 
   static uint64_t key(int32_t left, int32_t right) {
     return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);

@@ -37,7 +37,7 @@ std::array<Kind, 128> ascii_table() {
   return table;
 }
 
-/// Class of the character at `at`, which moves behind it.
+/// Kind of the character at `at`; moves `at` past it.
 Kind read(std::string_view text, size_t& at) {
   static const auto ascii = ascii_table();
   const auto byte = static_cast<uint8_t>(text[at]);
@@ -48,21 +48,21 @@ Kind read(std::string_view text, size_t& at) {
   return classify(unicode::next(text, at));
 }
 
-/// End of the run of characters of this kind from `at` on.
+/// End of the run of characters of this kind that starts at `at`.
 size_t run_end(std::string_view text, size_t at, Kind kind) {
   for (size_t i = at; at < text.size() && read(text, i) == kind;) at = i;
   return at;
 }
 
-/// Bytes of the contraction at the start of the text; 0 when there is none.
+/// Length in bytes of the contraction at the start of the text; 0 if there is none.
 size_t contraction(std::string_view text) {
   for (const std::string_view ending : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"})
     if (text.starts_with(ending)) return ending.size();
   return 0;
 }
 
-/// Whitespace that one space does not tie to what follows: all of it at the end of the text, else all but the last
-/// character, unless that is the only one.
+/// End of a whitespace word, `\s+(?!\S)|\s+`: the whole run at the end of the text; otherwise all but its
+/// last character, unless that is the only one.
 size_t space_end(std::string_view text, size_t start, size_t at) {
   size_t last = start;  // start of the run's last character
   while (at < text.size()) {

@@ -1,5 +1,5 @@
 #pragma once
-// The tokens of a tokenizer, as its files give them, and what every kind makes of them.
+// The tokens of a tokenizer, as its files list them, and functions on them that every kind uses.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -18,19 +18,19 @@ using Vocabulary = std::vector<std::pair<std::string, int32_t>>;
 /// Largest id + 1.
 int64_t ids_needed(const Vocabulary& vocab, const std::vector<AddedToken>& added);
 
-/// Those of the added tokens that are special, and all that have a role.
+/// The ids of the special added tokens and of all tokens with a role.
 std::vector<int32_t> all_special_ids(const SpecialIds& special, const std::vector<AddedToken>& added);
 
-/// The contents of the special added tokens: what decode() leaves out when it skips special tokens.
+/// The contents of the special added tokens, which decode() omits with skip_special.
 std::unordered_set<std::string> special_contents(const std::vector<AddedToken>& added);
 
 /// The text of each id, for decoding.
 class TokenTexts {
  public:
-  /// A later text of an id replaces an earlier one.
+  /// Replaces an earlier text of the same id.
   void set(int32_t id, std::string text, bool special) { tokens_[id] = {std::move(text), special}; }
 
-  /// Null for an id without a token, and for a special one when those are skipped.
+  /// nullptr for an id without a token and, with skip_special, for a special token.
   const std::string* find(int32_t id, bool skip_special) const {
     const auto it = tokens_.find(id);
     return it == tokens_.end() || (skip_special && it->second.special) ? nullptr : &it->second.text;

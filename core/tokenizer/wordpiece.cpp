@@ -14,7 +14,7 @@ size_t total_bytes(const Vocabulary& vocab) {
   return bytes;
 }
 
-/// Tokens of the matcher for raw text (normalized = false) or, with their content normalised, of the other one.
+/// The tokens to match in raw text or, with `normalized` and normalized content, in normalized text.
 std::vector<AddedToken> select(const std::vector<AddedToken>& tokens, bool normalized,
                                const BertNormalizer& normalizer) {
   std::vector<AddedToken> out;
@@ -31,7 +31,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
     text.replace(at, from.size(), to);
 }
 
-/// What the package calls clean-up: the space before punctuation and English contractions goes.
+/// The clean-up of the `tokenizers` package: removes the space before punctuation and English contractions.
 void clean_up(std::string& piece) {
   constexpr std::pair<std::string_view, std::string_view> kChanges[] = {
       {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},

@@ -1,7 +1,7 @@
 #pragma once
-// WordPiece as BERT has it: the text is cleaned and split into words (bert_normalizer.h), and each word is cut, from
-// its start, into the longest pieces that the vocabulary has; pieces after the first carry a prefix ("##"). A word with
-// no such cut, or of more than max_word characters, is one unknown token.
+// WordPiece as in BERT: the text is cleaned and split into words (bert_normalizer.h), and each word is cut,
+// from its start, into the longest pieces in the vocabulary; pieces after the first have a prefix ("##"). A
+// word that cannot be cut this way, or has more than max_word characters, is one unknown token.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,7 +25,7 @@ class PieceTree {
   explicit PieceTree(size_t bytes_expected);
   void add(Root root, std::string_view piece, int32_t id);
 
-  /// The longest piece at the start of `text`: {its id, its bytes}; id -1 when there is none.
+  /// The longest piece at the start of `text`: {id, length in bytes}; id -1 if there is none.
   std::pair<int32_t, size_t> longest(Root root, std::string_view text) const;
 
  private:
@@ -48,7 +48,7 @@ struct WordPieceOptions {
   size_t max_word = 100;  ///< characters
   BertNormalizerOptions normalizer;
   std::vector<AddedToken> added;
-  bool split_special = false;  ///< special tokens in a text are plain text
+  bool split_special = false;  ///< treat special tokens in a text as plain text
   TokenizerParts parts;
 };
 
@@ -56,8 +56,9 @@ class WordPieceTokenizer final : public Tokenizer {
  public:
   explicit WordPieceTokenizer(const WordPieceOptions& options);
   void tokenize(std::string_view text, std::vector<int32_t>& ids) const override;
-  /// A space before each token but the first; none before a continuing piece, whose prefix goes, and before . ? ! , and
-  /// the like, as the WordPiece decoder of the package has it with its clean-up.
+  /// Puts a space before each token except the first and continuing pieces, whose prefix is removed; then
+  /// cleans up spaces before . ? ! , and in contractions, as the WordPiece decoder of the `tokenizers`
+  /// package does.
   std::string decode(std::span<const int32_t> ids, bool skip_special) const override;
 
  private:
@@ -65,7 +66,7 @@ class WordPieceTokenizer final : public Tokenizer {
   void append_word(std::string_view word, size_t characters, std::vector<int32_t>& ids) const;
 
   BertNormalizer normalizer_;
-  AddedTokenMatcher raw_, normalized_;  ///< added tokens matched before and after normalising
+  AddedTokenMatcher raw_, normalized_;  ///< added tokens matched before and after normalization
   PieceTree tree_;
   TokenTexts texts_;
   std::string prefix_;

@@ -24,14 +24,14 @@ namespace filigree::train {
 namespace {
 
 constexpr const char* kAdvice =
-    "Resume from a checkpoint before the prune stage with --resume PATH, which computes them again, or start anew with "
+    "Resume from a checkpoint before the prune stage with --resume PATH, which computes them again, or start over with "
     "another --out";
 
 const Teacher& named_teacher(const Session& session) {
   if (!session.state.teacher)
     throw DataError(
         fmt::format("distill: the run's state names no logits of the adapted model. A prune stage before this one "
-                    "computes them; checkpoints of versions before 3 do not name them. {}",
+                    "computes them; checkpoints before version 3 do not name them. {}",
                     kAdvice));
   return *session.state.teacher;
 }
@@ -41,7 +41,7 @@ at::Tensor read_teacher_logits(const Session& session) {
   const std::string path = teacher_file(session.run_dir, teacher);
   const std::string stage = session.recipe.stages.at(static_cast<size_t>(teacher.stage)).name;
   const auto refuse = [&](const std::string& problem) {
-    throw DataError(fmt::format("{}: the adapted model's logits of before stage {}, which `distill` needs, {}. {}",
+    throw DataError(fmt::format("{}: the adapted model's logits from before stage {}, which `distill` needs, {}. {}",
                                 path, stage, problem, kAdvice));
   };
   if (!std::filesystem::exists(path)) refuse("are missing");

@@ -1,7 +1,7 @@
 #pragma once
-// Distillation from the adapted model's own logits. They are computed before each prune stage over the training set,
-// and kept in a file of the run directory, one per prune stage, so that no second model is held. The run's state names
-// the file and its content: a resume learns from the logits that the undisturbed run learned from.
+// Distillation from the adapted model's own logits. They are computed before each prune stage on the training set
+// and kept in a file of the run directory, one per prune stage, so that no second model is in memory. The run's state
+// names the file and its hash: a resumed run learns from the same logits as an uninterrupted one.
 //   loss = (1 - w) task + w T^2 KL(softmax(teacher / T) || softmax(student / T)),  summed over samples (Hinton et al.
 //   2015);
 // for regression the second term is (teacher - student)^2.
@@ -13,14 +13,14 @@
 
 namespace filigree::train {
 
-/// Computes the logits of session.train_data with the model as it is (no dropout), shared out over the dp ranks, writes
-/// them (rank 0) and names them in the state. Collective.
+/// Computes the logits of session.train_data with the current model (no dropout), distributed over the dp
+/// ranks. Rank 0 writes them, and the state names them. Collective.
 void cache_teacher_logits(Session& session);
 
 class Distiller {
  public:
-  /// Reads the logits that the state names on rank 0 and broadcasts them. DataError when they are missing, damaged or
-  /// do not fit the model and the training set. Collective.
+  /// Reads the logits that the state names on rank 0 and broadcasts them. DataError if they are missing,
+  /// damaged or do not fit the model and the training set. Collective.
   Distiller(Session& session, recipe::DistillConfig config);
 
   /// The loss to backpropagate, summed over the batch's samples.

@@ -20,8 +20,8 @@ namespace {
 
 constexpr const char* kDiverged = "the model has diverged, or its weights are damaged";
 
-/// This rank's samples: every dp.size()-th of the samples sorted by length, so that the ranks have equal work and a
-/// forward pass holds samples of like length.
+/// This rank's samples: every dp.size()-th of the samples sorted by length, so that the ranks have equal work
+/// and a forward pass has samples of similar length.
 std::vector<int64_t> own_samples(const data::Dataset& dataset, const dist::Communicator& dp) {
   std::vector<int64_t> order(static_cast<size_t>(dataset.size()));
   std::iota(order.begin(), order.end(), int64_t{0});
@@ -55,7 +55,7 @@ void for_each_batch(nn::Model& model, const data::Dataset& dataset, const EvalOp
   const auto passes = [&](size_t samples) {
     return (samples + static_cast<size_t>(options.batch_size) - 1) / static_cast<size_t>(options.batch_size);
   };
-  // A rank with fewer passes than the fullest one runs some whose result is not used.
+  // A rank with fewer passes than the busiest one runs extra passes whose results are not used.
   for (size_t i = passes(own.size()); i < passes(most); ++i)
     model.forward(to(data::collate(dataset, {0}), model.device()), context);
 }
@@ -76,7 +76,7 @@ EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOp
   sums = sums.cpu();
   const double total = sums.const_data_ptr<double>()[0], counted = sums.const_data_ptr<double>()[1];
   if (nn::is_over_tokens(model.task()) && counted == 0)
-    throw DataError(fmt::format("the split '{}' has no token with a loss; give it more text", dataset.split));
+    throw DataError(fmt::format("the split '{}' has no token with a loss; add more text", dataset.split));
   if (!std::isfinite(total))
     throw DataError(fmt::format("the loss on '{}' is not finite: {}", dataset.split, kDiverged));
   EvalResult result;

@@ -1,5 +1,5 @@
 #pragma once
-// Evaluation shared out over the data-parallel ranks, each sample counted exactly once.
+// Evaluation distributed over the data-parallel ranks; each sample is counted exactly once.
 #include <map>
 #include <string>
 
@@ -11,17 +11,17 @@ namespace filigree::train {
 
 struct EvalResult {
   int64_t samples = 0;
-  double loss = 0;                        ///< mean over samples (over predicted tokens in language modelling)
+  double loss = 0;                        ///< mean over samples (over predicted tokens in language modeling)
   std::map<std::string, double> metrics;  ///< "accuracy", "mcc", ...; causal LM: "perplexity"
 };
 
 struct EvalOptions {
-  int64_t batch_size = 64;  ///< samples a forward pass
+  int64_t batch_size = 64;  ///< samples per forward pass
   at::ScalarType compute = at::kFloat;
-  bool in_step = false;  ///< every rank runs as many passes as the others: the weights are gathered for each
+  bool in_step = false;  ///< all ranks run the same number of passes, because each pass gathers the weights
 };
 
-/// Collective over `dp`. The data set names its metrics.
+/// Collective over `dp`. Computes the metrics that the data set names.
 EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options, dist::Communicator& dp);
 
 /// Logits of every sample, fp32 [size, labels] on the CPU, on every rank. Collective.

@@ -7,7 +7,7 @@
 namespace filigree::train {
 namespace {
 
-/// The metric that is compared, larger being better; the loss, negated, where there is no other (language modelling).
+/// The metric to compare, larger is better; the negated loss if there is no other metric (language modeling).
 std::pair<std::string, double> deciding_metric(const Session& session, const data::Dataset& dataset,
                                                const EvalResult& result) {
   const std::string& wanted = session.recipe.eval.best;
@@ -25,7 +25,7 @@ nlohmann::json eval_record(const Session& session, const std::string& stage, con
   return record;
 }
 
-/// Keeps the better one of two that measure the same; else the newer one.
+/// Keeps the better of two results of the same metric and split; else the newer one.
 bool is_best(Session& session, const Best& found) {
   auto& best = session.state.best;
   const bool same = best && best->metric == found.metric && (best->split.empty() || best->split == found.split);

@@ -10,7 +10,7 @@
 namespace filigree::train {
 namespace {
 
-/// Of an export "a/b": "a". Links are not followed.
+/// Makes the parent folders of an export: "a" for "a/b". Links are not followed.
 void make_parents(const files::RunDirectory& run, const std::string& name) {
   const std::filesystem::path parents = std::filesystem::path(name).parent_path();
   std::filesystem::path made;
@@ -29,16 +29,15 @@ void write_files(Session& session, const checkpoint::ExportSource& source, const
   if (with_recipe) request.recipe = recipe::to_yaml(session.recipe);
   const auto result = checkpoint::export_model(*session.model, source, request);
   if (result.kept)
-    session.log->warn("{}: contained files that this run did not write; they are in {} now", dir, *result.kept);
-  session.log->info(
-      "exported to {} ({}); read back, its logits differ from the live model's by at most {:.1e}{}", dir, config.format,
-      result.largest_difference,
-      result.zero_filled
-          ? "; removed structures are filled up with zeros, formats hf_pruned and filigree keep them small"
-          : "");
+    session.log->warn("{}: contained files that this run did not write; they are now in {}", dir, *result.kept);
+  session.log->info("exported to {} ({}); when read back, its logits differ from the live model's by at most {:.1e}{}",
+                    dir, config.format, result.largest_difference,
+                    result.zero_filled
+                        ? "; removed structures are zero-filled, formats hf_pruned and filigree keep the small shapes"
+                        : "");
 }
 
-/// The first copy of the model is brought together on rank 0, which writes it.
+/// Gathers the first copy of the model on rank 0, which writes it.
 void write_export(Session& session, const recipe::ExportConfig& config, const std::string& name, bool with_recipe) {
   checkpoint::ExportSource source;
   if (session.mesh->dp().rank() == 0) source = checkpoint::export_source(*session.model, session.tensor());

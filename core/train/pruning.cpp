@@ -20,7 +20,7 @@
 namespace filigree::train {
 namespace {
 
-/// Gradients of some training batches, without dropout, in an order of their own.
+/// Gradients of some training batches, without dropout, in a separate random order.
 prune::DataPass data_pass(Session& session, const recipe::StageConfig& stage) {
   int64_t batch_size = 32;
   for (const auto& other : session.recipe.stages)
@@ -39,8 +39,8 @@ prune::DataPass data_pass(Session& session, const recipe::StageConfig& stage) {
     const auto draw = static_cast<uint64_t>(sampler->epoch(i)) + 1;
     const auto batch = to(data::collate(session.train_data, share, draw), session.device);
     const auto output = session.model->forward(batch, session.forward_context(false));
-    // The mean over the global batch; masked LM counts predictions, whose number only this rank's share is known of
-    // here.
+    // The mean over the global batch. In language modeling the global number of predictions is not
+    // known here, so divide by samples.
     output.loss_sum.div(static_cast<double>(global.size())).backward();
   };
   return pass;
@@ -59,7 +59,7 @@ prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& s
   return request;
 }
 
-/// Every rank must have come to the same decision; a difference is a fault of the program, found before it does harm.
+/// All ranks must have made the same decision; a difference is a bug, detected before it does harm.
 void check_agreement(dist::Communicator& ranks, at::Device device, uint64_t hash) {
   auto mine = at::tensor({static_cast<int64_t>(hash >> 1), -static_cast<int64_t>(hash >> 1)}, at::kLong).to(device);
   ranks.all_reduce(mine, dist::ReduceOp::max);
@@ -107,7 +107,7 @@ void unstructured_round(Session& session, const recipe::StageConfig& stage, doub
   const auto linears = prune::select_linears(*session.model, config.targets);
   const auto result = prune::prune_weights(
       *session.model, linears, {config.sparsity * part, config.scope == "global", score_request(session, stage)});
-  check_agreement(session.mesh->dp(), session.device, mask_hash(linears));  // these hold the same parts
+  check_agreement(session.mesh->dp(), session.device, mask_hash(linears));  // these ranks hold the same parts
   std::vector<std::string> names;
   for (const auto* linear : linears) names.push_back(prune::mask_name(*linear));
   session.state.events.push_back({Event::Kind::mask, session.state.stage, names});

@@ -7,9 +7,9 @@
 
 namespace filigree::train {
 
-/// One round: prunes to share (state.prune_rounds + 1) / steps of the requested shares, logs it, writes the plan to the
-/// run directory, appends the event and counts the round. After a structured one the units that are left are divided
-/// anew over the tensor-parallel ranks. Returns what was done to each parameter. Collective.
+/// One round: prunes to (state.prune_rounds + 1) / steps of the requested shares, logs it, writes the plan to
+/// the run directory, appends the event and counts the round. After a structured round the remaining units
+/// are rebalanced over the tensor-parallel ranks. Returns what was done to each parameter. Collective.
 std::vector<nn::Recut> prune_round(Session& session, const recipe::StageConfig& stage);
 
 }  // namespace filigree::train

@@ -30,7 +30,7 @@ bool later_stage_distills(const Session& session) {
   return false;
 }
 
-/// The first method goes on from the peft LoRA of the recipe.
+/// The first method starts from the recipe's peft LoRA.
 void start_from_adapter(Session& session) {
   const std::string& dir = session.recipe.model.adapter;
   const auto is_attach = [](const Event& event) { return event.kind == Event::Kind::attach; };
@@ -39,7 +39,7 @@ void start_from_adapter(Session& session) {
   checkpoint::continue_from(*session.model, lora, checkpoint::base_classes(*session.model, session.recipe.model.path));
   session.log->info("continuing from the LoRA in {}", dir);
   if (!lora.ignored.empty())
-    session.log->info("{}: not used, because adapter_config.json excludes their modules: {} tensors ({})", dir,
+    session.log->info("{}: {} tensors are not used, because adapter_config.json excludes their modules ({})", dir,
                       lora.ignored.size(), nn::short_list(lora.ignored));
 }
 
@@ -58,7 +58,7 @@ void prune_without_training(Session& session, const recipe::StageConfig& stage) 
   evaluate_and_log(session, stage.name, /*compete=*/false);
 }
 
-/// Whether a signal came to any rank since its last step. Collective.
+/// Whether any rank received a signal since its last step. Collective.
 bool stop_is_asked(Session& session) {
   at::Tensor asked = to_device(at::full({1}, session.stop->received() != 0 ? 1.0 : 0.0, at::kDouble), session.device);
   session.mesh->world().all_reduce(asked, dist::ReduceOp::max);
@@ -89,7 +89,7 @@ void attach_method(Session& session, const recipe::StageConfig& stage) {
                          {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(), false, session.tensor(),
                           [&](const std::string& text) { session.log->warn("{}", text); }});
   start_from_adapter(session);
-  // Only now: what the method trains starts from the exact weights, and searches for places read them.
+  // Cast only now: initialization and support search need the exact weights.
   session.model->parameters().set_frozen_dtype(session.compute);
   session.state.events.push_back({Event::Kind::attach, session.state.stage, {}});
 }

@@ -30,7 +30,7 @@ std::string describe_stage(const Session& session, const recipe::StageConfig& st
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
-/// The text under a key of a record; "" also where it is none, for the file may have been edited.
+/// The text at a key of a record; "" also if it is not a text, because the file may have been edited.
 std::string text_of(const nlohmann::json& record, const char* key) {
   const auto found = record.find(key);
   return found != record.end() && found->is_string() ? found->get<std::string>() : "";
@@ -63,25 +63,25 @@ std::vector<nlohmann::json> last_evaluations(const Session& session) {
 void describe_start(Session& session, const checkpoint::Loaded* resumed) {
   auto& log = *session.log;
   const auto& mesh = *session.mesh;
-  log.info("{} ranks ({} data-parallel x {} tensor-parallel, backend {}), {}, {} threads a rank, {}",
+  log.info("{} ranks ({} data-parallel x {} tensor-parallel, backend {}), {}, {} threads per rank, {}",
            mesh.world().size(), mesh.data_parallel(), mesh.tensor_parallel(), mesh.world().backend(),
            session.device.str(), at::get_num_threads(), precision_name(session.compute));
   if (session.compute == at::kBFloat16 && !multiplies_bf16(session.device))
     log.warn(
-        "this CPU has no bf16 instructions: bf16 is emulated, ten and more times slower than parallel.precision: fp32");
+        "this CPU has no bf16 instructions: bf16 is emulated, at least ten times slower than parallel.precision: fp32");
   log.info("{} from {}: {} training samples", session.model->family(), session.recipe.model.path,
            session.train_data.size());
   warn_of_skipped_rows(log, session.train_data);
   for (const auto& dataset : session.eval_data) warn_of_skipped_rows(log, dataset);
   for (const auto& stage : session.recipe.stages) log.info("stage {}: {}", stage.name, describe_stage(session, stage));
-  if (resumed) log.info("going on from {}", resumed->info.path);
+  if (resumed) log.info("resuming from {}", resumed->info.path);
 }
 
 void describe_end(Session& session, Outcome outcome) {
   if (!session.first_rank()) return;
   auto& log = *session.log;
   if (outcome == Outcome::stopped) {
-    log.info("stopped by a signal at step {}; a checkpoint is written. Start the same command again to go on",
+    log.info("stopped by a signal at step {}; a checkpoint was written. Start the same command again to resume",
              session.state.global_step);
     return;
   }

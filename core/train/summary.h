@@ -1,14 +1,15 @@
 #pragma once
-// What a run says at its start and its end.
+// What a run logs at its start and end.
 #include "core/run/session.h"
 #include "core/train/trainer.h"
 
 namespace filigree::train {
 
-/// Ranks, device, model, data, the table of stages with their steps; where it goes on from.
+/// Logs ranks, device, model, data, the stages with their steps, and the checkpoint that the run resumes from.
 void describe_start(Session& session, const checkpoint::Loaded* resumed);
 
-/// The metric after each stage (adapted, just pruned, recovered), FLOPs saved, where the run lies. Reads metrics.jsonl.
+/// Logs the metric after each stage (adapted, just pruned, recovered), remaining FLOPs and run directory.
+/// Reads metrics.jsonl.
 void describe_end(Session& session, Outcome outcome);
 
 }  // namespace filigree::train

@@ -69,7 +69,7 @@ void Trainer::unshard_frozen() {
   shards_ = nullptr;
 }
 
-/// The groups of the mesh, and the one that weights are gathered through.
+/// Of the mesh's groups and of the group that gathers frozen weights.
 CommBytes Trainer::sent() const {
   CommBytes bytes = comm_bytes(*session_.mesh);
   if (shards_)
@@ -170,7 +170,7 @@ StepReport Trainer::reduce_counts() {
   const auto& checkpoint = session_.recipe.checkpoint;
   const bool due =
       session_.first_rank() && checkpoint.minutes > 0 && seconds_since(last_save_) > checkpoint.minutes * 60;
-  // The ranks that share a copy of the model have the same sums: the first of them speaks for all.
+  // The ranks that share a copy of the model have the same sums: count only those of the first one.
   const double speaks = session_.mesh->tp().rank() == 0 ? 1.0 : 0.0;
   auto counts = to_device(at::tensor({0.0, speaks * counts_.losses, speaks * counts_.samples, speaks * counts_.tokens,
                                       session_.stop->received() ? 1.0 : 0.0, due ? 1.0 : 0.0},
@@ -193,8 +193,8 @@ StepReport Trainer::reduce_counts() {
 void Trainer::refuse_non_finite(const char* what, double value, const std::vector<int64_t>& samples) const {
   throw DataError(
       fmt::format("stage {}: the {} became {} at step {} (before the update; the last checkpoint is untouched). "
-                  "Samples of the batch, by "
-                  "their numbers in the training set: {}. Lower the learning rate, or look at these samples",
+                  "Samples of the batch, by their numbers in the training set: {}. Lower the learning rate, or inspect "
+                  "these samples",
                   stage_.name, what, value, session_.state.stage_step + 1, fmt::join(samples, " ")));
 }
 

@@ -2,8 +2,9 @@
 // The training loop of one stage. train_step() is a list of verbs: fetch, forward and backward, reduce, clip, update.
 // Saving, evaluating and pruning are called from train(), never from the step.
 //
-// A step's loss is the mean over the samples of the global batch (over the predicted tokens for masked LM), whatever
-// the number of ranks: gradients are summed over micro-batches and ranks, and divided once by the global count.
+// A step's loss is the mean over the samples of the global batch (over the predicted tokens in language
+// modeling), for any number of ranks: gradients are summed over micro-batches and ranks, and divided once by the
+// global count.
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -19,17 +20,17 @@
 
 namespace filigree::train {
 
-/// What a step tells its caller; the same on every rank.
+/// What a step reports; the same on every rank, except `comm`.
 struct StepReport {
   double loss = 0;     ///< mean over the global batch
-  int64_t losses = 0;  ///< how many losses the mean is over
+  int64_t losses = 0;  ///< number of losses in the mean
   int64_t samples = 0;
   int64_t tokens = 0;    ///< real tokens, over all ranks
   double grad_norm = 0;  ///< before clipping
   double lr = 0;
-  CommBytes comm;     ///< handed to the communicators by this rank in this step
-  bool stop = false;  ///< some rank was asked to stop
-  bool save = false;  ///< rank 0's clock says that a checkpoint is due
+  CommBytes comm;     ///< bytes that this rank handed to the communicators in this step
+  bool stop = false;  ///< some rank received a stop signal
+  bool save = false;  ///< a checkpoint is due by rank 0's clock
 };
 
 enum class Outcome { finished, stopped };
@@ -42,14 +43,14 @@ class Trainer {
   /// Trains from state.stage_step to the stage's last step.
   Outcome train();
 
-  /// Moments of the optimizer for a checkpoint, and back.
+  /// The optimizer, whose moments are saved and restored.
   optim::FlatAdamW& optimizer() { return *optimizer_; }
 
   /// Called after each step with its wall time; for measurements.
   std::function<void(const StepReport&, double seconds)> on_step;
 
  private:
-  /// This rank's sums over the step's samples; added up over the data-parallel ranks by reduce_counts().
+  /// This rank's sums over the step's samples; summed over the data-parallel ranks by reduce_counts().
   struct Counts {
     at::Tensor loss;  ///< fp64 [1] on the device: reading it here would make the host wait for each micro-batch
     double losses = 0, samples = 0, tokens = 0;
@@ -68,7 +69,7 @@ class Trainer {
   void prune_if_due();
   void log_step(const StepReport& report, double seconds);
   void log_stage(const StepReport& report);
-  bool evaluate_if_due();  ///< true when the best metric so far was reached
+  bool evaluate_if_due();  ///< true if it reached the best metric so far
   void save(bool best);
 
   Session& session_;
@@ -86,7 +87,7 @@ class Trainer {
   std::chrono::steady_clock::time_point last_save_;
 };
 
-/// Bytes of the step's six counters (loss, losses, samples, tokens, stop, save), fp64, that the ranks add up.
+/// Bytes of the step's six fp64 counters (loss, losses, samples, tokens, stop, save), which are summed over the ranks.
 inline constexpr uint64_t kCounterBytes = 6 * 8;
 
 }  // namespace filigree::train

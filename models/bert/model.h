@@ -1,6 +1,6 @@
 #pragma once
 // BERT: the encoder and one of three heads: pooler + classifier, pooler + one regression output, masked LM. The pooler
-// is of the backbone.
+// belongs to the backbone.
 #include "models/common/encoder.h"
 
 namespace filigree::models::bert {

@@ -1,6 +1,6 @@
 #pragma once
-// Between a Hugging Face BERT directory and the model. Throws DataError when a tensor of the backbone is missing or has
-// another shape. The task head (and a pooler that the file lacks altogether) is drawn at random from streams named by
+// Maps a Hugging Face BERT directory to the model. Throws DataError when a tensor of the backbone is missing or has the
+// wrong shape. Tensors of the task head and the pooler that the file lacks are drawn at random from streams keyed by
 // (seed, tensor) and listed in report.fresh.
 #include <memory>
 #include <nlohmann/json_fwd.hpp>

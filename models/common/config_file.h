@@ -9,8 +9,8 @@ namespace filigree::models {
 /// "DIR/config.json".
 std::string config_path(const std::string& dir);
 
-/// Read as Python reads it (core/files/python_json.h). DataError naming the file when it cannot be read or is not a
-/// JSON object, and for the directory of an adapter, which transformers loads with its base.
+/// Parsed as Python does (core/files/python_json.h). Throws a DataError that names the file when it cannot be read or
+/// is not a JSON object, and for the directory of an adapter, which transformers loads together with its base.
 nlohmann::json read_config(const std::string& dir);
 
 }  // namespace filigree::models

@@ -13,7 +13,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int64_t kMaxUnits = 1 << 24;  // heads or neurons of all layers
-constexpr size_t kShown = 60;           // characters of a value
+constexpr size_t kShown = 60;           // characters of a value in a message
 
 std::vector<int64_t> first(int64_t count) {
   std::vector<int64_t> all(static_cast<size_t>(count));
@@ -21,7 +21,7 @@ std::vector<int64_t> first(int64_t count) {
   return all;
 }
 
-/// One layer's entry: a list of kept units, or how many of them.
+/// One layer's entry: a list of kept units, or their count.
 std::vector<int64_t> kept_units(const ConfigReader& in, const json& value, int64_t total, const char* what,
                                 size_t layer) {
   const auto is_index = [&](const json& unit) {
@@ -106,7 +106,7 @@ nn::ops::Activation ConfigReader::activation(const char* key, const std::string&
   const std::string name = text(key, fallback);
   const auto activation = nn::ops::activation_from(name);
   if (!activation) {
-    refuse("{} '{}' is not known; known ones: {}", key, name, fmt::join(nn::ops::activation_names(), ", "));
+    refuse("{} '{}' is not supported; use one of {}", key, name, fmt::join(nn::ops::activation_names(), ", "));
   }
   return *activation;
 }
@@ -127,15 +127,16 @@ std::string shown(const json& value) {
 
 void refuse_unsupported(const ConfigReader& in) {
   in.refuse_if_set("add_cross_attention", "cross attention is not supported");
-  in.refuse_if_set("is_encoder_decoder", "models of an encoder and a decoder are not supported");
-  in.refuse_if_given("per_layer_config", "layers of different configurations are not supported");
+  in.refuse_if_set("is_encoder_decoder", "encoder-decoder models are not supported");
+  in.refuse_if_given("per_layer_config", "layers with different configurations are not supported");
   if (in.find("filigree") == nullptr)
-    in.refuse_if_given("pruned_heads", "pruned heads are read from an export of filigree only, which lists those left");
+    in.refuse_if_given("pruned_heads",
+                       "pruned heads are read only from an export of filigree, which lists the remaining ones");
 }
 
 void check_units(const ConfigReader& in, const char* layers_key, int64_t layers, const char* units_key, int64_t units) {
   if (layers * units > kMaxUnits)
-    in.refuse("{} {} x {} {} is more than the {} that are supported", in.name_of(layers_key), layers,
+    in.refuse("{} {} x {} {} is more than the supported maximum of {}", in.name_of(layers_key), layers,
               in.name_of(units_key), units, kMaxUnits);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Typed access to a config.json, and what all families read from it alike. Every fault is a DataError that names the
-// file and the key.
+// Typed access to a config.json, and what all families read from it. Every error is a DataError that names the file
+// and the key.
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -16,8 +16,8 @@
 
 namespace filigree::models {
 
-/// Other names of a family's keys, as the attribute_map of transformers' configuration class has them: key -> the name
-/// that wins when both are there.
+/// Aliases of a family's keys, as in the attribute_map of transformers' configuration class: key -> the alias, which
+/// wins when both are present.
 using KeyNames = std::map<std::string_view, const char*>;
 
 class ConfigReader {
@@ -25,7 +25,7 @@ class ConfigReader {
   static constexpr int64_t kMaxSize = 1 << 24;
   static constexpr int64_t kMaxLayers = 1024;
 
-  /// All live longer than the reader; `file` is for messages.
+  /// All arguments must outlive the reader; `file` is for messages.
   ConfigReader(const nlohmann::json& config, const std::string& file, const KeyNames& names = no_names())
       : config_(config), file_(file), names_(names) {}
 
@@ -34,8 +34,8 @@ class ConfigReader {
     throw DataError(fmt::format("{}: {}", file_, fmt::format(format, std::forward<Args>(args)...)));
   }
 
-  // The fallback stands for a key that is absent or null.
-  int64_t size(const char* key, int64_t fallback, int64_t most = kMaxSize) const;  ///< from 1
+  // The fallback is used when the key is absent or null.
+  int64_t size(const char* key, int64_t fallback, int64_t most = kMaxSize) const;  ///< at least 1
   int64_t integer(const char* key, int64_t fallback, int64_t low, int64_t high) const;
   double number(const char* key, double fallback, double low, double high) const;
   double dropout(const char* key, double fallback) const { return number(key, fallback, 0, 0.99); }
@@ -43,13 +43,13 @@ class ConfigReader {
   bool flag(const char* key, bool fallback = false) const;
   nn::ops::Activation activation(const char* key, const std::string& fallback) const;
   void refuse_if_set(const char* key, const char* why) const;    ///< when the flag is true
-  void refuse_if_given(const char* key, const char* why) const;  ///< when it is there, not null and not empty
+  void refuse_if_given(const char* key, const char* why) const;  ///< when it is present, not null and not empty
 
   /// nullptr when the key is absent or null.
   const nlohmann::json* find(const char* key) const;
-  /// The name under which the file has the key.
+  /// The name that the file uses for the key.
   const char* name_of(const char* key) const;
-  bool is_null(const char* key) const;  ///< there, and null
+  bool is_null(const char* key) const;  ///< present, and null
   const std::string& file() const { return file_; }
 
  private:
@@ -60,18 +60,18 @@ class ConfigReader {
   const KeyNames& names_;
 };
 
-/// A value for a message, cut short when it is long.
+/// A value for a message, truncated when it is long.
 std::string shown(const nlohmann::json& value);
 
-/// What no family computes: keys that change the model and that would be silently ignored.
+/// Throws on keys that change the model but that no family supports, so that they are not silently ignored.
 void refuse_unsupported(const ConfigReader& in);
 
-/// DataError when layers x units are more than a model can have that fits into memory anywhere.
+/// Throws DataError when layers x units is more than any model that fits into memory can have.
 void check_units(const ConfigReader& in, const char* layers_key, int64_t layers, const char* units_key, int64_t units);
 
-/// Original numbers of the units that are left, per layer, of a model that was pruned and exported in its small shape:
-///   "filigree": {"heads": [[numbers kept] per layer], "neurons": [[numbers kept], or how many, per layer]}
-/// `what`: "heads" or "neurons"; all `total` of them without the key.
+/// Original indices of the remaining units, per layer, of a model that was pruned and exported in its reduced shape:
+///   "filigree": {"heads": [[kept indices] per layer], "neurons": [[kept indices], or their count, per layer]}
+/// `what`: "heads" or "neurons"; without the key, all `total` of them.
 std::vector<std::vector<int64_t>> read_kept(const ConfigReader& in, const char* what, int64_t layers, int64_t total);
 
 }  // namespace filigree::models

@@ -61,7 +61,7 @@ void Encoder::add_layer(size_t index) {
   const int64_t f = count(config_.kept_neurons[index]);
   const auto linear = [&](const char* name, int64_t out, int64_t in) { return build().linear(prefix + name, out, in); };
   const auto norm = [&](const char* name) { return Norm(build(), prefix + name, c, config_.norm_eps); };
-  // Braces keep the order, which is the table's order.
+  // Braces fix the order of evaluation, which is the order of the table.
   layers_.push_back(std::unique_ptr<Layer>(
       new Layer{linear("attention.self.query", heads, c), linear("attention.self.key", heads, c),
                 linear("attention.self.value", heads, c), linear("attention.output.dense", c, heads),
@@ -124,8 +124,8 @@ double Encoder::flops(int64_t n) const {
   return 2 * total;
 }
 
-// The two linears of a pair (query/key/value -> attention output, FFN in -> FFN out) are cut the two conjugate ways, so
-// that one all-reduce a pair joins them.
+// The two sides of a pair (query/key/value -> attention output, FFN in -> FFN out) are sharded by columns and by rows,
+// so that one all-reduce per pair is enough.
 std::vector<nn::ShardRule> Encoder::encoder_shard_plan(const std::string& decoder) const {
   using nn::Shard;
   const std::string layer = config_.prefix + "encoder.layer.*.";
@@ -147,8 +147,8 @@ at::Tensor Encoder::encode(const Pass& pass) const {
   return x_TC;
 }
 
-/// As RoBERTa counts: a sample's tokens from position_offset on; a padding token, should one stand in the text, is not
-/// counted and has the row before.
+/// As in RoBERTa: a sample's tokens count from position_offset on. A padding token inside a text is not counted and has
+/// row position_offset - 1.
 at::Tensor Encoder::counted_positions(const data::Batch& batch) const {
   const at::Tensor real = batch.ids.ne(config_.padding).to(at::kLong), count = real.cumsum(0);
   const at::Tensor first = at::arange(batch.ids.size(0), batch.ids.options()).sub(batch.positions);

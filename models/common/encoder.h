@@ -2,7 +2,7 @@
 // The encoder of BERT and RoBERTa: embeddings of words, positions and token types, and post-norm layers. A family adds
 // its heads (models/<family>/model.h). Parameter names are those of transformers, with the family's prefix.
 //
-// The model sees the shapes it is given and nothing else: weights may be pruned or cut, the heads of a layer are the
+// The model depends only on the shapes of its weights, which may be pruned or sharded. The heads of a layer are the
 // ones that its StructureGroup lists.
 #include <memory>
 #include <string>
@@ -13,8 +13,7 @@
 
 namespace filigree::models {
 
-/// Masked LM: a transform with its norm, and a decoder, which is tied to the word embeddings or has a weight of its
-/// own.
+/// Masked LM: a transform with its norm, and a decoder, which is tied to the word embeddings or has its own weight.
 struct TokenHeadNames {
   std::string transform, norm, decoder, bias;
   nn::ops::Activation activation;
@@ -41,7 +40,7 @@ class Encoder : public nn::Model {
   double flops(int64_t n) const override;
 
  protected:
-  /// Dropout places of the whole model, below kFirstLayerSite.
+  /// Dropout sites of the whole model, below kFirstLayerSite.
   enum Site : uint64_t { kEmbeddings = 0, kPooled = 1, kHeadInput = 2 };
 
   /// dense, out: names of the two linears of a sequence task's head.
@@ -49,7 +48,7 @@ class Encoder : public nn::Model {
 
   /// x: [T, C], the last layer's output; result: fp32 [B, labels].
   virtual at::Tensor classify(const at::Tensor& x, const Pass& pass) const = 0;
-  /// The rules of embeddings and encoder; `decoder`: the name of the masked-LM decoder.
+  /// The shard rules of the embeddings and the encoder; `decoder`: the name of the masked-LM decoder.
   std::vector<nn::ShardRule> encoder_shard_plan(const std::string& decoder) const;
 
   const EncoderConfig config_;

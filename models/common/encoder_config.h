@@ -1,6 +1,6 @@
 #pragma once
-// What config.json says of an encoder as BERT and RoBERTa are; the families read it (models/<family>/config.h). A model
-// that was pruned and exported in its small shape says which units are left (config_reader.h), its sizes stay the
+// config.json of an encoder such as BERT and RoBERTa; the families read it (models/<family>/config.h). For a model that
+// was pruned and exported in its reduced shape, it lists the remaining units (config_reader.h); the sizes stay the
 // original ones.
 #include <nlohmann/json.hpp>
 
@@ -33,20 +33,20 @@ struct EncoderConfig {
   nn::ops::Activation activation = nn::ops::Activation::gelu;
   nn::Task task = nn::Task::sequence_classification;
   int64_t num_labels = 2;
-  HeadFit head;                                    ///< of the files, to the labels asked for
-  bool tied = true;                                ///< the masked-LM decoder is the table of the words
-  int64_t padding = 0;                             ///< row of the word table that is drawn as zeros
-  std::vector<std::vector<int64_t>> kept_heads;    ///< per layer, ascending original numbers
+  HeadFit head;                                    ///< of the files, to the requested labels
+  bool tied = true;                                ///< the masked-LM decoder shares the word embeddings
+  int64_t padding = 0;                             ///< row of the word embeddings that is initialized to 0
+  std::vector<std::vector<int64_t>> kept_heads;    ///< per layer, ascending original indices
   std::vector<std::vector<int64_t>> kept_neurons;  ///< per layer
 
-  nlohmann::json json;  ///< as read, with labels as the options set them, without "filigree"
+  nlohmann::json json;  ///< as read, with the labels of the options, without "filigree"
 
   int64_t head_size() const { return hidden / heads; }
 };
 
-/// Reads what differs from `defaults`. DataError naming file and key for what these families cannot do: relative
-/// positions, a decoder, an unknown activation, heads that do not divide the hidden size, a task that is not theirs,
-/// sizes out of range.
+/// Reads what differs from `defaults`. Throws a DataError that names the file and the key for what these families do
+/// not support: relative positions, a decoder, an unknown activation, a number of heads that does not divide the hidden
+/// size, a task for decoders, sizes out of range.
 EncoderConfig parse_encoder_config(const nlohmann::json& json, const std::string& file, const ModelOptions& options,
                                    EncoderConfig defaults);
 

@@ -25,13 +25,13 @@ std::string words_name(const EncoderConfig& config) { return config.prefix + "em
 
 Stored stored(const std::string& name, const EncoderConfig& config, const EncoderNames& names) {
   Stored stored{aliases(name, config.prefix)};
-  // transformers computes with the decoder's bias where a file has both.
+  // If a file has both, transformers uses the decoder's bias.
   if (name == names.decoder_bias) stored.names.insert(stored.names.begin(), names.decoder + ".bias");
   if (config.tied && name == words_name(config)) stored.names.push_back(names.decoder + ".weight");
   return stored;
 }
 
-/// As transformers initialises: gains 1, biases 0, the rest normal, the padding token's embedding 0.
+/// Initialization as in transformers: gains 1, biases 0, the rest normal, the padding token's embedding 0.
 Initial initial(const nn::Parameter& parameter, const EncoderConfig& config) {
   const bool gain = parameter.name.ends_with("LayerNorm.weight") || parameter.name.ends_with("layer_norm.weight");
   if (parameter.logical_shape.size() == 1) return {.constant = gain ? 1.0 : 0.0};
@@ -50,9 +50,8 @@ void consult_weights(const Weights& weights, const EncoderNames& names, const st
   if (config.tied) return;
   config.json["tie_word_embeddings"] = false;
   if (weights && weights->contains(names.decoder_bias) && !weights->contains(names.decoder + ".bias"))
-    report.notes.push_back(
-        fmt::format("the decoder's bias is '{}', as transformers 4 has it; transformers 5 would begin with zeros",
-                    names.decoder_bias));
+    report.notes.push_back(fmt::format(
+        "the decoder's bias is '{}', as in transformers 4; transformers 5 would start from zeros", names.decoder_bias));
 }
 
 StateMap encoder_state_map(const EncoderConfig& config, EncoderNames names) {

@@ -1,6 +1,7 @@
 #pragma once
-// The state map of BERT and RoBERTa: names with or without the family's prefix, LayerNorm.gamma/beta of old files, a
-// task head that is new, a masked-LM decoder that is tied or not and whose bias has one of two names.
+// The state map of BERT and RoBERTa. It handles names with or without the family's prefix, LayerNorm.gamma/beta of
+// old files, a newly initialized task head, and a masked-LM decoder that is tied or not and whose bias has one of two
+// names.
 #include <string>
 #include <vector>
 
@@ -10,14 +11,14 @@
 namespace filigree::models {
 
 struct EncoderNames {
-  std::vector<std::string> fresh;    ///< starts of the names that a file may lack
-  std::vector<std::string> nothing;  ///< tensors of a file that are no part of any model here
+  std::vector<std::string> fresh;    ///< prefixes of the names that a file may lack
+  std::vector<std::string> nothing;  ///< tensors of a file that no model here uses
   std::string decoder;               ///< of masked LM, without ".weight"
-  std::string decoder_bias;          ///< of masked LM; a file may have it as the decoder's bias
+  std::string decoder_bias;          ///< of masked LM; a file may store it as the decoder's bias
 };
 
-/// Takes from the weights what config.json leaves open: whether the decoder is tied. DataError when the weights have
-/// fewer layers than config.json says.
+/// Takes from the weights what config.json leaves open: whether the decoder is tied. Throws DataError when the weights
+/// have fewer layers than config.json.
 void consult_weights(const Weights& weights, const EncoderNames& names, const std::string& file, EncoderConfig& config,
                      LoadReport& report);
 

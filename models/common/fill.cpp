@@ -20,7 +20,7 @@
 namespace filigree::models {
 namespace {
 
-/// Number, in the whole tensor, of the first element of each row of the part that lies here.
+/// Index, in the full tensor, of the first element of each local row.
 std::vector<int64_t> first_of_rows(const nn::Parameter& parameter) {
   const nn::Placement& placement = parameter.placement;
   const int64_t columns = parameter.logical_shape[1];
@@ -58,14 +58,14 @@ std::vector<int64_t> stored_shape(const nn::Parameter& parameter, const Stored& 
   return shape;
 }
 
-/// What lies on this rank of a parameter, read from its stored form.
+/// The local part of a parameter, read from its stored form.
 at::Tensor read_part(const checkpoint::SafetensorsReader& reader, const std::string& key,
                      const nn::Parameter& parameter, const Stored& stored) {
   const nn::Placement& placement = parameter.placement;
   const auto stored_dim = [&](int64_t dim) { return stored.turned ? 1 - dim : dim; };
   at::Tensor value;
   if (stored.parts > 1) {
-    FG_CHECK(!placement.split(1), "'{}' is fused along its outputs and cut along its inputs", parameter.name);
+    FG_CHECK(!placement.split(1), "'{}' is fused along its outputs but sharded along its inputs", parameter.name);
     const int64_t rows = parameter.logical_shape[0], begin = stored.part * rows;
     const nn::Slice lines = placement.split(0) ? placement.slice : nn::Slice{0, rows};
     value = reader.read_lines(key, stored_dim(0), {begin + lines.begin, begin + lines.end});
@@ -98,8 +98,8 @@ class Filler {
     for (const nn::ParameterPtr& parameter : model_.parameters())
       bytes += sizeof(float) * static_cast<uint64_t>(parameter->value().numel());
     if (bytes > physical_memory())
-      throw DataError(fmt::format("config.json asks for weights of {} MiB; this machine has {} MiB of memory",
-                                  bytes >> 20, physical_memory() >> 20));
+      throw DataError(fmt::format("config.json needs weights of {} MiB; this machine has {} MiB of memory", bytes >> 20,
+                                  physical_memory() >> 20));
     for (const nn::ParameterPtr& parameter : model_.parameters()) set_fresh(*parameter);
   }
 
@@ -133,7 +133,7 @@ class Filler {
     return std::nullopt;
   }
 
-  /// Parameter -> tensor of the files, for all that are read from there. Checks every shape.
+  /// Parameter -> tensor of the files, for all parameters read from files. Checks every shape.
   std::map<std::string, std::string> find_keys(const checkpoint::SafetensorsReader& reader,
                                                const std::set<std::string>& replaced) const {
     std::map<std::string, std::string> keys;
@@ -155,10 +155,11 @@ class Filler {
                     const std::string& key) const {
     const checkpoint::TensorInfo& info = reader.info(key);
     if (const auto wanted = stored_shape(parameter, map_.stored(parameter.name)); info.shape != wanted)
-      throw DataError(fmt::format("{}: tensor '{}' has the shape {}, config.json and the recipe's labels ask for {}",
+      throw DataError(fmt::format("{}: tensor '{}' has the shape {}, but config.json and the recipe's labels need {}",
                                   reader.path(), key, shape_text(info.shape), shape_text(wanted)));
     if (info.dtype != at::ScalarType::Undefined && !at::isFloatingType(info.dtype))
-      throw DataError(fmt::format("{}: tensor '{}' holds integers, the model needs numbers", reader.path(), key));
+      throw DataError(fmt::format("{}: tensor '{}' holds integers, but the model needs floating-point numbers",
+                                  reader.path(), key));
   }
 
   /// Why the head in the files cannot be used; "": it can, or there is none.
@@ -168,18 +169,17 @@ class Filler {
     if (!key) return "";
     const std::vector<int64_t>& shape = reader.info(*key).shape;
     if (options_.num_labels > 0 && !shape.empty() && shape.front() != classifier.logical_shape.front())
-      return fmt::format("it has {} classes, the task {}", shape.front(), classifier.logical_shape.front());
+      return fmt::format("it has {} classes, but the task has {}", shape.front(), classifier.logical_shape.front());
     return map_.head.mismatch;
   }
 
-  /// Parameters of a head that a new one replaces.
+  /// The parameters of the head, if a new one replaces it.
   std::set<std::string> replaced_head(const checkpoint::SafetensorsReader& reader) {
     if (nn::is_over_tokens(model_.task())) return {};
     std::string why = misfit(reader);
     if (!why.empty() && options_.reset_head == ResetHead::never)
       throw DataError(
-          fmt::format("{}: its head does not fit: {}. Training puts a new head in its place with "
-                      "model.reset_head: auto",
+          fmt::format("{}: its head does not fit: {}. To train a new head instead, set model.reset_head: auto",
                       reader.path(), why));
     if (options_.reset_head == ResetHead::always) why = "model.reset_head is true";
     if (why.empty()) return {};
@@ -188,14 +188,14 @@ class Filler {
     return {head.begin(), head.end()};
   }
 
-  /// Rows of the classifier in the order of the labels asked for.
+  /// Puts the rows of the classifier into the order of the requested labels.
   void reorder_head(const std::map<std::string, std::string>& keys) {
     const nn::Linear& classifier = *model_.linears().back();
     if (map_.head.order.empty() || !keys.contains(classifier.weight()->name)) return;
     const at::Tensor index = at::tensor(map_.head.order, at::kLong);
     for (const nn::ParameterPtr& parameter : {classifier.weight(), classifier.bias()})
       if (parameter && keys.contains(parameter->name)) parameter->set_value(parameter->value().index_select(0, index));
-    report_.notes.emplace_back("the classes of its head are put into the order of the task's labels, by name");
+    report_.notes.emplace_back("the classes of its head are reordered, by name, to the order of the task's labels");
   }
 
   void report_unused(const checkpoint::SafetensorsReader& reader, const std::set<std::string>& used) {
@@ -203,7 +203,7 @@ class Filler {
       if (!used.contains(name) && !map_.carries_nothing(name)) report_.unused.push_back(name);
     if (const auto& names = reader.ambiguous(); !names.empty())
       report_.notes.push_back(
-          fmt::format("several shards hold different values of {} tensors ({}); those of the last shard are used",
+          fmt::format("several shards hold different values for {} tensors ({}); those of the last shard are used",
                       names.size(), nn::short_list(names)));
   }
 

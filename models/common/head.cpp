@@ -13,7 +13,7 @@ using nlohmann::json;
 
 constexpr const char* kMultiLabel = "multi_label_classification";
 
-/// Heads of transformers whose tensors have the names of a text classifier's and mean something else.
+/// Heads of transformers whose tensors are named like a text classifier's but mean something else.
 constexpr const char* kOtherHeads[] = {"ForTokenClassification", "ForMultipleChoice", "ForQuestionAnswering",
                                        "ForNextSentencePrediction"};
 
@@ -25,7 +25,7 @@ std::vector<std::string> architectures(const ConfigReader& in) {
   return names;
 }
 
-/// A class name as Python's str() gives it.
+/// A class name as Python's str() formats it.
 std::string label_text(const ConfigReader& in, const std::string& key, const json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_boolean()) return value.get<bool>() ? "True" : "False";
@@ -39,7 +39,7 @@ int64_t class_number(const ConfigReader& in, const std::string& key, size_t clas
   if (error != std::errc() || stop != key.data() + key.size())
     in.refuse("id2label: the key '{}' is not the number of a class", key);
   if (number < 0 || number >= static_cast<int64_t>(classes))
-    in.refuse("id2label names {} classes, which are numbered 0 to {}, and has the key '{}'", classes, classes - 1, key);
+    in.refuse("id2label names {} classes, which are numbered 0 to {}, but has the key '{}'", classes, classes - 1, key);
   return number;
 }
 
@@ -71,14 +71,15 @@ HeadFit fit_of(const ConfigReader& in, const ModelOptions& options,
   if (in.text("problem_type", "") == kMultiLabel) fit.mismatch = fmt::format("problem_type is {}", kMultiLabel);
   for (const std::string& name : architectures(in))
     for (const char* other : kOtherHeads)
-      if (name.ends_with(other)) fit.mismatch = fmt::format("it is of a {}", name);
+      if (name.ends_with(other)) fit.mismatch = fmt::format("it belongs to a {}", name);
   const std::vector<std::string>& wanted = options.label_names;
   if (!fit.mismatch.empty() || options.task == nn::Task::regression || !stored || stored->size() != wanted.size())
     return fit;
   const auto order = nn::match_labels(*stored, wanted);
   if (order && !nn::is_identity(*order)) fit.order = *order;
   if (!order)
-    fit.mismatch = fmt::format("its labels are {}, the task's {}", nn::short_list(*stored), nn::short_list(wanted));
+    fit.mismatch =
+        fmt::format("its labels are {}, but the task's are {}", nn::short_list(*stored), nn::short_list(wanted));
   return fit;
 }
 
@@ -120,7 +121,7 @@ nn::Task task_in(const ConfigReader& in) {
   if (problem == "regression") return nn::Task::regression;
   const int64_t classes = stored_count(in, stored_names(in));
   if (problem == "single_label_classification" && classes == 1)
-    in.refuse("problem_type is {}, which needs two classes or more; there is 1", problem);
+    in.refuse("problem_type is {}, which needs at least two classes; there is 1", problem);
   const bool one = problem.empty() && classes == 1;
   return one ? nn::Task::regression : nn::Task::sequence_classification;
 }

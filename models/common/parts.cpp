@@ -82,7 +82,7 @@ nn::Output sequence_output(const at::Tensor& logits, const Pass& pass, nn::Task 
 
 namespace {
 
-/// A batch that collate() made knows them; for another one the device is asked.
+/// A batch from collate() stores them; for any other batch the device computes them.
 at::Tensor rows_with_loss(const data::Batch& batch) {
   if (batch.predicted.defined()) return batch.predicted;
   return at::ne(batch.labels, ops::kIgnoredLabel).nonzero().squeeze(1);

@@ -1,6 +1,6 @@
 #pragma once
-// What models are put together from. A part adds its parameters to the table when it is made, in the order of the
-// table; the tensors take no memory until the state map fills them.
+// The building blocks of models. A part adds its parameters to the table when it is made, so the order of construction
+// is the order of the table. The tensors take no memory until the state map fills them.
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,11 +32,11 @@ struct Norm {
   Norm() = default;
   Norm(Builder build, const std::string& name, int64_t size, double epsilon);
   at::Tensor operator()(const at::Tensor& x) const;
-  /// Of residual + dropout(x).
+  /// The norm of residual + dropout(x).
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& residual, const nn::ops::Dropout& dropout) const;
 };
 
-/// One forward pass: batch, context, and the keys of the tokens for dropout.
+/// One forward pass: batch, context, and the dropout keys of the tokens.
 struct Pass {
   const data::Batch& batch;
   const nn::ForwardContext& context;
@@ -44,30 +44,30 @@ struct Pass {
 
   Pass(const data::Batch& batch, const nn::ForwardContext& context);
   nn::ops::Dropout dropout(uint64_t site, double p) const { return {keys, site, p}; }
-  /// Number of the first token of each sample, or of the last.
+  /// Index of the first, or of the last, token of each sample.
   at::Tensor first_tokens(at::Device device) const;
   at::Tensor last_tokens(at::Device device) const;
 };
 
-/// layer(x), or, where the context asks for it, with its activations computed again in the backward pass; batch and
-/// context live until then. `trains`: whether something of the layer trains.
+/// layer(x). If the context asks for it, the activations are recomputed in the backward pass; batch and context must
+/// live until then. `trains`: whether any parameter of the layer is trainable.
 at::Tensor run(const Pass& pass, bool trains, const std::function<at::Tensor(const at::Tensor&)>& layer,
                const at::Tensor& x);
 bool trains(const std::vector<nn::Linear*>& linears, const std::vector<const Norm*>& norms);
 
-/// Numbers of the dropout places of layer `i`: kLayerSites each, after those of the whole model.
+/// Dropout site indices of a layer: kLayerSites per layer, after the sites of the whole model.
 constexpr uint64_t kFirstLayerSite = 16, kLayerSites = 16;
 inline uint64_t layer_site(size_t layer, uint64_t site) { return kFirstLayerSite + layer * kLayerSites + site; }
 
-/// Loss of a sequence task from fp32 logits [B, labels], when the batch has labels.
+/// Loss of a sequence task from fp32 logits [B, labels], if the batch has labels.
 nn::Output sequence_output(const at::Tensor& logits, const Pass& pass, nn::Task task);
 
-/// Logits over the vocabulary of a task over tokens. to_logits: [N, C] -> [N, vocabulary]; in training it sees the
-/// tokens with a loss only, for the vocabulary is wide.
+/// Logits over the vocabulary, for a task over tokens. to_logits: [N, C] -> [N, vocabulary]; in training it gets only
+/// the tokens with a loss, to save memory.
 nn::Output token_output(const at::Tensor& x, const Pass& pass, const nn::TokenOutput& output,
                         const std::function<at::Tensor(const at::Tensor&)>& to_logits);
 
-/// The two groups of a layer, heads and neurons, as structure.h asks for.
+/// The two groups of a layer, heads and neurons, as structure.h defines them.
 struct LayerUnits {
   int64_t layer, heads, head_size, neurons;
   std::vector<int64_t> kept_heads, kept_neurons;
@@ -75,7 +75,7 @@ struct LayerUnits {
 };
 void add_units(const LayerUnits& units, std::vector<nn::StructureGroup>& groups);
 
-/// Multiply-adds of a linear for one token.
+/// Multiply-adds of a linear per token.
 double macs(const nn::Linear& linear);
 
 }  // namespace filigree::models

@@ -7,7 +7,7 @@
 namespace filigree::models {
 namespace {
 
-/// The number of the layer that a tensor is of, -1 for none.
+/// The index of the layer that a tensor belongs to, or -1.
 int64_t layer_of(const std::string& name, const std::string& marker) {
   const size_t at = name.find(marker);
   if (at == std::string::npos || (at > 0 && name[at - 1] != '.')) return -1;
@@ -41,7 +41,7 @@ bool is_tied(bool in_config, const Weights& weights, const DecoderNames& names, 
   if (!words || !decoder || weights->equal(*words, *decoder)) return true;
   report.notes.push_back(
       fmt::format("config.json ties '{}' to the word embeddings, but the weights hold different "
-                  "values of the two; they are kept apart",
+                  "values for the two; both are kept",
                   *decoder));
   return false;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// What the weights of a directory say about its configuration, before a model is built.
+// Checks a directory's weights against its configuration before a model is built.
 #include <string>
 #include <vector>
 
@@ -8,18 +8,18 @@
 
 namespace filigree::models {
 
-/// DataError when config.json asks for more layers than the weights have. `key`: of their number in config.json;
-/// `marker`: what stands before a layer's number in the names ("encoder.layer.").
+/// Throws DataError when config.json has more layers than the weights. `key`: the key of the layer count in
+/// config.json; `marker`: the text before a layer's index in tensor names ("encoder.layer.").
 void check_layers(const ConfigReader& in, const Weights& weights, const char* key, int64_t layers,
                   const std::string& marker);
 
-/// A decoder over the vocabulary and the table of the words, under each name that files use.
+/// All names that files use for the word embeddings and for the decoder over the vocabulary.
 struct DecoderNames {
   std::vector<std::string> words, decoder;
 };
 
-/// Whether the decoder is tied to the table of the words. As transformers 5 has it: where config.json ties them and the
-/// files hold two different matrices, both are kept; said in report.notes.
+/// Whether the decoder is tied to the word embeddings. As in transformers 5, if config.json ties them but the files
+/// hold two different matrices, both are kept, with a note in report.notes.
 bool is_tied(bool in_config, const Weights& weights, const DecoderNames& names, LoadReport& report);
 
 }  // namespace filigree::models

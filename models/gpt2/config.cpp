@@ -32,13 +32,14 @@ void read_dropout(const ConfigReader& in, Config& config, const ModelOptions& op
 
 void check_supported(const ConfigReader& in, const ModelOptions& options) {
   refuse_unsupported(in);
-  in.refuse_if_set("scale_attn_by_inverse_layer_idx", "scores scaled by the layer are not supported");
-  if (!in.flag("scale_attn_weights", true)) in.refuse("scale_attn_weights is false: unscaled scores are not supported");
-  if (options.task == nn::Task::masked_lm) in.refuse("model.task: masked_lm needs an encoder; gpt2 does causal_lm");
+  in.refuse_if_set("scale_attn_by_inverse_layer_idx", "attention scores scaled by layer index are not supported");
+  if (!in.flag("scale_attn_weights", true))
+    in.refuse("scale_attn_weights is false: unscaled attention scores are not supported");
+  if (options.task == nn::Task::masked_lm) in.refuse("model.task: masked_lm needs an encoder; gpt2 supports causal_lm");
 }
 
 std::optional<int64_t> end_of_text(const ConfigReader& in, const Config& config) {
-  constexpr int64_t kDefault = 50256;  // of GPT2Config, where the key is missing
+  constexpr int64_t kDefault = 50256;  // of GPT2Config, if the key is missing
   const nlohmann::json* given = in.find("eos_token_id");
   if (given != nullptr && given->is_array() && !given->empty()) given = &given->front();
   if (given == nullptr && config.json.contains("eos_token_id")) return {};  // null

@@ -1,9 +1,9 @@
 #pragma once
-// config.json of a GPT-2, checked: what this family cannot do (cross attention, scores scaled by the layer, masked LM)
-// is a DataError that names the file and the key. n_inner null means 4 n_embd. hidden_size, num_hidden_layers,
-// num_attention_heads and max_position_embeddings are other names of n_embd, n_layer, n_head and n_positions, and win
-// over them, as in transformers. A model that was pruned and exported in its small shape says which units are left
-// (models/common/config_reader.h).
+// config.json of a GPT-2, checked: what this family does not support (cross attention, attention scores scaled by layer
+// index, masked LM) is a DataError that names the file and the key. n_inner null means 4 n_embd. hidden_size,
+// num_hidden_layers, num_attention_heads and max_position_embeddings are aliases of n_embd, n_layer, n_head and
+// n_positions, and win over them, as in transformers. For a model that was pruned and exported in its reduced shape, it
+// lists the remaining units (models/common/config_reader.h).
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -31,14 +31,14 @@ struct Config {
   nn::ops::Activation activation = nn::ops::Activation::gelu_tanh;
   nn::Task task = nn::Task::causal_lm;
   int64_t num_labels = 2;
-  HeadFit head;                                    ///< of the files, to the labels asked for
-  bool tied = true;                                ///< the language-modelling head is the table of the words
-  std::optional<int64_t> padding;                  ///< a text is classified at its last token that is not this one
-  std::optional<int64_t> end_of_text;              ///< eos_token_id, of a list the first, where the vocabulary has it
-  std::vector<std::vector<int64_t>> kept_heads;    ///< per layer, ascending original numbers
+  HeadFit head;                                    ///< of the files, to the requested labels
+  bool tied = true;                                ///< the language-modeling head shares the word embeddings
+  std::optional<int64_t> padding;                  ///< a text is classified by its last token that is not this one
+  std::optional<int64_t> end_of_text;              ///< eos_token_id (the first of a list), if it is in the vocabulary
+  std::vector<std::vector<int64_t>> kept_heads;    ///< per layer, ascending original indices
   std::vector<std::vector<int64_t>> kept_neurons;  ///< per layer
 
-  nlohmann::json json;  ///< as read, with labels as the options set them, without "filigree"
+  nlohmann::json json;  ///< as read, with the labels of the options, without "filigree"
 
   int64_t head_size() const { return hidden / heads; }
 };

@@ -56,7 +56,7 @@ void Model::add_layer(size_t index) {
   const int64_t f = count(config_.kept_neurons[index]);
   const auto linear = [&](const char* name, int64_t out, int64_t in) { return build.linear(prefix + name, out, in); };
   const auto norm = [&](const char* name) { return Norm(build, prefix + name, c, config_.norm_eps); };
-  // Braces keep the order, which is the table's order.
+  // Braces fix the order of evaluation, which is the order of the table.
   layers_.push_back(std::unique_ptr<Layer>(new Layer{
       norm("ln_1"), linear("attn.query", heads, c), linear("attn.key", heads, c), linear("attn.value", heads, c),
       linear("attn.c_proj", c, heads), norm("ln_2"), linear("mlp.c_fc", f, c), linear("mlp.c_proj", c, f)}));
@@ -106,7 +106,8 @@ nn::Output Model::forward(const data::Batch& batch, const nn::ForwardContext& co
   for (size_t i = 0; i < layers_.size(); ++i)
     x_TC = run(
         pass, layers_[i]->trains(), [this, i, pass](const at::Tensor& x) { return run_layer(i, x, pass); }, x_TC);
-  if (context.cache) x_TC = x_TC.index_select(0, pass.last_tokens(x_TC.device()));  // the others' next token is known
+  if (context.cache)
+    x_TC = x_TC.index_select(0, pass.last_tokens(x_TC.device()));  // the other tokens' successors are known
   if (nn::is_over_tokens(config_.task)) {
     return models::token_output(x_TC, pass, token_output,
                                 [this](const at::Tensor& x) { return head_->forward(last_norm_(x)); });
@@ -121,7 +122,7 @@ at::Tensor Model::classified_tokens(const Pass& pass) const {
   if (!config_.padding || ids.numel() == 0) return last;
   const at::Tensor number = at::arange(ids.size(0), ids.options());
   const at::Tensor real = number.masked_fill(ids.eq(*config_.padding), -1);
-  // The highest number so far is, at the end of a sample, of its last real token, or of an earlier sample's.
+  // At the end of a sample, the running maximum is the index of its last real token, or of an earlier sample's.
   const at::Tensor so_far = std::get<0>(real.cummax(0)).index_select(0, last);
   return at::maximum(so_far, pass.first_tokens(ids.device()));
 }

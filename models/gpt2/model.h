@@ -1,10 +1,10 @@
 #pragma once
-// GPT-2: embeddings of words and positions, pre-norm causal layers, a last norm, and one of three heads: language
-// modelling (tied to the word embeddings or with a weight of its own), classification or regression from each sample's
-// last token that is not padding; the first token where all are.
+// GPT-2: embeddings of words and positions, pre-norm causal layers, a final norm, and one of three heads: language
+// modeling (tied to the word embeddings or with its own weight), classification, or regression. The last two use each
+// sample's last token that is not padding, or its first token if all are padding.
 //
 // The files fuse query, key and value into c_attn; here they are three linears ("...attn.query", "...attn.key",
-// "...attn.value"), so that updates, cuts and prunes see heads as they do in other families (state_map.h).
+// "...attn.value"), so that updates, sharding and pruning see heads as in other families (state_map.h).
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,8 +18,8 @@ class Model final : public nn::Model {
  public:
   explicit Model(Config config);
 
-  /// For a new classifier: the token that stands for padding where config.json names none, as transformers needs one to
-  /// tell where a text of a batch ends: the end of text. Written to config().
+  /// For a new classifier: if config.json names no padding token, uses the end of text, and writes it to config().
+  /// transformers needs a padding token to find where each text of a batch ends.
   void pad_with_end_of_text();
 
   nn::Output forward(const data::Batch& batch, const nn::ForwardContext& context) override;
@@ -57,7 +57,7 @@ class Model final : public nn::Model {
   void add_layer(size_t index);
   at::Tensor embed(const Pass& pass) const;
   at::Tensor run_layer(size_t index, const at::Tensor& x, const Pass& pass) const;
-  /// Number of the token that each sample is classified at.
+  /// Index of the token that each sample is classified by.
   at::Tensor classified_tokens(const Pass& pass) const;
 
   Config config_;

@@ -3,7 +3,7 @@
 
 namespace filigree::models::gpt2 {
 
-// As in the encoders: the two linears of a pair are cut the two conjugate ways, so that one all-reduce joins them.
+// As in the encoders: the two sides of a pair are sharded by columns and by rows, so that one all-reduce is enough.
 std::vector<nn::ShardRule> Model::shard_plan() const {
   using nn::Shard;
   return {{"transformer.wte", Shard::vocab},           {"transformer.h.*.attn.query", Shard::column},

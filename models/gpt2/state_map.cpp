@@ -23,7 +23,7 @@ constexpr const char* kDecoder = "lm_head.weight";
 constexpr const char* kFused[] = {".attn.query.", ".attn.key.", ".attn.value."};
 constexpr int64_t kParts = 3;
 
-/// A name of one of the three, as its place among them and the name of c_attn.
+/// For a name of query, key or value: its index among the three, and the name of c_attn.
 struct Fused {
   int64_t part = 0;
   std::string name;
@@ -38,7 +38,7 @@ std::optional<Fused> fused(const std::string& name) {
   return std::nullopt;
 }
 
-/// Linears of the layers: Conv1D in transformers.
+/// Weights of the layers' linears, which are stored transposed: Conv1D in transformers.
 bool turned(const std::string& name) {
   return name.ends_with(".weight") &&
          (name.find(".attn.") != std::string::npos || name.find(".mlp.") != std::string::npos);
@@ -54,7 +54,7 @@ Stored stored(const std::string& name) {
   return stored;
 }
 
-/// As transformers initialises: what adds to the residual stream is drawn smaller by the root of its 2 n_layer terms.
+/// As in transformers, matrices that add to the residual stream have deviation initializer_range / sqrt(2 n_layer).
 Initial initial(const nn::Parameter& parameter, const Config& config) {
   const std::string& name = parameter.name;
   if (parameter.logical_shape.size() == 1) {
@@ -69,7 +69,7 @@ bool carries_nothing(const std::string& name, bool tied) {
   return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") || (tied && name == kDecoder);
 }
 
-/// Where a model with this configuration has its tensors.
+/// The state map of a model with this configuration.
 StateMap state_map(const Config& config) {
   StateMap map;
   map.head = config.head;
@@ -103,7 +103,7 @@ nn::StateTensors Model::to_files(nn::StateTensors state) const {
       continue;
     }
     auto& joined = parts[part->name];
-    FG_CHECK(static_cast<int64_t>(joined.size()) == part->part, "'{}' comes out of turn", name);
+    FG_CHECK(static_cast<int64_t>(joined.size()) == part->part, "'{}' is out of order", name);
     joined.push_back(value);
     if (part->part + 1 == kParts) out.emplace_back(part->name, at::cat(joined, -1));
   }

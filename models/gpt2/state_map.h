@@ -1,7 +1,7 @@
 #pragma once
-// Between a Hugging Face GPT-2 directory and the model: names with or without "transformer.", matrices stored as
-// [in, out], query, key and value fused in this order into c_attn, a score head that is new, a language-modelling head
-// that is tied or not.
+// Maps a Hugging Face GPT-2 directory to the model: names with or without "transformer.", matrices stored as [in, out],
+// query, key and value fused in this order into c_attn, a newly initialized score head, a language-modeling head that
+// is tied or not.
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>

@@ -10,7 +10,7 @@ EncoderConfig parse_config(const nlohmann::json& json, const std::string& file, 
   defaults.vocab_size = 50265;
   EncoderConfig config = parse_encoder_config(json, file, options, defaults);
   const ConfigReader in(json, file);
-  if (in.is_null("pad_token_id")) in.refuse("pad_token_id is null: a RoBERTa counts its positions from it");
+  if (in.is_null("pad_token_id")) in.refuse("pad_token_id is null, but RoBERTa counts its positions from it");
   config.padding = in.integer("pad_token_id", 1, 0, config.vocab_size - 1);
   config.position_offset = config.padding + 1;
   if (config.position_offset >= config.max_positions) {

@@ -1,5 +1,5 @@
 #pragma once
-// config.json of a RoBERTa: BERT's keys, one token type, positions that are counted from behind the padding token's id.
+// config.json of a RoBERTa: BERT's keys; positions count from the padding token's id + 1.
 #include "models/common/encoder_config.h"
 
 namespace filigree::models::roberta {

@@ -1,6 +1,7 @@
 #pragma once
-// Between a Hugging Face RoBERTa directory and the model. Throws DataError when a tensor of the backbone is missing or
-// has another shape. The task head is drawn at random from streams named by (seed, tensor) and listed in report.fresh.
+// Maps a Hugging Face RoBERTa directory to the model. Throws DataError when a tensor of the backbone is missing or has
+// the wrong shape. Tensors of the task head that the file lacks are drawn at random from streams keyed by
+// (seed, tensor) and listed in report.fresh.
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>

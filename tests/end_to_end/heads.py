@@ -77,7 +77,7 @@ def labels_are_matched_by_name(folder):
         _, err = run(1, "train", place.at("recipe.yaml"), "--out", out, "--set", f"data.labels=[{','.join(order)}]",
                      "--set", "stages.0.train.lr=1e-12")
         expect(("order of the task's labels" in err) == (order[0].lower() == "neg"), err)
-        expect("newly initialised" not in err, err)
+        expect("newly initialized" not in err, err)
         expect(evaluate(out, place)["accuracy"] == 1, f"trained with labels {order}")
         names = [name if order[0].islower() else name.upper() for name in NAMES]
         expect([found["label"] for found in predict(out, place)] == [row.split("\t")[1] for row in
@@ -95,8 +95,8 @@ def a_head_that_does_not_fit_is_replaced(folder):
     for ranks, tensor in ((1, 1), (2, 2)):
         out = place.at(f"run-{ranks}")
         _, err = run(ranks, "train", place.at("recipe.yaml"), "--out", out, "--set", f"parallel.tensor={tensor}")
-        expect(err.count("a new head replaces the one in the weights: it has 3 classes, the task 2") == 1, err)
-        expect(err.count("newly initialised, because the weights lack them: 2 parameters (classifier.weight, "
+        expect(err.count("a new head replaces the one in the weights: it has 3 classes, but the task has 2") == 1, err)
+        expect(err.count("newly initialized, because they are not in the weights: 2 parameters (classifier.weight, "
                          "classifier.bias)") == 1, err)
         runs[ranks] = [line["loss"] for line in metrics(out, ("train",))]
         expect(evaluate(out, place)["samples"] == len(TEXTS), "an evaluation of the run")
@@ -110,7 +110,7 @@ def a_head_that_does_not_fit_is_replaced(folder):
     run(1, "export", place.at("run-1"), "--format", "peft", place.at("peft"))
 
     _, err = run(1, "train", place.at("recipe.yaml"), "--out", place.at("run"), "--set", "model.reset_head=false", expect=3)
-    expect("its head does not fit: it has 3 classes, the task 2" in err, err)
+    expect("its head does not fit: it has 3 classes, but the task has 2" in err, err)
     write_weights(place).config(id2label=dict(enumerate(NAMES)))
     _, err = run(1, "train", place.at("recipe.yaml"), "--out", place.at("new"), "--set", "model.reset_head=true")
     expect("a new head replaces the one in the weights: model.reset_head is true" in err, err)
@@ -130,7 +130,7 @@ def findings_are_told_once(folder):
         expect(err.count(told) == 1 and told not in out, f"{args[0]} on {ranks} ranks: {err}")
     place.weights(classifier__weight=None, classifier__bias=None)
     _, err = run(1, "inspect", place.at("model"))
-    expect("newly initialised, because the weights lack them: 2 parameters" in err, err)
+    expect("newly initialized, because they are not in the weights: 2 parameters" in err, err)
 
 
 def every_command_refuses(folder):
@@ -144,9 +144,9 @@ def every_command_refuses(folder):
     for change, says, commands in (
             ({"id2label": {"0": None, "1": "b"}}, "id2label: the name of class 0", opens + builds + plans),
             ({"num_hidden_layers": 1000000}, "num_hidden_layers must be", opens + builds + plans),
-            ({"num_hidden_layers": 1000, "intermediate_size": 1 << 24}, "that are supported", opens + builds + plans),
+            ({"num_hidden_layers": 1000, "intermediate_size": 1 << 24}, "is more than the supported maximum", opens + builds + plans),
             ({"num_hidden_layers": 1000}, "holds 1 layers", opens + builds),
-            (None, "which would be random numbers", opens)):
+            (None, "which would be random;", opens)):
         place.config(**(change or {}))
         if change is None:
             place.weights(classifier__weight=None, classifier__bias=None)

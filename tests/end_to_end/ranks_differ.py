@@ -48,7 +48,7 @@ with Folder() as folder:
                        ("stages.0.train.batch_size", "6"), ("stages.0.method.rank", "1"), ("parallel.shard_frozen", "true"),
                        ("model.init", "random"), ("checkpoint.every", "2")):
         result = run_pair(train(), train("--set", f"{key}={value}"), folders=same)
-        expect_refusal(key, result, 2, "has another recipe than rank 0 (", f"\n  {key}: {value} instead of ")
+        expect_refusal(key, result, 2, "has a different recipe than rank 0 (", f"\n  {key}: {value} instead of ")
     expect_refusal("--out", run_pair(train(), train(out="other"), folders=same), 2, f"--out: {folder}/other instead of")
     expect_refusal("--resume", run_pair(train(), train("--resume", "never"), folders=same), 2,
                    "--resume: never instead of auto")
@@ -58,7 +58,7 @@ with Folder() as folder:
     shutil.copy(BINARY, other_build)
     with open(other_build, "ab") as out:
         out.write(b"another build")
-    expect_refusal("program", run_pair(train(), train(), other_build, same), 3, "has another program than rank 0 (")
+    expect_refusal("program", run_pair(train(), train(), other_build, same), 3, "has a different program than rank 0 (")
     expect(not os.path.exists(f"{folder}/run"), "a run was begun")
 
     def spoil_model(path, name, change):
@@ -86,7 +86,7 @@ with Folder() as folder:
             ("data", "dev.tsv", turned, "dev set: ")):
         spoil_model(path, name, change)
         result = run_pair(train(), train(), folders=places)
-        expect_refusal(name, result, 3, "has another set of files than rank 0 (", f"\n  {says}")
+        expect_refusal(name, result, 3, "has a different set of files than rank 0 (", f"\n  {says}")
     expect(not os.path.exists(f"{folder}/run"), "a run was begun")
 
     # A checkpoint that only rank 0 sees.
@@ -95,17 +95,17 @@ with Folder() as folder:
     run(1, "train", f"{here}/recipe.yaml", "--out", f"{here}/run", "--set", f"model.path={here}/model", "--set",
         f"data.dir={here}/data", "--set", "stages.0.train.max_steps=2")
     result = run_pair(*2 * (("train", "recipe.yaml", "--out", "run", "--resume", "run/checkpoints/step-00000001"),), folders=places)
-    expect_refusal("checkpoint", result, 3, "has another checkpoint than rank 0 (")
+    expect_refusal("checkpoint", result, 3, "has a different checkpoint than rank 0 (")
 
     # Commands that read a model.
     open(f"{here}/input.txt", "w").write("the film\n")
     open(f"{there}/input.txt", "w").write("a dull film\n")
     predict = ("predict", "model", "--input", "input.txt")
-    expect_refusal("input", run_pair(predict, predict, folders=places), 3, "has another input than rank 0 (")
+    expect_refusal("input", run_pair(predict, predict, folders=places), 3, "has a different input than rank 0 (")
     shutil.copy(f"{here}/input.txt", there)
     spoil_model("model", "model.safetensors", flip_last)
     shutil.copy(f"{here}/input.txt", there)
-    expect_refusal("model of predict", run_pair(predict, predict, folders=places), 3, "has another model than rank 0 (")
+    expect_refusal("model of predict", run_pair(predict, predict, folders=places), 3, "has a different model than rank 0 (")
     evaluate = ("eval", "model", "--data", "recipe.yaml", "--split", "dev")
     expect_refusal("arguments of eval", run_pair(evaluate, (*evaluate[:-1], "train"), folders=same), 2,
                    "--split: train instead of dev")

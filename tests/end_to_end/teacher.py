@@ -58,7 +58,7 @@ with Folder() as folder:
         cut_back(whole, out, IN_RECOVER1)
         spoil(f"{out}/{first}")
         _, err = run(1, "train", recipe, "--out", out, expect=3)
-        for text in (f"{out}/{first}: the adapted model's logits of before stage prune1, which `distill` needs, {says}",
+        for text in (f"{out}/{first}: the adapted model's logits from before stage prune1, which `distill` needs, {says}",
                      "Resume from a checkpoint before the prune stage with --resume PATH"):
             expect(err.count(text) == 1, f"{name}: no '{text}' in\n{err}")
         run(1, "train", recipe, "--out", out, "--resume", f"{out}/checkpoints/step-00000003")  # as the message says

@@ -32,10 +32,10 @@ expect 0 stdout "backends: " "$filigree" --version
 expect 0 stdout "usage: filigree check RECIPE" "$filigree" check --help
 expect 2 stderr "usage: filigree COMMAND" "$filigree"
 expect_nothing_on stdout
-expect 2 stderr "unknown command 'chekc', did you mean 'check'?" "$filigree" chekc
-expect 2 stderr "unknown flag --sett, did you mean '--set'?" "$filigree" check "$demo" --sett a=b
+expect 2 stderr "unknown command 'chekc'; did you mean 'check'?" "$filigree" chekc
+expect 2 stderr "unknown flag --sett; did you mean '--set'?" "$filigree" check "$demo" --sett a=b
 expect 2 stderr "RECIPE is missing" "$filigree" check
-expect 2 stderr "bad.yaml:2: sed: is not a key of a recipe, did you mean 'seed'?" "$filigree" check "$folder/bad.yaml"
+expect 2 stderr "bad.yaml:2: sed: is not a key of a recipe; did you mean 'seed'?" "$filigree" check "$folder/bad.yaml"
 expect_nothing_on stdout
 expect 2 stderr "there is no such file" "$filigree" check "$folder/none.yaml"
 expect 2 stderr "--set stages.adapt.train.lr: is 0, must be above 0" "$filigree" check "$demo" --set stages.adapt.train.lr=0

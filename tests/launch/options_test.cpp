@@ -124,15 +124,15 @@ TEST(Options, RefusalsSayWhatIsWrong) {
   EXPECT_EQ(refusal<TrainOptions>({}), "filigree train: RECIPE is missing");
   EXPECT_EQ(refusal<TrainOptions>({"a", "b"}), "filigree train: 'b' is one argument too many");
   EXPECT_EQ(refusal<TrainOptions>({""}), "filigree train: RECIPE is empty");
-  EXPECT_EQ(refusal<TrainOptions>({"a", "--st", "x=1"}), "filigree train: unknown flag --st, did you mean '--set'?");
+  EXPECT_EQ(refusal<TrainOptions>({"a", "--st", "x=1"}), "filigree train: unknown flag --st; did you mean '--set'?");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--reusme=never"}),
-            "filigree train: unknown flag --reusme, did you mean '--resume'?");
+            "filigree train: unknown flag --reusme; did you mean '--resume'?");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--colour"}),
-            "filigree train: unknown flag --colour; there are --help, --set, --out, --resume");
+            "filigree train: unknown flag --colour; known flags: --help, --set, --out, --resume");
   EXPECT_EQ(refusal<TrainOptions>({"a", "-o", "b"}),
-            "filigree train: unknown flag -o; there are --help, --set, --out, --resume");
+            "filigree train: unknown flag -o; known flags: --help, --set, --out, --resume");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--res", "never"}),
-            "filigree train: unknown flag --res, did you mean '--resume'?");
+            "filigree train: unknown flag --res; did you mean '--resume'?");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--out"}), "filigree train: --out needs a value");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--out", "--set", "a=b"}), "filigree train: --out needs a value");
   EXPECT_EQ(refusal<TrainOptions>({"a", "--set", "--out", "b"}), "filigree train: --set needs a value");
@@ -143,7 +143,7 @@ TEST(Options, RefusalsSayWhatIsWrong) {
             "filigree export: --format is 'onnx', must be one of hf, hf_pruned, peft, filigree");
   EXPECT_EQ(
       refusal<ExportOptions>({"a", "b", "--format", "filigre"}),
-      "filigree export: --format is 'filigre', must be one of hf, hf_pruned, peft, filigree, did you mean 'filigree'?");
+      "filigree export: --format is 'filigre', must be one of hf, hf_pruned, peft, filigree; did you mean 'filigree'?");
   EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "two"}),
             "filigree plan: --ranks is 'two', must be a whole number, at least 1 and at most 65536");
   EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "0"}),

@@ -145,12 +145,12 @@ TEST_F(BertModel, MissingAndMisshapenTensorsAreNamed) {
   json wider = small_config();
   wider["intermediate_size"] = 21;
   write_config(wider);
-  EXPECT_NE(message().find("[20, 24], config.json and the recipe's labels ask for [21, 24]"), std::string::npos)
+  EXPECT_NE(message().find("[20, 24], but config.json and the recipe's labels need [21, 24]"), std::string::npos)
       << message();
   write_config(small_config());
   ModelOptions options;
   options.num_labels = 3;
-  EXPECT_NE(message(options).find("its head does not fit: it has 2 classes, the task 3"), std::string::npos)
+  EXPECT_NE(message(options).find("its head does not fit: it has 2 classes, but the task has 3"), std::string::npos)
       << message(options);
 }
 

@@ -104,7 +104,8 @@ TEST(Generate, RefusesWhatCannotBeContinued) {
     return "(no error)";
   };
   EXPECT_NE(message({}).find("prompt 1 is empty"), std::string::npos);
-  EXPECT_NE(message(std::vector<int32_t>(64, 1)).find("has 64 tokens, the model 64 positions"), std::string::npos);
+  EXPECT_NE(message(std::vector<int32_t>(64, 1)).find("has 64 tokens, but the model has 64 positions"),
+            std::string::npos);
 }
 
 TEST(Generate, StopsAtTheLastPosition) {

@@ -118,7 +118,8 @@ TEST_P(Heads, UnnamedClassesKeepTheirPlaces) {
 TEST_P(Heads, OtherNamesGetANewHeadOrAreRefused) {
   const auto trained = make({"bad", "good"});
   auto options = asking({"entailment", "contradiction"});
-  EXPECT_NE(refusal(options).find("its labels are bad, good, the task's entailment, contradiction"), std::string::npos)
+  EXPECT_NE(refusal(options).find("its labels are bad, good, but the task's are entailment, contradiction"),
+            std::string::npos)
       << refusal(options);
   options.reset_head = ResetHead::automatic;
   LoadReport report;
@@ -134,7 +135,7 @@ TEST_P(Heads, OtherNamesGetANewHeadOrAreRefused) {
 TEST_P(Heads, AnotherNumberOfClassesGetsANewHeadOrIsRefused) {
   make({"entailment", "neutral", "contradiction"});
   auto options = asking({"no", "yes"});
-  EXPECT_NE(refusal(options).find("it has 3 classes, the task 2"), std::string::npos) << refusal(options);
+  EXPECT_NE(refusal(options).find("it has 3 classes, but the task has 2"), std::string::npos) << refusal(options);
   EXPECT_NE(refusal(options).find("model.reset_head: auto"), std::string::npos);
   options.reset_head = ResetHead::automatic;
   LoadReport report;
@@ -167,8 +168,8 @@ TEST_P(Heads, HeadsOfOtherKindsDoNotFit) {
   const json good = config_;
   for (const auto& [change, says] : std::vector<std::pair<json, std::string>>{
            {{{"problem_type", "multi_label_classification"}}, "problem_type is multi_label_classification"},
-           {{{"architectures", {"BertForTokenClassification"}}}, "it is of a BertForTokenClassification"},
-           {{{"architectures", {"BertForMultipleChoice"}}}, "it is of a BertForMultipleChoice"}}) {
+           {{{"architectures", {"BertForTokenClassification"}}}, "it belongs to a BertForTokenClassification"},
+           {{{"architectures", {"BertForMultipleChoice"}}}, "it belongs to a BertForMultipleChoice"}}) {
     json config = good;
     config.update(change);
     write_config(config);
@@ -240,8 +241,10 @@ TEST_P(Heads, AbsurdSizesAreRefusedBeforeMemoryIsTaken) {
            {{{layers, 1000000}}, {}, layers + " must be a whole number from 1 to 1024, not 1000000"},
            {{{layers, 1000000}}, shapes, layers + " must be a whole number from 1 to 1024, not 1000000"},
            {{{layers, 3}}, {}, layers + " is 3, but " + (dir_ / "model.safetensors").string() + " holds 2 layers"},
-           {{{layers, 1000}, {inner, 1 << 24}}, shapes, "is more than the 16777216 that are supported"},
-           {{{layers, 1000}, {hidden, 1 << 24}, {heads, 1 << 24}}, shapes, "is more than the 16777216"},
+           {{{layers, 1000}, {inner, 1 << 24}}, shapes, "is more than the supported maximum of 16777216"},
+           {{{layers, 1000}, {hidden, 1 << 24}, {heads, 1 << 24}},
+            shapes,
+            "is more than the supported maximum of 16777216"},
            {{{"vocab_size", 18446744073709551615U}}, {}, "vocab_size must be a whole number from 1 to 16777216"},
            {{{hidden, 24.5}}, {}, hidden + " must be a whole number"}}) {
     json config = config_;
@@ -282,7 +285,8 @@ TEST_P(Heads, FindingsAreShort) {
   const auto lines = nn::describe(report, "DIR");
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[0],
-            "DIR: newly initialised, because the weights lack them: 2 parameters (classifier.weight, classifier.bias)");
+            "DIR: newly initialized, because they are not in the weights: 2 parameters (classifier.weight, "
+            "classifier.bias)");
   EXPECT_EQ(
       lines[1],
       "DIR: not used by this model: 30 tensors of the weights (tensor.0, tensor.1, tensor.2, tensor.3 and 26 more)");

@@ -82,6 +82,11 @@ fault check_tree.sh core/nn/model.h "// see /root""/notes" 'a path of one machin
 fault check_tree.sh launch/main.cpp "const char* p = \"/work""/main\";" 'a path of one machine'
 HOME=/home/someone fault check_tree.sh launch/main.cpp "// /home""/someone/x" 'a path of one machine'
 fault check_tree.sh core/nn/long.cpp "$(printf '//\n%.0s' {1..501})" 'more than 500 lines'
+fault check_tree.sh guide.md "$(printf 'word %.0s' {1..30})" 'guide.md:1: prose of 150 columns; wrap it at 100'
+fault check_tree.sh guide.md "$(printf '```\n```\n%s' "$(printf 'ä%.0s' {1..101})")" 'guide.md:3: prose of 101 columns'
+clean_tree
+printf '%s\n' "| $(printf 'cell %.0s' {1..30}) |" '```' "$(printf 'code %.0s' {1..30})" '```' "$(printf 'ä%.0s' {1..100})" >guide.md
+"$tests/check_tree.sh" "$work/tree" || { echo "check_tree.sh refuses tables, code or wide characters"; failed=1; }
 clean_tree
 head -c 1100000 /dev/zero >core/big.bin
 expect check_tree.sh 'core/big.bin: larger than 1 MB'

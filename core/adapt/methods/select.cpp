@@ -18,7 +18,7 @@ bool is_number(std::string_view word) {
   return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
-/// What a user would call a linear: the words after its layer's number, or the whole name without one.
+/// The short name of a linear: the words after its layer number, or the full name if it has none.
 std::string short_name(const std::string& name) {
   const auto parts = words_of(name);
   size_t first = 0;

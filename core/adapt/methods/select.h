@@ -1,6 +1,6 @@
 #pragma once
-// What the methods share: naming linears, and saying which parameters train.
-// Targets are patterns of core/name_pattern.h.
+// Shared by the methods: select linears by name and set which parameters are trained. Targets are the
+// patterns of core/name_pattern.h.
 #include <functional>
 #include <string>
 #include <vector>
@@ -9,13 +9,13 @@
 
 namespace filigree::adapt {
 
-/// The linears that some target names, in the model's order. A target that names none is a UsageError which lists what
-/// there is; `key` is the option's name, for the message.
+/// The linears that match any target, in the model's order. Throws UsageError, which lists the linears, if a
+/// target matches none. `key` is the option's name, for the message.
 std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets,
                                           const std::string& key);
 
-/// Every parameter that is frozen or trainable becomes trainable where `trains` says so and frozen otherwise.
-/// Masks and buffers stay what they are.
+/// Makes each frozen or trainable parameter trainable if `trains` returns true for it, and frozen otherwise.
+/// Masks and buffers keep their role.
 void set_trainable(nn::Model& model, const std::function<bool(const nn::Parameter&)>& trains);
 
 /// True for the parameters of the task head.

@@ -11,7 +11,7 @@
 namespace filigree::adapt {
 namespace {
 
-/// Whether the words of `part` stand one after another anywhere in `name`: "embeddings" in
+/// Whether the words of `part` occur consecutively anywhere in `name`, such as "embeddings" in
 /// "bert.embeddings.LayerNorm.bias".
 bool stands_in(const std::string& part, const std::string& name) {
   return ("." + name + ".").find("." + part + ".") != std::string::npos;
@@ -79,23 +79,21 @@ class Head : public Method {
 }  // namespace
 
 void FullOptions::describe(recipe::Schema& schema) {
-  schema
-      .field("freeze", freeze,
-             "parts of the model that stay as they are, by words of the parameters' names: embeddings")
+  schema.field("freeze", freeze, "parts of the model to keep frozen, by words in parameter names, such as embeddings")
       .unique();
 }
 
 void BitfitOptions::describe(recipe::Schema& schema) {
-  schema.field("modules", modules, "only the biases of these modules, by the last words of their names; empty: all")
+  schema.field("modules", modules, "modules whose biases are trained, by the last words of their names; empty: all")
       .unique();
 }
 
 void HeadOptions::describe(recipe::Schema&) {}
 
 void add_subset_methods(Registry& registry) {
-  registry.add<FullOptions, Full>("full", "everything trains");
-  registry.add<BitfitOptions, Bitfit>("bitfit", "the biases and the task head train");
-  registry.add<HeadOptions, Head>("head", "only the task head trains");
+  registry.add<FullOptions, Full>("full", "train all parameters");
+  registry.add<BitfitOptions, Bitfit>("bitfit", "train the biases and the task head");
+  registry.add<HeadOptions, Head>("head", "train only the task head");
 }
 
 }  // namespace filigree::adapt

@@ -21,7 +21,7 @@ namespace {
 
 constexpr double kDseeDeviation = 0.02;
 
-/// The linears to adapt; an adapter of an earlier stage, or a linear that is trained as it is, is the recipe's mistake.
+/// The linears to adapt. Throws UsageError if one has an adapter of an earlier stage or is itself trained.
 std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets,
                                       const std::string& method, bool train_head) {
   const std::vector<nn::Linear*> linears = matching_linears(model, targets, method + ".targets");
@@ -29,19 +29,19 @@ std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::s
   for (const nn::Linear* linear : linears) {
     if (linear->adapter())
       throw UsageError(
-          fmt::format("{}.targets: {} has an update ({}) from an earlier stage already; leave 'method' out of this "
-                      "stage to go on training it, or name other targets",
+          fmt::format("{}.targets: {} already has an update ({}) from an earlier stage; leave 'method' out of this "
+                      "stage to continue training it, or name other targets",
                       method, linear->name(), linear->adapter()->kind()));
     if (train_head && head(*linear->weight()))
       throw UsageError(
-          fmt::format("{}.targets: {} belongs to the task head, which is trained as it is; take it out of the "
+          fmt::format("{}.targets: {} belongs to the task head, which is trained directly; remove it from the "
                       "targets, or set train_head: false",
                       method, linear->name()));
   }
   return linears;
 }
 
-/// Only the adapters, and the head if asked, train.
+/// Trains only the adapters and, with train_head, the head.
 void freeze_rest(nn::Model& model, const std::vector<nn::Linear*>& adapted, bool train_head) {
   std::set<std::string> mine;
   for (const nn::Linear* linear : adapted)
@@ -52,8 +52,8 @@ void freeze_rest(nn::Model& model, const std::vector<nn::Linear*>& adapted, bool
   });
 }
 
-/// The whole weight on the rank that searches it; elsewhere a tensor of its shape that takes no memory. Collective over
-/// the tensor-parallel ranks.
+/// The full weight on the rank that searches it; on other ranks a tensor of its shape that takes no memory.
+/// Collective over the tensor-parallel ranks.
 at::Tensor whole_weight(const nn::Linear& linear, bool mine, const AttachContext& context) {
   const at::Tensor& local = linear.weight()->value();
   if (!context.tensor) return local;
@@ -68,13 +68,13 @@ std::vector<Support> supports_of(const std::vector<nn::Linear*>& linears, const 
     for (const nn::Linear* linear : linears) {
       const auto& shape = linear->weight()->logical_shape;
       if (options.sparse > shape.at(0) * shape.at(1))
-        throw UsageError(fmt::format("sparse: {} entries are asked for, but {} has only {}", options.sparse,
+        throw UsageError(fmt::format("sparse: {} entries are requested, but {} has only {}", options.sparse,
                                      linear->name(), shape[0] * shape[1]));
       supports.push_back(first_places(options.sparse, linear->in_features()));
     }
     return supports;
   }
-  FG_CHECK(context.ranks != nullptr, "a support is to be searched without a communicator");
+  FG_CHECK(context.ranks != nullptr, "a support search needs a communicator");
   std::vector<Matrix> matrices;
   for (const nn::Linear* linear : linears) {
     const bool mine = searched_by(matrices.size(), *context.ranks);
@@ -149,7 +149,7 @@ class Lora : public Method {
 };
 
 const char* kTargetsHelp = "linears that get an update, by the last words of their names; '*' stands for one word";
-const char* kHeadHelp = "train the task head as well";
+const char* kHeadHelp = "also train the task head";
 
 }  // namespace
 
@@ -158,10 +158,11 @@ void DseeOptions::describe(recipe::Schema& schema) {
   schema.field("alpha", alpha, "the update is scaled by alpha / rank (by 1 when rank is 0)", recipe::above(0).to(1e6));
   schema.field("sparse", sparse, "entries N of S2 in each target; 0: no sparse part", recipe::from(0).to(1e9))
       .rule("rank and sparse are not both 0",
-            [this] { return rank == 0 && sparse == 0 ? "is 0, and so is rank: nothing to train" : ""; });
+            [this] { return rank == 0 && sparse == 0 ? "is 0 and rank is 0: nothing to train" : ""; });
   schema.field("targets", targets, kTargetsHelp).required().unique();
-  schema.field("support", support, "how the places of S2 are chosen").one_of({"grebsmo", "random", "magnitude", "svd"});
-  schema.field("passes", passes, "passes of GreBsmo; 0: so many that its rank ends at 0.65 of the full one",
+  schema.field("support", support, "how the positions of S2 are chosen")
+      .one_of({"grebsmo", "random", "magnitude", "svd"});
+  schema.field("passes", passes, "number of GreBsmo passes; 0: end at about 0.65 of the full rank",
                recipe::from(0).to(10000));
   schema.field("train_head", train_head, kHeadHelp);
 }
@@ -174,8 +175,8 @@ void LoraOptions::describe(recipe::Schema& schema) {
 }
 
 void add_update_methods(Registry& registry) {
-  registry.add<DseeOptions, Dsee>("dsee", "a low-rank and a sparse update of some linears; everything else is frozen");
-  registry.add<LoraOptions, Lora>("lora", "a low-rank update of some linears; everything else is frozen");
+  registry.add<DseeOptions, Dsee>("dsee", "train a low-rank and a sparse update of some linears; freeze the rest");
+  registry.add<LoraOptions, Lora>("lora", "train a low-rank update of some linears; freeze the rest");
 }
 
 }  // namespace filigree::adapt

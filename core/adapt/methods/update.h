@@ -1,5 +1,5 @@
 #pragma once
-// The methods that hang a low-rank and a sparse update on some linears and freeze the rest: dsee and lora.
+// The methods that add low-rank and sparse updates to some linears and freeze the rest: dsee and lora.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace filigree::adapt {
 
-/// DSEE: D = (alpha/rank) (U V + S2), V ~ N(0, 0.02), U = S2 = 0, S2 on a fixed support chosen from the pretrained
-/// weight. With rank 0 the scale is 1.
+/// DSEE: D = (alpha/rank) (U V + S2), V ~ N(0, 0.02^2), U = S2 = 0, S2 on a fixed support chosen from the
+/// pretrained weight. With rank 0 the scale is 1.
 struct DseeOptions : recipe::MethodOptions {
   int64_t rank = 16;
   double alpha = 32;
@@ -23,7 +23,7 @@ struct DseeOptions : recipe::MethodOptions {
   std::vector<std::string> updated_linears() const override { return targets; }
 };
 
-/// LoRA: D = (alpha/rank) U V, V uniform as kaiming with a = sqrt(5), U = 0.
+/// LoRA: D = (alpha/rank) U V, V Kaiming-uniform with a = sqrt(5), U = 0.
 struct LoraOptions : recipe::MethodOptions {
   int64_t rank = 8;
   double alpha = 16;

@@ -17,7 +17,7 @@ void CsvReader::skip_line_end() {
   ++line_;
 }
 
-/// Lines that are empty or hold spaces and tabs alone.
+/// Skips lines that are empty or hold only spaces and tabs.
 void CsvReader::skip_blank_lines() {
   while (at_ < text_.size()) {
     const size_t start = at_;
@@ -30,7 +30,7 @@ void CsvReader::skip_blank_lines() {
   }
 }
 
-/// Reads behind the opening quote up to behind the closing one.
+/// Reads from after the opening quote to after the closing one.
 void CsvReader::quoted(std::string& out) {
   const int64_t opened = line_;
   for (;;) {
@@ -46,14 +46,14 @@ void CsvReader::quoted(std::string& out) {
   }
 }
 
-/// One field; true when another follows in this record.
+/// Reads one field; true if another follows in this record.
 bool CsvReader::field(std::string& out, std::string& fault) {
   out.clear();
   if (at_ < text_.size() && text_[at_] == '"') {
     ++at_;
     quoted(out);
     if (!at_line_end() && text_[at_] != ',')
-      fault = "text follows the closing quote of a field (a quote inside is written twice)";
+      fault = "text follows the closing quote of a field (write a quote inside a field twice)";
   }
   const size_t start = at_;
   while (!at_line_end() && text_[at_] != ',') ++at_;

@@ -1,6 +1,6 @@
 #pragma once
-// Records of a CSV text after RFC 4180: fields parted by commas, records by line ends; a field in double quotes may
-// hold both, and "" for a quote. Space around a field belongs to it.
+// Reads the records of a CSV text (RFC 4180). Commas separate fields, and line ends separate records. A field
+// in double quotes may hold both, and "" for a quote. Spaces around a field belong to it.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,10 +12,10 @@ class CsvReader {
  public:
   CsvReader(std::string_view text, std::string file) : text_(text), file_(std::move(file)) {}
 
-  /// The next record that is not a blank line; false at the end. A record with a fault sets `fault` and ends with its
-  /// line. Throws DataError on a quote that is never closed.
+  /// Reads the next record, without blank lines; false at the end. A malformed record sets `fault` and ends
+  /// with its line. Throws DataError on a quote that is never closed.
   bool next(std::vector<std::string>& fields, std::string& fault);
-  int64_t line() const { return start_line_; }  ///< on which the record began
+  int64_t line() const { return start_line_; }  ///< where the record starts
 
  private:
   bool field(std::string& out, std::string& fault);

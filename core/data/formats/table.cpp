@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-/// A wanted column: an index (negative: from the end) or a key.
+/// A requested column: an index (negative: from the end) or a key.
 struct Column {
   std::string name;
   std::optional<int64_t> index;
@@ -31,12 +31,12 @@ std::optional<int64_t> as_index(const std::string& name) {
   return value;
 }
 
-/// Bad rows end here: thrown, or counted.
+/// Throws on a bad row, or counts it.
 class BadRows {
  public:
   BadRows(Table& table, bool skip) : table_(table), skip_(skip) {}
   void add(int64_t line, const std::string& message) {
-    if (!skip_) fail_at(table_.file, line, message + " (data.bad_rows: skip leaves such rows out)");
+    if (!skip_) fail_at(table_.file, line, message + " (set data.bad_rows: skip to skip such rows)");
     if (table_.skipped++ == 0) table_.first_bad = fmt::format("{}:{}: {}", table_.file, line, message);
   }
 
@@ -55,7 +55,7 @@ std::vector<Column> numbered(const TableOptions& options, const std::string& fil
   return columns;
 }
 
-/// Of a file without labels.
+/// A hint for a file without labels.
 std::string predict_hint(const TableOptions& options, const std::string& column) {
   return column == options.label ? ". Without labels nothing can be scored; `filigree predict` labels texts" : "";
 }
@@ -85,7 +85,7 @@ void add_row(const std::vector<Column>& columns, int64_t line, std::vector<std::
   for (const Column& column : columns) {
     const int64_t index = *column.index < 0 ? count + *column.index : *column.index;
     if (index < 0 || index >= count) {
-      bad.add(line, fmt::format("has {} column{}, column {} is wanted", count, count == 1 ? "" : "s", column.name));
+      bad.add(line, fmt::format("has {} column{}; column {} is missing", count, count == 1 ? "" : "s", column.name));
       return;
     }
     row.fields.push_back(fields[static_cast<size_t>(index)]);
@@ -107,24 +107,24 @@ bool is_blank(std::string_view line, std::string_view blanks) {
   return line.find_first_not_of(blanks) == std::string_view::npos;
 }
 
-/// A field too many shifts the others, and a label would be read from another column. Empty ones at the end do not
-/// count.
+/// An extra field shifts the others: a label would be read from the wrong column. Ignores trailing empty
+/// fields.
 std::string surplus_fault(const std::vector<std::string>& fields, size_t header) {
   size_t count = fields.size();
   while (count > header && fields[count - 1].empty()) --count;
   if (count <= header) return "";
   return fmt::format(
-      "has {} columns, the header has {}; a field that holds the separator must be quoted (csv) or lose it", count,
-      header);
+      "has {} columns, but the header has {}; quote a field that holds the separator (csv), or remove the separator",
+      count, header);
 }
 
-/// The records of a TSV or CSV text that are not blank.
+/// The records of a TSV or CSV text, without blank ones.
 class Records {
  public:
   Records(std::string_view text, TableFormat format, const std::string& file)
       : csv_(text, file), lines_(text), is_csv_(format == TableFormat::csv) {}
 
-  /// False at the end. `fault` says what is wrong with the record.
+  /// False at the end. `fault` describes what is wrong with the record.
   bool next(std::vector<std::string>& fields, std::string& fault) {
     if (is_csv_) return csv_.next(fields, fault);
     std::string_view line;
@@ -222,8 +222,7 @@ TableFormat table_format(const std::string& name) {
   if (name == "e2e") return TableFormat::e2e;
   if (name == "webnlg") return TableFormat::webnlg;
   if (name == "dart") return TableFormat::dart;
-  throw UsageError(
-      fmt::format("format '{}' is not known; tsv, csv, jsonl, text, e2e, webnlg, dart and wordnet are", name));
+  throw UsageError(fmt::format("unknown format '{}': use tsv, csv, jsonl, text, e2e, webnlg, dart or wordnet", name));
 }
 
 Table read_table(const std::string& file, const TableOptions& options) {

@@ -17,12 +17,12 @@ std::string joined(const std::string& subject, const std::string& property, cons
   return fmt::format("{} : {} : {}", subject, property, object);
 }
 
-/// A fault of an entry that is no fault of its JSON.
+/// An error in an entry that the JSON library does not detect.
 struct EntryFault {
   std::string text;
 };
 
-/// Throws json::exception when a part is missing or of another kind.
+/// Throws json::exception if a part is missing or has the wrong type.
 std::string webnlg_triple(const json& triple) {
   return joined(triple.at("subject").get<std::string>(), triple.at("property").get<std::string>(),
                 triple.at("object").get<std::string>());
@@ -43,7 +43,7 @@ std::string context(const json& triples, std::string (*text)(const json&)) {
 }
 
 void add_webnlg(const json& numbered, int64_t entry, Table& table) {
-  if (!numbered.is_object() || numbered.empty()) throw EntryFault{"it is no object with its number as the key"};
+  if (!numbered.is_object() || numbered.empty()) throw EntryFault{"it is not an object with its number as the key"};
   const json& body = numbered.begin().value();  // {"17": {...}}
   const std::string source = context(body.at("modifiedtripleset"), webnlg_triple);
   for (const json& text : body.at("lexicalisations"))
@@ -56,7 +56,7 @@ void add_dart(const json& body, int64_t entry, Table& table) {
     table.rows.push_back({entry, {source, text.at("text").get<std::string>()}});
 }
 
-/// Adds the rows of an entry; what is wrong with it, or an empty string.
+/// Adds the rows of an entry. Returns what is wrong with it, or an empty string.
 std::string entry_fault(const json& entry, bool webnlg, int64_t number, Table& table) {
   try {
     webnlg ? add_webnlg(entry, number, table) : add_dart(entry, number, table);
@@ -70,8 +70,8 @@ std::string entry_fault(const json& entry, bool webnlg, int64_t number, Table& t
 
 const json& entries_of(const json& root, bool webnlg, const std::string& file) {
   if (webnlg && (!root.is_object() || !root.contains("entries") || !root["entries"].is_array()))
-    throw DataError(fmt::format("{}: is no WebNLG file: it has no list 'entries'", file));
-  if (!webnlg && !root.is_array()) throw DataError(fmt::format("{}: is no DART file: it is no list", file));
+    throw DataError(fmt::format("{}: is not a WebNLG file: it has no list 'entries'", file));
+  if (!webnlg && !root.is_array()) throw DataError(fmt::format("{}: is not a DART file: it is not a list", file));
   return webnlg ? root["entries"] : root;
 }
 
@@ -88,7 +88,7 @@ void read_triples(std::string_view text, TableFormat format,
     const std::string fault = entry_fault(entry, webnlg, number, table);
     if (fault.empty()) continue;
     table.rows.resize(before);
-    bad(number, fmt::format("entry {} is not laid out as {} has it: {}", number, webnlg ? "WebNLG" : "DART", fault));
+    bad(number, fmt::format("entry {} does not have the layout of {}: {}", number, webnlg ? "WebNLG" : "DART", fault));
   }
 }
 

@@ -19,8 +19,8 @@ bool is_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// The words of "<offset> <lexicographer file> <type> <count, hex> <word> <id> <word> <id> ...": spaces for
-/// underscores, without the marker of an adjective's place, "(p)". Empty when the line is cut short.
+/// The words of "<offset> <lexicographer file> <type> <count, hex> <word> <id> <word> <id> ...", with spaces
+/// for underscores and without an adjective's position marker, "(p)". Empty if the line is too short.
 std::string words_of(std::string_view line) {
   std::vector<std::string_view> fields;
   for (size_t at = 0; at < line.size();) {
@@ -42,7 +42,7 @@ std::string words_of(std::string_view line) {
   return words;
 }
 
-/// "<offset> <lexicographer file> ... | <gloss>"; lines of the licence begin with a space.
+/// "<offset> <lexicographer file> ... | <gloss>"; lines of the license start with a space.
 void read_file(const std::string& path, int32_t number, const std::string& split, std::vector<Synset>& out) {
   const std::string text = read_text_file(path);
   const auto classes = static_cast<int64_t>(supersenses().size());
@@ -102,7 +102,7 @@ std::string split_of(char pos, std::string_view offset) {
 std::vector<Synset> read(const std::string& dir, const std::string& split) {
   if (!std::filesystem::is_directory(dir))
     throw DataError(
-        fmt::format("{}: there is no such folder; WordNet 3.0 comes with Debian's package wordnet-base", dir));
+        fmt::format("{}: there is no such directory; the Debian package wordnet-base has WordNet 3.0", dir));
   std::vector<Synset> out;
   for (size_t i = 0; i < files().size(); ++i)
     read_file((std::filesystem::path(dir) / files()[i]).string(), static_cast<int32_t>(i), split, out);

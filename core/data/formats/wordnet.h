@@ -1,10 +1,10 @@
 #pragma once
-// WordNet 3.0 as a classification task: the gloss of a synset (definition and examples, as the file has them) -> its
-// supersense, that is its lexicographer file (45 classes, names as in lexnames(5WN)).
+// WordNet 3.0 as a classification task: the gloss of a synset (definition and examples, as in the file) ->
+// its supersense, which is its lexicographer file (45 classes, names as in lexnames(5WN)).
 //
-// Split: each synset is drawn by random::uniform over the stream (0, "wordnet split", FNV-1a of "<pos>:<offset>"),
-// where pos is the file's letter (n v a r) and offset the synset's 8 digits: below 0.90 train, below 0.95 dev, else
-// test. It depends on nothing else, neither on a recipe's seed nor on the order of the files.
+// Split: each synset is assigned by random::uniform over the stream (0, "wordnet split", FNV-1a of
+// "<pos>:<offset>"), where pos is the file's letter (n v a r) and offset the synset's 8 digits: below 0.90
+// train, below 0.95 dev, else test. It does not depend on a recipe's seed or on the order of the files.
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -36,13 +36,13 @@ struct Factors {
 double scale_of(const nn::Linear& linear) {
   const nn::Adapter* adapter = linear.adapter();
   if (const auto scale = adapt::update_scale(*adapter)) return *scale;
-  throw UsageError(fmt::format("format peft: an update of kind '{}' on '{}' is no LoRA; use --format hf",
+  throw UsageError(fmt::format("format peft: an update of kind '{}' on '{}' is not a LoRA; use --format hf",
                                adapter->kind(), linear.name()));
 }
 
-/// The entries of S2 as a product: unit columns times the rows that hold them, or the columns times unit rows.
+/// S2 as a product: unit columns times the rows that have entries, or the columns that have entries times unit rows.
 Factors as_product(const at::Tensor& rows, const at::Tensor& cols, const at::Tensor& values, int64_t out, int64_t in) {
-  std::map<int64_t, int64_t> by_row, by_col;  // line -> its place among the lines used
+  std::map<int64_t, int64_t> by_row, by_col;  // row or column -> its index among those used
   const auto place = [](std::map<int64_t, int64_t>& lines, int64_t line) {
     return lines.emplace(line, static_cast<int64_t>(lines.size())).first->second;
   };
@@ -86,13 +86,13 @@ Factors factors_of(const nn::Linear& linear) {
   return factors;
 }
 
-/// A module of the files that has an update.
+/// A module, as named in the files, that has an update.
 struct Module {
-  std::vector<at::Tensor> a, b;  ///< to be joined: [rank, in], [out, rank]
+  std::vector<at::Tensor> a, b;  ///< to be concatenated: [rank, in], [out, rank]
   bool turned = false;
 };
 
-/// The factors of a linear that is a part of a fused one: zeros in the rows of the others.
+/// Adds the factors of a linear that may be part of a fused one: zeros in the rows of the other parts.
 void add_factors(const nn::Linear& linear, const nn::FileLinear& place, Module& module) {
   const Factors factors = factors_of(linear);
   const int64_t out = linear.out_features();
@@ -103,7 +103,7 @@ void add_factors(const nn::Linear& linear, const nn::FileLinear& place, Module& 
   module.turned = place.turned;
 }
 
-/// By the names of the files.
+/// By the modules' names in the files.
 std::map<std::string, Module> modules_of(nn::Model& model) {
   std::map<std::string, Module> modules;
   for (const nn::Linear* linear : model.linears()) {
@@ -114,7 +114,7 @@ std::map<std::string, Module> modules_of(nn::Model& model) {
   return modules;
 }
 
-/// "classifier" of "classifier.out_proj.weight".
+/// "classifier" for "classifier.out_proj.weight".
 std::set<std::string> head_modules(nn::Model& model) {
   std::set<std::string> modules;
   for (const std::string& name : model.head_parameters()) modules.insert(name.substr(0, name.find('.')));
@@ -126,10 +126,10 @@ void check_expressible(nn::Model& model) {
     throw UsageError("format peft: works for classification, regression and causal_lm; use --format hf");
   for (const nn::StructureGroup& group : model.structures()) {
     if (group.left() == group.total) continue;
-    throw UsageError(
-        fmt::format("format peft: the base weights must be whole, but {}s of layer {} were pruned; use --format hf, or "
-                    "name a checkpoint from before the prune",
-                    nn::to_string(group.kind), group.layer));
+    throw UsageError(fmt::format(
+        "format peft: the base weights must be unpruned, but {}s of layer {} were pruned; use --format hf, or "
+        "name a checkpoint from before the prune",
+        nn::to_string(group.kind), group.layer));
   }
   const auto head = model.head_parameters();
   std::set<std::string> known(head.begin(), head.end());
@@ -143,8 +143,8 @@ void check_expressible(nn::Model& model) {
   if (!any) throw UsageError("format peft: the model has no update; name a checkpoint of a stage that trained one");
   for (const nn::ParameterPtr& parameter : model.parameters()) {
     if (parameter->trainable() && !known.contains(parameter->name))
-      throw UsageError(fmt::format(
-          "format peft: '{}' was trained as well, which an adapter does not hold; use --format hf", parameter->name));
+      throw UsageError(fmt::format("format peft: '{}' was also trained, which an adapter cannot hold; use --format hf",
+                                   parameter->name));
   }
 }
 
@@ -179,7 +179,7 @@ nlohmann::json adapter_config(nn::Model& model, const std::map<std::string, Modu
           {"inference_mode", true}};
 }
 
-/// Of the live model and what was written, on its base.
+/// Compares the live model with the written adapter on its base.
 double read_back(nn::Model& model, const std::string& dir, nn::Model& base, const std::vector<int64_t>& classes) {
   merge(base, read_peft(dir), classes);
   base.to(model.device());

@@ -19,7 +19,7 @@
 namespace filigree::checkpoint {
 namespace {
 
-/// The LoRA's module that a linear belongs to: the name in the files, perhaps without the model's prefix ("bert."),
+/// The LoRA's module for a linear: its name in the files, possibly without the model's prefix ("bert."),
 /// which a LoRA of the bare backbone lacks.
 std::optional<std::string> module_of(const PeftLora& lora, const std::string& file_name) {
   for (std::string name = file_name;;) {
@@ -30,14 +30,15 @@ std::optional<std::string> module_of(const PeftLora& lora, const std::string& fi
   }
 }
 
-/// B's rows of this linear.
+/// The rows of B for this linear.
 at::Tensor rows_of(const PeftLora& lora, const std::string& name, const nn::Linear& linear,
                    const nn::FileLinear& place) {
   const PeftLora::Module& module = lora.modules.at(name);
   const int64_t out = linear.out_features(), in = linear.in_features();
   if (module.a.size(1) != in || module.b.size(0) != place.parts * out)
-    throw DataError(fmt::format("{}: the update of '{}' is {} x {}, the model's weight {} x {}; it is of another model",
-                                lora.dir, name, module.b.size(0), module.a.size(1), place.parts * out, in));
+    throw DataError(
+        fmt::format("{}: the update of '{}' is {} x {}, the model's weight {} x {}; it belongs to another model",
+                    lora.dir, name, module.b.size(0), module.a.size(1), place.parts * out, in));
   return module.b.narrow(0, place.part * out, out);
 }
 
@@ -61,15 +62,15 @@ void fill(const nn::Linear& linear, const PeftLora& lora, const std::string& nam
   const int64_t rank = v->logical_shape[0];
   if (module.rank() > rank)
     throw UsageError(
-        fmt::format("model.adapter: {} has rank {} on '{}', the method only {}; set its rank to {} or more", lora.dir,
-                    module.rank(), linear.name(), rank, lora.largest_rank()));
+        fmt::format("model.adapter: {} has rank {} on '{}', but the method only {}; set its rank to {} or more",
+                    lora.dir, module.rank(), linear.name(), rank, lora.largest_rank()));
   u->value()
       .narrow(1, 0, module.rank())
       .copy_(nn::part_of(b, u->placement).mul(module.scale / *adapt::update_scale(*linear.adapter())));
   v->value().narrow(0, 0, module.rank()).copy_(nn::part_of(module.a, v->placement));
 }
 
-/// The names of id2label by class number; empty where there is none for a class.
+/// The names of id2label by class number; empty if a class has none.
 std::vector<std::string> class_names(const nlohmann::json& config) {
   const auto found = config.find("id2label");
   if (found == config.end() || !found->is_object()) return {};
@@ -87,20 +88,21 @@ void fill_head(nn::Model& model, const PeftLora& lora, const std::vector<int64_t
   const std::set<std::string> head(names.begin(), names.end());
   for (const auto& [name, value] : lora.head) {
     if (!head.contains(name))
-      throw DataError(fmt::format("{}: holds '{}', which is no parameter of this {} model's head ({})", lora.dir, name,
-                                  model.family(),
+      throw DataError(fmt::format("{}: contains '{}', which is not a parameter of this {} model's head ({})", lora.dir,
+                                  name, model.family(),
                                   names.empty() ? "it has none" : fmt::format("{}", fmt::join(names, ", "))));
     nn::Parameter& parameter = model.parameters().at(name);
     if (value.sizes() != at::IntArrayRef(parameter.logical_shape))
-      throw DataError(fmt::format("{}: '{}' is [{}], the model's [{}]: it was trained for other labels", lora.dir, name,
-                                  fmt::join(value.sizes(), ", "), fmt::join(parameter.logical_shape, ", ")));
+      throw DataError(fmt::format("{}: '{}' is [{}], but the model's is [{}]: it was trained for other labels",
+                                  lora.dir, name, fmt::join(value.sizes(), ", "),
+                                  fmt::join(parameter.logical_shape, ", ")));
     const bool reorder = !classes.empty() && has_classes(model, name);
     const at::Tensor own = reorder ? value.index_select(0, at::tensor(classes, at::kLong)) : value;
     parameter.value().copy_(nn::part_of(own, parameter.placement));
   }
 }
 
-/// Calls use(linear, name of the LoRA's module, B's rows) for each linear that the LoRA changes.
+/// Calls use(linear, name of the LoRA's module, its rows of B) for each linear that the LoRA changes.
 template <class Use>
 void for_each_linear(nn::Model& model, const PeftLora& lora, const Use& use) {
   std::set<std::string> used;

@@ -21,9 +21,9 @@ using json = nlohmann::ordered_json;
 
 constexpr const char* kMergeFirst = "merge it into the base with peft's merge_and_unload() and start from that model";
 constexpr int64_t kMaxRank = 1 << 20;
-constexpr const char* kNumber = "\\.(\\d+)\\..*";  // of a layer, and what follows
+constexpr const char* kNumber = "\\.(\\d+)\\..*";  // number of a layer, and what follows it
 
-/// Keys that are read here, that only matter while peft trains, or that only describe.
+/// Keys that are read here, that matter only while peft trains, or that only describe.
 constexpr std::array kKnown = {"alpha_pattern",
                                "auto_mapping",
                                "base_model_name_or_path",
@@ -53,13 +53,13 @@ constexpr std::array kKnown = {"alpha_pattern",
                                "task_type",
                                "use_rslora"};
 
-/// Ways to draw A and B that leave the base weights alone.
+/// Whether this initialization of A and B leaves the base weights unchanged.
 bool leaves_the_base(const json& init) {
   if (init.is_null() || init.is_boolean()) return true;
   return init == "gaussian" || init == "eva" || init == "orthogonal";
 }
 
-/// Null, false, 0, "", [] or {}: what a key that asks for nothing has.
+/// Null, false, 0, "", [] or {}: the value of a key that requests nothing.
 bool asks_for_nothing(const json& value) {
   if (value.is_boolean()) return !value.get<bool>();
   if (value.is_number()) return value == 0;
@@ -84,7 +84,7 @@ PeftConfig::PeftConfig(json config, const std::string& file) : config_(std::move
 PeftConfig PeftConfig::read(const std::string& file) {
   if (!std::filesystem::exists(file))
     throw DataError(
-        fmt::format("{}: is missing; model.adapter names a directory that peft's save_pretrained or "
+        fmt::format("{}: is missing; set model.adapter to a directory that peft's save_pretrained or "
                     "`filigree export --format peft` wrote",
                     file));
   const std::string text = files::read_file(file);
@@ -101,7 +101,7 @@ T PeftConfig::value_or(const std::string& key, T other) const {
   try {
     return found->get<T>();
   } catch (const json::exception&) {
-    throw DataError(fmt::format("{}: {} is {}, which is of another type", file_, key, shown(*found)));
+    throw DataError(fmt::format("{}: {} is {}, which has the wrong type", file_, key, shown(*found)));
   }
 }
 
@@ -110,15 +110,14 @@ void PeftConfig::refuse_unless_plain() const {
     throw UsageError(fmt::format("{}: {}; {}", file_, what, kMergeFirst));
   };
   if (const auto type = value_or<std::string>("peft_type", ""); type != "LORA")
-    refuse(fmt::format("peft_type is '{}', model.adapter takes LORA", type));
+    refuse(fmt::format("peft_type is '{}', but model.adapter requires LORA", type));
   if (const auto bias = value_or<std::string>("bias", "none"); bias != "none")
-    refuse(fmt::format("bias is '{}': the LoRA trained biases too", bias));
+    refuse(fmt::format("bias is '{}': the LoRA also trained biases", bias));
   if (const json init = config_.value("init_lora_weights", json()); !leaves_the_base(init))
-    refuse(
-        fmt::format("init_lora_weights is {}, which is not known to leave the base weights as they are", shown(init)));
+    refuse(fmt::format("init_lora_weights is {}, which is not known to leave the base weights unchanged", shown(init)));
   for (const auto& [key, value] : config_.items()) {
     const bool known = std::find(kKnown.begin(), kKnown.end(), std::string_view(key)) != kKnown.end();
-    if (!known && !asks_for_nothing(value)) refuse(fmt::format("{} is set, which is no plain LoRA", key));
+    if (!known && !asks_for_nothing(value)) refuse(fmt::format("{} is set, which is not a plain LoRA", key));
   }
 }
 
@@ -128,7 +127,7 @@ bool PeftConfig::matches(const std::string& pattern, const std::string& text, co
     return std::regex_match(text, std::regex(before + pattern + after));
   } catch (const std::regex_error&) {
     throw DataError(
-        fmt::format("{}: {} has '{}', which is no regular expression that filigree knows", file_, key, pattern));
+        fmt::format("{}: {} has '{}', which filigree cannot parse as a regular expression", file_, key, pattern));
   }
 }
 
@@ -138,7 +137,7 @@ std::optional<double> PeftConfig::pattern_for(const char* key, const std::string
   for (const auto& [pattern, value] : patterns.items()) {
     if (!matches(pattern, module, key, "(.*\\.)?(", ")")) continue;
     if (!value.is_number())
-      throw DataError(fmt::format("{}: {} has {} for '{}', which is no number", file_, key, shown(value), pattern));
+      throw DataError(fmt::format("{}: {} has {} for '{}', which is not a number", file_, key, shown(value), pattern));
     return value.get<double>();
   }
   return std::nullopt;
@@ -147,7 +146,7 @@ std::optional<double> PeftConfig::pattern_for(const char* key, const std::string
 int64_t PeftConfig::rank(const std::string& module) const {
   const double rank = pattern_for("rank_pattern", module).value_or(value_or("r", 8.0));
   if (rank < 1 || rank > kMaxRank || rank != std::floor(rank))
-    throw DataError(fmt::format("{}: the rank of '{}' is {}, which is no whole number from 1 to {}", file_, module,
+    throw DataError(fmt::format("{}: the rank of '{}' is {}, which is not a whole number from 1 to {}", file_, module,
                                 rank, kMaxRank));
   return static_cast<int64_t>(rank);
 }
@@ -165,7 +164,7 @@ bool PeftConfig::named_by(const char* key, const std::string& module) const {
   return std::any_of(names.begin(), names.end(), [&](const auto& name) { return ends_with_name(module, name); });
 }
 
-/// The number of a module's layer: the first one that stands after two words, or after a word of layers_pattern.
+/// The layer number of a module: the first number after two name parts, or after a name of layers_pattern.
 std::optional<int64_t> PeftConfig::layer_of(const std::string& module) const {
   const json words = value_or("layers_pattern", json());
   auto patterns = words.is_string() ? std::vector<std::string>{words.get<std::string>()}

@@ -33,7 +33,7 @@ std::string plain_name(const std::string& stored, const std::string& file) {
   return stored.substr(std::string(kPrefix).size());
 }
 
-/// Puts one tensor of the file where its name says.
+/// Stores one tensor of the file according to its name.
 void take(PeftLora& lora, const PeftConfig& config, const SafetensorsReader& reader, const std::string& stored) {
   const std::string name = plain_name(stored, reader.path());
   const size_t kind = name.rfind(".lora_");
@@ -51,7 +51,7 @@ void take(PeftLora& lora, const PeftConfig& config, const SafetensorsReader& rea
     lora.modules[module].b = read();
   } else {
     throw UsageError(
-        fmt::format("{}: '{}' is no part of a plain LoRA of linears; {}", reader.path(), stored, kMergeFirst));
+        fmt::format("{}: '{}' is not part of a plain LoRA of linears; {}", reader.path(), stored, kMergeFirst));
   }
 }
 
@@ -59,10 +59,10 @@ void check_factors(const PeftLora::Module& module, const std::string& name, int6
   if (!module.a.defined() || !module.b.defined())
     throw DataError(fmt::format("{}: '{}' has no lora_{}", file, name, module.a.defined() ? "B" : "A"));
   if (module.a.dim() != 2 || module.b.dim() != 2 || module.b.size(1) != module.rank())
-    throw DataError(fmt::format("{}: lora_A of '{}' is [{}] and lora_B [{}], which is no product", file, name,
+    throw DataError(fmt::format("{}: lora_A of '{}' is [{}] and lora_B is [{}]: they have no product", file, name,
                                 fmt::join(module.a.sizes(), ", "), fmt::join(module.b.sizes(), ", ")));
   if (module.rank() != rank)
-    throw DataError(fmt::format("{}: '{}' has rank {}, adapter_config.json (r, rank_pattern) says {}", file, name,
+    throw DataError(fmt::format("{}: '{}' has rank {}, but adapter_config.json (r, rank_pattern) has {}", file, name,
                                 module.rank(), rank));
 }
 
@@ -83,7 +83,7 @@ PeftLora read_peft(const std::string& dir) {
   lora.dir = dir;
   for (const std::string& name : reader.names()) take(lora, config, reader, name);
   if (lora.modules.empty())
-    throw DataError(fmt::format("{}: holds no lora_A and lora_B of a module that {} names", file, config_file));
+    throw DataError(fmt::format("{}: contains no lora_A and lora_B of a module that {} names", file, config_file));
   for (auto& [name, module] : lora.modules) {
     check_factors(module, name, config.rank(name), file);
     module.scale = config.scale(name);

@@ -3,8 +3,9 @@
 //
 //   D = s B A,  s = lora_alpha / r, or lora_alpha / sqrt(r) with use_rslora
 //
-// What is no plain LoRA of linears (DoRA, biases, embeddings, initialisations that changed the base weights) is refused
-// with advice (peft_config.h). Tensors of modules that the configuration excludes are not read, as in peft.
+// Anything but a plain LoRA of linears (DoRA, biases, embeddings, initializations that changed the base
+// weights) is refused with advice (peft_config.h). Tensors of modules that the configuration excludes are not
+// read, as in peft.
 #include <ATen/core/Tensor.h>
 
 #include <map>
@@ -28,7 +29,7 @@ struct PeftLora {
   int64_t largest_rank() const;
 };
 
-/// Throws DataError for files that are absent, broken or do not fit each other, UsageError for what is no plain LoRA.
+/// Throws DataError for files that are missing, damaged or inconsistent, UsageError for anything but a plain LoRA.
 PeftLora read_peft(const std::string& dir);
 
 }  // namespace filigree::checkpoint

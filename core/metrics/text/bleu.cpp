@@ -42,7 +42,7 @@ Totals total(const std::vector<TokenizedSample>& samples) {
   return totals;
 }
 
-/// In percent; 0 where there is no n-gram at all, or no match of any order.
+/// In percent; 0 for an order without n-grams, and for all orders if no token matches.
 std::array<double, kOrders> precisions(const Totals& totals) {
   std::array<double, kOrders> precisions{};
   if (totals.matches[0] == 0) return precisions;

@@ -1,17 +1,18 @@
 // Tokens of the caption metrics, by these rules:
 //
-//   - Marks that count for nothing: quotes, one ! or ?, commas, colons, semicolons, stops, hyphens and dashes that
-//     stand alone. Within a word - . / & @ _ * stay ("mid-priced", "www.x.com", "and/or", "R&B"), between digits , and
-//     : too ("1,000", "20:30"), and a sign before a number ("-5").
-//   - Clitics are tokens of their own: 's 'm 'd 're 've 'll n't; "cannot" -> "can not", so gonna, gotta, wanna, gimme,
-//   lemme.
-//   - Brackets are tokens: -lrb- -rrb- -lsb- -rsb- -lcb- -rcb-. (pycocoevalcap means to drop round and curly ones, but
-//     looks for them in upper case after lower case was made.) So are "!!" and "?!".
-//   - £ -> "#" and € -> "$", alone; so are $, %, and # before a digit.
-//   - A stop belongs to an abbreviation: single letters ("U.S.", "e.g.", "J.") and a short list ("Mr.", "St.", "etc.").
-//   - All in lower case.
+//   - Dropped marks: quotes, a single ! or ?, commas, colons, semicolons, periods, standalone hyphens and
+//     dashes. Kept within a word: - . / & @ _ * ("mid-priced", "www.x.com", "and/or", "R&B"); between digits
+//     also , and : ("1,000", "20:30"); a sign before a number ("-5").
+//   - Clitics are separate tokens: 's 'm 'd 're 've 'll n't; "cannot" -> "can not", and likewise gonna, gotta,
+//     wanna, gimme, lemme.
+//   - Brackets are tokens: -lrb- -rrb- -lsb- -rsb- -lcb- -rcb-. (pycocoevalcap intends to drop round and curly
+//     ones, but looks for them in upper case after lowercasing.) So are "!!" and "?!".
+//   - £ -> "#" and € -> "$" are separate tokens; so are $, %, and # before a digit.
+//   - A period belongs to an abbreviation: single letters ("U.S.", "e.g.", "J.") and a short list ("Mr.",
+//     "St.", "etc.").
+//   - All tokens are in lower case.
 //
-// Where they differ from PTBTokenizer: its long list of abbreviations, "rock'n'roll", "'tis", "'90s", "10:30am",
+// Differences from PTBTokenizer: its long list of abbreviations, "rock'n'roll", "'tis", "'90s", "10:30am",
 // fractions, tags, file names, smileys.
 #include <algorithm>
 #include <array>
@@ -27,7 +28,7 @@ bool is_alnum(char c) { return is_letter(c) || is_digit(c); }
 
 bool is_one_of(char c, std::string_view set) { return set.find(c) != set.npos; }
 
-/// Marks beyond ASCII as the ASCII marks that they are scored as.
+/// Replaces non-ASCII marks by the ASCII marks that they are scored as.
 std::string ascii_marks(std::string text) {
   constexpr std::pair<const char*, const char*> kMarks[] = {{"£", " # "},  {"€", " $ "},  {"‘", "'"},
                                                             {"’", "'"},    {"“", "\""},   {"”", "\""},
@@ -45,7 +46,7 @@ std::string bracket(char c) {
   return {'-', place % 2 ? 'r' : 'l', kShapes[place], 'b', '-'};
 }
 
-/// Cuts one piece of text without white space, in lower case.
+/// Splits one lower-case piece of text without whitespace into tokens.
 class Cutter {
  public:
   Cutter(std::string_view piece, Tokens& out) : piece_(piece), out_(out) {}
@@ -104,7 +105,7 @@ class Cutter {
     drop(run_length("."));
   }
 
-  /// Whether the word so far wants the stop that follows it.
+  /// Whether the period that follows belongs to the word so far.
   bool is_abbreviation() const {
     constexpr std::array<std::string_view, 14> kKnown{"mr", "mrs", "ms",  "dr", "st",   "prof", "jr",
                                                       "sr", "ltd", "inc", "co", "corp", "etc",  "vs"};

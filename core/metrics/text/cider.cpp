@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kOrders = 4;
 constexpr double kSigma = 6;
 
-/// Samples that have the n-gram in one of their references or more.
+/// For each n-gram, the number of samples that have it in at least one reference.
 NgramCounts document_frequencies(const std::vector<TokenizedSample>& samples) {
   NgramCounts frequencies(kOrders);
   for (const auto& sample : samples) {

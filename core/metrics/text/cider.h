@@ -1,16 +1,17 @@
 #pragma once
-// CIDEr-D (Vedantam, Zitnick and Parikh 2015) as the class Cider of pycocoevalcap computes it, which e2e-metrics prints
-// as CIDEr:
+// CIDEr-D (Vedantam, Zitnick and Parikh 2015) as the class Cider of pycocoevalcap computes it; e2e-metrics
+// prints it as CIDEr:
 //
-//   g_n(text)   for each of its n-grams: count * (ln N - ln max(1, df)), N samples, df: samples with it in some
-//   reference sim_n(h, r) = sum over n-grams of min(g_n(h), g_n(r)) * g_n(r) / (|g_n(h)| |g_n(r)|)
+//   g_n(text)   for each n-gram of the text: count * (ln N - ln max(1, df)); N: number of samples, df:
+//               number of samples with the n-gram in some reference
+//   sim_n(h, r) = sum over n-grams of min(g_n(h), g_n(r)) * g_n(r) / (|g_n(h)| |g_n(r)|)
 //                 * exp(-(l(h) - l(r))^2 / (2 sigma^2)), sigma = 6, l: number of bigrams
 //   CIDEr       = 10 * mean over samples, n = 1..4 and references of sim_n
 //
 // From 0 to 10. Counts are not divided by the length of the text. A sample whose hypothesis shares no n-gram with its
-// references counts 0, an order that a text is too short for counts 0. With one sample all weights are 0 and so is
-// CIDEr: the figure belongs to a whole corpus. Tokens are the caption metrics' (tokenize.h) unless `words` is asked
-// for.
+// references counts as 0, and so does an order for which a text is too short. With one sample all weights are
+// 0, and so is CIDEr: it is a metric of a whole corpus. Tokens are those of `caption` (tokenize.h) unless
+// another tokenization is given.
 #include <vector>
 
 #include "core/metrics/text/scored.h"

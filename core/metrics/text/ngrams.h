@@ -16,13 +16,13 @@ using NgramCounts = std::vector<NgramTable>;
 
 NgramCounts count_ngrams(const Tokens& tokens, size_t orders);
 
-/// For each n-gram its largest count in any of the texts: what a hypothesis may repeat it and still be right.
+/// For each n-gram, its largest count in any of the texts: at most this many of a hypothesis match.
 NgramCounts largest_counts(const std::vector<Tokens>& texts, size_t orders);
 
-/// The count of an n-gram, 0 when it is not there.
+/// The count of an n-gram; 0 if it does not occur.
 int64_t count_of(const NgramTable& table, std::string_view ngram);
 
-/// n-grams of a text of so many tokens; 0 for a text that is too short.
+/// The number of n-grams in a text of `tokens` tokens; 0 if the text is too short.
 int64_t number_of_ngrams(size_t tokens, size_t n);
 
 }  // namespace filigree::text_metrics

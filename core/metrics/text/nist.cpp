@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kOrders = 5;
 
-/// How often each n-gram occurs in the references, all samples together.
+/// The counts of each n-gram in the references of all samples.
 struct Corpus {
   NgramCounts counts{kOrders};
   int64_t tokens = 0;
@@ -31,7 +31,7 @@ struct Corpus {
     }
   }
 
-  /// Of an n-gram that occurs.
+  /// The n-gram must occur in the references.
   double info(size_t n, std::string_view ngram) const {
     const auto prefix = ngram.substr(0, n == 1 ? 0 : ngram.rfind(' '));
     const auto before = n == 1 ? tokens : count_of(counts[n - 2], prefix);

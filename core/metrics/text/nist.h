@@ -6,14 +6,14 @@
 //                    of the empty prefix is their number of tokens
 //   gain_n         = sum over samples and n-grams of info * min(count in the hypothesis, largest count in one of its
 //                    references), divided by the number of n-grams of the hypotheses
-//   penalty        = exp(-b * ln(min(1, c / r))^2), b = ln 2 / ln(1.5)^2, so 1/2 where c is two thirds of r;
+//   penalty        = exp(-b * ln(min(1, c / r))^2), b = ln 2 / ln(1.5)^2, so 1/2 if c is two thirds of r;
 //                    c: tokens of the hypotheses, r: sum over samples of the mean length of the references
 //   NIST           = penalty * (gain_1 + ... + gain_5), from 0 with no upper limit (8 to 9 on E2E)
 //
-// Tokens are 13a's, in lower case (mteval lowers ASCII letters only). r is pymteval's; mteval.pl divides the tokens of
-// all references by the mean number of references, which is the same where every sample has equally many. A hypothesis
-// too short for an n-gram counts 0 of them, as in mteval.pl; pymteval counts a negative number. 0 where nothing
-// matches, without samples, and when all references are empty.
+// Tokens are those of 13a, in lower case (mteval lowercases only ASCII letters). r is as in pymteval;
+// mteval.pl divides the tokens of all references by the mean number of references, which is the same if every
+// sample has equally many. A hypothesis too short for an n-gram counts 0 of them, as in mteval.pl; pymteval
+// counts a negative number. NIST is 0 if nothing matches, without samples, and if all references are empty.
 #include <vector>
 
 #include "core/metrics/text/scored.h"

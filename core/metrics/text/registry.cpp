@@ -33,7 +33,7 @@ Figures compute(const std::vector<std::string>& names, const std::vector<Scored>
   const auto& known = text_metric_names();
   for (const auto& name : names) {
     if (std::find(known.begin(), known.end(), name) == known.end())
-      throw UsageError(fmt::format("'{}' is not a metric of text; there are {}", name, fmt::join(known, ", ")));
+      throw UsageError(fmt::format("unknown text metric '{}': use one of {}", name, fmt::join(known, ", ")));
   }
   Figures values;
   for (const auto& name : names) values[name] = value_of(name, samples);

@@ -7,7 +7,7 @@ namespace {
 
 constexpr double kBeta = 1.2;
 
-/// Length of the longest common subsequence; one row of the table at a time.
+/// Length of the longest common subsequence; keeps one row of the table at a time.
 size_t common_length(const Tokens& a, const Tokens& b) {
   std::vector<size_t> row(b.size() + 1);
   for (const auto& token : a) {

@@ -5,8 +5,9 @@
 //   P = max over references of LCS / tokens of the hypothesis, R = max over references of LCS / tokens of the reference
 //
 // LCS: length of the longest common subsequence of tokens. P and R may come from different references. From 0 to 1. A
-// sample whose hypothesis is empty or shares no token with a reference counts 0; an empty reference adds nothing. 0
-// without samples. Tokens are the caption metrics' (tokenize.h) unless `words` is asked for.
+// sample whose hypothesis is empty or shares no token with a reference counts as 0; an empty reference adds
+// nothing. Without samples, the result is 0. Tokens are those of `caption` (tokenize.h) unless another
+// tokenization is given.
 #include <vector>
 
 #include "core/metrics/text/scored.h"

@@ -9,7 +9,7 @@
 namespace filigree::text_metrics {
 namespace {
 
-/// Bytes of the white-space character at `at`, 0 when there is none.
+/// Length in bytes of the whitespace character at `at`; 0 if there is none.
 size_t space_at(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
   const auto first = byte(at), second = byte(at + 1), third = byte(at + 2);
@@ -42,14 +42,14 @@ void replace_all(std::string& text, std::string_view what, std::string_view by) 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_stop(char c) { return c == '.' || c == ','; }
 
-/// The ASCII symbols that 13a always stands alone: all but ' , - .
+/// The ASCII symbols that 13a always separates: all except ' , - .
 bool is_13a_symbol(char c) {
   return (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') || c == '/' || (c >= ':' && c <= '@') ||
          (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
 }
 
-/// Puts spaces between and around pairs of bytes, from left to right, no byte being part of two pairs. The rules ask
-/// for characters; with bytes the result is the same, for a byte beyond ASCII is neither digit nor mark.
+/// Puts spaces between and around pairs of bytes, from left to right; no byte is part of two pairs. The rules
+/// apply to characters; bytes give the same result, because a non-ASCII byte is neither a digit nor a mark.
 template <class First, class Second>
 std::string space_pairs(std::string_view text, const char* format, First first, Second second) {
   std::string out;

@@ -1,18 +1,18 @@
 #pragma once
-// The tokenisations of the text metrics.
+// The tokenizations of the text metrics.
 //
-//   words        cut at white space (Unicode's, and the control characters 1C to 1F: what str.split() of Python cuts
-//                at); sacrebleu's 'none'
-//   mteval_13a   mteval-v13a.pl of NIST, sacrebleu's '13a': drops "<skipped>", joins lines ("-\n" closes a word),
-//                resolves &quot; &amp; &lt; &gt;, stands every ASCII symbol but ' , - . alone, '.' and ',' alone unless
-//                between digits, '-' alone after a digit; then words:
+//   words        split at whitespace (Unicode's and the control characters 1C to 1F, as str.split() of
+//                Python); sacrebleu's 'none'
+//   mteval_13a   mteval-v13a.pl of NIST, sacrebleu's '13a': drops "<skipped>", joins lines (removes "-\n"),
+//                resolves &quot; &amp; &lt; &gt;, separates every ASCII symbol except ' , - . and also '.' and
+//                ',' unless between digits, and '-' after a digit; then `words`:
 //                "$1,000.50 (10-12)." -> "$ 1,000.50 ( 10 - 12 ) ."
-//   caption      what the caption metrics (ROUGE-L, CIDEr) of pycocoevalcap count: Penn Treebank tokens in lower case
-//                without punctuation. caption.cpp has its own rules for it, see there; the original is the
-//                PTBTokenizer of Stanford CoreNLP 3.4.1 (Java) with `-lowerCase`, less a list of 19 marks.
+//   caption      the tokens of the caption metrics (ROUGE-L, CIDEr) of pycocoevalcap: Penn Treebank tokens in
+//                lower case without punctuation. The original is PTBTokenizer of Stanford CoreNLP 3.4.1 (Java)
+//                with `-lowerCase`, minus a list of 19 marks; caption.cpp lists the rules used here.
 //                "It isn't £20, really." -> "it is n't # 20 really"
 //
-// To score tokens made elsewhere (by PTBTokenizer itself, say), join them with spaces and ask for `words`.
+// To score tokens from elsewhere (for example PTBTokenizer itself), join them with spaces and use `words`.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +30,8 @@ Tokens split_words(std::string_view text);
 Tokens split_13a(std::string_view text);
 Tokens split_caption(std::string_view text);  ///< in lower case
 
-/// Lower case by Unicode's full mapping (ICU's version of it), Greek final sigma included, as str.lower() of Python.
-/// A byte that is not UTF-8 becomes U+FFFD.
+/// Lowercases by Unicode's full mapping (ICU's version of it), with the Greek final sigma, as str.lower() of
+/// Python. A byte that is not UTF-8 becomes U+FFFD.
 std::string lower(std::string_view text);
 
 struct TokenizedSample {
@@ -39,7 +39,7 @@ struct TokenizedSample {
   std::vector<Tokens> references;
 };
 
-/// Throws DataError when a sample has no reference. Lower case is made before the text is cut.
+/// Throws DataError if a sample has no reference. Lowercases before it splits the text.
 std::vector<TokenizedSample> tokenize(const std::vector<Scored>& samples, Tokenization tokenization, Case letters);
 
 }  // namespace filigree::text_metrics

@@ -25,7 +25,7 @@ const std::map<std::string, Activation>& table() {
   return names;
 }
 
-/// The forward pass has e^(-x^2/2) at hand, so it computes the slope as well; the backward pass is one product.
+/// The forward pass has e^(-x^2/2) anyway, so it also computes the slope; the backward pass is one product.
 struct FusedGelu : torch::autograd::Function<FusedGelu> {
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& input) {
     const at::Tensor x = input.contiguous();
@@ -75,7 +75,7 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
     case Activation::tanh:
       return at::tanh(x);
   }
-  FG_CHECK(false, "activation {}", static_cast<int>(activation));
+  FG_CHECK(false, "unknown activation {}", static_cast<int>(activation));
 }
 
 }  // namespace filigree::nn::ops

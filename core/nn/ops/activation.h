@@ -1,5 +1,5 @@
 #pragma once
-// Activations by the names that config.json files use.
+// Activations by their names in config.json files.
 #include <ATen/core/Tensor.h>
 
 #include <optional>
@@ -10,7 +10,7 @@ namespace filigree::nn::ops {
 
 enum class Activation { gelu, gelu_tanh, relu, silu, tanh };
 
-/// nullopt for a name that is not known.
+/// nullopt for an unknown name.
 std::optional<Activation> activation_from(const std::string& name);
 std::vector<std::string> activation_names();
 

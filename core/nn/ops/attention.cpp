@@ -12,7 +12,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Saves q, k and v only: the probabilities are computed again, they would be most of a layer's memory.
+/// Saves only q, k and v. The probabilities would be most of a layer's memory, so backward recomputes them.
 struct FusedAttention : torch::autograd::Function<FusedAttention> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const AttentionLayout& layout, const Dropout& dropout) {
@@ -40,9 +40,10 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   const auto& [offsets, heads, causal] = layout;
   FG_CHECK(!offsets.empty() && offsets.back() == q.size(0), "attention over {} rows with offsets up to {}", q.size(0),
            offsets.empty() ? 0 : offsets.back());
-  // No elements; the sum keeps all three in the graph, so that whoever waits for their gradients gets them.
+  // No elements; the sum keeps q, k and v in the graph, so that their gradients arrive where they are awaited.
   if (heads.empty() || q.size(0) == 0) return at::add(at::add(q, k), v);
-  FG_CHECK(q.size(1) % static_cast<int64_t>(heads.size()) == 0, "{} channels for {} heads", q.size(1), heads.size());
+  FG_CHECK(q.size(1) % static_cast<int64_t>(heads.size()) == 0, "{} channels do not divide into {} heads", q.size(1),
+           heads.size());
   if (has_kernel(q)) return FusedAttention::apply(q, k, v, layout, dropout);
   return padded_attention(q, k, v, layout, dropout);
 }

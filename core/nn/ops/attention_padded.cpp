@@ -1,4 +1,4 @@
-// Shape suffixes: T packed tokens, B samples of one group, L its longest length, H heads, D head size.
+// Shape suffixes: T packed tokens, B samples of one group, L length of its longest sample, H heads, D head size.
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
@@ -21,7 +21,7 @@
 namespace filigree::nn::ops {
 namespace {
 
-/// Samples that are padded to one length.
+/// Samples padded to the same length.
 struct Group {
   int64_t length = 0;
   std::vector<int64_t> samples;
@@ -41,10 +41,10 @@ std::vector<Group> group_by_length(const std::vector<int64_t>& offsets) {
   return groups;
 }
 
-/// Where a group's padded positions lie in the packed batch.
+/// Maps a group's padded positions to the packed batch.
 struct Layout {
-  at::Tensor token_BL;  ///< packed row of each position; padding points at the sample's first row
-  at::Tensor real_BL;   ///< bool
+  at::Tensor token_BL;  ///< packed row of each position; padding points to the sample's first row
+  at::Tensor real_BL;   ///< bool: not padding
 };
 
 Layout lay_out(const Group& group, const std::vector<int64_t>& offsets, at::Device device) {
@@ -94,8 +94,8 @@ at::Tensor padded_attention(const at::Tensor& q, const at::Tensor& k, const at::
   const auto& [offsets, heads, causal] = layout;
   const at::Tensor head_numbers = to_device(at::tensor(heads, at::kLong), q.device());
   std::vector<at::Tensor> parts;
-  std::vector<int64_t> place(static_cast<size_t>(q.size(0)));  // packed row -> row of the joined parts
-  int64_t first = 0;                                           // of the sample, in the joined parts
+  std::vector<int64_t> place(static_cast<size_t>(q.size(0)));  // packed row -> row of the concatenated parts
+  int64_t first = 0;                                           // first row of the sample in the concatenated parts
   for (const Group& group : group_by_length(offsets)) {
     parts.push_back(attend(q, k, v, lay_out(group, offsets, q.device()), head_numbers, causal, dropout));
     for (int64_t b : group.samples) {

@@ -19,7 +19,7 @@
 namespace filigree::nn::ops {
 namespace {
 
-/// x >> k without the sign: int64 or int32 tensors that stand for unsigned numbers.
+/// Logical x >> k: the int64 or int32 tensors hold unsigned numbers.
 at::Tensor shift_right(const at::Tensor& x, int64_t k) {
   const int64_t width = x.scalar_type() == at::kLong ? 64 : 32;
   return at::bitwise_and(at::bitwise_right_shift(x, k), (int64_t{1} << (width - k)) - 1);
@@ -38,7 +38,7 @@ at::Tensor mix(const at::Tensor& x) {
   return fold(z, 31);
 }
 
-/// Backward is the same op on the gradient, with the mask computed again.
+/// Backward is the same op on the gradient, with a recomputed mask.
 struct FusedDropout : torch::autograd::Function<FusedDropout> {
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const Dropout& site) {
     save(ctx, site);

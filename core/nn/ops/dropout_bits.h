@@ -18,8 +18,8 @@ constexpr uint64_t head_key(uint64_t row_key, int64_t head) {
   return random::mix(row_key + (static_cast<uint64_t>(head) + 1) * kHeadStride);
 }
 
-/// Turns a channel's number into its 32 bits. Uint is uint32_t or a vector of them: the same text serves one and
-/// sixteen, of one row (Key is uint32_t) or of sixteen rows.
+/// Hashes a channel's index to its 32 bits. Uint is uint32_t or a vector of sixteen: the same code handles
+/// one channel or sixteen, of one row (Key is uint32_t) or of sixteen rows.
 template <class Uint, class Key>
 [[gnu::always_inline]] constexpr void scramble(Uint& x, const Key& key_low, const Key& key_high) {
   x = x * kChannelStride + key_low;

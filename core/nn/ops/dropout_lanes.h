@@ -1,11 +1,11 @@
 #pragma once
-// Dropout's mask for sixteen neighbouring channels, inside CPU kernels.
+// Dropout mask for sixteen adjacent channels, inside CPU kernels.
 #include "core/nn/ops/dropout_bits.h"
 #include "core/nn/ops/simd.h"
 
 namespace filigree::nn::ops::simd {
 
-/// What a kernel needs to know of a Dropout; keys is null when it is off.
+/// The part of a Dropout that kernels use; keys is null if dropout is off.
 struct Mask {
   const int64_t* keys = nullptr;
   uint64_t site = 0;
@@ -26,7 +26,7 @@ FILIGREE_INLINE Lanes drop(Lanes x, const Mask& mask, uint64_t row_key, int64_t 
   return keep(x, mask, bits);
 }
 
-/// The same for one channel of sixteen rows, whose keys are given as their low and high halves.
+/// The same for one channel of sixteen rows, with each row key split into low and high halves.
 FILIGREE_INLINE Lanes drop(Lanes x, const Mask& mask, Words keys_low, Words keys_high, int64_t channel) {
   Words bits = Words{} + static_cast<uint32_t>(channel);
   scramble(bits, keys_low, keys_high);

@@ -1,7 +1,7 @@
 #pragma once
-// Fused CPU kernels behind dropout.h, activation.h, norm.h and attention.h. Rows are worked on in parallel and never
-// share a sum, so results do not depend on the number of threads. T is float or c10::BFloat16. The autograd functions
-// around them are in the .cpp files of the ops.
+// Fused CPU kernels behind dropout.h, activation.h, norm.h and attention.h. Rows are processed in parallel
+// and never share a sum, so results do not depend on the number of threads. T is float or c10::BFloat16. The
+// autograd functions around them are in the .cpp files of the ops.
 #include <ATen/core/Tensor.h>
 #include <c10/util/BFloat16.h>
 
@@ -14,7 +14,7 @@
 
 namespace filigree::nn::ops {
 
-/// Whether the kernels below take x: on the CPU, fp32 or bf16.
+/// Whether the kernels below support x: on the CPU, fp32 or bf16.
 inline bool has_kernel(const at::Tensor& x) {
   return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
@@ -31,10 +31,10 @@ void with_type(const at::Tensor& x, F&& f) {
   }
 }
 
-/// dropout(x) of [T, C]; also its own backward, with x the gradient.
+/// dropout(x) of [T, C]; with the gradient as x, also its backward.
 at::Tensor dropout_kernel(const at::Tensor& x, const Dropout& dropout);
 
-/// gelu(x) and, when asked for, gelu'(x) in the same type.
+/// gelu(x) and, if slope is not null, gelu'(x) in the same type.
 void gelu_kernel(const at::Tensor& x, at::Tensor& y, at::Tensor* slope);
 
 /// y = normalised * gain + bias, normalised = (s - mean(s)) * rstd, s = residual + dropout(x). gain and bias: fp32.
@@ -43,14 +43,14 @@ struct NormResult {
 };
 NormResult residual_norm_kernel(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& gain,
                                 const at::Tensor& bias, double eps, const Dropout& dropout);
-/// Gradients of residual and, with dropout's mask, of x.
+/// Gradients of residual and, with the dropout mask, of x.
 struct NormGradients {
   at::Tensor x, residual;
 };
 NormGradients residual_norm_backward_kernel(const at::Tensor& grad, const at::Tensor& normalised,
                                             const at::Tensor& rstd, const at::Tensor& gain, const Dropout& dropout);
 
-/// See attention.h. q, k and v may be slices of one wider tensor (rows strided, channels adjacent).
+/// See attention.h. q, k and v may be slices of one wider tensor (rows strided, channels contiguous).
 at::Tensor attention_kernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const AttentionLayout& layout, const Dropout& dropout);
 struct AttentionGradients {

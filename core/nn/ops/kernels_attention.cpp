@@ -1,7 +1,7 @@
-// Attention kernel: one task a (sample, head), everything of it in fp32 scratch that stays in the cache.
+// Attention kernel: one task per (sample, head), with all its data in fp32 scratch that stays in the cache.
 // Scratch shapes: L tokens of the sample, D head size; rows are padded to a multiple of 16. Scores and probabilities
-// are held key by query, [L keys, L queries]: a query is a lane, so that the sums of its softmax run down a column and
-// no lane has to be added to another.
+// are stored as [L keys, L queries]: a query is a lane, so the sums of its softmax run down a column and no
+// sum crosses lanes.
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -28,8 +28,8 @@ struct View {
   int64_t row, column;
 };
 
-/// Rows i .. i+kRows of c = a b, 2 vectors of columns at a time. b: [depth, columns], c: [rows, columns], columns % 16
-/// == 0.
+/// Rows [i, i+kRows) of c = a b, 2 vectors of columns at a time. b: [depth, columns], c: [rows, columns],
+/// columns % 16 == 0.
 template <int kRows>
 FILIGREE_INLINE void multiply_rows(const View& a, const float* b, float* c, int64_t i, int64_t depth, int64_t columns) {
   for (int64_t j = 0; j < columns; j += 2 * kLanes) {
@@ -58,7 +58,7 @@ FILIGREE_KERNEL void multiply(const View& a, const float* b, float* c, int64_t r
   for (; i < rows; ++i) multiply_rows<1>(a, b, c, i, depth, columns);
 }
 
-/// Rows of a packed tensor, one head's channels: element (t, c) is at[t * stride + c].
+/// One head's channels of the rows of a packed tensor: element (t, c) is at[t * stride + c].
 template <class T>
 FILIGREE_INLINE void load_rows(const T* from, int64_t stride, int64_t rows, int64_t channels, float* to) {
   const int64_t width = round_up(channels);
@@ -100,7 +100,7 @@ void transpose(const float* from, int64_t rows, int64_t channels, float* to) {
   }
 }
 
-/// Dropout's row keys of a sample's queries for one head, halves apart; empty without dropout.
+/// Dropout row keys of a sample's queries for one head, split into halves; empty without dropout.
 struct QueryKeys {
   std::vector<uint32_t> low, high;
 
@@ -119,27 +119,27 @@ struct QueryKeys {
   }
 };
 
-/// The keys that queries see: all of the sample's, or, causally, those up to themselves.
+/// The keys that queries see: all of the sample, or, if causal, those up to the query.
 struct Sight {
   int64_t length;
   bool causal;
 
-  /// One past the last key that any query from i to i + kLanes sees.
+  /// One past the last key that any of the queries [i, i + kLanes) sees.
   FILIGREE_INLINE int64_t end(int64_t i) const { return causal ? std::min(length, i + kLanes) : length; }
-  /// x in the lanes of the queries from i on that see key j, `hidden` in the others.
+  /// x in the lanes of those queries [i, i + kLanes) that see key j, `hidden` in the others.
   FILIGREE_INLINE Lanes seen(Lanes x, int64_t i, int64_t j, float hidden) const {
     if (!causal || j <= i) return x;
     return simd::select(simd::lane_numbers() >= static_cast<uint32_t>(j - i), x, simd::splat(hidden));
   }
 };
 
-/// Zeros from row `from` on in the columns of queries i to i + kLanes.
+/// Zeros the rows from `from` on in the columns of queries [i, i + kLanes).
 FILIGREE_INLINE void clear(float* s, int64_t from, int64_t length, int64_t i) {
   for (int64_t j = from; j < length; ++j) simd::store(s + j * round_up(length) + i, Lanes{});
 }
 
-/// s := softmax of scale * s down each column, 0 for keys that are not seen; dropped := its dropped-out copy, when
-/// there is dropout. What stands in the columns of the padding is finite and is not read.
+/// s := softmax of scale * s down each column, 0 for unseen keys; dropped := its copy after dropout, if there
+/// is dropout. The padding columns hold finite values that are not read.
 FILIGREE_KERNEL void softmax(float* s, float* dropped, const Sight& sight, float scale, const Mask& mask,
                              const QueryKeys& keys) {
   const int64_t length = sight.length, width = round_up(length);
@@ -172,7 +172,7 @@ FILIGREE_KERNEL void softmax(float* s, float* dropped, const Sight& sight, float
   }
 }
 
-/// ds := scale * p * (drop(dp) - sum of drop(dp) * p down the column), in place of dp.
+/// ds := scale * p * (drop(dp) - sum of drop(dp) * p down the column), overwriting dp.
 FILIGREE_KERNEL void softmax_backward(const float* p, float* dp, const Sight& sight, float scale, const Mask& mask,
                                       const QueryKeys& keys) {
   const int64_t length = sight.length, width = round_up(length);
@@ -199,7 +199,7 @@ FILIGREE_KERNEL void softmax_backward(const float* p, float* dp, const Sight& si
   }
 }
 
-/// One thread's memory for the longest sample.
+/// One thread's scratch memory, sized for the longest sample.
 class Scratch {
  public:
   Scratch(int64_t length, int64_t channels, int matrices)
@@ -228,7 +228,7 @@ int64_t longest(const std::vector<int64_t>& offsets) {
   return most;
 }
 
-/// Calls work(first row, length, head's place) for the tasks of a chunk.
+/// Calls work(first row, length, head index) for the tasks of a chunk.
 template <class Work>
 void for_tasks(const std::vector<int64_t>& offsets, int64_t heads, int64_t begin, int64_t end, Work&& work) {
   for (int64_t task = begin; task < end; ++task) {
@@ -249,11 +249,11 @@ Rows<T> rows_at(const at::Tensor& x, int64_t token, int64_t column) {
   return {x.const_data_ptr<T>() + token * x.stride(0) + column, x.stride(0)};
 }
 
-/// p [keys, queries] and its dropped-out copy for one task. Leaves q and k widened.
+/// p [keys, queries] and its copy after dropout for one task. Also leaves q and k as fp32 in scratch.
 struct Probabilities {
   float *q, *k, *q_turned, *p, *dropped;
 
-  /// Returns what multiplies v: dropped, or p without dropout.
+  /// Returns the factor of v: dropped, or p without dropout.
   template <class T>
   const float* compute(const Rows<T>& q_rows, const Rows<T>& k_rows, const Sight& sight, int64_t channels,
                        const Mask& mask, const QueryKeys& keys) const {
@@ -269,7 +269,7 @@ struct Probabilities {
   static float scale(int64_t channels) { return 1.0f / std::sqrt(static_cast<float>(channels)); }
 };
 
-/// The innermost dimension adjacent, rows at any stride.
+/// Makes the innermost dimension contiguous; rows may have any stride.
 at::Tensor rows_of(const at::Tensor& x) { return x.stride(1) == 1 ? x : x.contiguous(); }
 
 }  // namespace
@@ -336,7 +336,7 @@ AttentionGradients attention_backward_kernel(const at::Tensor& grad_in, const at
         multiply({p, l, 1}, out, result, length, length, width);  // dv = p^T dout
         narrow(result, length, d, dv_at + to, h * d);
         transpose(out, length, d, out_turned);
-        multiply({values, width, 1}, out_turned, ds, length, d, l);  // dp = dout v^T, key by query
+        multiply({values, width, 1}, out_turned, ds, length, d, l);  // dp = dout v^T, [keys, queries]
         softmax_backward(step.p, ds, {length, causal}, Probabilities::scale(d), mask, keys);
         multiply({ds, 1, l}, step.k, result, length, length, width);  // dq = ds k
         narrow(result, length, d, dq_at + to, h * d);

@@ -1,4 +1,4 @@
-// Row-wise kernels: dropout, GELU, residual layer normalisation.
+// Row-wise kernels: dropout, GELU, residual layer normalization.
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -14,18 +14,17 @@ using simd::Mask;
 
 simd::Mask mask_of(const Dropout& dropout) {
   if (!dropout.active()) return {};
-  FG_CHECK(dropout.keys.device().is_cpu() && dropout.keys.is_contiguous(), "dropout keys must lie packed on the CPU");
+  FG_CHECK(dropout.keys.device().is_cpu() && dropout.keys.is_contiguous(), "dropout keys must be packed on the CPU");
   return {dropout.keys.const_data_ptr<int64_t>(), dropout.site, dropout.threshold(),
           static_cast<float>(dropout.scale())};
 }
 
 namespace {
 
-// About as many rows a task as make the start of a thread worth it.
+// Rows per task: about enough work to be worth starting a thread.
 int64_t grain(int64_t channels) { return std::max<int64_t>(1, 32768 / std::max<int64_t>(1, channels)); }
 
-// ---- dropout
-// ------------------------------------------------------------------------------------------------------------
+// ---- dropout ----
 
 template <class T>
 FILIGREE_INLINE void drop_row(const T* x, T* y, int64_t channels, const Mask& mask, int64_t row) {
@@ -44,15 +43,14 @@ FILIGREE_KERNEL void drop_rows(const c10::BFloat16* x, c10::BFloat16* y, int64_t
   for (int64_t row = begin; row < end; ++row) drop_row(x + row * channels, y + row * channels, channels, mask, row);
 }
 
-// ---- GELU
-// ---------------------------------------------------------------------------------------------------------------
+// ---- GELU ----
 
 struct Gelu {
   Lanes value, slope;
 };
 
 /// x Phi(x) and Phi(x) + x phi(x). The tail of Phi is a polynomial times e^(-x^2/2) (Abramowitz and Stegun 7.1.26,
-/// absolute error below 1.5e-7), so that phi comes with it for nothing.
+/// absolute error below 1.5e-7), so phi comes for free.
 FILIGREE_INLINE Gelu gelu(Lanes x) {
   const Lanes size = simd::select(x < 0.0f, -x, x) * 0.70710678f;
   const Lanes bell = simd::exp(-size * size);
@@ -80,8 +78,7 @@ FILIGREE_KERNEL void gelu_run(const c10::BFloat16* x, c10::BFloat16* y, c10::BFl
   gelu_span(x, y, slope, n);
 }
 
-// ---- residual layer normalisation
-// ---------------------------------------------------------------------------------------
+// ---- residual layer normalization ----
 
 template <class T>
 struct NormRows {
@@ -140,7 +137,7 @@ struct NormBackwardRows {
   const float* rstd;
   const float* gain;
   T* residual;
-  T* x;  ///< the same as residual without dropout
+  T* x;  ///< without dropout, the same as residual
   int64_t channels;
   Mask mask;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// Losses as sums in fp32: averages are taken over the global batch, never over a rank's share.
+// Losses as sums in fp32. The caller averages over the global batch, never over one rank's share.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace filigree::nn::ops {
 inline constexpr int64_t kIgnoredLabel = -100;
 
 /// fp32 scalar. logits: [N, classes]; labels: int64 [N], kIgnoredLabel where there is no loss. With smoothing e the
-/// loss of a row is (1 - e) (-log p[label]) + e mean over the classes of -log p (Szegedy et al., 2016).
+/// loss of a row is (1 - e) (-log p[label]) + e mean_c(-log p[c]) (Szegedy et al., 2016).
 at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& labels, double smoothing = 0);
 
 /// Squared error, an fp32 scalar. logits: [N, 1]; labels: [N].

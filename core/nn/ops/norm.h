@@ -1,6 +1,6 @@
 #pragma once
-// Layer normalisation, alone and as the end of a post-norm residual block. Statistics are fp32 whatever x's type is;
-// gain and bias may be of another type than x (trainable fp32 ones under bf16 compute).
+// Layer normalization, alone and as the end of a post-norm residual block. Statistics are always fp32. The
+// type of gain and bias may differ from that of x (trainable fp32 values under bf16 compute).
 #include <ATen/core/Tensor.h>
 
 #include "core/nn/ops/dropout.h"

@@ -1,6 +1,6 @@
 #pragma once
-// A Dropout in the context of an autograd function: its keys may be undefined, so it cannot travel as a tensor
-// argument.
+// Saves a Dropout in the context of an autograd function. Its keys may be undefined, so it cannot be passed
+// as a tensor argument.
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/nn/ops/dropout.h"

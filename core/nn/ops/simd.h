@@ -1,11 +1,11 @@
 #pragma once
 // Sixteen fp32 lanes for the CPU kernels, in the compiler's portable vector types: bf16 memory is widened on load and
-// rounded to nearest even on store, all arithmetic is fp32.
+// rounded to nearest even on store; all arithmetic is fp32.
 //
-// A kernel is a plain function marked FILIGREE_KERNEL: on x86-64 it is compiled for three instruction sets and the best
-// one that the processor has is bound at load time. It may call only the always_inline functions below and its own
-// kind. The sanitizers' runtimes are not up yet when that choice is made, so under them, and on other processors, there
-// is one version.
+// A kernel is a plain function marked FILIGREE_KERNEL. On x86-64 it is compiled for three instruction sets,
+// and the best one that the processor supports is bound at load time. A kernel may call only the
+// always_inline functions below and other kernels. Sanitizer runtimes are not initialized when that choice is
+// made, so with sanitizers there is one version, as with clang and on other processors.
 #include <c10/util/BFloat16.h>
 
 #include <algorithm>
@@ -20,7 +20,7 @@
 #endif
 #define FILIGREE_INLINE inline __attribute__((always_inline))
 
-// The lanes never cross a real function call, so how they would be passed does not matter.
+// Lanes are never passed through a real function call, so their calling convention does not matter.
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 namespace filigree::nn::ops::simd {
@@ -92,12 +92,12 @@ FILIGREE_INLINE Words load_words(const uint32_t* from) {
   return x;
 }
 
-/// e^x within 2 units in the last place: x = n ln 2 + r, a polynomial in r, and n added to the exponent. Below -87 it
-/// gives the smallest normal number.
+/// e^x within 2 ulp: x = n ln 2 + r, a polynomial in r, and n added to the exponent. Below -87 it returns the
+/// smallest normal number.
 FILIGREE_INLINE Lanes exp(Lanes x) {
   x = select(x < -87.0f, splat(-87.0f), x);
   x = select(x > 88.0f, splat(88.0f), x);
-  const float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
+  const float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
   const Lanes shifted = x * 1.44269504f + shift;
   const Lanes n = shifted - shift;
   const Lanes r = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts

@@ -38,15 +38,15 @@ double Fields::number(const std::string& key) const {
 }
 
 std::string Fields::text(const std::string& key) const {
-  if (!at(key).is_string()) fail(key, "must be a text");
+  if (!at(key).is_string()) fail(key, "must be a string");
   return at(key).get<std::string>();
 }
 
 std::vector<std::string> Fields::texts(const std::string& key) const {
   std::vector<std::string> items;
-  if (!at(key).is_array()) fail(key, "must be a list of texts");
+  if (!at(key).is_array()) fail(key, "must be a list of strings");
   for (const nlohmann::json& item : at(key)) {
-    if (!item.is_string()) fail(key, "must be a list of texts");
+    if (!item.is_string()) fail(key, "must be a list of strings");
     items.push_back(item.get<std::string>());
   }
   return items;

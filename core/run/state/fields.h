@@ -1,6 +1,6 @@
 #pragma once
-// Values of a JSON object that was read from a file, each checked for its type and range. A DataError names the place:
-// "path: state.run.stage: must be a whole number, at least 0".
+// Values of a JSON object that was read from a file, each checked for its type and range. A DataError names
+// the location: "path: state.run.stage: must be a whole number, at least 0".
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace filigree::train {
 
 class Fields {
  public:
-  /// where: "path: state.run". DataError when it is no object. The JSON must outlive this.
+  /// where: "path: state.run". DataError if it is not an object. The JSON must outlive this.
   Fields(const nlohmann::json& json, std::string where);
 
   bool contains(const std::string& key) const { return json_.contains(key); }

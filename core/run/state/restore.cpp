@@ -21,15 +21,15 @@
 namespace filigree::train {
 namespace {
 
-/// The part of a saved tensor that a placement holds.
+/// The slice of a saved tensor that a placement holds.
 at::Tensor own_part(const checkpoint::Loaded& loaded, const std::string& file, const std::string& name,
                     const nn::Placement& placement) {
   if (placement.replicated()) return loaded.tensor(file, name);
   return loaded.lines(file, name, placement.dim, placement.slice);
 }
 
-/// A mask of ones: it is cut with its weight by later events, as the undisturbed run's was, and gets its values at the
-/// end.
+/// Adds a mask of ones. Later events cut it with its weight, as in the uninterrupted run, and it gets its
+/// values at the end.
 void replay_mask(Session& session, const Event& event) {
   std::set<std::string> names = event.plan.get<std::set<std::string>>();
   for (auto* linear : session.model->linears()) {
@@ -67,27 +67,27 @@ void replay(Session& session, const checkpoint::Loaded& loaded) {
   }
 }
 
-/// How many entries of S2 a structured prune left depends on their places, which only the checkpoint knows.
+/// How many entries of S2 a structured prune kept depends on their positions, which only the checkpoint contains.
 void take_shapes(nn::Model& model, const checkpoint::Loaded& loaded) {
   for (auto* linear : model.linears())
     if (linear->adapter())
       linear->adapter()->take_shapes([&](const std::string& name) { return loaded.tensor("trained", name); });
 }
 
-/// Every tensor of the checkpoint has its parameter: none that was trained is passed over.
+/// Checks that every tensor of the checkpoint has a parameter, so that no trained tensor is skipped.
 void check_all_used(const Session& session, const checkpoint::Loaded& loaded) {
   for (const std::string& name : loaded.names("trained")) {
     const nn::ParameterPtr parameter = session.model->parameters().find(name);
     if (!parameter || !belongs_in_checkpoint(*parameter, session.state))
       throw DataError(
-          fmt::format("{}: holds '{}', which is not among the parameters that its state or the recipe names",
+          fmt::format("{}: contains '{}', which is not among the parameters that its state or the recipe names",
                       loaded.info.path, name));
   }
   if (loaded.version < checkpoint::kManifestVersion)
-    return;  // before 3 a state named parameters of methods that were replaced
+    return;  // before 3 a state also listed parameters of replaced methods
   for (const std::string& name : session.state.touched)
     if (!session.model->parameters().find(name))
-      throw DataError(fmt::format("{}/{}: state.run.touched: '{}' is no parameter of the model", loaded.info.path,
+      throw DataError(fmt::format("{}/{}: state.run.touched: '{}' is not a parameter of the model", loaded.info.path,
                                   checkpoint::kManifestName, name));
 }
 
@@ -108,7 +108,7 @@ void overwrite_values(Session& session, const checkpoint::Loaded& loaded) {
     parameter->value().copy_(own_part(loaded, "trained", parameter->name, parameter->placement));
   }
   for (nn::Linear* linear : session.model->linears())
-    if (linear->mask()) linear->set_mask(linear->mask());  // a frozen weight is multiplied by what was read
+    if (linear->mask()) linear->set_mask(linear->mask());  // multiplies a frozen weight by the restored mask
 }
 
 }  // namespace
@@ -120,12 +120,12 @@ void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
   check_base(origin.base, origin.files, saved.origin, session.recipe.model.path, path);
   if (loaded.version >= checkpoint::kManifestVersion && saved.origin.adapter != origin.adapter)
     throw DataError(
-        fmt::format("{}: was trained from another LoRA than {} holds now; restore its files, or start anew "
+        fmt::format("{}: was trained from a different LoRA than {} contains now; restore its files, or start over "
                     "with --resume never and another --out",
                     path, session.recipe.model.adapter.empty() ? "model.adapter" : session.recipe.model.adapter));
   if (saved.origin.train != origin.train || saved.labels != session.train_data.label_names)
     throw DataError(
-        fmt::format("{}: was trained on another training set than this recipe's; the data files, their order or "
+        fmt::format("{}: was trained on a different training set than this recipe's; the data files, their order or "
                     "the tokenizer changed",
                     path));
   check_fits(saved, session.recipe, saved.decisive == decisive_recipe(session.recipe), session.train_data.size(), path);
@@ -138,7 +138,7 @@ void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded
     if (before != saved.origin.eval.end() && before->second != hash)
       session.log->warn(
           "the {} set has changed since {}: results before and after it are of different data, and the best checkpoint "
-          "is chosen over both",
+          "is chosen from both",
           split, loaded.info.path);
   }
 }

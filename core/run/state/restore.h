@@ -1,23 +1,23 @@
 #pragma once
-// From a checkpoint (snapshot.h) to the model of a run.
+// Restores the model of a run from a checkpoint (snapshot.h).
 #include "core/checkpoint/store.h"
 #include "core/optim/flat_adamw.h"
 #include "core/run/session.h"
 
 namespace filigree::train {
 
-/// DataError when the checkpoint is of another base model, LoRA or training set than the session's, or its state cannot
-/// be one of this recipe. Rank 0 notes on stderr when the evaluation data have changed.
+/// DataError if the checkpoint's base model, LoRA or training set differs from the session's, or its state
+/// cannot be that of a run of this recipe.
 void check_origin(const Session& session, const checkpoint::Loaded& loaded);
 
-/// Evaluation data decide which checkpoint is the best, but no number of the training: a change is logged.
+/// Logs a warning if the evaluation data changed. They determine the best checkpoint, but no number of the training.
 void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded& loaded);
 
-/// Puts the session's freshly loaded model into the checkpoint's state: replays the events, then overwrites the values.
-/// DataError when they do not fit each other.
+/// Puts the session's newly loaded model into the checkpoint's state: replays the events, then overwrites the
+/// values. DataError if model and checkpoint do not match.
 void restore_model(Session& session, const checkpoint::Loaded& loaded);
 
-/// The moments for the stage in progress.
+/// Restores the moments of the stage in progress.
 void restore_optimizer(optim::FlatAdamW& optimizer, const checkpoint::Loaded& loaded);
 
 }  // namespace filigree::train

@@ -24,7 +24,7 @@ Event event_from(const Fields& fields) {
   const std::string name = fields.text("kind");
   for (const auto kind : {Event::Kind::attach, Event::Kind::prune, Event::Kind::mask})
     if (name == name_of(kind)) return {kind, fields.count("stage"), fields.at("plan")};
-  fields.fail("kind", fmt::format("'{}' is no event; it is one of attach, prune, mask", name));
+  fields.fail("kind", fmt::format("'{}' is not an event; use one of attach, prune, mask", name));
 }
 
 Best best_from(const Fields& fields) {
@@ -35,7 +35,7 @@ Best best_from(const Fields& fields) {
 Teacher teacher_from(const Fields& fields) {
   Teacher teacher{fields.count("stage"), fields.text("file"), fields.text("xxh3")};
   if (teacher.file.empty() || teacher.file.find('/') != std::string::npos || teacher.file.starts_with('.'))
-    fields.fail("file", fmt::format("'{}' is no file name", teacher.file));
+    fields.fail("file", fmt::format("'{}' is not a file name", teacher.file));
   return teacher;
 }
 

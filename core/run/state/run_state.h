@@ -1,9 +1,9 @@
 #pragma once
-// Where a run stands: all that a checkpoint must hold besides tensors.
+// The progress of a run, as a checkpoint stores it.
 //
-// The model of a run is its base weights and what happened to them since, in order: a method was attached, units were
-// pruned, entries were masked. Resuming replays these events on freshly loaded base weights (which gives every tensor
-// its shape) and then overwrites the values of `touched` parameters from the checkpoint.
+// The model of a run is its base weights plus what happened to them since, in order: a method was attached,
+// units were pruned, entries were masked. Resuming replays these events on newly loaded base weights (which
+// gives every tensor its shape) and then overwrites the values of `touched` parameters from the checkpoint.
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -18,17 +18,17 @@ struct Event {
   enum class Kind { attach, prune, mask };
   Kind kind = Kind::attach;
   int64_t stage = 0;    ///< index of the recipe's stage
-  nlohmann::json plan;  ///< prune: the PrunePlan; mask: names of the masked linears
+  nlohmann::json plan;  ///< prune: the PrunePlan; mask: names of the masks
 };
 
 struct Best {
   std::string metric;
-  std::string split;  ///< that it was measured on; empty in older checkpoints
+  std::string split;  ///< on which it was measured; empty in older checkpoints
   double value = 0;
   int64_t step = 0;
 };
 
-/// The logits that `distill` learns from: a file of the run's cache/, written before a prune stage.
+/// The logits that `distill` learns from: a file in the run's cache/, written before a prune stage.
 struct Teacher {
   int64_t stage = 0;  ///< index of the prune stage
   std::string file;   ///< its name in cache/
@@ -44,14 +44,14 @@ struct RunState {
   int64_t global_step = 0;   ///< optimizer steps over all stages; a prune without training counts as one
   int64_t prune_rounds = 0;  ///< rounds done in the stage in progress
   std::vector<Event> events;
-  bool recipe_changed = false;    ///< some of the history was made by another recipe than the present one
-  std::set<std::string> touched;  ///< parameters that no longer equal the base: ever trained
+  bool recipe_changed = false;    ///< part of the history was made with a different recipe
+  std::set<std::string> touched;  ///< parameters that were ever trained and may differ from the base
   std::optional<Best> best;
   std::optional<Teacher> teacher;  ///< of the latest prune stage before a stage with `distill`
 };
 
 nlohmann::json to_json(const RunState& state);
-/// DataError names the key of a value that is missing, has another type or is out of range; where: "path: state.run".
+/// DataError names the key of a value that is missing, has the wrong type or is out of range. where: "path: state.run".
 RunState run_state_from(const nlohmann::json& json, const std::string& where);
 
 }  // namespace filigree::train

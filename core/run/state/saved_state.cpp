@@ -23,7 +23,7 @@ class Fit {
   Fit(const RunState& run, const recipe::Recipe& recipe, std::optional<int64_t> samples, std::string where)
       : run_(run), stages_(recipe.stages), samples_(samples), where_(std::move(where)) {}
 
-  /// What holds for any recipe that continues the run.
+  /// Checks what holds for any recipe that resumes the run.
   void check_ranges() const {
     const auto count = static_cast<int64_t>(stages_.size());
     if (run_.stage > count) fail("stage", fmt::format("is {}, but the recipe has {} stages", run_.stage, count));
@@ -37,7 +37,7 @@ class Fit {
     check_teacher();
   }
 
-  /// What holds for the recipe that the run was started with.
+  /// Checks what holds for the recipe that the run was started with.
   void check_counts() const {
     std::optional<int64_t> before = 0;
     for (int64_t i = 0; i < run_.stage; ++i) {
@@ -58,7 +58,7 @@ class Fit {
     return i < static_cast<int64_t>(stages_.size()) ? fmt::format("stage {}", stage(i).name) : "a finished run";
   }
 
-  /// Optimizer steps of a stage; nothing where they depend on the unknown size of the training set.
+  /// Optimizer steps of a stage; nothing if they depend on the unknown size of the training set.
   std::optional<int64_t> steps_of(const recipe::StageConfig& stage) const {
     if (!stage.train) return 0;
     if (stage.train->max_steps > 0 || samples_) return stage_steps(*stage.train, samples_.value_or(0));
@@ -89,7 +89,7 @@ class Fit {
       const bool fits = event.kind == Event::Kind::attach
                             ? config.method.has_value()
                             : config.prune.has_value() && kind_of(*config.prune) == event.kind;
-      if (!fits) fail(key, fmt::format("is {}, and {} has nothing of this kind", event.stage, name(event.stage)));
+      if (!fits) fail(key, fmt::format("is {}, but {} has no event of this kind", event.stage, name(event.stage)));
     }
   }
 
@@ -97,13 +97,13 @@ class Fit {
     if (!run_.teacher) return;
     const int64_t i = run_.teacher->stage;
     if (i > run_.stage || i >= static_cast<int64_t>(stages_.size()) || !stage(i).prune)
-      fail("teacher.stage", fmt::format("is {}, which is no prune stage so far", i));
+      fail("teacher.stage", fmt::format("is {}, which is not a prune stage so far", i));
   }
 
   void expect_events(int64_t of_stage, Event::Kind kind, int64_t count) const {
     const auto found = std::count_if(run_.events.begin(), run_.events.end(),
                                      [&](const Event& event) { return event.stage == of_stage && event.kind == kind; });
-    if (found != count) fail("events", fmt::format("has {} of {}, {} were expected", found, name(of_stage), count));
+    if (found != count) fail("events", fmt::format("has {} of {}, but {} were expected", found, name(of_stage), count));
   }
 
   /// A checkpoint is made after a step, or between stages.
@@ -118,7 +118,7 @@ class Fit {
     int64_t due = 0;
     while (due < config.prune->steps && run_.stage_step > round_step(*config.prune, due, *total)) ++due;
     if (run_.prune_rounds != due)
-      fail("prune_rounds", fmt::format("is {} at step {}, where {} are done", run_.prune_rounds, run_.stage_step, due));
+      fail("prune_rounds", fmt::format("is {} at step {}, but {} are due", run_.prune_rounds, run_.stage_step, due));
   }
 
   [[noreturn]] void fail(const std::string& key, const std::string& problem) const {

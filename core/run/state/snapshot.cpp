@@ -13,14 +13,14 @@
 namespace filigree::train {
 namespace {
 
-/// A tensor of a checkpoint, named, with the parameter that says how it is divided over the ranks.
+/// A named tensor of a checkpoint, with the parameter that defines how it is sharded over the ranks.
 struct Item {
   std::string name;
   const nn::Parameter* parameter = nullptr;
   at::Tensor moment = {};  ///< undefined: the parameter's own values
 
   uint64_t element_size() const { return moment.defined() ? moment.element_size() : parameter->element_size(); }
-  /// Collective when the parameter is shared out: then the tensor is one of many in a gathered buffer.
+  /// Collective if the parameter is sharded: then the tensor is one of many in a gathered buffer.
   at::Tensor value() const { return moment.defined() ? moment : parameter->gather().detach(); }
 };
 
@@ -42,13 +42,13 @@ std::vector<Item> optimizer_items(const optim::FlatAdamW& optimizer) {
   return items;
 }
 
-/// The items that this rank writes: of those that several ranks hold alike each rank takes its turn. Collective.
+/// Adds the items that this rank writes; ranks that hold the same items take turns. Collective.
 void add_own(const dist::Mesh& mesh, const std::vector<Item>& items, const std::string& stem,
              checkpoint::CheckpointData& data) {
   checkpoint::NamedTensors own;
   for (size_t i = 0; i < items.size(); ++i) {
     const nn::Placement& placement = items[i].parameter->placement;
-    const at::Tensor value = items[i].value();  // all ranks take part in a gather, whichever writes
+    const at::Tensor value = items[i].value();  // all ranks take part in a gather, whichever one writes
     const dist::Communicator& holders = placement.replicated() ? mesh.world() : mesh.dp();
     if (i % static_cast<size_t>(holders.size()) != static_cast<size_t>(holders.rank())) continue;
     own.emplace_back(items[i].name, items[i].parameter->shared_out() ? value.clone() : value);
@@ -71,7 +71,7 @@ SavedState state_of(const Session& session, const optim::FlatAdamW* optimizer) {
   return state;
 }
 
-/// What a rank has to say of its files: their entries in the manifest, or why it could not write them.
+/// Writes this rank's files. Returns their entries in the manifest, or why they could not be written.
 std::string write_own(Session& session, const checkpoint::CheckpointData& data, const std::string& folder) {
   const auto& world = session.mesh->world();
   nlohmann::json said = nlohmann::json::object();
@@ -85,7 +85,7 @@ std::string write_own(Session& session, const checkpoint::CheckpointData& data, 
   return said.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// Rank 0 makes a checkpoint of what the ranks have written.
+/// Rank 0 makes a checkpoint of the ranks' files.
 void commit(Session& session, const checkpoint::CheckpointData& data, const nlohmann::json& state,
             const std::vector<std::string>& said) {
   std::vector<checkpoint::ManifestFile> files;
@@ -101,7 +101,7 @@ void commit(Session& session, const checkpoint::CheckpointData& data, const nloh
   }
 }
 
-/// A method that is attached in place of another removes parameters.
+/// A method that replaces another one removes parameters.
 void forget_removed(Session& session) {
   std::erase_if(session.state.touched,
                 [&](const std::string& name) { return !session.model->parameters().find(name); });

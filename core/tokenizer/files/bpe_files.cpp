@@ -22,7 +22,7 @@ Merge find_merge(const std::string& left, const std::string& right, const TokenI
 Merge read_merge(const std::string& line, const TokenIds& ids, std::string& fault) {
   const auto spaces = std::count(line.begin(), line.end(), ' ');
   if (spaces != 1) {
-    fault = fmt::format("'{}' is not two tokens with a space between", shown(line));
+    fault = fmt::format("'{}' is not two tokens separated by one space", shown(line));
     return {};
   }
   const size_t space = line.find(' ');

@@ -32,22 +32,22 @@ std::vector<Merge> read_merges(const JsonReader& reader, const json& model, cons
   return merges;
 }
 
-/// What filigree does not do is a fault, not a difference.
+/// Rejects settings that filigree does not support, so that results never differ silently.
 void check_model(const JsonReader& reader, const json& model) {
   if (model.contains("dropout") && !model["dropout"].is_null() && model["dropout"] != 0)
-    reader.fail("model.dropout is not known here; null is");
+    reader.fail("model.dropout is not supported; only null is");
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
-    if (!reader.text(model, key, "").empty()) reader.fail(fmt::format("model.{} is not known here; null is", key));
-  if (reader.flag(model, "byte_fallback", false)) reader.fail("model.byte_fallback: true is not known here");
+    if (!reader.text(model, key, "").empty()) reader.fail(fmt::format("model.{} is not supported; only null is", key));
+  if (reader.flag(model, "byte_fallback", false)) reader.fail("model.byte_fallback: true is not supported");
 }
 
 void read_pre_tokenizer(const JsonReader& reader, BpeOptions& options) {
   const json& root = reader.root();
   if (root.contains("normalizer") && !root["normalizer"].is_null())
-    reader.fail(fmt::format("normalizer of type {} is not known here for BPE; null is",
+    reader.fail(fmt::format("normalizer of type {} is not supported for BPE; only null is",
                             reader.text(reader.object(root, "normalizer"), "type", "null")));
   if (!root.contains("pre_tokenizer") || root["pre_tokenizer"].is_null())
-    reader.fail("'pre_tokenizer' is missing; ByteLevel is wanted");
+    reader.fail("'pre_tokenizer' is missing; ByteLevel is required");
   const json& part = reader.object(root, "pre_tokenizer");
   reader.expect_type(part, "pre_tokenizer", "ByteLevel");
   const auto prefix = reader.optional_flag(part, "add_prefix_space");
@@ -65,7 +65,7 @@ void read_unknown(const JsonReader& reader, const json& model, const TokenIds& i
   options.unk = it->second;
 }
 
-/// The file's own sections, where the class does not build its own.
+/// Reads the sections of the file, for a class that does not build its own.
 void read_sections(const JsonReader& reader, const json& model, const TokenIds& ids, BpeOptions& options) {
   check_model(reader, model);
   read_pre_tokenizer(reader, options);
@@ -73,8 +73,8 @@ void read_sections(const JsonReader& reader, const json& model, const TokenIds& 
   read_unknown(reader, model, ids, options);
 }
 
-/// Whose special tokens have the roles: those of the class; without one, RoBERTa's by RobertaProcessing, at the top or
-/// in a Sequence.
+/// The class whose special tokens have the roles: that of the settings; without one, RoBERTa if there is a
+/// RobertaProcessing, at the top or in a Sequence, otherwise GPT-2.
 TokenizerClass roles_of(const JsonReader& reader, const TokenizerSettings& settings) {
   if (is_bpe(settings.kind)) return settings.kind;
   const auto processor = reader.root().find("post_processor");

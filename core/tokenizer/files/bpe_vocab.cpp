@@ -26,7 +26,7 @@ std::vector<Merge> read_merges(const std::string& file, const TokenIds& ids) {
   return merges;
 }
 
-/// tokenizer_config.json; without one, an object with no key.
+/// tokenizer_config.json; without one, all flags are false.
 struct Config {
   std::optional<JsonReader> reader;
   explicit Config(const fs::path& dir) : reader(JsonReader::settings(dir / "tokenizer_config.json")) {}
@@ -39,13 +39,13 @@ void check_class(const fs::path& dir, const TokenizerSettings& settings) {
   if (const auto reader = JsonReader::settings(file)) {
     const std::string type = reader->text(reader->root(), "model_type", "");
     if (!type.empty())
-      reader->fail(fmt::format("vocab.json of model_type '{}' is not known here; gpt2 and roberta are", type));
+      reader->fail(fmt::format("vocab.json of model_type '{}' is not supported; only gpt2 and roberta are", type));
   }
   throw DataError(fmt::format(
-      "{}: its model_type, gpt2 or roberta, is wanted: the special tokens of vocab.json depend on it", file.string()));
+      "{}: model_type gpt2 or roberta is required: the special tokens of vocab.json depend on it", file.string()));
 }
 
-/// add_bos_token and add_eos_token around each text, those of the second text as segment 1.
+/// BOS and EOS around each text, if add_bos_token and add_eos_token are set; segment 1 for the second text.
 Template gpt2_template(const Config& config, const SpecialIds& special) {
   using Kind = TemplatePiece::Kind;
   Template out;

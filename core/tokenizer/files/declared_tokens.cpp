@@ -13,7 +13,7 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-/// Adds the names in a list, and with `objects` those of its objects.
+/// Adds the strings in a list and, with `objects`, the "content" of its objects.
 void add_listed(const JsonReader& reader, const char* key, bool objects, std::set<std::string>& names) {
   const auto list = reader.root().find(key);
   if (list == reader.root().end() || !list->is_array()) return;
@@ -22,8 +22,14 @@ void add_listed(const JsonReader& reader, const char* key, bool objects, std::se
       names.insert(entry.is_string() ? entry.get<std::string>() : reader.text(entry, "content", ""));
 }
 
-/// Of added_tokens.json, those are special that the other files name: special_tokens_map.json in any form, but not in
-/// its additional_special_tokens; tokenizer_config.json as a string.
+/// Whether special_tokens_map.json replaces the list of tokenizer_config.json: by anything except a list.
+bool replaces_list(const JsonReader& map) {
+  const auto extra = map.root().find("extra_special_tokens");
+  return extra != map.root().end() && !extra->is_array();
+}
+
+/// The tokens of added_tokens.json that are special because another file names them: special_tokens_map.json
+/// in any form, except in its additional_special_tokens; tokenizer_config.json only as a string.
 std::set<std::string> special_by_files(const fs::path& dir) {
   const auto config = JsonReader::settings(dir / "tokenizer_config.json");
   const auto map = JsonReader::settings(dir / "special_tokens_map.json");
@@ -33,7 +39,7 @@ std::set<std::string> special_by_files(const fs::path& dir) {
     if (token && (in_map || config->root()[role].is_string())) names.insert(token->content);
   }
   if (map) add_listed(*map, "extra_special_tokens", true, names);
-  if (!config) return names;
+  if (!config || (map && replaces_list(*map))) return names;
   const auto extra = config->root().find("extra_special_tokens");
   const bool has_extra = extra != config->root().end() && !extra->empty();
   add_listed(*config, has_extra ? "extra_special_tokens" : "additional_special_tokens", false, names);
@@ -67,14 +73,15 @@ std::vector<AddedToken> of_added_tokens(const fs::path& dir) {
   return out;
 }
 
-/// By id.
+/// Sorted by id.
 std::vector<AddedToken> declared_by_id(const fs::path& dir, const NamedTokens& named) {
   if (named.decoder) return of_decoder(*JsonReader::settings(dir / "tokenizer_config.json"));
   return fs::exists(dir / "added_tokens.json") ? of_added_tokens(dir) : std::vector<AddedToken>{};
 }
 
-/// Declared tokens, then those with a role, then the extra ones. A declared token keeps its flags; of other tokens with
-/// one content the first has the place and the last the flags.
+/// Declared tokens, then those with a role, then the extra ones. A declared token keeps its flags, but a role
+/// makes it special. Among other tokens with the same content, the first sets the position and the last sets
+/// the flags.
 std::vector<AddedToken> in_order(std::vector<AddedToken> tokens, const NamedTokens& named) {
   const size_t declared = tokens.size();
   std::map<std::string, size_t> place;
@@ -97,7 +104,7 @@ std::vector<AddedToken> in_order(std::vector<AddedToken> tokens, const NamedToke
   return tokens;
 }
 
-/// The ids of new tokens: after the vocabulary, and after every added token that is not in it.
+/// Assigns the ids of new tokens: after the vocabulary and after every added token.
 class NextId {
  public:
   NextId(size_t vocab_size, const TokenIds& ids, const std::vector<AddedToken>& added)
@@ -126,14 +133,15 @@ void add_declared(const fs::path& dir, const NamedTokens& named, size_t vocab_si
   for (size_t i = 0; i < added.size(); ++i) place.emplace(added[i].content, i);
   for (AddedToken token : in_order(declared_by_id(dir, named), named)) {
     const bool listed = place.contains(token.content);
-    if (listed && (token.id < 0 || (!named.decoder && token.id == ids.at(token.content)))) continue;  // the flags stay
+    if (listed && (token.id < 0 || (!named.decoder && token.id == ids.at(token.content)))) continue;  // keeps its flags
     const auto [known, fresh] = ids.emplace(token.content, next.value());
     if (token.id >= 0 && token.id != known->second)
-      throw DataError(fmt::format("{}: added token '{}' has id {}, {} it has {}", dir.string(), token.content, token.id,
-                                  fresh ? "as the next after the vocabulary" : "in the vocabulary", known->second));
+      throw DataError(fmt::format("{}: added token '{}' has id {}, but {} {}", dir.string(), token.content, token.id,
+                                  fresh ? "the next id after the vocabulary is" : "its id in the vocabulary is",
+                                  known->second));
     if (fresh && !next.is_free())
-      throw DataError(fmt::format("{}: token '{}' is not in the vocabulary, whose ids leave none free for it",
-                                  dir.string(), token.content));
+      throw DataError(fmt::format("{}: token '{}' is not in the vocabulary, and no id is free for it", dir.string(),
+                                  token.content));
     token.id = known->second;
     next.pass(token.id);
     if (listed) {

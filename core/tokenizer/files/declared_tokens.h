@@ -1,7 +1,7 @@
 #pragma once
-// The tokens that the files beside a vocabulary add to it, with the ids that transformers 5 gives them:
+// The tokens that other files of the directory add to a vocabulary, with the ids that transformers 5 assigns:
 //   tokenizer_config.json     added_tokens_decoder, the tokens with a role, extra_special_tokens
-//   added_tokens.json         without an added_tokens_decoder
+//   added_tokens.json         only without an added_tokens_decoder
 //   special_tokens_map.json   likewise
 #include <filesystem>
 #include <map>
@@ -13,9 +13,10 @@
 
 namespace filigree::data {
 
-/// Adds what the files of `dir` declare. `added` already holds the tokens of tokenizer.json with their ids; the flags
-/// of added_tokens_decoder replace theirs. A token that `ids` lacks gets the id after the last one. `named`: the tokens
-/// with a role. Throws DataError when a declared id is not the one that the token has or gets.
+/// Adds the tokens that the files of `dir` declare. `added` already holds the tokens of tokenizer.json with
+/// their ids; the flags of added_tokens_decoder replace theirs. A token that `ids` lacks gets the id after
+/// the last one. `named`: the tokens with a role. Throws DataError if a declared id differs from the id that
+/// the token has or gets.
 void add_declared(const std::filesystem::path& dir, const NamedTokens& named, size_t vocab_size, TokenIds& ids,
                   std::vector<AddedToken>& added);
 

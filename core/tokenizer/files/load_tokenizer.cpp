@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// What the settings say about every kind of tokenizer.
+/// Applies the settings that all kinds of tokenizer share.
 template <class Options>
 Options finished(Options options, const TokenizerSettings& settings) {
   options.split_special = settings.split_special;
@@ -23,11 +23,11 @@ Options finished(Options options, const TokenizerSettings& settings) {
   return options;
 }
 
-/// A class that builds its own parts reads the file of its own kind alone.
+/// A class that builds its own parts reads only files of its own kind.
 void check_kind(const fs::path& file, bool bpe, const TokenizerSettings& settings) {
   if (settings.kind == TokenizerClass::file || is_bpe(settings.kind) == bpe) return;
   throw DataError(
-      fmt::format("{}: is a {} tokenizer, but tokenizer_config.json and config.json beside it select a class with {}; "
+      fmt::format("{}: is a {} tokenizer, but tokenizer_config.json and config.json beside it select a {} class; "
                   "set tokenizer_class in tokenizer_config.json to {}",
                   file.string(), bpe ? "BPE" : "WordPiece", bpe ? "WordPiece" : "BPE",
                   file.extension() == ".json" ? "PreTrainedTokenizerFast, which takes tokenizer.json as it is"
@@ -37,20 +37,20 @@ void check_kind(const fs::path& file, bool bpe, const TokenizerSettings& setting
 std::unique_ptr<Tokenizer> from_json(const fs::path& dir, const TokenizerSettings& settings) {
   const JsonReader reader((dir / "tokenizer.json").string());
   const auto& model = reader.object(reader.root(), "model");
-  const bool untyped_bpe = !model.contains("type") && model.contains("merges");  // as GPT-2's own file is
+  const bool untyped_bpe = !model.contains("type") && model.contains("merges");  // like GPT-2's own file
   const std::string type = reader.text(model, "type", untyped_bpe ? "BPE" : "null");
   if (type == "WordPiece" || type == "BPE") check_kind(dir / "tokenizer.json", type == "BPE", settings);
   if (type == "WordPiece")
     return std::make_unique<WordPieceTokenizer>(finished(wordpiece_from_json(reader, dir, settings), settings));
   if (type == "BPE") return std::make_unique<BpeTokenizer>(finished(bpe_from_json(reader, dir, settings), settings));
-  reader.fail(fmt::format("model of type {} is not known here; WordPiece and BPE are", type));
+  reader.fail(fmt::format("model of type {} is not supported; use WordPiece or BPE", type));
 }
 
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& model_dir) {
   const fs::path dir(model_dir);
-  if (!fs::is_directory(dir)) throw DataError(fmt::format("{}: is not a folder with a model", model_dir));
+  if (!fs::is_directory(dir)) throw DataError(fmt::format("{}: is not a model directory", model_dir));
   if (!has_tokenizer(model_dir))
     throw DataError(fmt::format("{}: has neither tokenizer.json nor vocab.txt nor vocab.json", model_dir));
   TokenizerSettings settings = tokenizer_settings(dir);
@@ -58,7 +58,7 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& model_dir) {
   if (fs::exists(dir / "vocab.json") && (is_bpe(settings.kind) || !fs::exists(dir / "vocab.txt")))
     return std::make_unique<BpeTokenizer>(finished(bpe_from_vocab(dir, settings), settings));
   check_kind(dir / "vocab.txt", false, settings);
-  if (settings.kind == TokenizerClass::file) settings.type_ids = true;  // a vocab.txt is BERT's
+  if (settings.kind == TokenizerClass::file) settings.type_ids = true;  // vocab.txt implies BERT
   return std::make_unique<WordPieceTokenizer>(finished(wordpiece_from_vocab(dir, settings), settings));
 }
 

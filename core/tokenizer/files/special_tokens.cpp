@@ -35,7 +35,7 @@ NamedTokens class_tokens(TokenizerClass kind) {
   return tokens;
 }
 
-/// A name, or an object with flags, as read with this default of "special".
+/// Reads a name, or an object with flags. With `special`, an object is special even without that flag.
 AddedToken read_special(const JsonReader& reader, const std::string& key, const json& value, bool special) {
   if (value.is_string()) return plain(value);
   if (!value.is_object() || !value.contains("content"))
@@ -45,7 +45,7 @@ AddedToken read_special(const JsonReader& reader, const std::string& key, const 
 
 constexpr const char* kExtra = "extra_special_tokens";
 
-/// "image_token" and the like: a special token whose role only its model knows.
+/// "image_token" and similar: a special token with a role that only its model uses.
 bool is_other_role(const std::string& key, const json& value, const NamedTokens& tokens) {
   if (!key.ends_with("_token") || !(value.is_string() || value.contains("content"))) return false;
   return std::ranges::none_of(tokens.roles, [&](const auto& role) { return role.first == key; });
@@ -53,12 +53,12 @@ bool is_other_role(const std::string& key, const json& value, const NamedTokens&
 
 using Tokens = std::vector<AddedToken>;
 
-/// extra_special_tokens, and additional_special_tokens, which count where there are no extra ones.
+/// extra_special_tokens, and additional_special_tokens, which are used only without extra ones.
 struct Lists {
   std::optional<Tokens> extra, additional;
 };
 
-/// A list of tokens, or an object from name to token.
+/// Reads a list of tokens, or an object that maps names to tokens.
 std::optional<Tokens> read_list(const JsonReader& reader, const char* key, bool map) {
   const auto list = reader.root().find(key);
   if (list == reader.root().end() || list->is_null()) return {};
@@ -68,24 +68,27 @@ std::optional<Tokens> read_list(const JsonReader& reader, const char* key, bool 
   return tokens;
 }
 
-/// In tokenizer_config.json empty extra ones give way to the additional ones; those of special_tokens_map.json (`map`)
-/// come after the former. An object of extra ones is of roles that only its model knows.
+/// In tokenizer_config.json the additional tokens replace missing or empty extra ones; the extra ones of
+/// special_tokens_map.json (`map`) follow them, except that an object or null there replaces a list. Extra
+/// tokens in an object have roles that only their model uses.
 void overlay_lists(const JsonReader& reader, bool map, Lists& lists, Tokens& others) {
   auto extra = read_list(reader, kExtra, map), additional = read_list(reader, "additional_special_tokens", map);
-  if (!map && additional && (!extra || extra->empty())) extra = std::exchange(additional, std::nullopt);
+  const bool moved = !map && additional && (!extra || extra->empty());
+  if (moved) extra = std::exchange(additional, std::nullopt);
   if (additional) lists.additional = std::move(additional);
-  if (!extra) return;
   const auto given = reader.root().find(kExtra);
-  if (given != reader.root().end() && given->is_object() && !given->empty()) {
+  if (!moved && given == reader.root().end()) return;
+  if (!moved && given->is_object()) {
     others.insert(others.end(), extra->begin(), extra->end());
     lists.extra.reset();
-  } else {
-    if (!lists.extra) lists.extra.emplace();
-    lists.extra->insert(lists.extra->end(), extra->begin(), extra->end());
+    return;
   }
+  if (!lists.extra || !extra) lists.extra.emplace();
+  if (extra) lists.extra->insert(lists.extra->end(), extra->begin(), extra->end());
 }
 
-/// In special_tokens_map.json (`map`) a token is special from the start: so it is not normalised unless it says so.
+/// In special_tokens_map.json (`map`) a token is special when its flags are read, so its default is not
+/// normalized.
 void overlay(const JsonReader& reader, bool map, NamedTokens& tokens, Lists& lists) {
   const json& root = reader.root();
   for (auto& [key, token] : tokens.roles) {

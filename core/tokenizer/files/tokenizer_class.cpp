@@ -46,7 +46,7 @@ std::string text_of(const std::optional<JsonReader>& reader, const char* key) {
   return reader ? reader->text(reader->root(), key, "") : "";
 }
 
-/// A folder that names no class is read as the `tokenizers` package reads its file, with the types of its template.
+/// A directory that names no class is read as in the `tokenizers` package, with the type ids of its template.
 Known class_of(const std::optional<JsonReader>& tokenizer, const std::optional<JsonReader>& model) {
   std::string name = text_of(tokenizer, "tokenizer_class");
   if (name.empty()) name = text_of(model, "tokenizer_class");
@@ -60,7 +60,7 @@ std::optional<bool> read_side(const JsonReader& reader) {
   const std::string side = reader.text(reader.root(), "truncation_side", "");
   if (side.empty()) return {};
   if (side != "left" && side != "right")
-    reader.fail(fmt::format("truncation_side: '{}' is not known; left and right are", side));
+    reader.fail(fmt::format("truncation_side: unknown side '{}': use left or right", side));
   return side == "left";
 }
 

@@ -9,7 +9,7 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-/// Of the class BertTokenizer: from its settings alone.
+/// For BertTokenizer: only from its settings.
 BertNormalizerOptions class_normalizer(const TokenizerSettings& settings) {
   return {true, settings.chinese_chars, settings.strip_accents, settings.lowercase};
 }
@@ -26,11 +26,11 @@ BertNormalizerOptions read_normalizer(const JsonReader& reader) {
 void check_pre_tokenizer(const JsonReader& reader) {
   const json& root = reader.root();
   if (!root.contains("pre_tokenizer") || root["pre_tokenizer"].is_null())
-    reader.fail("'pre_tokenizer' is missing; BertPreTokenizer is wanted");
+    reader.fail("'pre_tokenizer' is missing; BertPreTokenizer is required");
   reader.expect_type(reader.object(root, "pre_tokenizer"), "pre_tokenizer", "BertPreTokenizer");
 }
 
-/// The file's own sections, where the class does not build its own.
+/// Reads the sections of the file, for a class that does not build its own.
 void read_sections(const JsonReader& reader, const json& model, WordPieceOptions& options) {
   check_pre_tokenizer(reader);
   options.normalizer = read_normalizer(reader);

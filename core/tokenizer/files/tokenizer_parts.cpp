@@ -1,4 +1,4 @@
-// What several layouts need, of tokenizer_files.h.
+// The functions of tokenizer_files.h that the layouts share.
 #include <fmt/format.h>
 
 #include "core/tokenizer/files/tokenizer_files.h"
@@ -46,8 +46,8 @@ void add_token(const JsonReader& reader, const json& entry, int32_t id, TokenIds
   AddedToken token = read_added_token(reader, entry, id, reader.flag(entry, "special", false));
   const auto [known, fresh] = ids.emplace(token.content, token.id);
   if (!fresh && known->second != token.id)
-    reader.fail(
-        fmt::format("added token '{}' has id {}, in the vocabulary it has {}", token.content, token.id, known->second));
+    reader.fail(fmt::format("added token '{}' has id {}, but its id in the vocabulary is {}", token.content, token.id,
+                            known->second));
   added.push_back(std::move(token));
 }
 

@@ -44,20 +44,20 @@ int32_t processing_id(const JsonReader& reader, const json& processor, const cha
 
 std::optional<Template> processor_template(const JsonReader& reader, const json& processor, bool byte_level);
 
-/// Of all processors of a Sequence one may add tokens.
+/// At most one processor of a Sequence may add tokens.
 std::optional<Template> sequence_template(const JsonReader& reader, const json& sequence) {
   if (!sequence.contains("processors") || !sequence["processors"].is_array())
     reader.fail("post_processor.processors is not a list");
   std::optional<Template> found;
   for (const json& processor : sequence["processors"]) {
     const auto around = processor_template(reader, processor, true);
-    if (around && found) reader.fail("post_processor.processors: two that add tokens are not known here; one is");
+    if (around && found) reader.fail("post_processor.processors: at most one may add tokens");
     if (around) found = around;
   }
   return found;
 }
 
-/// Nothing for a processor that only moves offsets.
+/// nullopt for a processor that only changes offsets.
 std::optional<Template> processor_template(const JsonReader& reader, const json& processor, bool byte_level) {
   const std::string type = reader.text(processor, "type", "");
   using Make = Template (*)(int32_t, int32_t);

@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A line without the whitespace at its end, as the `tokenizers` package takes it.
+/// A line without trailing whitespace, as in the `tokenizers` package.
 std::string_view token_of(std::string_view line) {
   while (!line.empty()) {
     const char32_t last = unicode::previous(line, line.size());
@@ -21,7 +21,7 @@ std::string_view token_of(std::string_view line) {
   return line;
 }
 
-/// Ids are line numbers, blank lines count; of equal tokens the last one keeps its id.
+/// Ids are line numbers, from 0 and with blank lines; if a token is repeated, the last line sets its id.
 TokenIds read_vocab_file(const std::string& file, WordPieceOptions& options, size_t& count) {
   const std::string text = read_text_file(file);
   TokenIds ids;
@@ -38,7 +38,7 @@ TokenIds read_vocab_file(const std::string& file, WordPieceOptions& options, siz
 
 bool is_needed(const std::string& role) { return role == "unk_token" || role == "cls_token" || role == "sep_token"; }
 
-/// Of the tokens that the class names and no file does, [PAD] and [MASK] may be new ones, where an id is free for them.
+/// Drops tokens that only the class names and the vocabulary lacks, except [PAD] and [MASK] if an id is free.
 NamedTokens roles_in(const TokenIds& ids, size_t lines, const fs::path& dir) {
   NamedTokens named = named_tokens(dir, TokenizerClass::bert);
   const SpecialNames given = named_tokens(dir, TokenizerClass::file).names();

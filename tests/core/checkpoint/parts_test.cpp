@@ -66,11 +66,11 @@ TEST(CheckpointParts, AMissingOrADoubledPartIsAnError) {
   CheckpointStore store(run.path(), 3);
   EXPECT_NE(message_of<DataError>([&] {
               saved(store, {of_rank(0), of_rank(1)});
-            }).find("every part of 'columns' once"),
+            }).find("every part of 'columns' exactly once"),
             std::string::npos);
   EXPECT_NE(message_of<DataError>([&] {
               saved(store, {of_rank(0), of_rank(1), of_rank(2), of_rank(2)});
-            }).find("every part of 'columns' once"),
+            }).find("every part of 'columns' exactly once"),
             std::string::npos);
   CheckpointData lone = of_rank(0);
   lone.parts.clear();

@@ -121,9 +121,9 @@ void expect_last_good_is_kept(CheckpointStore& store, const std::string& message
   expect_content(store.load(*store.newest_whole()), last);
   for (const auto& entry : fs::directory_iterator(store.dir()))
     EXPECT_FALSE(entry.path().filename().string().starts_with(".tmp-"));
-  EXPECT_NE(message.find(fmt::format("The last whole one is {}/step-{:08}", store.dir(), last)), std::string::npos)
+  EXPECT_NE(message.find(fmt::format("The newest complete one is {}/step-{:08}", store.dir(), last)), std::string::npos)
       << message;
-  EXPECT_NE(message.find("goes on from there"), std::string::npos) << message;
+  EXPECT_NE(message.find("resumes from there"), std::string::npos) << message;
 }
 
 TEST(StoreFaults, AFileSizeLimitKeepsTheLastGoodOnes) {
@@ -218,7 +218,7 @@ TEST(StoreFaults, ACheckpointOfANewerVersionIsNotPassedOver) {
   manifest.version = 99;
   spit(newest + "/manifest.json", to_text(manifest));
   const std::string message = message_of<DataError>([&] { store.newest_whole(); });
-  for (const char* said : {"has format version 99", "use the release that wrote it", "is not passed over"})
+  for (const char* said : {"has format version 99", "use the release that wrote it", "is not skipped"})
     EXPECT_NE(message.find(said), std::string::npos) << message;
   EXPECT_EQ(steps_in(store.dir()), (std::vector<int64_t>{2, 1}));
 }

@@ -60,7 +60,7 @@ TEST(CheckpointStore, FallsBackToTheNewestWholeOneAndSaysWhy) {
   ASSERT_TRUE(found);
   expect_content(store.load(*found), 20);
   ASSERT_EQ(rejected.size(), 2u);
-  EXPECT_NE(rejected[0].reason.find("has 100 bytes, the manifest says"), std::string::npos) << rejected[0].reason;
+  EXPECT_NE(rejected[0].reason.find("has 100 bytes, but the manifest lists"), std::string::npos) << rejected[0].reason;
   EXPECT_NE(rejected[1].reason.find("never finished"), std::string::npos) << rejected[1].reason;
   EXPECT_THROW(load({40, store.dir() + "/step-00000040"}), DataError);
 }

@@ -62,10 +62,11 @@ TEST(Causal, OfAContextTheReferenceAlone) {
 TEST(Causal, LongSamplesAreCutAtTheirEnd) {
   EXPECT_EQ(make({{"abcdef"}}, {4, false}).set.ids, (Ids{'a', 'b', 'c', 'd'}));
   EXPECT_EQ(labels_of(make({{"ab", "xyz"}}, {5, false}).set, {0}), (std::vector<int64_t>{-100, -100, ' ', 'x', -100}));
-  EXPECT_HAS(error_of([] {
-               make({{"a", "b"}, {"abcd", "x"}}, {5, false});
-             }),
-             "file:2: the context has 5 tokens, data.max_length 5 leaves none for the reference (data.bad_rows: skip");
+  EXPECT_HAS(
+      error_of([] {
+        make({{"a", "b"}, {"abcd", "x"}}, {5, false});
+      }),
+      "file:2: the context has 5 tokens, so data.max_length 5 leaves none for the reference (set data.bad_rows: skip");
   const Made left = make({{"a", "b"}, {"abcd", "x"}, {"c", "d"}}, {5, false, true});
   EXPECT_EQ(left.set.ids, (Ids{'a', 0, ' ', 'b', 0, 'c', 0, ' ', 'd', 0}));
   EXPECT_EQ(left.rows, (std::vector<size_t>{0, 2}));

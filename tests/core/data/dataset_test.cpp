@@ -99,7 +99,7 @@ TEST_F(DatasetTest, QqpQnliWnliAndStsb) {
   const Dataset data = load("train", Objective::regression);
   EXPECT_EQ(data.scores, std::vector<float>{3.8f});
   EXPECT_EQ(data.metrics, (std::vector<std::string>{"pearson", "spearman"}));
-  EXPECT_HAS(error(), "2 model.task: stsb has scores; set model.task: regression");
+  EXPECT_HAS(error(), "2 data.task: stsb has scores; set model.task: regression");
 }
 
 TEST_F(DatasetTest, MnliHasTwoDevSplits) {
@@ -141,7 +141,7 @@ TEST_F(DatasetTest, LabelsByNameOrNumber) {
   EXPECT_EQ(data.classes, std::vector<int64_t>{1});
   EXPECT_EQ(data.skipped, 2);
   dir_.write("train.csv", "t,y\na,maybe\n");
-  EXPECT_HAS(error(), "the split 'train' has no samples; 1 bad rows were left out");
+  EXPECT_HAS(error(), "the split 'train' has no samples; 1 bad rows were skipped");
 }
 
 TEST_F(DatasetTest, NumericNamesAreNames) {
@@ -269,7 +269,7 @@ TEST_F(DatasetTest, ASampleWithoutTokensIsABadRow) {
   EXPECT_HAS(data.first_skipped, "train.tsv:3: has no tokens");
   dir_.write("train.tsv", "t\ty\n\t1\n\t0\n");
   EXPECT_HAS(error(),
-             "the split 'train' leaves no sample; the first row left out: " + dir_.path() + "/train.tsv:2: has no");
+             "the split 'train' has no usable sample; the first skipped row: " + dir_.path() + "/train.tsv:2: has no");
   config_.text = {"t", "u"};
   config_.bad_rows = "fail";
   dir_.write("train.tsv", "t\tu\ty\n\ta\t1\n\t\t0\n");
@@ -301,7 +301,7 @@ TEST_F(DatasetTest, WrongRecipes) {
   config_.format = "text";
   EXPECT_HAS(error(), "data.format: text has no labels");
   config_.task = "sst3";
-  EXPECT_HAS(error(), "2 data.task: 'sst3' is not known; cola, sst2");
+  EXPECT_HAS(error(), "2 data.task: unknown task 'sst3': use cola, sst2");
   config_.task = "sst2";
   config_.text.clear();
   config_.metric = "pearson";

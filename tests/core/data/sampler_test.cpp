@@ -42,7 +42,7 @@ TEST(Sampler, StepsAreAFunctionOfTheSeedAlone) {
 }
 
 TEST(Sampler, RefusesNothing) {
-  EXPECT_HAS(testing::error_of([] { Sampler(0, 8, 1); }), "2 there is no batch of 8 from 0 samples");
+  EXPECT_HAS(testing::error_of([] { Sampler(0, 8, 1); }), "2 cannot form a batch of 8 from 0 samples");
 }
 
 TEST(Share, PartsMakeTheBatchForAnyMesh) {

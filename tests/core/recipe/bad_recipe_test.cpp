@@ -16,19 +16,19 @@ struct BadCase {
 
 const BadCase kCases[] = {
     // Unknown, misplaced and repeated keys.
-    {"TypoAtTop", "log_every: 10", "log_evry: 10", "29: log_evry: is not a key of a recipe, did you mean 'log_every'?"},
+    {"TypoAtTop", "log_every: 10", "log_evry: 10", "29: log_evry: is not a key of a recipe; did you mean 'log_every'?"},
     {"TypoInModel", "  task: sequence_classification", "  taks: sequence_classification",
-     "5: model.taks: is not a key of model, did you mean 'task'?"},
+     "5: model.taks: is not a key of model; did you mean 'task'?"},
     {"TypoInData", "dir: /data/SST-2", "directory: /data/SST-2",
-     "9: data.directory: is not a key of data, did you mean 'dir'?"},
+     "9: data.directory: is not a key of data; did you mean 'dir'?"},
     {"TypoInTrain", "epochs: 3", "epoch: 3",
-     "14: stages.adapt.train.epoch: is not a key of train, did you mean 'epochs'?"},
+     "14: stages.adapt.train.epoch: is not a key of train; did you mean 'epochs'?"},
     {"TypoInStage", "    export: {format: hf}", "    exprot: {format: hf}",
-     "26: stages.export.exprot: is not a key of a stage, did you mean 'export'?"},
+     "26: stages.export.exprot: is not a key of a stage; did you mean 'export'?"},
     {"TypoInMethodOption", "rank: 8", "rnak: 8",
-     "13: stages.adapt.method.rnak: is not a key of method sketch, did you mean 'rank'?"},
+     "13: stages.adapt.method.rnak: is not a key of method sketch; did you mean 'rank'?"},
     {"TypoInDistill", "{weight: 0.5}", "{wieght: 0.5}",
-     "24: stages.recover.train.distill.wieght: is not a key of distill, did you mean 'weight'?"},
+     "24: stages.recover.train.distill.wieght: is not a key of distill; did you mean 'weight'?"},
     {"KeyOfAnotherSection", "log_every: 10", "temperature: 10",
      "29: temperature: is not a key of a recipe; it belongs in stages[].train.distill"},
     {"KeyThatNobodyKnows", "keep: 2", "colour: 2",
@@ -67,20 +67,19 @@ const BadCase kCases[] = {
     {"MethodWithoutName", "{name: sketch, rank: 8}", "{rank: 8}",
      "13: stages.adapt.method: must name a method: write 'method: full' or {name: dsee, rank: 16}"},
     {"UnknownMethod", "name: sketch,", "name: sketh,",
-     "13: stages.adapt.method: 'sketh' is not a method (there are full, sketch), did you mean 'sketch'?"},
+     "13: stages.adapt.method: 'sketh' is not a method (use one of full, sketch); did you mean 'sketch'?"},
     // Values out of range.
     {"ChoiceWithGuess", "format: tsv", "format: tvs",
-     "7: data.format: is 'tvs', must be one of tsv, csv, jsonl, text, e2e, webnlg, dart, wordnet, did you mean 'tsv'?"},
+     "7: data.format: is 'tvs', must be one of tsv, csv, jsonl, text, e2e, webnlg, dart, wordnet; did you mean 'tsv'?"},
     {"ChoiceWithoutGuess", "precision: fp32", "precision: int8",
      "10: parallel.precision: is 'int8', must be one of auto, fp32, bf16"},
     {"ChoiceInList", "[heads, ffn]", "[heads, fnn]",
-     "17: stages.prune.prune.structure: is 'fnn', must be one of heads, ffn, did you mean 'ffn'?"},
+     "17: stages.prune.prune.structure: is 'fnn', must be one of heads, ffn; did you mean 'ffn'?"},
     {"UnknownPreset", "task: sst2", "task: sst3",
-     "8: data.task: is 'sst3', must be one of '', sst2, cola, mrpc, rte, qnli, qqp, mnli, stsb, wnli, wordnet, did "
+     "8: data.task: is 'sst3', must be one of '', sst2, cola, mrpc, rte, qnli, qqp, mnli, stsb, wnli, wordnet; did "
      "you mean 'sst2'?"},
     {"TwiceInList", "[heads, ffn]", "[heads, ffn, heads]", "17: stages.prune.prune.structure: names 'heads' twice"},
-    {"TooManyTexts", "task: sst2", "task: sst2\n  text: [a, b, c]",
-     "9: data.text: has 3 items, at most 2 are possible"},
+    {"TooManyTexts", "task: sst2", "task: sst2\n  text: [a, b, c]", "9: data.text: has 3 items; at most 2 are allowed"},
     {"NegativeRate", "lr: 1e-3", "lr: -1e-3", "14: stages.adapt.train.lr: is -1e-3, must be above 0"},
     {"ZeroEpochs", "epochs: 3", "epochs: 0", "14: stages.adapt.train.epochs: is 0, must be above 0"},
     {"ZeroSteps", "epochs: 3", "max_steps: 0", "14: stages.adapt.train.max_steps: is 0, must be at least 1"},
@@ -88,7 +87,7 @@ const BadCase kCases[] = {
     {"NegativeShare", "ffn: 0.4", "ffn: -0.4", "19: stages.prune.prune.ffn: is -0.4, must be at least 0"},
     {"ZeroRank", "rank: 8", "rank: 0", "13: stages.adapt.method.rank: is 0, must be at least 1"},
     {"Warmup", "lr: 1e-3", "lr: 1e-3, warmup: 1.5",
-     "14: stages.adapt.train.warmup: is neither a share of the steps (below 1) nor a whole number of steps"},
+     "14: stages.adapt.train.warmup: is neither a fraction of the steps (below 1) nor a whole number of steps"},
     {"ZeroTensor", "{precision: fp32, timeout: 60}", "{tensor: 0}", "10: parallel.tensor: is 0, must be at least 1"},
     {"ZeroTimeout", "timeout: 60", "timeout: 0", "10: parallel.timeout: is 0, must be at least 1"},
     {"ShortSamples", "task: sst2", "task: sst2\n  max_length: 2", "9: data.max_length: is 2, must be at least 3"},
@@ -100,13 +99,13 @@ const BadCase kCases[] = {
     {"EmptyTargets", "rank: 8", "targets: []",
      "13: stages.adapt.method.targets: is an empty list; give at least one item"},
     {"StageNameWithDot", "name: adapt", "name: a.b",
-     "12: stages.0.name: is 'a.b', may hold letters, digits, '-' and '_' and starts with a letter"},
+     "12: stages.0.name: is 'a.b'; use letters, digits, '-' and '_', starting with a letter"},
     {"RunNameWithSlash", "name: demo", "name: a/b",
-     "1: name: is 'a/b', may hold letters, digits, '-', '_' and '.' and starts with a letter or digit"},
+     "1: name: is 'a/b'; use letters, digits, '-', '_' and '.', starting with a letter or digit"},
     {"ExportOutside", "{format: hf}", "{format: hf, dir: ../x}",
-     "26: stages.export.export.dir: is '../x', must be the name of a new directory in the run's"},
+     "26: stages.export.export.dir: is '../x', must be the name of a new directory inside the run directory"},
     // Missing.
-    {"NoName", "name: demo\n", "", "1: name: is missing: name of the run; part of its folder's name"},
+    {"NoName", "name: demo\n", "", "1: name: is missing: name of the run; part of its directory name"},
     {"NoModelPath", "  path: /models/minilm\n", "",
      "3: model.path: is missing: Hugging Face directory, run, checkpoint or export"},
     {"NoStageName", "  - name: export\n    export: {format: hf}", "  - export: {format: hf}",
@@ -120,8 +119,8 @@ const BadCase kCases[] = {
     {"AccumulateMoreThanBatch", "lr: 1e-3", "accumulate: 17",
      "14: stages.adapt.train.accumulate: is 17, more than the 16 samples of batch_size"},
     {"TrainWithoutMethod", "    method: {name: sketch, rank: 8}\n", "",
-     "12: stages.adapt: trains, but no method says what; add e.g. 'method: {name: dsee}' to the first "
-     "stage that trains"},
+     "12: stages.adapt: trains, but neither it nor an earlier stage has a method; add e.g. 'method: {name: dsee}' to "
+     "the first stage that trains"},
     {"MethodWithoutTrain", "  - name: export\n    export: {format: hf}", "  - name: idle\n    method: full",
      "26: stages.idle.method: has "
      "nothing to train; give the stage a train section"},
@@ -134,23 +133,23 @@ const BadCase kCases[] = {
     {"SparsityOfStructures", "ffn: 0.4", "ffn: 0.4\n      sparsity: 0.5",
      "20: stages.prune.prune.sparsity: has no effect: it is used only when structure is empty"},
     {"SharesOfAbsentStructure", "[heads, ffn]", "[heads]",
-     "19: stages.prune.prune.ffn: has no effect: it is used only when structure holds ffn"},
+     "19: stages.prune.prune.ffn: has no effect: it is used only when structure contains ffn"},
     {"MatrixScopeOfStructures", "ffn: 0.4", "ffn: 0.4\n      scope: matrix",
-     "20: stages.prune.prune.scope: is matrix, which is for single weights; structured pruning goes by "
+     "20: stages.prune.prune.scope: is matrix, which is for single weights; structured pruning uses "
      "layer or global"},
     {"LayerScopeOfWeights", "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4",
      "sparsity: 0.5\n      scope: layer",
-     "18: stages.prune.prune.scope: is layer, which is for structures; unstructured pruning goes by "
+     "18: stages.prune.prune.scope: is layer, which is for structures; unstructured pruning uses "
      "matrix or global"},
     {"L1ScoreOfWeights", "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4", "sparsity: 0.5\n      score: l1",
      "18: stages.prune.prune.score: is l1, which has coefficients for heads and ffn only; unstructured "
      "pruning needs another score"},
     {"SameStageName", "name: recover", "name: adapt",
-     "20: stages.2.name: is 'adapt' like an earlier stage; names must differ"},
+     "20: stages.2.name: is 'adapt', the name of an earlier stage; names must be unique"},
     {"DistillWithoutPrune", "epochs: 3,", "epochs: 3, distill: {weight: 0.5},",
      "14: stages.adapt.train.distill: has no teacher: it learns from the trained model as it was before a "
      "prune, so a stage that trains and then one that prunes must come first"},
-    {"NoDir", "  dir: /data/SST-2\n", "", "6: data.dir: is missing: format tsv needs the folder of its files"},
+    {"NoDir", "  dir: /data/SST-2\n", "", "6: data.dir: is missing: format tsv needs the directory of its files"},
     {"WordNetIsRegression", "task: sequence_classification\ndata:\n  format: tsv\n  task: sst2",
      "task: regression\ndata:\n  format: wordnet",
      "5: model.task: is regression, but wordnet has classes; set it to sequence_classification"},
@@ -159,13 +158,13 @@ const BadCase kCases[] = {
     {"NoLabelColumn", "task: sst2", "train: a.tsv\n  text: [b]",
      "6: data.label: is missing: name the label column, or choose a preset with task"},
     {"PresetOfWordNet", "format: tsv", "format: wordnet",
-     "8: data.task: is 'sst2', a preset of files with columns; format wordnet has none"},
+     "8: data.task: is 'sst2', a preset for files with columns; format wordnet has none"},
     {"PlainTextHasNoLabels", "format: tsv\n  task: sst2", "format: text\n  train: a.txt",
-     "7: data.format: is text, which has no labels for sequence_classification; it serves masked_lm and causal_lm"},
+     "7: data.format: is text, which has no labels for sequence_classification; use it with masked_lm or causal_lm"},
     {"E2eIsForCausalLm", "format: tsv\n  task: sst2", "format: e2e\n  train: a.txt",
-     "7: data.format: is e2e, contexts and references: it serves causal_lm, not sequence_classification"},
+     "7: data.format: is e2e, contexts and references; use it with causal_lm, not sequence_classification"},
     {"PackIsForCausalLm", "task: sst2", "task: sst2\n  pack: true",
-     "9: data.pack: joins texts for causal_lm, model.task is sequence_classification"},
+     "9: data.pack: joins texts for causal_lm, but model.task is sequence_classification"},
     {"SmoothingIsForTokens", "epochs: 3,", "epochs: 3, label_smoothing: 0.1,",
      "14: stages.adapt.train.label_smoothing: is for masked_lm and causal_lm, not for sequence_classification"},
     {"StsbIsRegression", "task: sst2", "task: stsb",
@@ -175,25 +174,25 @@ const BadCase kCases[] = {
     {"MetricOfScores", "task: sst2", "task: sst2\n  metric: pearson",
      "9: data.metric: is pearson, which does not measure sequence_classification"},
     {"MistypedSplit", "eval: {every: 200}", "eval: {every: 200, split: dve}",
-     "28: eval.split: is 'dve', which is no split of the data, did you mean 'dev'?"},
+     "28: eval.split: is 'dve', which is not a split of the data; did you mean 'dev'?"},
     {"StrangeSplit", "eval: {every: 200}", "eval: {split: holdout}",
-     "28: eval.split: is 'holdout', which is no split of the data; there are train, dev, test"},
+     "28: eval.split: is 'holdout', which is not a split of the data; use one of train, dev, test"},
     {"BestOfScores", "{every: 200}", "{best: spearman}",
      "28: eval.best: is spearman, which does not measure sequence_classification"},
     {"NcclOnCpu", "precision: fp32", "backend: nccl, device: cpu",
-     "10: parallel.backend: is nccl, which carries CUDA tensors only; device is cpu"},
+     "10: parallel.backend: is nccl, which supports only CUDA tensors, but device is cpu"},
     {"MpiOnCuda", "precision: fp32", "backend: mpi, device: cuda",
-     "10: parallel.backend: is mpi, which carries CPU tensors; with device cuda use nccl"},
+     "10: parallel.backend: is mpi, which supports only CPU tensors; with device cuda use nccl"},
     // Variables and YAML itself.
     {"UnsetVariable", "/models/minilm", "\"${FILIGREE_NO_SUCH}/x\"",
      "4: model.path: uses ${FILIGREE_NO_SUCH}, which is not set"},
     {"MisspeltVariable", "/models/minilm", "\"${FILIGREE_MODEL}/x\"",
-     "4: model.path: uses ${FILIGREE_MODEL}, which is not set, did you mean 'FILIGREE_MODELS'?"},
+     "4: model.path: uses ${FILIGREE_MODEL}, which is not set; did you mean 'FILIGREE_MODELS'?"},
     {"OpenVariable", "/models/minilm", "\"${FILIGREE_MODELS\"",
-     "4: model.path: holds '${' without a variable's name and '}'; write $${ for a plain ${"},
+     "4: model.path: contains '${' without a variable name and '}'; write $${ for a literal ${"},
     {"OpenBracket", "[heads, ffn]", "[heads, ffn", "18: is not valid YAML: end of sequence flow not found"},
     {"TabIndentation", "  path: /models/minilm", "\tpath: /models/minilm",
-     "4: is not valid YAML: illegal map value (line 4 is indented with a tab; YAML wants spaces)"},
+     "4: is not valid YAML: illegal map value (line 4 is indented with a tab; YAML requires spaces)"},
     {"Tag", "seed: 7", "seed: !!int 7", "2: has the YAML tag 'tag:yaml.org,2002:int'; recipes use none"},
     {"ListAsKey", "seed: 7", "[a, b]: 7", "2: has a key that is not a plain word"},
     {"UnknownAlias", "seed: 7", "seed: *none", "2: is not valid YAML: the referenced anchor is not defined"},
@@ -202,7 +201,7 @@ const BadCase kCases[] = {
      "name: d\xE9"
      "mo",
      "1: is not UTF-8; save the recipe as UTF-8 text"},
-    {"ZeroByte", "name: demo", std::string("name: d\0mo", 10), "1: holds a zero byte; this is not a text file"},
+    {"ZeroByte", "name: demo", std::string("name: d\0mo", 10), "1: contains a zero byte; this is not a text file"},
 };
 
 class BadRecipe : public RecipeTest, public ::testing::WithParamInterface<BadCase> {};
@@ -232,18 +231,18 @@ TEST_F(BadFile, AllFaultsAreReportedTogetherInOrderOfTheirLines) {
             "r.yaml:30: colour: is not a key of a recipe; it has name, seed, model, data, parallel, stages, "
             "checkpoint, eval, "
             "log_every\n"
-            "--set stages.adpat.train.lr: there is no item 'adpat', did you mean 'adapt'?\n"
+            "--set stages.adpat.train.lr: there is no item 'adpat'; did you mean 'adapt'?\n"
             "--set eval.every: is -1, must be at least 0");
 }
 
 // A misspelt key must not also count as missing, nor a misread value break a rule that rests on it.
 TEST_F(BadFile, OneFaultIsReportedOnce) {
   EXPECT_EQ(complaint(replace(kGood, "path: /models", "paht: /models")),
-            "r.yaml:4: model.paht: is not a key of model, did you mean 'path'?");
+            "r.yaml:4: model.paht: is not a key of model; did you mean 'path'?");
   EXPECT_EQ(complaint(replace(kGood, "epochs: 3", "epochs: three")),
             "r.yaml:14: stages.adapt.train.epochs: must be a number, not 'three'");
   EXPECT_EQ(complaint(replace(kGood, "    train: {epochs: 3", "    tarin: {epochs: 3")),
-            "r.yaml:14: stages.adapt.tarin: is not a key of a stage, did you mean 'train'?");
+            "r.yaml:14: stages.adapt.tarin: is not a key of a stage; did you mean 'train'?");
 }
 
 TEST_F(BadFile, MaskedLmHasRulesOfItsOwn) {
@@ -254,9 +253,9 @@ TEST_F(BadFile, MaskedLmHasRulesOfItsOwn) {
   const std::string good = replace(masked, "      distill: {weight: 0.5}\n", "");
   EXPECT_EQ(complaint(good), "");
   EXPECT_EQ(complaint(replace(good, "format: text", "format: text\n  text: [a]")),
-            "r.yaml:8: data.text: names columns, format text has none");
+            "r.yaml:8: data.text: names columns, but format text has none");
   EXPECT_EQ(complaint(replace(good, "format: text", "format: tsv\n  text: [a, b]")),
-            "r.yaml:8: data.text: names two columns, masked_lm takes one");
+            "r.yaml:8: data.text: names two columns, but masked_lm takes one");
   EXPECT_EQ(complaint(replace(good, "format: text", "format: text\n  metric: f1")),
             "r.yaml:8: data.metric: is f1, which does not measure masked_lm");
 }
@@ -266,7 +265,7 @@ TEST_F(BadFile, MnliHasSplitsOfItsOwn) {
   const auto with = [&](const char* split) { return complaint(mnli, {std::string("eval.split=") + split}); };
   for (const char* split : {"dev", "dev_matched", "dev_mismatched", "train"}) EXPECT_EQ(with(split), "");
   EXPECT_EQ(with("holdout"),
-            "--set eval.split: is 'holdout', which is no split of the data; there are train, dev, dev_matched, "
+            "--set eval.split: is 'holdout', which is not a split of the data; use one of train, dev, dev_matched, "
             "dev_mismatched, test_matched, test_mismatched");
   EXPECT_NE(with("test"), "");
   EXPECT_EQ(complaint(mnli, {"eval.split=test", "data.test=mine.tsv"}), "");
@@ -286,30 +285,30 @@ const BadSet kSets[] = {
     {"Nothing", "", "--set : needs the form key=value, e.g. seed=1 or stages.adapt.train.lr=1e-4"},
     {"EmptyPart", "model..path=x",
      "--set model..path: needs the form key=value, e.g. seed=1 or stages.adapt.train.lr=1e-4"},
-    {"UnknownKey", "sed=3", "--set sed: is not a key of a recipe, did you mean 'seed'?"},
+    {"UnknownKey", "sed=3", "--set sed: is not a key of a recipe; did you mean 'seed'?"},
     {"UnknownKeyInStage", "stages.adapt.train.lrr=3",
-     "--set stages.adapt.train.lrr: is not a key of train, did you mean 'lr'?"},
+     "--set stages.adapt.train.lrr: is not a key of train; did you mean 'lr'?"},
     {"UnknownStage", "stages.adpat.train.lr=3",
-     "--set stages.adpat.train.lr: there is no item 'adpat', did you mean 'adapt'?"},
+     "--set stages.adpat.train.lr: there is no item 'adpat'; did you mean 'adapt'?"},
     {"StrangeStage", "stages.x.train.lr=3",
-     "--set stages.x.train.lr: there is no item 'x'; there are adapt, prune, recover, export"},
+     "--set stages.x.train.lr: there is no item 'x'; use one of adapt, prune, recover, export"},
     {"StageNumber", "stages.4.train.lr=3",
      "--set stages.4.train.lr: there is no item 4; the list has 4, counted from 0"},
     {"WrongType", "seed=x", "--set seed: must be a whole number, not 'x'"},
     {"OutOfRange", "stages.0.train.lr=0", "--set stages.adapt.train.lr: is 0, must be above 0"},
-    {"UnderAValue", "seed.x=0", "--set seed.x: seed is a value ('7'), it has no keys"},
+    {"UnderAValue", "seed.x=0", "--set seed.x: seed is a value ('7') and has no keys"},
     {"UnderAListOfTexts", "stages.prune.prune.structure.x=0",
-     "--set stages.prune.prune.structure.x: there is no item 'x'; the list's items have no names, use a number"},
+     "--set stages.prune.prune.structure.x: there is no item 'x'; the list items have no names: use a number"},
     {"NotYaml", "data.text=[a", "--set data.text: cannot read the value '[a': end of sequence flow not found"},
-    {"NullForARequiredValue", "model.path=null", "--set model.path: is required, null cannot take it away"},
-    {"NullForARequiredSection", "data=null", "--set data: is required, null cannot take it away"},
-    {"NullForAnUnknownKey", "sed=null", "--set sed: is not a key of a recipe, did you mean 'seed'?"},
+    {"NullForARequiredValue", "model.path=null", "--set model.path: is required; null cannot remove it"},
+    {"NullForARequiredSection", "data=null", "--set data: is required; null cannot remove it"},
+    {"NullForAnUnknownKey", "sed=null", "--set sed: is not a key of a recipe; did you mean 'seed'?"},
     {"UnsetVariable", "data.dir=${NO_SUCH_VARIABLE}",
      "--set data.dir: uses ${NO_SUCH_VARIABLE}, which is not set; export NO_SUCH_VARIABLE=..."},
     {"Idle", "stages.prune.prune.sparsity=0.5",
      "--set stages.prune.prune.sparsity: has no effect: it is used only when structure is empty"},
     {"Rule", "parallel={device: cpu, backend: nccl}",
-     "--set parallel.backend: is nccl, which carries CUDA tensors only; device is cpu"},
+     "--set parallel.backend: is nccl, which supports only CUDA tensors, but device is cpu"},
 };
 
 class BadSetTest : public RecipeTest, public ::testing::WithParamInterface<BadSet> {};
@@ -380,12 +379,13 @@ TEST_F(BadFile, NotASection) {
 }
 
 TEST_F(BadFile, TwoDocuments) {
-  EXPECT_EQ(complaint(std::string(kGood) + "---\n" + kGood), "r.yaml: holds several YAML documents; a recipe is one");
+  EXPECT_EQ(complaint(std::string(kGood) + "---\n" + kGood),
+            "r.yaml: contains several YAML documents; a recipe has one");
 }
 
 // yaml-cpp finds empty documents without end in it.
 TEST_F(BadFile, LoneComma) {
-  EXPECT_EQ(complaint(replace(kGood, "name: demo", ",")), "r.yaml: holds several YAML documents; a recipe is one");
+  EXPECT_EQ(complaint(replace(kGood, "name: demo", ",")), "r.yaml: contains several YAML documents; a recipe has one");
 }
 
 TEST_F(BadFile, Unreadable) {

@@ -207,7 +207,7 @@ TEST_F(AgreementTest, EveryKeyOfARecipeIsCompared) {
     EXPECT_EQ(refusal<UsageError>({{recipe_subject(mine)}, {recipe_subject(mine)}}), "");
     const std::string message = refusal<UsageError>({{recipe_subject(mine)}, {recipe_subject(other)}});
     EXPECT_TRUE(message.starts_with("rank 1 (")) << message;
-    EXPECT_NE(message.find(" has another recipe than rank 0 ("), std::string::npos) << message;
+    EXPECT_NE(message.find(" has a different recipe than rank 0 ("), std::string::npos) << message;
     const std::string named = row.named.empty() ? key_of(mine, row.set) : row.named;
     EXPECT_NE(message.find("\n  " + named + ": "), std::string::npos) << message;
     covered.insert(row.key);
@@ -250,7 +250,7 @@ TEST_F(AgreementTest, FilesThatDifferAreADataError) {
     return Subject{"set of files", "Copy them anew", 3, {{"model/config.json", hash}, {"training set", "ab"}}};
   };
   const std::string message = refusal<DataError>({{files("12")}, {files("34")}});
-  EXPECT_NE(message.find("another set of files"), std::string::npos) << message;
+  EXPECT_NE(message.find("a different set of files"), std::string::npos) << message;
   EXPECT_NE(message.find("model/config.json: 34 instead of 12"), std::string::npos) << message;
   EXPECT_EQ(message.find("training set"), std::string::npos) << message;
   auto gone = files("12");

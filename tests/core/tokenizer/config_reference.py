@@ -184,6 +184,7 @@ def vocab_folders(draw):
         yield {**config, "tokenizer_config": both, "special_tokens_map": {"additional_special_tokens": ["d"]}}, vocab
         yield {**config, "tokenizer_config": {"extra_special_tokens": ["e", "d"]}, "special_tokens_map": both}, vocab
     yield from special_or_not(lines, vocab)
+    yield from lists_in_two_files(lines, vocab)
     yield {"config": PYTHON_NUMBERS, "tokenizer_config": {"model_max_length": float("inf"), "do_lower_case": False}}, vocab
     twice = '{"do_lower_case": true, "x": NaN, "do_lower_case": false}'
     yield {}, {**vocab, "config.json": '{"model_type": "gpt2", "model_type": "bert"}', "tokenizer_config.json": twice}
@@ -204,6 +205,17 @@ def special_or_not(lines, vocab):
             if key != "additional_special_tokens" or plain == "NEW":
                 value = plain if key.endswith("_token") else [plain, "Other"]
                 yield {"config": {"model_type": "bert"}, "added_tokens": added_tokens, "special_tokens_map": {key: value}}, vocab
+
+
+def lists_in_two_files(lines, vocab):
+    """extra_special_tokens of every form in special_tokens_map.json, beside a list in tokenizer_config.json."""
+    base = {"config": {"model_type": "bert"}, "added_tokens": {"NEW": len(lines), "Other": len(lines) + 1}}
+    lists = ({"extra_special_tokens": ["NEW"]}, {"extra_special_tokens": ["NEW"], "additional_special_tokens": ["b"]},
+             {"additional_special_tokens": ["NEW"]}, {"extra_special_tokens": None})
+    for given, extra, additional in itertools.product(lists, (["Other"], {"foo": "Other"}, {}, None), ({}, {"additional_special_tokens": ["Other"]})):
+        yield {**base, "tokenizer_config": given, "special_tokens_map": {"extra_special_tokens": extra, **additional}}, vocab
+    for additional in ("Other", "d"):
+        yield {**base, "tokenizer_config": lists[-1], "special_tokens_map": {"additional_special_tokens": [additional]}}, vocab
 
 
 def bpe_folders(draw):

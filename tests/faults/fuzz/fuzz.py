@@ -20,7 +20,7 @@ SEED = os.environ.get("FILIGREE_FUZZ_SEED", "1")
 SECONDS, MEBIBYTES, MOST_RESIDENT = 20, 4096, 2000
 CODES = (0, 2, 3, 75)
 FORBIDDEN = re.compile(r"internal error|json\.exception|terminate called|what\(\)|\bc10\b|MPI_|std::|Exception raised|basic_string|"
-                       r"vector::|bad_alloc|fault of filigree|please report|Traceback|0x7f|frame #|_M_|at::|libtorch|dnnl|primitive")
+                       r"vector::|bad_alloc|bug in filigree|please report|Traceback|0x7f|frame #|_M_|at::|libtorch|dnnl|primitive")
 
 
 class Server:

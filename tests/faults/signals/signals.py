@@ -149,7 +149,7 @@ def run_case(named):
         if code != STOPPED:
             return f"{name}: exit code {code}, not {STOPPED}\n{text(place)}"
         said = text(place)
-        if RANKS == 1 and "a checkpoint is written" not in said and "there was nothing to save" not in said:
+        if RANKS == 1 and "a checkpoint was written" not in said and "there was nothing to save" not in said:
             return f"{name}: no word about what was saved\n{said}"
         if left := ranks_of(process) if RANKS > 1 else []:
             return f"{name}: processes are left: {left}"

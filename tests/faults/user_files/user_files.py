@@ -118,7 +118,7 @@ def inside():
         edited = place.read("run/final/config.json").replace(b"{", b'{ "edited": 1,', 1)
         place.write("run/final/config.json", edited)
         untouched(place, place.at("run"), "train", "DIR/recipe.yaml", "--out", "DIR/run", "--resume", "never", code=2,
-                  says="holds a run already")
+                  says="already contains a run")
         # Back to step 2: steps after it, final/ and export/ are written again. Then with fewer checkpoints kept.
         for more in (["--resume", "DIR/run/checkpoints/step-00000002"],
                      ["--resume", "DIR/run/checkpoints/step-00000002", "--set", "checkpoint.keep=1"]):
@@ -128,7 +128,7 @@ def inside():
                 expect(text.encode() in texts, f"{more}: the user's {name} is gone")
             expect(edited in texts, f"{more}: the user's final/config.json is gone")
             if len(more) == 2:
-                expect("final: contained files that this run did not write; they are in" in done.stderr, "no word of final/")
+                expect("final: contained files that this run did not write; they are now in" in done.stderr, "no word of final/")
         expect(os.path.exists(place.at("run/final.kept-1/README.md")), "final/ was not kept as final.kept-1")
         expect(not os.path.exists(place.at("run/final.kept-2")), "an untouched final/ was kept")
         filigree(place, "inspect", "DIR/run/final")
@@ -191,8 +191,8 @@ def runs():
         before = snapshot(place.path)
         for more in ("DIR/a/checkpoints/step-00000002", "DIR/a", "DIR/a/"):
             untouched(place, place.path, "train", "DIR/recipe.yaml", "--out", "DIR/b", "--resume", more, code=2,
-                      says="holds another run, which would be overwritten")
-        untouched(place, place.path, "train", "DIR/recipe.yaml", "--out", "DIR/b", code=2, says="a run of another recipe")
+                      says="contains another run, which would be overwritten")
+        untouched(place, place.path, "train", "DIR/recipe.yaml", "--out", "DIR/b", code=2, says="a run of a different recipe")
         untouched(place, place.path, "train", "DIR/recipe.yaml", "--out", "DIR/a", "--resume", "never", code=2)
         untouched(place, place.path, "train", "DIR/recipe.yaml", "--out", "DIR/a", "--set", "model.path=DIR/a/final", code=2,
                   says="which this run will replace")
@@ -211,12 +211,12 @@ def runs():
         shutil.rmtree(place.at("b/checkpoints"))
         os.makedirs(place.at("b/checkpoints"))
         untouched(place, place.at("b"), "train", "DIR/recipe.yaml", "--out", "DIR/b", code=2,
-                  says="holds a finished run without a whole checkpoint")
+                  says="contains a finished run without a complete checkpoint")
         untouched(place, place.at("b"), "train", "DIR/recipe.yaml", "--out", "DIR/b", "--set", "seed=9", code=2,
-                  says="holds a finished run without a whole checkpoint")
+                  says="contains a finished run without a complete checkpoint")
         shutil.rmtree(place.at("b/final"))
         untouched(place, place.at("b"), "train", "DIR/recipe.yaml", "--out", "DIR/b", code=2,
-                  says="holds a run of another recipe without a checkpoint")
+                  says="contains a run of a different recipe without a checkpoint")
         filigree(place, "train", "DIR/recipe.yaml", "--out", "DIR/b", "--set", "seed=9")
         # The recipe of the run, with a comment of the user's, given again.
         place.write("a/recipe.yaml", b"# my comment\n" + place.read("a/recipe.yaml"))

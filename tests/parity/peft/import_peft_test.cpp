@@ -217,7 +217,7 @@ class ImportRefusals : public testing::Test {
 TEST_F(ImportRefusals, WhatTheMethodCannotTake) {
   expect<UsageError>("for which the first method has no low-rank update; add it to the method's targets", {"query"});
   expect<UsageError>(
-      "has rank 21 on 'bert.encoder.layer.0.attention.self.query', the method only 4; set its rank to 21 or more",
+      "has rank 21 on 'bert.encoder.layer.0.attention.self.query', but the method only 4; set its rank to 21 or more",
       {"query", "value"}, 4);
 }
 
@@ -236,7 +236,7 @@ TEST_F(ImportRefusals, WhatIsNoPlainLora) {
            {"use_qalora", true, "use_qalora is set"},
            {"use_bdlora", {{"nblocks", 2}}, "use_bdlora is set"},
            {"megatron_config", {{"x", 1}}, "megatron_config is set"},
-           {"a_key_of_tomorrow", 3, "a_key_of_tomorrow is set, which is no plain LoRA"},
+           {"a_key_of_tomorrow", 3, "a_key_of_tomorrow is set, which is not a plain LoRA"},
            {"peft_type", "IA3", "peft_type is 'IA3'"}}) {
     const auto before = nlohmann::json::parse(std::ifstream(dir_ / "lora" / "adapter_config.json"));
     set(key, value);
@@ -252,13 +252,13 @@ TEST_F(ImportRefusals, WhatIsNoPlainLora) {
 TEST_F(ImportRefusals, RanksThatAreNotThoseOfTheConfiguration) {
   set("r", 7);
   set("rank_pattern", nlohmann::json::object());
-  expect<DataError>("query' has rank 21, adapter_config.json (r, rank_pattern) says 7");
+  expect<DataError>("query' has rank 21, but adapter_config.json (r, rank_pattern) has 7");
   set("rank_pattern", {{"query", "many"}});
-  expect<DataError>("rank_pattern has \"many\" for 'query', which is no number");
+  expect<DataError>("rank_pattern has \"many\" for 'query', which is not a number");
   set("rank_pattern", {{"query", -1}});
-  expect<DataError>("is -1, which is no whole number from 1");
+  expect<DataError>("is -1, which is not a whole number from 1");
   set("rank_pattern", {{"que(ry", 3}});
-  expect<DataError>("rank_pattern has 'que(ry', which is no regular expression");
+  expect<DataError>("rank_pattern has 'que(ry', which filigree cannot parse as a regular expression");
   set("rank_pattern", {1, 2});
   expect<DataError>("rank_pattern is not an object");
 }
@@ -273,7 +273,7 @@ TEST_F(ImportRefusals, FilesOfAnotherModelOrBroken) {
   write({{query + "A.weight", drawn("a", {2, 35}, 1)}, {query + "B.weight", drawn("b", {36, 2}, 1)}});
   expect<DataError>("is 36 x 35, the model's weight 36 x 36");
   write({{query + "A.weight", drawn("a", {2, 36}, 1)}, {query + "B.weight", drawn("b", {36, 3}, 1)}});
-  expect<DataError>("which is no product");
+  expect<DataError>("they have no product");
   write({{query + "A.weight", drawn("a", {2, 36}, 1)}});
   expect<DataError>("query' has no lora_B");
   write({{"base_model.model.bert.encoder.layer.7.x.lora_A.weight", drawn("a", {2, 36}, 1)},
@@ -282,11 +282,11 @@ TEST_F(ImportRefusals, FilesOfAnotherModelOrBroken) {
   write({{query + "A.weight", drawn("a", {2, 36}, 1)},
          {query + "B.weight", drawn("b", {36, 2}, 1)},
          {"base_model.model.classifier.weight", drawn("c", {4, 36}, 1)}});
-  expect<DataError>("'classifier.weight' is [4, 36], the model's [5, 36]: it was trained for other labels");
+  expect<DataError>("'classifier.weight' is [4, 36], but the model's is [5, 36]: it was trained for other labels");
   write({{"query.lora_A.weight", drawn("a", {2, 36}, 1)}});
   expect<DataError>("does not start with 'base_model.model.'");
   write({{"base_model.model.bert.x.lora_embedding_A", drawn("a", {2, 36}, 1)}});
-  expect<UsageError>("is no part of a plain LoRA of linears");
+  expect<UsageError>("is not part of a plain LoRA of linears");
   fs::remove(file);
   expect<DataError>("adapter_model.safetensors: is missing");
   std::ofstream(lora() + "/adapter_model.bin") << "x";
@@ -294,9 +294,9 @@ TEST_F(ImportRefusals, FilesOfAnotherModelOrBroken) {
   set("lora_alpha", "much");
   checkpoint::write_safetensors(
       file, {{query + "A.weight", drawn("a", {2, 36}, 1)}, {query + "B.weight", drawn("b", {36, 2}, 1)}});
-  expect<DataError>("lora_alpha is \"much\", which is of another type");
+  expect<DataError>("lora_alpha is \"much\", which has the wrong type");
   fs::remove(lora() + "/adapter_config.json");
-  expect<DataError>("adapter_config.json: is missing; model.adapter names a directory");
+  expect<DataError>("adapter_config.json: is missing; set model.adapter to a directory");
   std::ofstream(lora() + "/adapter_config.json") << "{\"r\": ";
   expect<DataError>("adapter_config.json:1: the JSON text ends in the middle of a value");
   std::ofstream(lora() + "/adapter_config.json") << "[]";

@@ -49,7 +49,7 @@ TEST_F(TableTest, EmptyFieldsAreFields) {
 
 TEST_F(TableTest, ShortRowNamesFileAndLine) {
   const std::string message = error("text\tlabel\nok\t1\nshort\n", TableFormat::tsv, {"text", "label"});
-  EXPECT_HAS(message, "3 " + dir_.path() + "/data.x:3: has 1 column, column label is wanted");
+  EXPECT_HAS(message, "3 " + dir_.path() + "/data.x:3: has 1 column; column label is missing");
 }
 
 TEST_F(TableTest, BadRowsAreSkippedAndCounted) {
@@ -83,7 +83,7 @@ TEST_F(TableTest, FilesThatAreNone) {
   EXPECT_HAS(error("", TableFormat::tsv, {"0"}), "is empty");
   EXPECT_HAS(error_of([] { read_table("/nonexistent/x.tsv", {}); }), "3 /nonexistent/x.tsv: there is no such file");
   EXPECT_HAS(error_of([&] { read_table(dir_.path(), {}); }), "is a directory; a file is expected");
-  EXPECT_HAS(error_of([] { table_format("xml"); }), "2 format 'xml'");
+  EXPECT_HAS(error_of([] { table_format("xml"); }), "2 unknown format 'xml'");
 }
 
 TEST_F(TableTest, CsvQuoting) {
@@ -132,8 +132,8 @@ TEST_F(TableTest, BlankLinesAreNoRows) {
 
 TEST_F(TableTest, AFieldTooManyIsABadRow) {
   EXPECT_HAS(error("t,y\nfine,1\nyes, indeed,0\n", TableFormat::csv, {"t", "y"}),
-             "3 " + dir_.path() + "/data.x:3: has 3 columns, the header has 2; a field that holds the separator");
-  EXPECT_HAS(error("t\ty\na\tb\t0\n", TableFormat::tsv, {"t", "y"}), "data.x:2: has 3 columns, the header has 2");
+             "3 " + dir_.path() + "/data.x:3: has 3 columns, but the header has 2; quote a field that holds");
+  EXPECT_HAS(error("t\ty\na\tb\t0\n", TableFormat::tsv, {"t", "y"}), "data.x:2: has 3 columns, but the header has 2");
   EXPECT_EQ(read("t,y\na,1,,\n", TableFormat::csv, {"t", "y"}).rows.at(0).fields, (Fields{"a", "1"}));
   EXPECT_EQ(read("t\ty\na\tb\t0\n", TableFormat::tsv, {"0", "-1"}).rows.at(0).fields, (Fields{"a", "0"}));
 }
@@ -190,17 +190,17 @@ TEST_F(TableTest, TripleFaults) {
   EXPECT_HAS(error("{", TableFormat::webnlg, {}), "data.x:1: the JSON text ends in the middle of a value");
   EXPECT_HAS(error("[\n  {\"tripleset\": oops}\n]", TableFormat::dart, {}),
              "data.x:2: is not valid JSON (column 17, near");
-  EXPECT_HAS(error("[]", TableFormat::webnlg, {}), "data.x: is no WebNLG file: it has no list 'entries'");
-  EXPECT_HAS(error("{}", TableFormat::dart, {}), "data.x: is no DART file: it is no list");
+  EXPECT_HAS(error("[]", TableFormat::webnlg, {}), "data.x: is not a WebNLG file: it has no list 'entries'");
+  EXPECT_HAS(error("{}", TableFormat::dart, {}), "data.x: is not a DART file: it is not a list");
   EXPECT_HAS(error(R"({"entries": [3]})", TableFormat::webnlg, {}),
-             "data.x:1: entry 1 is not laid out as WebNLG has it: it is no object with its number as the key");
-  EXPECT_HAS(error(R"({"entries": [{}]})", TableFormat::webnlg, {}), "it is no object with its number as the key");
+             "data.x:1: entry 1 does not have the layout of WebNLG: it is not an object with its number as the key");
+  EXPECT_HAS(error(R"({"entries": [{}]})", TableFormat::webnlg, {}), "it is not an object with its number as the key");
   EXPECT_HAS(error(R"({"entries": [{"1": {"lexicalisations": []}}]})", TableFormat::webnlg, {}),
-             "has it: the key 'modifiedtripleset' is missing");
+             "layout of WebNLG: the key 'modifiedtripleset' is missing");
   EXPECT_HAS(error(R"([{"tripleset": [[1, 2, 3]], "annotations": []}])", TableFormat::dart, {}),
-             "entry 1 is not laid out as DART has it: a value has the wrong type");
+             "entry 1 does not have the layout of DART: a value has the wrong type");
   EXPECT_HAS(error(R"([{"tripleset": [["a", "b"]], "annotations": []}])", TableFormat::dart, {}),
-             "entry 1 is not laid out");
+             "entry 1 does not have the layout");
   EXPECT_HAS(error(R"([{"tripleset": [], "annotations": []}])", TableFormat::dart, {}), "it has no triples");
   const Table some = read(R"([{"tripleset": []}, {"tripleset": [["a", "b", "c"]], "annotations": [{"text": "t"}]}])",
                           TableFormat::dart, {}, true, true);
