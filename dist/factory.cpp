@@ -9,8 +9,8 @@
 #include <iostream>
 #include <thread>
 
-#include "dist/comm_mpi.h"
-#include "dist/comm_nccl.h"
+#include "dist/mpi/comm_mpi.h"
+#include "dist/nccl/comm_nccl.h"
 
 namespace filigree::dist {
 namespace {

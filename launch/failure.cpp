@@ -56,11 +56,12 @@ std::string asked_for(const std::string& what) {
 
 Failure out_of_memory(const std::string& what = "") {
   const std::string size = asked_for(what);
-  return {4,
-          fmt::format("out of memory{}{}. Try a smaller batch_size (with a larger accumulate), a smaller max_length, "
-                      "parallel.shard_frozen, fewer ranks per machine, or a machine with more memory",
-                      what.find("CUDA") != std::string::npos ? " on the GPU" : "",
-                      size.empty() ? "" : fmt::format(": {} more were needed", size))};
+  return {
+      4, fmt::format(
+             "out of memory{}{}. Try a smaller batch_size (with a larger gradient_accumulation), a smaller max_length, "
+             "parallel.shard_frozen, fewer ranks per machine, or a machine with more memory",
+             what.find("CUDA") != std::string::npos ? " on the GPU" : "",
+             size.empty() ? "" : fmt::format(": {} more were needed", size))};
 }
 
 /// PyTorch's message without its stack trace. Its errors are about tensors and devices: out of memory, or our own bug.

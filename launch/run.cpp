@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "core/error.h"
-#include "launch/command.h"
+#include "launch/commands/command.h"
 #include "launch/failure.h"
 
 namespace filigree::launch {

@@ -34,7 +34,7 @@ struct ModelOptions {
   bool shapes_only = false;       ///< tensors without memory (on the meta device); only config.json is read
   uint64_t seed = 0;              ///< of random initialization
   /// Sets which part of each tensor is local, before any is read; unset: all of it.
-  std::function<void(nn::Model&)> cut = nullptr;
+  std::function<void(nn::Model&)> shard = nullptr;
 };
 
 using nn::LoadReport;

@@ -19,12 +19,12 @@ awk '
   BEGIN { level["dist"] = 1; level["core"] = 2; level["models"] = 3; level["launch"] = 4; level["tests"] = 5 }
   FNR == 1 {
     part = FILENAME; sub("/.*", "", part)
-    backend = FILENAME ~ /^dist\/(comm_[^\/]*\.(cpp|h)|factory\.cpp)$/
+    backend = FILENAME ~ /^dist\/((mpi|nccl)\/[^\/]*\.(cpp|h)|factory\.cpp)$/
     model = FILENAME ~ /^models\/[^\/]+\/model\./
   }
   # simd.h tells the compiler which instruction sets to generate; nothing else may branch on the platform.
   /^[ \t]*#[ \t]*(if|ifdef|ifndef|elif)([ \t(!]|$)/ && !backend && FILENAME != "core/nn/ops/simd.h" {
-    wrong("a preprocessor branch outside dist/comm_* and dist/factory.cpp; choose at run time instead")
+    wrong("a preprocessor branch outside dist/mpi, dist/nccl and dist/factory.cpp; choose at run time instead")
   }
   /^[ \t]*#[ \t]*include[ \t]*[<"]/ {
     quoted = $0 ~ /include[ \t]*"/
@@ -33,8 +33,8 @@ awk '
     if (header ~ /^(torch\/(torch|all|extension)\.h|ATen\/ATen\.h)$/)
       wrong("<" header "> takes seconds to compile; include ATen/core/Tensor.h and ATen/ops/NAME.h")
     if (header ~ /^(nccl|mpi)\.h$/ && !backend)
-      wrong("<" header "> outside dist/comm_* and dist/factory.cpp; use dist/communicator.h")
-    if (header ~ /^dist\/comm_[^\/]*\.h$/ && !backend && FILENAME !~ /^tests\/dist\//)
+      wrong("<" header "> outside dist/mpi, dist/nccl and dist/factory.cpp; use dist/communicator.h")
+    if (header ~ /^dist\/(mpi|nccl)\// && !backend && FILENAME !~ /^tests\/dist\//)
       wrong("\"" header "\" is private to its backend; use dist/communicator.h or dist/factory.h")
     first = header; sub("/.*", "", first)
     if (first in level && level[first] > level[part])

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Rules for every file of the project: no path of one machine, no file above 1 MB, no source above 500 lines, no Markdown
-# prose wider than 100 columns (tables, headings, links and code blocks aside).
+# prose wider than 100 columns (tables, headings, links and code blocks aside), no folder of more than 25 files without
+# rooms of its own.
 #   tests/check_tree.sh [ROOT]          prints FILE[:LINE]: what is wrong; exit code 1 when there is anything
 set -euo pipefail
 root="${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
@@ -38,6 +39,11 @@ done
 while read -r lines file; do
   [ "$file" = total ] || [ "$lines" -le 500 ] || wrong "$file: more than 500 lines; split it"
 done < <(wc -l -- "${sources[@]}")
+
+folders=$(printf '%s\n' "${files[@]}" | awk -F/ '
+  NF > 1 { dir = $0; sub("/[^/]*$", "", dir); ++count[dir]; while (sub("/[^/]*$", "", dir)) has_rooms[dir] = 1 }
+  END { for (dir in count) if (count[dir] > 25 && !(dir in has_rooms)) printf "%s: %d files; divide it into rooms\n", dir, count[dir] }')
+[ -z "$folders" ] || wrong "$folders"
 
 # Characters, not bytes: the continuation bytes of UTF-8 do not count.
 markdown=()

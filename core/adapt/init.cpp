@@ -20,9 +20,9 @@ at::Tensor fill(const std::vector<int64_t>& shape, const Draw& draw) {
 
 }  // namespace
 
-at::Tensor normal_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape, double deviation) {
+at::Tensor normal_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape, double std_dev) {
   const uint64_t stream = random::stream(seed, "init", random::hash(name));
-  return fill(shape, [&](uint64_t i) { return deviation * random::normal(stream, i); });
+  return fill(shape, [&](uint64_t i) { return std_dev * random::normal(stream, i); });
 }
 
 at::Tensor kaiming_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape) {

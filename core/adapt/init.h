@@ -9,8 +9,8 @@
 
 namespace filigree::adapt {
 
-/// N(0, deviation^2).
-at::Tensor normal_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape, double deviation);
+/// N(0, std_dev^2).
+at::Tensor normal_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape, double std_dev);
 
 /// Uniform in +-sqrt(6 / ((1 + a^2) fan_in)) with a = sqrt(5), fan_in = shape[1]: torch's kaiming_uniform_,
 /// as loralib initializes A.

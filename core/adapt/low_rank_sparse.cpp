@@ -11,7 +11,7 @@
 namespace filigree::adapt {
 namespace {
 
-using nn::Recut;
+using nn::Reslice;
 using nn::Role;
 
 /// New index of each old index when only `index` is kept; -1 for those that are not kept.
@@ -34,8 +34,8 @@ void Factors::fill(Update& update) const {
   update.v = v->value();
 }
 
-std::vector<Recut> Factors::recut(int64_t dim, const nn::LineChange& change) const {
-  return {nn::recut(dim == 0 ? u : v, dim, change)};
+std::vector<Reslice> Factors::reslice(int64_t dim, const nn::AxisChange& change) const {
+  return {nn::reslice(dim == 0 ? u : v, dim, change)};
 }
 
 const SparseEntries::Own& SparseEntries::own() const {
@@ -61,7 +61,7 @@ void SparseEntries::fill(Update& update) const {
                    part.split(0) ? part.slice.size() : out, part.split(1) ? part.slice.size() : in};
 }
 
-std::vector<Recut> SparseEntries::recut(int64_t dim, const nn::LineChange& change) {
+std::vector<Reslice> SparseEntries::reslice(int64_t dim, const nn::AxisChange& change) {
   FG_CHECK(dim == 0 || dim == 1, "a matrix has no dimension {}", dim);
   if (!change.kept.defined()) {
     if (part.split(dim)) part.slice = change.share[change.rank];
@@ -71,10 +71,10 @@ std::vector<Recut> SparseEntries::recut(int64_t dim, const nn::LineChange& chang
   int64_t& size = dim == 0 ? out : in;
   const at::Tensor index = change.kept.to(places->value().device());
   const at::Tensor numbers = renumbering(size, index).index_select(0, places->value());
-  const nn::LineChange entries = nn::keep_lines(numbers.ge(0).nonzero().view({-1}));
-  const Recut done = nn::recut(values, 0, entries);
-  nn::recut(rows, 0, entries);
-  nn::recut(cols, 0, entries);
+  const nn::AxisChange entries = nn::keep_indices(numbers.ge(0).nonzero().view({-1}));
+  const Reslice done = nn::reslice(values, 0, entries);
+  nn::reslice(rows, 0, entries);
+  nn::reslice(cols, 0, entries);
   places->set_value(numbers.index_select(0, entries.kept));
   size = index.numel();
   part = nn::without(part, dim, change.kept);
@@ -153,9 +153,9 @@ std::vector<nn::ParameterPtr> LowRankSparse::parameters() const {
   return {factors_.u, factors_.v, entries_.values, entries_.rows, entries_.cols};
 }
 
-std::vector<Recut> LowRankSparse::recut(int64_t dim, const nn::LineChange& change) {
-  std::vector<Recut> done = factors_.recut(dim, change);
-  for (Recut& record : entries_.recut(dim, change)) done.push_back(std::move(record));
+std::vector<Reslice> LowRankSparse::reslice(int64_t dim, const nn::AxisChange& change) {
+  std::vector<Reslice> done = factors_.reslice(dim, change);
+  for (Reslice& record : entries_.reslice(dim, change)) done.push_back(std::move(record));
   return done;
 }
 

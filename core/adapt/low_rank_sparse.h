@@ -6,7 +6,7 @@
 //   LowRankSparse    s (U V + S2)    all five
 //
 // The positions of S2 are buffers of the parameter table, so that checkpoints contain them. They index the
-// full matrix, in ascending order of (row, col). Only recut() changes them: it renumbers them. To restore a
+// full matrix, in ascending order of (row, col). Only reslice() changes them: it renumbers them. To restore a
 // checkpoint, assign all five tensors together: after a prune, N may differ from the N that attach() created.
 //
 // On a tensor-parallel axis the update is split like its linear:
@@ -33,7 +33,7 @@ struct Factors {
   nn::ParameterPtr u, v;
 
   void fill(Update& update) const;
-  std::vector<nn::Recut> recut(int64_t dim, const nn::LineChange& change) const;
+  std::vector<nn::Reslice> reslice(int64_t dim, const nn::AxisChange& change) const;
 };
 
 /// N positions and their trainable values in an out x in matrix, of which this rank holds `part`.
@@ -44,7 +44,7 @@ struct SparseEntries {
   nn::Placement part = {};
 
   void fill(Update& update) const;
-  std::vector<nn::Recut> recut(int64_t dim, const nn::LineChange& change);
+  std::vector<nn::Reslice> reslice(int64_t dim, const nn::AxisChange& change);
   void take_shapes(const std::function<at::Tensor(const std::string&)>& saved) const;
 
  private:
@@ -73,8 +73,8 @@ class LowRank : public nn::Adapter {
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override;
   at::Tensor delta() const override;
   std::vector<nn::ParameterPtr> parameters() const override { return {factors_.u, factors_.v}; }
-  std::vector<nn::Recut> recut(int64_t dim, const nn::LineChange& change) override {
-    return factors_.recut(dim, change);
+  std::vector<nn::Reslice> reslice(int64_t dim, const nn::AxisChange& change) override {
+    return factors_.reslice(dim, change);
   }
   std::string kind() const override { return "low_rank"; }
   double scale() const { return scale_; }
@@ -91,8 +91,8 @@ class SparseDelta : public nn::Adapter {
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override;
   at::Tensor delta() const override;
   std::vector<nn::ParameterPtr> parameters() const override { return {entries_.values, entries_.rows, entries_.cols}; }
-  std::vector<nn::Recut> recut(int64_t dim, const nn::LineChange& change) override {
-    return entries_.recut(dim, change);
+  std::vector<nn::Reslice> reslice(int64_t dim, const nn::AxisChange& change) override {
+    return entries_.reslice(dim, change);
   }
   void take_shapes(const std::function<at::Tensor(const std::string&)>& saved) override { entries_.take_shapes(saved); }
   std::string kind() const override { return "sparse_delta"; }
@@ -111,7 +111,7 @@ class LowRankSparse : public nn::Adapter {
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override;
   at::Tensor delta() const override;
   std::vector<nn::ParameterPtr> parameters() const override;
-  std::vector<nn::Recut> recut(int64_t dim, const nn::LineChange& change) override;
+  std::vector<nn::Reslice> reslice(int64_t dim, const nn::AxisChange& change) override;
   void take_shapes(const std::function<at::Tensor(const std::string&)>& saved) override { entries_.take_shapes(saved); }
   std::string kind() const override { return "low_rank_sparse"; }
   double scale() const { return scale_; }

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/adapt/method.h"
-#include "core/adapt/methods/subset.h"
-#include "core/adapt/methods/update.h"
+#include "core/adapt/methods/full_bitfit_head.h"
+#include "core/adapt/methods/lora_dsee.h"
 #include "core/error.h"
 
 namespace filigree::adapt {

@@ -92,7 +92,7 @@ void for_each_matrix(size_t first, size_t stride, size_t count, const Body& body
 void check_sizes(const std::vector<Matrix>& matrices, int64_t entries) {
   for (const Matrix& matrix : matrices) {
     if (matrix.weight.numel() < entries)
-      throw UsageError(fmt::format("sparse: {} entries are requested, but {} has only {}", entries, matrix.name,
+      throw UsageError(fmt::format("num_sparse: {} entries are requested, but {} has only {}", entries, matrix.name,
                                    matrix.weight.numel()));
   }
 }

@@ -12,8 +12,9 @@ namespace filigree::data {
 namespace {
 
 /// Masks the tokens of one sample in place and fills their labels (-100: no loss).
-void mask_sample(const Masking& masking, uint64_t draw, int64_t sample, int64_t length, int64_t* ids, int64_t* labels) {
-  const uint64_t stream = random::stream(masking.seed, "masked_lm", draw, sample);
+void mask_sample(const Masking& masking, uint64_t mask_epoch, int64_t sample, int64_t length, int64_t* ids,
+                 int64_t* labels) {
+  const uint64_t stream = random::stream(masking.seed, "masked_lm", mask_epoch, sample);
   for (int64_t i = 0; i < length; ++i) {
     labels[i] = -100;
     if (std::binary_search(masking.special_ids.begin(), masking.special_ids.end(), static_cast<int32_t>(ids[i])))
@@ -64,7 +65,7 @@ at::Tensor rows_with_loss(const at::Tensor& labels) {
 
 }  // namespace
 
-Batch collate(const Dataset& dataset, const std::vector<int64_t>& samples, uint64_t draw) {
+Batch collate(const Dataset& dataset, const std::vector<int64_t>& samples, uint64_t mask_epoch) {
   Batch batch;
   batch.samples = samples;
   batch.offsets = {0};
@@ -85,7 +86,7 @@ Batch collate(const Dataset& dataset, const std::vector<int64_t>& samples, uint6
     const int64_t at = batch.offsets[b];
     fill_sample(dataset, samples[b], ids + at, types + at, positions + at);
     if (masked)
-      mask_sample(dataset.masking, draw, samples[b], dataset.length(samples[b]), ids + at,
+      mask_sample(dataset.masking, mask_epoch, samples[b], dataset.length(samples[b]), ids + at,
                   batch.labels.mutable_data_ptr<int64_t>() + at);
     if (causal) shift_sample(dataset, samples[b], ids + at, batch.labels.mutable_data_ptr<int64_t>() + at);
   }

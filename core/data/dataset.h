@@ -67,7 +67,7 @@ struct Dataset {
 };
 
 /// Reads and tokenizes one split. `split` is a key of task.splits ("train", "dev_matched", ...); resolve
-/// names such as MNLI's "dev" with splits_of(). data.limit applies only to "train": it keeps the first
+/// names such as MNLI's "dev" with splits_of(). data.max_train_samples applies only to "train": it keeps the first
 /// samples of a shuffle drawn from `seed`, in file order. Throws DataError on bad rows, no rows or a
 /// tokenizer that lacks a required token; UsageError if the split, a column or max_length does not fit.
 Dataset load_dataset(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split,

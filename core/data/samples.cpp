@@ -106,7 +106,7 @@ Samples read_samples(const recipe::DataConfig& config, const TaskSpec& task, con
     throw DataError(fmt::format(
         "{}: the split '{}' has no samples{}", task.splits.at(split).file, split,
         out.skipped > 0 ? fmt::format("; {} bad rows were skipped, first {}", out.skipped, out.first_skipped) : ""));
-  if (split == "train") apply_limit(config.limit, seed, samples);
+  if (split == "train") apply_limit(config.max_train_samples, seed, samples);
   return samples;
 }
 

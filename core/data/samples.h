@@ -21,7 +21,7 @@ struct Samples {
   void keep(const std::vector<size_t>& kept);
 };
 
-/// Reads the rows of one split; records its files and the skipped rows in `out`. data.limit applies to
+/// Reads the rows of one split; records its files and the skipped rows in `out`. data.max_train_samples applies to
 /// "train". Throws DataError if there is no row.
 Samples read_samples(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split, int64_t seed,
                      Dataset& out);

@@ -11,7 +11,7 @@
 #include "core/export/export_pruned.h"
 #include "core/export/export_state.h"
 #include "core/nn/adapter.h"
-#include "core/nn/whole.h"
+#include "core/nn/full_tensor.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -80,7 +80,7 @@ NamedTensors merged_state(nn::Model& model, dist::Communicator* tensor) {
     if (!weight || of_adapters.contains(parameter->name)) continue;
     const auto linear = linears.find(parameter->name);
     at::Tensor value = linear == linears.end() ? parameter->value().detach() : linear->second->merged_weight();
-    if (tensor) value = nn::whole_of(value, parameter->placement, *tensor);
+    if (tensor) value = nn::full_tensor(value, parameter->placement, *tensor);
     if (tensor && tensor->rank() != 0) continue;
     state.emplace_back(parameter->name, value.to(at::kCPU, at::kFloat).contiguous());
   }

@@ -12,7 +12,7 @@
 //                           x V^T and the cast factors of an update
 //   attention               its inputs                                      their gradients, and that of the output
 //   activation              its slope                                       two gradients
-//   residual normalization  the normalized rows, 1/deviation                three gradients (two without dropout);
+//   residual normalization  the normalized rows, 1/deviation              three gradients (two without dropout);
 //                                                                           fp32 copies if it trains
 //   loss over tokens        logits (to the end), probabilities              gradients of both
 //   embeddings              input of the normalization, if they train       dense gradients of the tables that train

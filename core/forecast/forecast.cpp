@@ -22,7 +22,7 @@ struct Layout {
   uint64_t wire = 4;    ///< bytes per gradient element on the wire
 };
 
-std::unique_ptr<nn::Model> load(const recipe::Recipe& recipe, const Plugins& plugins, const Layout& layout,
+std::unique_ptr<nn::Model> load(const recipe::Recipe& recipe, const Registries& registries, const Layout& layout,
                                 const std::optional<TrainingSet>& set) {
   ModelRequest request;
   request.task = nn::task_from(recipe.model.task);
@@ -30,8 +30,8 @@ std::unique_ptr<nn::Model> load(const recipe::Recipe& recipe, const Plugins& plu
   request.seed = static_cast<uint64_t>(recipe.seed);
   request.shapes_only = true;
   const int64_t tensor = layout.tensor;
-  if (tensor > 1) request.cut = [tensor](nn::Model& model) { cut(model, tensor - 1, tensor); };
-  auto model = plugins.load_model(recipe.model.path, request);
+  if (tensor > 1) request.shard = [tensor](nn::Model& model) { shard_model(model, tensor - 1, tensor); };
+  auto model = registries.load_model(recipe.model.path, request);
   model->parameters().set_frozen_dtype(layout.element == 2 ? at::kBFloat16 : at::kFloat);
   return model;
 }
@@ -115,10 +115,12 @@ StageForecast count(nn::Model& model, const recipe::Recipe& recipe, const recipe
   result.optimizer = 8 * static_cast<uint64_t>(elements.trainable_here);
   const bool dropout = !recipe.model.dropout || *recipe.model.dropout > 0;
   result.activations = peak_activations(
-      model, work.fullest, {layout.element, dropout, stage.train->recompute, layout.wire < 4 && layout.data > 1});
+      model, work.fullest,
+      {layout.element, dropout, stage.train->activation_checkpointing, layout.wire < 4 && layout.data > 1});
   result.tokens = work.fullest.tokens;
-  result.comm = comm_of(model, layout, work.mean, stage.train->recompute);
-  if (recipe.parallel.shard_frozen && layout.data > 1) shard_frozen(model, layout, stage.train->accumulate, result);
+  result.comm = comm_of(model, layout, work.mean, stage.train->activation_checkpointing);
+  if (recipe.parallel.shard_frozen && layout.data > 1)
+    shard_frozen(model, layout, stage.train->gradient_accumulation, result);
   result.full_comm_bytes_per_step = total(result.comm);
   if (layout.data > 1)
     result.full_comm_bytes_per_step +=
@@ -138,22 +140,22 @@ Layout layout_of(const recipe::ParallelConfig& parallel, int64_t ranks, int64_t 
     throw UsageError(fmt::format("--tensor {}: must divide the number of ranks, {}", tensor, ranks));
   return {ranks / tensor, tensor,
           static_cast<int64_t>(at::elementSize(choose_precision(parallel.precision, device_of(parallel)))),
-          parallel.wire == "bf16" ? 2U : 4U};
+          parallel.grad_dtype == "bf16" ? 2U : 4U};
 }
 
 }  // namespace
 
-Forecast forecast(const recipe::Recipe& recipe, const Plugins& plugins, int64_t ranks, int64_t tensor) {
+Forecast forecast(const recipe::Recipe& recipe, const Registries& registries, int64_t ranks, int64_t tensor) {
   const Layout layout = layout_of(recipe.parallel, ranks, tensor);
   const std::optional<TrainingSet> set = read_training_set(recipe);
-  auto model = load(recipe, plugins, layout, set);
+  auto model = load(recipe, registries, layout, set);
   const auto single = dist::make_single();
   Forecast result;
   result.lengths_known = set.has_value();
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     const recipe::StageConfig& stage = recipe.stages[i];
     if (stage.method)
-      plugins.methods.make(*stage.method)
+      registries.methods.make(*stage.method)
           ->attach(*model, {static_cast<uint64_t>(recipe.seed), single.get(), /*resume=*/true});
     if (stage.train)
       result.stages.push_back(count(*model, recipe, stage, layout, workload(recipe, i, layout.data, set)));

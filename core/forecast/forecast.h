@@ -37,6 +37,6 @@ struct Forecast {
 };
 
 /// tensor: ranks that share one copy of the model. UsageError unless ranks is a positive multiple of it.
-Forecast forecast(const recipe::Recipe& recipe, const Plugins& plugins, int64_t ranks, int64_t tensor);
+Forecast forecast(const recipe::Recipe& recipe, const Registries& registries, int64_t ranks, int64_t tensor);
 
 }  // namespace filigree::train

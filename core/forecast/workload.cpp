@@ -66,13 +66,14 @@ Workload from_lengths(const recipe::Recipe& recipe, size_t stage, int64_t data, 
     if (tokens > most) most = tokens, longest = std::move(batch);
   }
   const auto shares = static_cast<double>(steps * data);
-  return {{all_samples / shares, all_tokens / shares, 0}, largest_share(longest, lengths, data, train.accumulate)};
+  return {{all_samples / shares, all_tokens / shares, 0},
+          largest_share(longest, lengths, data, train.gradient_accumulation)};
 }
 
 Workload from_max_length(const recipe::Recipe& recipe, const recipe::TrainConfig& train, int64_t data) {
   const auto length = static_cast<double>(recipe.data.max_length);
   const double mean = static_cast<double>(train.batch_size) / static_cast<double>(data);
-  const double most = std::ceil(mean / static_cast<double>(train.accumulate));
+  const double most = std::ceil(mean / static_cast<double>(train.gradient_accumulation));
   return {{mean, mean * length, 0}, {most, most * length, 0}};
 }
 

@@ -69,9 +69,9 @@ Options options_for(const Prompt& prompt, const Options& options, const nn::Mode
 }
 
 /// Continues one prompt token by token, greedily or by sampling. Has the interface of BeamSearch.
-class Walk {
+class GreedyOrSampling {
  public:
-  Walk(const Prompt& prompt, Options options)
+  GreedyOrSampling(const Prompt& prompt, Options options)
       : prompt_(prompt), options_(std::move(options)), sequence_(prompt.tokens) {}
 
   static at::Tensor scores(const at::Tensor& logits) { return logits; }
@@ -79,10 +79,11 @@ class Walk {
   BeamSearch::Step advance(std::span<float> logits) {
     forbid_repeats(sequence_, options_.no_repeat_ngram, logits);
     const auto place = static_cast<int64_t>(sequence_.size() - prompt_.tokens.size());
-    const int32_t token = options_.sample
-                              ? draw(logits, options_.temperature, options_.top_k, options_.top_p,
-                                     random::uniform(random::stream(options_.seed, "generate", prompt_.number), place))
-                              : best(logits);
+    const int32_t token =
+        options_.sample
+            ? sample_token(logits, options_.temperature, options_.top_k, options_.top_p,
+                           random::uniform(random::stream(options_.seed, "generate", prompt_.number), place))
+            : best(logits);
     const bool stops = options_.stops(token);
     if (!stops) sequence_.push_back(token);
     done_ = stops || place + 1 == options_.max_new_tokens;
@@ -101,8 +102,8 @@ class Walk {
 };
 
 /// The same interface for beam search.
-struct Search : BeamSearch {
-  Search(const Prompt& prompt, const Options& options) : BeamSearch(prompt.tokens, options) {}
+struct BeamStrategy : BeamSearch {
+  BeamStrategy(const Prompt& prompt, const Options& options) : BeamSearch(prompt.tokens, options) {}
   static at::Tensor scores(const at::Tensor& logits) { return at::log_softmax(logits, 1); }
 };
 
@@ -120,18 +121,18 @@ std::vector<int64_t> repeated(size_t prompts, int64_t beams) {
 }
 
 /// Decodes every prompt to its end; one pass advances all open ones. Each prompt has `beams` rows.
-template <class Way>
+template <class Strategy>
 std::vector<std::vector<int32_t>> decode(Decoder& decoder, const std::vector<Prompt>& prompts,
                                          const std::vector<Options>& options) {
   const int64_t beams = options[0].beams;
-  std::vector<Way> ways;
+  std::vector<Strategy> strategies;
   std::vector<size_t> open;
   for (size_t i = 0; i < prompts.size(); ++i) {
-    ways.emplace_back(prompts[i], options[i]);
+    strategies.emplace_back(prompts[i], options[i]);
     open.push_back(i);
   }
   std::vector<int64_t> rows = repeated(prompts.size(), beams);
-  at::Tensor scores_BV = Way::scores(decoder.next(tokens_of(prompts)));
+  at::Tensor scores_BV = Strategy::scores(decoder.next(tokens_of(prompts)));
   if (beams > 1) scores_BV = scores_BV.index_select(0, at::tensor(rows, at::kLong));
   decoder.select(rows);
   for (;;) {
@@ -141,10 +142,10 @@ std::vector<std::vector<int32_t>> decode(Decoder& decoder, const std::vector<Pro
     rows.clear();
     for (size_t i = 0; i < open.size(); ++i) {
       const auto first = static_cast<int64_t>(i) * beams;
-      Way& way = ways[open[i]];
+      Strategy& strategy = strategies[open[i]];
       const auto step =
-          way.advance({scores_BV.mutable_data_ptr<float>() + first * width, static_cast<size_t>(beams * width)});
-      if (way.done()) continue;
+          strategy.advance({scores_BV.mutable_data_ptr<float>() + first * width, static_cast<size_t>(beams * width)});
+      if (strategy.done()) continue;
       still.push_back(open[i]);
       for (size_t beam = 0; beam < step.token.size(); ++beam) {
         rows.push_back(first + step.parent[beam]);
@@ -154,10 +155,10 @@ std::vector<std::vector<int32_t>> decode(Decoder& decoder, const std::vector<Pro
     open = std::move(still);
     if (open.empty()) break;
     decoder.select(rows);
-    scores_BV = Way::scores(decoder.next(fresh));
+    scores_BV = Strategy::scores(decoder.next(fresh));
   }
   std::vector<std::vector<int32_t>> results;
-  for (const Way& way : ways) results.push_back(way.result());
+  for (const Strategy& strategy : strategies) results.push_back(strategy.result());
   return results;
 }
 
@@ -192,7 +193,8 @@ std::vector<std::vector<int32_t>> generate(nn::Model& model, const std::vector<P
       capacity = std::max(capacity, static_cast<int64_t>(prompt.tokens.size()) + own.back().max_new_tokens);
     }
     Decoder decoder(model, compute, capacity);
-    for (auto& tokens : options.beams > 1 ? decode<Search>(decoder, some, own) : decode<Walk>(decoder, some, own))
+    for (auto& tokens :
+         options.beams > 1 ? decode<BeamStrategy>(decoder, some, own) : decode<GreedyOrSampling>(decoder, some, own))
       results.push_back(std::move(tokens));
   }
   return results;

@@ -22,7 +22,7 @@ int32_t best(std::span<const float> scores) {
   return static_cast<int32_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
 }
 
-int32_t draw(std::span<const float> scores, double temperature, int64_t top_k, double top_p, double draw) {
+int32_t sample_token(std::span<const float> scores, double temperature, int64_t top_k, double top_p, double draw) {
   std::vector<int32_t> order(scores.size());
   std::iota(order.begin(), order.end(), 0);
   const auto score = [&](int32_t token) { return scores[static_cast<size_t>(token)]; };

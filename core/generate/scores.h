@@ -16,6 +16,6 @@ int32_t best(std::span<const float> scores);
 
 /// Draws a token with the probabilities softmax(scores / temperature), among the top_k most likely ones and,
 /// of these, the most likely ones whose probabilities add up to top_p. draw: uniform in [0, 1).
-int32_t draw(std::span<const float> scores, double temperature, int64_t top_k, double top_p, double draw);
+int32_t sample_token(std::span<const float> scores, double temperature, int64_t top_k, double top_p, double draw);
 
 }  // namespace filigree::generate

@@ -59,7 +59,7 @@ generate::Options generate_options(const recipe::GenerateConfig& config, const d
   return options;
 }
 
-std::vector<Continuation> continue_prompts(ServedModel& served, const std::vector<Ids>& prompts,
+std::vector<Continuation> continue_prompts(InferenceModel& served, const std::vector<Ids>& prompts,
                                            const generate::Options& options, int64_t batch) {
   dist::Communicator& dp = served.mesh->dp();
   std::vector<generate::Prompt> own;
@@ -83,11 +83,11 @@ bool has_contexts(const data::Dataset& dataset) {
   return std::any_of(dataset.loss_from.begin(), dataset.loss_from.end(), [](int32_t from) { return from > 1; });
 }
 
-std::map<std::string, double> text_metrics_of(ServedModel& served, const data::Dataset& dataset,
+std::map<std::string, double> text_metrics_of(InferenceModel& served, const data::Dataset& dataset,
                                               const recipe::GenerateConfig& config) {
   const data::Tokenizer& tokenizer = *served.opened.tokenizer;
   const Contexts contexts = contexts_of(dataset, tokenizer);
-  std::vector<text_metrics::Scored> samples;
+  std::vector<text_metrics::TextSample> samples;
   const auto continued =
       continue_prompts(served, contexts.prompts, generate_options(config, tokenizer), config.batch_size);
   for (size_t i = 0; i < continued.size(); ++i)

@@ -7,7 +7,7 @@
 
 #include "core/data/dataset.h"
 #include "core/generate/options.h"
-#include "core/inference/serve.h"
+#include "core/inference/open_for_inference.h"
 #include "core/recipe/recipe.h"
 
 namespace filigree::train {
@@ -21,12 +21,12 @@ struct Continuation {
 generate::Options generate_options(const recipe::GenerateConfig& config, const data::Tokenizer& tokenizer);
 
 /// Continuations in the order of the prompts, on every rank. Collective over the served ranks.
-std::vector<Continuation> continue_prompts(ServedModel& served, const std::vector<std::vector<int32_t>>& prompts,
+std::vector<Continuation> continue_prompts(InferenceModel& served, const std::vector<std::vector<int32_t>>& prompts,
                                            const generate::Options& options, int64_t batch);
 
 /// BLEU, NIST, ROUGE-L and CIDEr (core/metrics/text) of the continuations of each distinct context of a
 /// split, against all its references. Collective.
-std::map<std::string, double> text_metrics_of(ServedModel& served, const data::Dataset& dataset,
+std::map<std::string, double> text_metrics_of(InferenceModel& served, const data::Dataset& dataset,
                                               const recipe::GenerateConfig& config);
 
 /// Whether a split has contexts with references, rather than plain texts.

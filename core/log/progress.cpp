@@ -85,10 +85,10 @@ void Progress::step(const StepProgress& progress) {
   tokens_per_s_ += weight * (speed - tokens_per_s_);
   loss_ += weight * (progress.loss - loss_);
   const double wait = options_.terminal ? options_.redraw_s : options_.line_s;
-  if (progress.step >= progress.total || options_.now() - drawn_at_ >= wait) draw();
+  if (progress.step >= progress.total || options_.now() - drawn_at_ >= wait) redraw();
 }
 
-void Progress::draw() {
+void Progress::redraw() {
   drawn_at_ = options_.now();
   if (options_.terminal) {
     // Keep the last column free: a cursor that wraps would leave lines behind.

@@ -45,7 +45,7 @@ class Progress {
  private:
   std::string bar_line(int width) const;
   std::string plain_line() const;
-  void draw();
+  void redraw();
 
   std::ostream& out_;
   ProgressOptions options_;

@@ -123,8 +123,8 @@ KeptLines cut_metrics(const std::string& path, int64_t lines) {
   return kept;
 }
 
-RunLog::RunLog(const std::string& run_dir, bool first_rank, const std::optional<LogPosition>& resume) {
-  if (!first_rank) return;
+RunLog::RunLog(const std::string& run_dir, bool is_rank_zero, const std::optional<LogPosition>& resume) {
+  if (!is_rank_zero) return;
   const std::string metrics = run_dir + "/" + files::run_names::kMetrics;
   kept_ = cut_metrics(metrics, resume ? resume->lines : 0);
   metrics_ = files::AppendFile(metrics, files::AppendFile::Mode::append);

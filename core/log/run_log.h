@@ -36,7 +36,7 @@ struct KeptLines {
 class RunLog {
  public:
   /// resume: nullopt for a new run, whose metrics start empty. DataError if a file cannot be written.
-  RunLog(const std::string& run_dir, bool first_rank, const std::optional<LogPosition>& resume = std::nullopt);
+  RunLog(const std::string& run_dir, bool is_rank_zero, const std::optional<LogPosition>& resume = std::nullopt);
   ~RunLog();
   RunLog(const RunLog&) = delete;
   RunLog& operator=(const RunLog&) = delete;

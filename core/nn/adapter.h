@@ -28,7 +28,7 @@ class Adapter {
 
   /// Applies a change of the linear's rows (dim 0) or columns (dim 1). Returns the change made to each
   /// trainable parameter, for the optimizer's state.
-  virtual std::vector<Recut> recut(int64_t dim, const LineChange& change) = 0;
+  virtual std::vector<Reslice> reslice(int64_t dim, const AxisChange& change) = 0;
 
   /// Called before a checkpoint's values are copied into parameters(): adopts the shapes of saved(name). On
   /// resume, attach() skips the support search and creates placeholders; after a replayed prune their sizes

@@ -39,7 +39,7 @@ void Linear::mask_frozen_weight() {
 }
 
 at::Tensor Linear::multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const {
-  if (weight_->shared_out()) return gathered_linear(x, weight_->source(), bias);
+  if (weight_->is_sharded()) return gathered_linear(x, weight_->source(), bias);
   return at::linear(x, effective_weight().to(x.scalar_type()), bias);
 }
 
@@ -64,13 +64,13 @@ void Linear::set_mask(ParameterPtr mask) {
   effective_weight();
 }
 
-std::vector<Recut> Linear::recut(int64_t dim, const LineChange& change) {
-  std::vector<Recut> done;
-  done.push_back(nn::recut(weight_, dim, change));
-  if (bias_ && dim == 0) done.push_back(nn::recut(bias_, 0, change));
-  if (mask_) done.push_back(nn::recut(mask_, dim, change));
+std::vector<Reslice> Linear::reslice(int64_t dim, const AxisChange& change) {
+  std::vector<Reslice> done;
+  done.push_back(nn::reslice(weight_, dim, change));
+  if (bias_ && dim == 0) done.push_back(nn::reslice(bias_, 0, change));
+  if (mask_) done.push_back(nn::reslice(mask_, dim, change));
   if (adapter_) {
-    std::vector<Recut> of_adapter = adapter_->recut(dim, change);
+    std::vector<Reslice> of_adapter = adapter_->reslice(dim, change);
     done.insert(done.end(), of_adapter.begin(), of_adapter.end());
   }
   return done;

@@ -47,9 +47,9 @@ class Linear {
   void mask_frozen_weight();
 
   /// Changes the rows (dim 0, with the bias) or columns (dim 1) of weight, mask and adapter.
-  std::vector<Recut> recut(int64_t dim, const LineChange& change);
+  std::vector<Reslice> reslice(int64_t dim, const AxisChange& change);
   /// Keeps the given logical rows or columns.
-  std::vector<Recut> shrink(int64_t dim, const at::Tensor& index) { return recut(dim, keep_lines(index)); }
+  std::vector<Reslice> shrink(int64_t dim, const at::Tensor& index) { return reslice(dim, keep_indices(index)); }
 
   /// mask * W + D of the local shard, fp32, detached. This is what export writes.
   at::Tensor merged_weight() const;

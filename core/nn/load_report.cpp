@@ -21,9 +21,9 @@ std::string short_list(const std::vector<std::string>& names) {
 std::vector<std::string> describe(const LoadReport& report, const std::string& path) {
   std::vector<std::string> lines;
   for (const std::string& note : report.notes) lines.push_back(fmt::format("{}: {}", path, note));
-  if (!report.fresh.empty())
+  if (!report.newly_initialized.empty())
     lines.push_back(fmt::format("{}: newly initialized, because they are not in the weights: {} parameters ({})", path,
-                                report.fresh.size(), short_list(report.fresh)));
+                                report.newly_initialized.size(), short_list(report.newly_initialized)));
   if (!report.unused.empty())
     lines.push_back(fmt::format("{}: not used by this model: {} tensors of the weights ({})", path,
                                 report.unused.size(), short_list(report.unused)));

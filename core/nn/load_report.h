@@ -6,9 +6,9 @@
 namespace filigree::nn {
 
 struct LoadReport {
-  std::vector<std::string> fresh;   ///< parameters that the files lack: randomly initialized
-  std::vector<std::string> unused;  ///< tensors of the files that the model does not have
-  std::vector<std::string> notes;   ///< sentences about what was read differently than the files suggest
+  std::vector<std::string> newly_initialized;  ///< parameters that the files lack: randomly initialized
+  std::vector<std::string> unused;             ///< tensors of the files that the model does not have
+  std::vector<std::string> notes;              ///< sentences about what was read differently than the files suggest
 };
 
 /// One line per kind of finding; lists at most a few tensors and counts the rest. `path`: the model's directory.

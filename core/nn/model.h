@@ -68,7 +68,7 @@ struct TokenOutput {
 struct FileLinear {
   std::string name;
   int64_t part = 0, parts = 1;
-  bool turned = false;
+  bool transposed = false;
 };
 
 /// Tensors by name, as stored in files.

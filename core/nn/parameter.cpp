@@ -52,7 +52,7 @@ void Parameter::set_value(at::Tensor value) {
   value_ = std::move(value);
 }
 
-void Parameter::share_out(Source source) {
+void Parameter::shard(Source source) {
   FG_CHECK(role == Role::frozen, "'{}' is not frozen and cannot be sharded", name);
   source_ = std::move(source);
   value_ = at::zeros({}, value_.options()).expand(value_.sizes());
@@ -69,7 +69,7 @@ ParameterPtr ParameterTable::add(std::string name, at::Tensor value, Role role) 
 }
 
 ParameterPtr ParameterTable::add(std::string name, const at::Tensor& whole, Role role, const Placement& placement) {
-  ParameterPtr parameter = add(std::move(name), part_of(whole, placement), role);
+  ParameterPtr parameter = add(std::move(name), local_shard(whole, placement), role);
   parameter->logical_shape = whole.sizes().vec();
   parameter->placement = placement;
   return parameter;
@@ -119,8 +119,8 @@ void ParameterTable::set_frozen_dtype(at::ScalarType dtype) {
   }
 }
 
-LineChange keep_lines(const at::Tensor& kept) {
-  LineChange change;
+AxisChange keep_indices(const at::Tensor& kept) {
+  AxisChange change;
   change.kept = kept;
   return change;
 }
@@ -134,7 +134,7 @@ Placement without(const Placement& placement, int64_t dim, const at::Tensor& kep
 namespace {
 
 /// Keeps the local part of `kept`.
-Recut drop(const ParameterPtr& parameter, int64_t dim, const at::Tensor& kept) {
+Reslice drop(const ParameterPtr& parameter, int64_t dim, const at::Tensor& kept) {
   at::Tensor local = kept;
   if (parameter->placement.split(dim)) {
     const Placement after = without(parameter->placement, dim, kept);
@@ -148,21 +148,21 @@ Recut drop(const ParameterPtr& parameter, int64_t dim, const at::Tensor& kept) {
 
 }  // namespace
 
-Recut recut(const ParameterPtr& parameter, int64_t dim, const LineChange& change) {
-  Recut record{parameter, [](const at::Tensor& tensor) { return tensor; }};
+Reslice reslice(const ParameterPtr& parameter, int64_t dim, const AxisChange& change) {
+  Reslice record{parameter, [](const at::Tensor& tensor) { return tensor; }};
   if (change.kept.defined()) {
     record = drop(parameter, dim, change.kept);
   } else if (parameter->placement.split(dim) && change.move) {
-    record.cut = [dim, move = change.move](const at::Tensor& tensor) { return move(tensor, dim); };
+    record.apply = [dim, move = change.move](const at::Tensor& tensor) { return move(tensor, dim); };
     parameter->placement.slice = change.share[change.rank];
   }
   const bool trainable = parameter->trainable();
-  parameter->set_value(record.cut(parameter->value().detach()));
+  parameter->set_value(record.apply(parameter->value().detach()));
   parameter->value().set_requires_grad(trainable);
   return record;
 }
 
-at::Tensor part_of(const at::Tensor& whole, const Placement& placement) {
+at::Tensor local_shard(const at::Tensor& whole, const Placement& placement) {
   if (placement.replicated()) return whole;
   return whole.narrow(placement.dim, placement.slice.begin, placement.slice.size()).clone(at::MemoryFormat::Contiguous);
 }

@@ -58,8 +58,8 @@ class Parameter {
   void set_value(at::Tensor value);
 
   /// Releases the local tensor of a frozen parameter: from now on `source` returns its values.
-  void share_out(Source source);
-  bool shared_out() const { return source_ != nullptr; }
+  void shard(Source source);
+  bool is_sharded() const { return source_ != nullptr; }
   const Source& source() const { return source_; }
   /// value(), or the gathered values of a sharded parameter. Collective in the latter case.
   at::Tensor gather() const { return source_ ? source_(/*backward=*/false) : value_; }
@@ -111,29 +111,29 @@ class ParameterTable {
 
 /// A change to the rows or columns of one dimension, the same on all ranks: some are removed (a structured
 /// prune), or they are redistributed over the ranks.
-struct LineChange {
+struct AxisChange {
   at::Tensor kept;           ///< int64, ascending logical indices that stay; undefined: all
   std::vector<Slice> share;  ///< range of each rank afterwards; empty: the current ones minus what is removed
   /// With `share`: moves a local tensor's rows or columns along `dim` to their new ranks. Collective.
   std::function<at::Tensor(const at::Tensor& local, int64_t dim)> move;
   size_t rank = 0;  ///< this rank's index in `share`
 };
-LineChange keep_lines(const at::Tensor& kept);
+AxisChange keep_indices(const at::Tensor& kept);
 
 /// The placement after only the logical indices `kept` (int64, ascending) along `dim` stay.
 Placement without(const Placement& placement, int64_t dim, const at::Tensor& kept);
 
 /// The change made to a parameter; the optimizer applies it to its moments. `cut` may be collective.
-struct Recut {
+struct Reslice {
   ParameterPtr parameter;
-  std::function<at::Tensor(const at::Tensor&)> cut;
+  std::function<at::Tensor(const at::Tensor&)> apply;
 };
 
 /// Applies the change to a parameter along `dim` and updates its logical shape and placement. Keeps the role; a leaf
 /// stays a leaf. A parameter that is not split along `dim` only loses rows or columns. Returns the record.
-Recut recut(const ParameterPtr& parameter, int64_t dim, const LineChange& change);
+Reslice reslice(const ParameterPtr& parameter, int64_t dim, const AxisChange& change);
 
 /// The part of a full tensor (of the logical shape) that `placement` selects: a copy, or `whole` if replicated.
-at::Tensor part_of(const at::Tensor& whole, const Placement& placement);
+at::Tensor local_shard(const at::Tensor& whole, const Placement& placement);
 
 }  // namespace filigree::nn

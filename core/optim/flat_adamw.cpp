@@ -151,15 +151,15 @@ void FlatAdamW::load(const std::vector<Moments>& moments, int64_t steps) {
   steps_ = steps;
 }
 
-void FlatAdamW::rebuild(nn::ParameterTable& table, const std::vector<nn::Recut>& records) {
+void FlatAdamW::rebuild(nn::ParameterTable& table, const std::vector<nn::Reslice>& records) {
   const at::NoGradGuard no_grad;
   std::map<const nn::Parameter*, std::pair<at::Tensor, at::Tensor>> old;
   for (const Extent& extent : extents_) old[extent.parameter.get()] = {view_of(m_, extent), view_of(v_, extent)};
-  for (const nn::Recut& record : records) {
+  for (const nn::Reslice& record : records) {
     const auto it = old.find(record.parameter.get());
     if (it == old.end()) continue;
-    it->second.first = record.cut(it->second.first);
-    it->second.second = record.cut(it->second.second);
+    it->second.first = record.apply(it->second.first);
+    it->second.second = record.apply(it->second.second);
   }
   gather(table);
   for (const Extent& extent : extents_) {

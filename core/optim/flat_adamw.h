@@ -56,9 +56,9 @@ class FlatAdamW {
   void load(const std::vector<Moments>& moments,
             int64_t steps);  ///< by name; DataError if one is missing or has the wrong shape
 
-  /// Call after a structured prune, a rebalancing (nn::Recut records) or a change of roles. Rebuilds the
+  /// Call after a structured prune, a rebalancing (nn::Reslice records) or a change of roles. Rebuilds the
   /// buffers from the table; keeps the moments of the remaining parameters, cut according to the records.
-  void rebuild(nn::ParameterTable& table, const std::vector<nn::Recut>& records);
+  void rebuild(nn::ParameterTable& table, const std::vector<nn::Reslice>& records);
 
   const std::vector<Extent>& extents() const { return extents_; }
 

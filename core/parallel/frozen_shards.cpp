@@ -49,7 +49,7 @@ FrozenShards::FrozenShards(nn::Model& model, dist::Communicator& dp) : group_(dp
 FrozenShards::~FrozenShards() {
   for (Unit& unit : units_)
     for (const nn::ParameterPtr& weight : unit.weights)
-      weight->share_out([name = weight->name](bool) -> at::Tensor {
+      weight->shard([name = weight->name](bool) -> at::Tensor {
         FG_CHECK(false, "'{}': its shards were already released", name);
         return {};
       });
@@ -68,7 +68,7 @@ void FrozenShards::add_unit(const FrozenUnit& unit) {
   units_.push_back({unit, at::cat(flat).narrow(0, part * group_->rank(), part).clone(), {}, nullptr});
   const size_t number = units_.size() - 1;
   for (size_t i = 0; i < unit.weights.size(); ++i)
-    unit.weights[i]->share_out([this, number, i](bool backward) { return weight(number, i, backward); });
+    unit.weights[i]->shard([this, number, i](bool backward) { return weight(number, i, backward); });
 }
 
 void FrozenShards::start(size_t index) {

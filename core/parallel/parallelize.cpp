@@ -103,7 +103,7 @@ bool matches(const std::string& pattern, const std::string& name) {
   return std::ranges::equal(words(pattern), words(name), same);
 }
 
-void cut(nn::Model& model, int64_t rank, int64_t size) {
+void shard_model(nn::Model& model, int64_t rank, int64_t size) {
   const std::vector<nn::ShardRule> plan = model.shard_plan();
   for (nn::StructureGroup& group : model.structures()) cut_group(group, plan, rank, size);
   for (nn::Embedding* embedding : model.embeddings())
@@ -115,7 +115,7 @@ void cut(nn::Model& model, int64_t rank, int64_t size) {
   }
 }
 
-void connect(nn::Model& model, dist::Communicator& tp) {
+void install_tp_hooks(nn::Model& model, dist::Communicator& tp) {
   const std::vector<nn::ShardRule> plan = model.shard_plan();
   for (nn::StructureGroup& group : model.structures()) connect_group(group, tp);
   for (nn::Embedding* embedding : model.embeddings())

@@ -17,10 +17,10 @@ namespace filigree::train {
 
 /// Reduces each tensor to the part of rank `rank` of `size`; sets placements, local tensors and the groups'
 /// shares. Needs no communicator, so `plan` can inspect any rank of any mesh.
-void cut(nn::Model& model, int64_t rank, int64_t size);
+void shard_model(nn::Model& model, int64_t rank, int64_t size);
 
-/// Installs the ops of `tp` in the hooks of a model after cut(). tp must outlive the model.
-void connect(nn::Model& model, dist::Communicator& tp);
+/// Installs the ops of `tp` in the hooks of a model after shard_model(). tp must outlive the model.
+void install_tp_hooks(nn::Model& model, dist::Communicator& tp);
 
 /// Whether `pattern` matches `name` word by word, split at dots; '*' matches any one word.
 bool matches(const std::string& pattern, const std::string& name);

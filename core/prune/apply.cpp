@@ -57,16 +57,16 @@ std::vector<nn::Slice> shares_after(const nn::StructureGroup& group, const std::
 
 }  // namespace
 
-std::vector<nn::Recut> apply(nn::Model& model, const PrunePlan& plan) {
+std::vector<nn::Reslice> apply(nn::Model& model, const PrunePlan& plan) {
   std::vector<nn::StructureGroup>& structures = model.structures();
   for (const GroupPlan& group : plan.groups) check_fits(structures, group);
-  std::vector<nn::Recut> records;
+  std::vector<nn::Reslice> records;
   for (const GroupPlan& group_plan : plan.groups) {
     nn::StructureGroup& group = *find(structures, group_plan);
     if (group.kept == group_plan.kept) continue;
     const at::Tensor index = index_of(group, group_plan.kept);
     for (const nn::StructureMember& member : group.members) {
-      std::vector<nn::Recut> done = member.linear->shrink(member.dim, index);
+      std::vector<nn::Reslice> done = member.linear->shrink(member.dim, index);
       records.insert(records.end(), done.begin(), done.end());
     }
     group.shares = shares_after(group, group_plan.kept);

@@ -3,7 +3,7 @@
 //
 //   Scores scores = score_structures(model, {...});             // score.h: per group, one number per kept unit
 //   PrunePlan plan = make_plan(model.structures(), scores, request);
-//   std::vector<nn::Recut> records = apply(model, plan);      // shrinks weights, biases, masks, adapters
+//   std::vector<nn::Reslice> records = apply(model, plan);      // shrinks weights, biases, masks, adapters
 //   optimizer.rebuild(model.parameters(), records);
 //
 // The same scores give the same plan on every rank: the units with the lowest scores are removed. Of equal scores, the
@@ -55,6 +55,6 @@ PrunePlan make_plan(const std::vector<nn::StructureGroup>& structures, const Sco
 
 /// Shrinks the groups' linears and everything attached to them. Throws DataError, before any change, if the
 /// plan does not fit this model. Groups that the plan does not contain stay unchanged.
-std::vector<nn::Recut> apply(nn::Model& model, const PrunePlan& plan);
+std::vector<nn::Reslice> apply(nn::Model& model, const PrunePlan& plan);
 
 }  // namespace filigree::prune

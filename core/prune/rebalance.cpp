@@ -13,12 +13,12 @@ std::vector<nn::Slice> lines_of(const nn::StructureGroup& group, const std::vect
 
 }  // namespace
 
-std::vector<nn::Recut> rebalance(nn::Model& model, dist::Communicator& tp) {
-  std::vector<nn::Recut> records;
+std::vector<nn::Reslice> rebalance(nn::Model& model, dist::Communicator& tp) {
+  std::vector<nn::Reslice> records;
   for (nn::StructureGroup& group : model.structures()) {
     const std::vector<nn::Slice> even = group.even_shares(static_cast<size_t>(tp.size()));
     if (group.shares.empty() || group.shares == even) continue;
-    nn::LineChange change;
+    nn::AxisChange change;
     change.share = lines_of(group, even);
     change.rank = group.rank;
     change.move = [before = lines_of(group, group.shares), after = change.share, &tp](const at::Tensor& local,
@@ -26,7 +26,7 @@ std::vector<nn::Recut> rebalance(nn::Model& model, dist::Communicator& tp) {
       return dist::redistribute(local, dim, before, after, tp);
     };
     for (const nn::StructureMember& member : group.members) {
-      std::vector<nn::Recut> done = member.linear->recut(member.dim, change);
+      std::vector<nn::Reslice> done = member.linear->reslice(member.dim, change);
       records.insert(records.end(), done.begin(), done.end());
     }
     group.shares = even;

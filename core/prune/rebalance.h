@@ -11,6 +11,6 @@
 namespace filigree::prune {
 
 /// Collective. Returns the change made to each parameter; the records' cuts are also collective.
-std::vector<nn::Recut> rebalance(nn::Model& model, dist::Communicator& tp);
+std::vector<nn::Reslice> rebalance(nn::Model& model, dist::Communicator& tp);
 
 }  // namespace filigree::prune

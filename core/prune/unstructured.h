@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "core/nn/model.h"
+#include "core/prune/kth_smallest.h"
 #include "core/prune/score.h"
-#include "core/prune/select.h"
 
 namespace filigree::prune {
 

@@ -87,14 +87,16 @@ void Binder::section(const Tree& tree, Schema& schema, const std::string& path, 
   std::map<std::string, Origin> seen;
   for (const Entry& item : tree.entries) {
     const Field* field = schema.find(item.key);
-    if (const auto [first, fresh] = seen.emplace(item.key, item.origin); !fresh) {
+    if (field == nullptr && old_keys_ == OldKeys::accept) field = schema.find_former(item.key);
+    const std::string& key = field == nullptr ? item.key : field->key();
+    if (const auto [first, fresh] = seen.emplace(key, item.origin); !fresh) {
       fail(item.origin, join(path, item.key), fmt::format("is given twice, first on line {}", first->second.line));
     } else if (field == nullptr) {
       unknown_key(item, schema, path, what);
     } else if (is_taken_away(item.value)) {
-      take_away(item, *field, join(path, item.key));
+      take_away(item, *field, join(path, key));
     } else {
-      entry(item, *field, join(path, item.key));
+      entry(item, *field, join(path, key));
     }
   }
   absent_keys(tree, schema, path);
@@ -112,6 +114,10 @@ void Binder::entry(const Entry& item, const Field& field, const std::string& pat
 }
 
 void Binder::unknown_key(const Entry& item, const Schema& schema, const std::string& path, const std::string& what) {
+  if (const Field* field = schema.find_former(item.key)) {
+    source_.doubtful.insert(join(path, field->key()));
+    return fail(item.origin, join(path, item.key), fmt::format("is now called '{}'", field->key()));
+  }
   const std::vector<std::string> known = key_names(schema);
   const std::string home = home_of(item.key, catalog_);
   const std::string guess = home.empty() ? nearest(item.key, known) : "";

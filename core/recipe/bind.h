@@ -28,7 +28,8 @@ std::string stage_path(const std::vector<std::string>& names, size_t index);
 
 class Binder {
  public:
-  Binder(const MethodCatalog& catalog, std::vector<Problem>& problems) : catalog_(catalog), problems_(problems) {}
+  Binder(const MethodCatalog& catalog, OldKeys old_keys, std::vector<Problem>& problems)
+      : catalog_(catalog), old_keys_(old_keys), problems_(problems) {}
   Source bind(const Tree& tree, Recipe& recipe);
 
  private:
@@ -53,6 +54,7 @@ class Binder {
   void fail(const Origin& origin, const std::string& path, const std::string& message);
 
   const MethodCatalog& catalog_;
+  OldKeys old_keys_;
   std::vector<Problem>& problems_;
   Source source_;
 };

@@ -153,12 +153,12 @@ void check_split(const std::string& split, const DataConfig& data, Rules& rules)
 }
 
 void check_adapter(const Recipe& recipe, Rules& rules) {
-  if (recipe.model.adapter.empty()) return;
+  if (recipe.model.init_lora.empty()) return;
   if (recipe.model.init == "random")
-    rules.broken("model.adapter", "was trained on pretrained weights, but model.init is random", {"model.init"});
+    rules.broken("model.init_lora", "was trained on pretrained weights, but model.init is random", {"model.init"});
   const auto has_method = [](const StageConfig& stage) { return stage.method.has_value(); };
   if (std::none_of(recipe.stages.begin(), recipe.stages.end(), has_method))
-    rules.broken("model.adapter", "is given, but no stage has a method (dsee, lora) to start from it", {"stages"});
+    rules.broken("model.init_lora", "is given, but no stage has a method (dsee, lora) to start from it", {"stages"});
 }
 
 void check_parallel(const ParallelConfig& parallel, Rules& rules) {
@@ -201,13 +201,13 @@ void check_updates(const StageConfig& stage, const std::string& path, History& h
 
 void check_work(const StageConfig& stage, const std::string& path, const History& before, Rules& rules) {
   const std::string method = path + ".method", train = path + ".train", prune = path + ".prune", out = path + ".export";
-  if (!stage.train && !stage.prune && !stage.export_ && !stage.method) {
+  if (!stage.train && !stage.prune && !stage.export_config && !stage.method) {
     rules.broken(path, "does nothing; give it train, prune or export", {train, prune, out, method});
   }
-  if (stage.export_ && (stage.train || stage.prune || stage.method)) {
+  if (stage.export_config && (stage.train || stage.prune || stage.method)) {
     rules.broken(path + ".export", "must be a stage of its own, without method, prune or train");
   }
-  if (stage.method && !stage.train && !stage.export_) {
+  if (stage.method && !stage.train && !stage.export_config) {
     rules.broken(path + ".method", "has nothing to train; give the stage a train section", {train});
   }
   if (before.known && stage.train && !stage.method && !before.method) {
@@ -224,10 +224,11 @@ void check_train(const TrainConfig& train, const std::string& path, const ModelC
   if (train.epochs > 0 && train.max_steps > 0)
     rules.broken(steps, "is given together with epochs; keep one of them", {epochs});
   if (train.epochs == 0 && train.max_steps == 0) rules.broken(path, "needs epochs or max_steps", {epochs, steps});
-  if (train.accumulate > train.batch_size) {
-    rules.broken(path + ".accumulate",
-                 fmt::format("is {}, more than the {} samples of batch_size", train.accumulate, train.batch_size),
-                 {path + ".batch_size"});
+  if (train.gradient_accumulation > train.batch_size) {
+    rules.broken(
+        path + ".gradient_accumulation",
+        fmt::format("is {}, more than the {} samples of batch_size", train.gradient_accumulation, train.batch_size),
+        {path + ".batch_size"});
   }
   if (train.label_smoothing > 0 && !in(model.task, {"masked_lm", "causal_lm"})) {
     rules.broken(path + ".label_smoothing", fmt::format("is for masked_lm and causal_lm, not for {}", model.task),
@@ -291,7 +292,7 @@ bool overlap(const std::string& a, const std::string& b) {
 void check_export_dirs(const Recipe& recipe, const std::vector<std::string>& names, Rules& rules) {
   std::vector<std::string> earlier;
   for (size_t i = 0; i < names.size(); ++i) {
-    const auto& out = recipe.stages[i].export_;
+    const auto& out = recipe.stages[i].export_config;
     if (!out) continue;
     const auto hit = std::ranges::find_if(earlier, [&](const std::string& dir) { return overlap(dir, out->dir); });
     if (hit != earlier.end())

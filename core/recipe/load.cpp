@@ -25,12 +25,12 @@ std::string all_lines(std::vector<Problem> problems) {
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
-Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::string>& sets,
-                 const MethodCatalog& catalog) {
+Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog,
+                 OldKeys old_keys) {
   std::vector<Problem> problems;
   for (const std::string& item : sets) apply_set(tree, item, problems);
   Recipe recipe;
-  const Source source = Binder(catalog, problems).bind(tree, recipe);
+  const Source source = Binder(catalog, old_keys, problems).bind(tree, recipe);
   recipe.file = path;
   settle(recipe, source);
   check(recipe, source, problems);
@@ -49,13 +49,14 @@ std::string to_string(const Problem& problem) {
   return problem.key.empty() ? fmt::format("{}: {}", place, message) : fmt::format("{}: {}: {}", place, key, message);
 }
 
-Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog) {
-  return from_tree(read_tree(path), path, sets, catalog);
+Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog,
+            OldKeys old_keys) {
+  return from_tree(read_tree(path), path, sets, catalog, old_keys);
 }
 
 Recipe load_text(const std::string& text, const std::string& name, const MethodCatalog& catalog,
-                 const std::vector<std::string>& sets) {
-  return from_tree(parse_tree(text, name), name, sets, catalog);
+                 const std::vector<std::string>& sets, OldKeys old_keys) {
+  return from_tree(parse_tree(text, name), name, sets, catalog, old_keys);
 }
 
 }  // namespace filigree::recipe

@@ -17,13 +17,18 @@ struct Problem {
 };
 std::string to_string(const Problem& problem);  ///< "file:line: key: message"
 
+/// Keys that have another name now: a user's recipe with one is refused with the new name; the recipe that a run or
+/// checkpoint of an earlier version holds is read.
+enum class OldKeys { refuse, accept };
+
 /// Reads `path`, substitutes ${VAR}, applies `--set` items ("stages.adapt.train.lr=1e-4"), fills defaults and validates
 /// the result. Throws UsageError with every problem at once, one per line.
-Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog);
+Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog,
+            OldKeys old_keys = OldKeys::refuse);
 
 /// The same for a recipe given as text, such as the one in a checkpoint; `name` is for messages.
 Recipe load_text(const std::string& text, const std::string& name, const MethodCatalog& catalog,
-                 const std::vector<std::string>& sets = {});
+                 const std::vector<std::string>& sets = {}, OldKeys old_keys = OldKeys::refuse);
 
 /// The resolved recipe: every key with its value. load_text() accepts it.
 std::string to_yaml(const Recipe& recipe);

@@ -26,7 +26,7 @@ struct ModelConfig {
   std::string init = "pretrained";               ///< pretrained | random (config.json only)
   std::optional<double> dropout;                 ///< overrides hidden and attention dropout of config.json
   std::string reset_head = "auto";               ///< auto | true | false
-  std::string adapter;                           ///< directory of a peft LoRA that the first method starts from
+  std::string init_lora;                         ///< directory of a peft LoRA that the first method starts from
 };
 
 struct DataConfig {
@@ -41,20 +41,20 @@ struct DataConfig {
   std::string metric;              ///< accuracy | f1 | mcc | pearson | spearman | macro_f1; empty: the preset's
   int64_t max_length = 128;        ///< maximum tokens per sample, including special tokens
   std::string bad_rows = "error";  ///< error | skip (counted and reported)
-  int64_t limit = 0;               ///< maximum number of training samples, by a seeded shuffle; 0: all
+  int64_t max_train_samples = 0;   ///< maximum number of training samples, by a seeded shuffle; 0: all
   double mask_probability = 0.15;  ///< masked LM: fraction of tokens to predict
   bool pack = false;               ///< causal LM: concatenate texts, cut into blocks of max_length tokens
 };
 
 struct ParallelConfig {
-  int64_t tensor = 1;              ///< ranks that share one copy of the model
-  std::string device = "auto";     ///< auto | cpu | cuda
-  std::string backend = "auto";    ///< auto | single | mpi | nccl
-  std::string precision = "auto";  ///< auto | fp32 | bf16
-  double timeout = 600;            ///< seconds until a collective is considered hung
-  std::string wire = "fp32";       ///< data type of communicated gradients: fp32 | bf16
-  double bucket_mb = 4;            ///< size of a gradient bucket in MiB
-  bool shard_frozen = false;       ///< shard frozen weights over the data-parallel ranks, gather layer by layer
+  int64_t tensor = 1;               ///< ranks that share one copy of the model
+  std::string device = "auto";      ///< auto | cpu | cuda
+  std::string backend = "auto";     ///< auto | single | mpi | nccl
+  std::string precision = "auto";   ///< auto | fp32 | bf16
+  double timeout = 600;             ///< seconds until a collective is considered hung
+  std::string grad_dtype = "fp32";  ///< data type of communicated gradients: fp32 | bf16
+  double bucket_mb = 4;             ///< size of a gradient bucket in MiB
+  bool shard_frozen = false;        ///< shard frozen weights over the data-parallel ranks, gather layer by layer
 };
 
 struct MethodConfig {
@@ -68,17 +68,17 @@ struct DistillConfig {
 };
 
 struct TrainConfig {
-  double epochs = 0;        ///< either epochs ...
-  int64_t max_steps = 0;    ///< ... or steps
-  int64_t batch_size = 32;  ///< global: over all ranks and accumulated micro-batches
-  int64_t accumulate = 1;   ///< micro-batches per step
-  bool recompute = false;   ///< layers keep only their inputs, the backward pass recomputes the rest
+  double epochs = 0;                      ///< either epochs ...
+  int64_t max_steps = 0;                  ///< ... or steps
+  int64_t batch_size = 32;                ///< global: over all ranks and accumulated micro-batches
+  int64_t gradient_accumulation = 1;      ///< micro-batches per step
+  bool activation_checkpointing = false;  ///< layers keep only their inputs, the backward pass recomputes the rest
   std::string optimizer = "adamw";
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;
   std::string schedule = "linear";  ///< linear | cosine | constant
   double warmup = 0.0;              ///< fraction of the steps (< 1) or a number of steps
-  double clip = 1.0;                ///< global gradient norm; 0: off
+  double max_grad_norm = 1.0;       ///< global gradient norm; 0: off
   double label_smoothing = 0;       ///< language modeling: fraction of the loss spread uniformly over the vocabulary
   std::optional<DistillConfig> distill;
 };
@@ -107,7 +107,7 @@ struct StageConfig {
   std::optional<MethodConfig> method;
   std::optional<PruneConfig> prune;
   std::optional<TrainConfig> train;
-  std::optional<ExportConfig> export_;  ///< YAML key: export
+  std::optional<ExportConfig> export_config;  ///< YAML key: export
 };
 
 struct CheckpointConfig {

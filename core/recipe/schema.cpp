@@ -67,6 +67,11 @@ Field& Field::items_at_most(size_t count) {
   return *this;
 }
 
+Field& Field::formerly(std::string key) {
+  former_key_ = std::move(key);
+  return *this;
+}
+
 Field& Field::unique() {
   unique_ = true;
   return *this;
@@ -149,6 +154,12 @@ std::string Field::allowed() const {
   if (!choices_.empty()) text += fmt::format("{}one of {}", text.empty() ? "" : ", ", list_choices(choices_));
   if (!rule_text_.empty()) text += (text.empty() ? "" : ", ") + rule_text_;
   return text;
+}
+
+const Field* Schema::find_former(const std::string& key) const {
+  const auto found =
+      std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.former_key() == key; });
+  return key.empty() || found == fields_.end() ? nullptr : &*found;
 }
 
 const Field* Schema::find(const std::string& key) const {

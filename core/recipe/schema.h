@@ -55,7 +55,8 @@ class Field {
   Field& required();  ///< must be given (a list: with at least one item, a text: not empty)
   Field& one_of(std::vector<std::string> choices);  ///< a text, or each item of a list
   Field& items_at_most(size_t count);               ///< lists
-  Field& unique();                                  ///< lists: no item twice
+  Field& formerly(std::string key);  ///< the name in earlier versions, which an error answers with the new one
+  Field& unique();                   ///< lists: no item twice
   /// Any other rule: `problem` checks the value just read and returns what is wrong ("" if nothing is);
   /// `text` states the rule in the reference.
   Field& rule(std::string text, std::function<std::string()> problem);
@@ -67,6 +68,7 @@ class Field {
   Field& written(std::function<bool()> written);
 
   const std::string& key() const { return key_; }
+  const std::string& former_key() const { return former_key_; }  ///< "" for none
   const std::string& doc() const { return doc_; }
   const Target& target() const { return target_; }
   bool is_required() const { return required_; }
@@ -89,7 +91,7 @@ class Field {
   std::string choice_problem(const std::string& value) const;
   std::string list_problem(const std::vector<std::string>& values) const;
 
-  std::string key_;
+  std::string key_, former_key_;
   Target target_;
   std::string doc_;
   bool required_ = false;
@@ -147,6 +149,7 @@ class Schema {
 
   const std::deque<Field>& fields() const { return fields_; }
   const Field* find(const std::string& key) const;
+  const Field* find_former(const std::string& key) const;  ///< by its name in earlier versions
 
  private:
   std::deque<Field> fields_;  // a deque: field() returns references that must stay valid

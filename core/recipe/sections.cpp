@@ -60,9 +60,10 @@ void describe(ModelConfig& model, Schema& schema) {
              "whether a new task head replaces the one in the directory: auto, if its number of classes or their "
              "names do not match the task's; true, always; false, never: a head that does not match is an error")
       .one_of({"auto", "true", "false"});
-  schema.field(
-      "adapter", model.adapter,
-      "directory of a LoRA saved by peft: initializes the low-rank part of the first method, and the task head");
+  schema
+      .field("init_lora", model.init_lora,
+             "directory of a LoRA saved by peft: initializes the low-rank part of the first method, and the task head")
+      .formerly("adapter");
 }
 
 void describe(DataConfig& data, Schema& schema) {
@@ -88,8 +89,10 @@ void describe(DataConfig& data, Schema& schema) {
       .field("bad_rows", data.bad_rows,
              "invalid row: error stops the run; skip skips the row, and the count is reported")
       .one_of({"error", "skip"});
-  schema.field("limit", data.limit, "maximum number of training samples, chosen by a seeded shuffle; 0: all",
-               from(0).to(kMostSteps));
+  schema
+      .field("max_train_samples", data.max_train_samples,
+             "maximum number of training samples, chosen by a seeded shuffle; 0: all", from(0).to(kMostSteps))
+      .formerly("limit");
   schema.field("mask_probability", data.mask_probability, "masked_lm: fraction of the tokens to predict",
                above(0).below(1));
   schema.field("pack", data.pack, "causal_lm: concatenate the texts and cut them into blocks of max_length tokens");
@@ -109,7 +112,9 @@ void describe(ParallelConfig& parallel, Schema& schema) {
       .one_of({"auto", "fp32", "bf16"});
   schema.field("timeout", parallel.timeout, "seconds until a collective is considered hung and the job ends",
                from(1).to(1e8));
-  schema.field("wire", parallel.wire, "data type of communicated gradients").one_of({"fp32", "bf16"});
+  schema.field("grad_dtype", parallel.grad_dtype, "data type of communicated gradients")
+      .one_of({"fp32", "bf16"})
+      .formerly("wire");
   schema.field("bucket_mb", parallel.bucket_mb, "size of a gradient bucket in MiB", from(0.001).to(65536));
   schema.field(
       "shard_frozen", parallel.shard_frozen,
@@ -129,9 +134,12 @@ void describe(TrainConfig& train, Schema& schema) {
       .written([&train] { return train.max_steps > 0; });
   schema.field("batch_size", train.batch_size, "samples per step, over all ranks and micro-batches",
                from(1).to(kMostSamples));
-  schema.field("accumulate", train.accumulate, "micro-batches per step", from(1).to(65536));
-  schema.field("recompute", train.recompute,
-               "keep only the input of each layer and recompute the rest in the backward pass: less memory, more time");
+  schema.field("gradient_accumulation", train.gradient_accumulation, "micro-batches per step", from(1).to(65536))
+      .formerly("accumulate");
+  schema
+      .field("activation_checkpointing", train.activation_checkpointing,
+             "keep only the input of each layer and recompute the rest in the backward pass: less memory, more time")
+      .formerly("recompute");
   schema.field("optimizer", train.optimizer, "optimizer").one_of({"adamw"});
   schema.field("lr", train.lr, "peak learning rate", above(0).to(1e6));
   schema.field("beta1", train.beta1, "decay of the first moment", from(0).below(1));
@@ -145,7 +153,8 @@ void describe(TrainConfig& train, Schema& schema) {
         if (train.warmup < 1 || train.warmup == std::floor(train.warmup)) return "";
         return "is neither a fraction of the steps (below 1) nor a whole number of steps";
       });
-  schema.field("clip", train.clip, "maximum global gradient norm; 0: no clipping", from(0).to(1e12));
+  schema.field("max_grad_norm", train.max_grad_norm, "maximum global gradient norm; 0: no clipping", from(0).to(1e12))
+      .formerly("clip");
   schema.field("label_smoothing", train.label_smoothing,
                "masked_lm and causal_lm: fraction of the loss spread uniformly over the vocabulary", from(0).below(1));
   schema.section("distill", train.distill, "also learn from the logits of the adapted model before the prune");
@@ -198,7 +207,7 @@ void describe(StageConfig& stage, Schema& schema) {
                 "what to train; without it, the stage continues with the method of an earlier stage");
   schema.section("prune", stage.prune, "remove heads, neurons or weights");
   schema.section("train", stage.train, "train; with prune in the same stage, pruning is spread over the steps");
-  schema.section("export", stage.export_, "write the merged model; must be a stage of its own");
+  schema.section("export", stage.export_config, "write the merged model; must be a stage of its own");
 }
 
 void describe(CheckpointConfig& checkpoint, Schema& schema) {

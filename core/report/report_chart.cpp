@@ -219,7 +219,7 @@ std::string notes(const LineChart& chart, const Frame& frame) {
 
 }  // namespace
 
-std::string draw(const LineChart& chart) {
+std::string render(const LineChart& chart) {
   Frame frame;
   set_ranges(chart, frame);
   frame.left = 46;

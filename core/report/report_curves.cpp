@@ -44,7 +44,7 @@ std::string loss_card(const RunData& run) {
       "<div class=\"legend\">" + line_key("faint", "logged steps") + line_key("a", "moving average") + "</div>";
   return report_card("Training loss",
                      legend + at_both_widths([&](int width) {
-                       return draw({"training loss by step", series, stage_bands(run), {}, width, 230});
+                       return render({"training loss by step", series, stage_bands(run), {}, width, 230});
                      }));
 }
 
@@ -53,7 +53,7 @@ std::string rate_card(const RunData& run) {
   if (points.empty()) return "";
   return report_card(
       "Learning rate", at_both_widths([&](int width) {
-        return draw(
+        return render(
             {"learning rate by step", {{"c", thin_out(points, 400)}}, stage_bands(run), {}, width, 160, true, true});
       }));
 }
@@ -62,13 +62,13 @@ std::string speed_card(const RunData& run) {
   const auto points = curve(run, &TrainRecord::tokens_per_s);
   if (points.empty()) return "";
   return report_card("Tokens per second", at_both_widths([&](int width) {
-                       return draw({"tokens per second by step",
-                                    {{"b", thin_out(smooth(points, 5), 400)}},
-                                    stage_bands(run),
-                                    {},
-                                    width,
-                                    160,
-                                    true});
+                       return render({"tokens per second by step",
+                                      {{"b", thin_out(smooth(points, 5), 400)}},
+                                      stage_bands(run),
+                                      {},
+                                      width,
+                                      160,
+                                      true});
                      }));
 }
 
@@ -100,7 +100,7 @@ std::string eval_card(const RunData& run) {
                        fmt::format("{:.3f}", *eval->value(run.metric))});
   return report_card("Evaluation: " + run.metric,
                      "<div class=\"legend\">" + legend + "</div>" + at_both_widths([&](int width) {
-                       return draw({run.metric + " by step", series, stage_bands(run), notes, width, 230});
+                       return render({run.metric + " by step", series, stage_bands(run), notes, width, 230});
                      }));
 }
 

@@ -46,7 +46,7 @@ struct LineChart {
   bool zero_based = false;
   bool scientific = false;  ///< y labels such as 1e-3
 };
-std::string draw(const LineChart& chart);
+std::string render(const LineChart& chart);
 
 /// One row per layer, one cell per head; removed heads are hollow.
 std::string draw_heads(const Shapes& heads, int width);

@@ -10,7 +10,7 @@
 #include "core/parallel/precision.h"
 #include "core/recipe/load.h"
 #include "core/recipe/tree.h"
-#include "core/run/first_rank.h"
+#include "core/run/rank_zero.h"
 #include "dist/factory.h"
 
 namespace filigree::train {

@@ -6,8 +6,8 @@
 #include "core/files/ownership.h"
 #include "core/recipe/load.h"
 #include "core/run/export_request.h"
-#include "core/run/first_rank.h"
 #include "core/run/open_model.h"
+#include "core/run/rank_zero.h"
 #include "core/run/resume.h"
 
 namespace filigree::train {
@@ -51,9 +51,9 @@ std::string write_merged(const Session& session, const std::string& given, const
   const std::string dir = absolute_path(session.run_dir + "/" + name);
   if (!fs::exists(dir + "/config.json")) {
     session.store->run().folder(files::run_names::kCache);
-    const auto opened = open_model(checkpoint, *session.plugins);
+    const auto opened = open_model(checkpoint, *session.registries);
     checkpoint::export_model(*opened.model,
-                             export_request(*session.plugins, *opened.model, opened.files, "filigree", dir, 0));
+                             export_request(*session.registries, *opened.model, opened.files, "filigree", dir, 0));
   }
   files::add_to_marker(session.run_dir, files::DirectoryKind::run, kBaseKey,
                        {{"of", absolute_path(given)}, {"dir", name}});
@@ -71,12 +71,13 @@ BaseModel find_base(const std::string& path) {
   return newest ? BaseModel{"", std::move(newest)} : BaseModel{path, {}};
 }
 
-std::string config_directory(const std::string& path, const Plugins& plugins) {
+std::string config_directory(const std::string& path, const Registries& registries) {
   const BaseModel base = find_base(path);
   if (!base.checkpoint) return base.dir;
   const auto recipe = recipe::load_text(checkpoint::load_state(*base.checkpoint).at("recipe").get<std::string>(),
-                                        base.checkpoint->path + "/manifest.json (recipe)", plugins.methods.catalog());
-  return config_directory(recipe.model.path, plugins);
+                                        base.checkpoint->path + "/manifest.json (recipe)", registries.methods.catalog(),
+                                        {}, recipe::OldKeys::accept);
+  return config_directory(recipe.model.path, registries);
 }
 
 bool is_merged_base(const std::string& path) {
@@ -90,15 +91,15 @@ void use_base(Session& session, const RunRequest& request) {
   auto& world = session.mesh->world();
   BaseModel base;
   std::string recorded;
-  on_first_rank(session, [&] {
+  on_rank_zero(session, [&] {
     recorded = recorded_base(run_directory_of(session.recipe, request), path);
     if (recorded.empty()) base = find_base(path);
   });
   std::string dir = world.broadcast_text(base.dir);
   if (dir.empty()) {
     open_run_directory(session, request);
-    on_first_rank(session,
-                  [&] { dir = recorded.empty() ? write_merged(session, path, base.checkpoint->path) : recorded; });
+    on_rank_zero(session,
+                 [&] { dir = recorded.empty() ? write_merged(session, path, base.checkpoint->path) : recorded; });
     dir = world.broadcast_text(dir);
   }
   path = dir;

@@ -20,7 +20,7 @@ struct BaseModel {
 BaseModel find_base(const std::string& path);
 
 /// The same for config.json alone: for a checkpoint, the directory of the model that it was trained from.
-std::string config_directory(const std::string& path, const Plugins& plugins);
+std::string config_directory(const std::string& path, const Registries& registries);
 
 /// Whether `path` has the form of the directory of a merged model in a run directory: …/cache/base-….
 bool is_merged_base(const std::string& path);

@@ -49,7 +49,7 @@ bool holds_a_run(const std::string& run_dir) {
 std::vector<std::string> exports_of(const recipe::Recipe& recipe) {
   std::vector<std::string> dirs{names::kFinal};
   for (const auto& stage : recipe.stages)
-    if (stage.export_) dirs.push_back(stage.export_->dir);
+    if (stage.export_config) dirs.push_back(stage.export_config->dir);
   return dirs;
 }
 
@@ -75,7 +75,7 @@ void refuse_input_that_is_replaced(const Session& session) {
                                      input, session.run_dir, dir));
   };
   check("model.path", session.recipe.model.path);
-  check("model.adapter", session.recipe.model.adapter);
+  check("model.init_lora", session.recipe.model.init_lora);
 }
 
 /// The checkpoint that a path given by the user names, or the newest complete one of that run or folder.
@@ -123,7 +123,7 @@ void refuse_to_lose_results(const Session& session) {
         session.run_dir, session.run_dir, names::kFinal));
   const std::string path = session.run_dir + "/" + names::kRecipe;
   if (!has_progress(session.run_dir) || !fs::exists(path)) return;
-  const auto before = recipe::load(path, {}, session.plugins->methods.catalog());
+  const auto before = recipe::load(path, {}, session.registries->methods.catalog(), recipe::OldKeys::accept);
   const std::string differences = recipe_difference(decisive_recipe(before), decisive_recipe(session.recipe));
   if (!differences.empty())
     throw UsageError(fmt::format(

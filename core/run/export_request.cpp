@@ -4,19 +4,19 @@
 
 namespace filigree::train {
 
-checkpoint::ExportRequest export_request(const Plugins& plugins, nn::Model& model, const std::string& files,
+checkpoint::ExportRequest export_request(const Registries& registries, nn::Model& model, const std::string& files,
                                          const std::string& format, const std::string& dir, double shard_mb) {
   checkpoint::ExportRequest request;
   request.dir = dir;
   request.format = checkpoint::export_format_from(format);
   request.tokenizer_dir = files;
   request.shard_bytes = static_cast<uint64_t>(shard_mb * 1024 * 1024);
-  request.reload = [&plugins, task = model.task(), labels = label_names(model)](const std::string& written) {
+  request.reload = [&registries, task = model.task(), labels = label_names(model)](const std::string& written) {
     ModelRequest load;
     load.task = task;
     load.labels = labels;
     load.reset_head = "auto";  // the base of an adapter may have a different head
-    return plugins.load_model(written, load);
+    return registries.load_model(written, load);
   };
   return request;
 }

@@ -8,7 +8,7 @@
 namespace filigree::train {
 
 /// The request to export a model to `dir`, with `reload` filled in. files: directory of the tokenizer files.
-checkpoint::ExportRequest export_request(const Plugins& plugins, nn::Model& model, const std::string& files,
+checkpoint::ExportRequest export_request(const Registries& registries, nn::Model& model, const std::string& files,
                                          const std::string& format, const std::string& dir, double shard_mb = 0);
 
 }  // namespace filigree::train

@@ -20,19 +20,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-OpenedModel open_directory(const std::string& path, const Plugins& plugins, const std::string& task) {
+OpenedModel open_directory(const std::string& path, const Registries& registries, const std::string& task) {
   OpenedModel opened;
   ModelRequest request;
   if (!task.empty()) request.task = nn::task_from(task);
   request.keep_task = task.empty();
   request.report = &opened.report;
-  opened.model = plugins.load_model(path, request);
+  opened.model = registries.load_model(path, request);
   opened.tokenizer = data::load_tokenizer(path);
   opened.labels = label_names(*opened.model);
   opened.files = path;
   note_changed_files(path, opened.report);
   if (const std::string file = path + "/recipe.yaml"; fs::exists(file))
-    opened.recipe = recipe::load(file, {}, plugins.methods.catalog());
+    opened.recipe = recipe::load(file, {}, registries.methods.catalog(), recipe::OldKeys::accept);
   return opened;
 }
 
@@ -44,12 +44,13 @@ std::string base_of(const checkpoint::CheckpointInfo& info, const std::string& p
   return fs::exists(moved) ? moved : path;
 }
 
-OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugins& plugins) {
+OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Registries& registries) {
   const auto loaded = checkpoint::load(info);
   Session session;
-  session.plugins = &plugins;
+  session.registries = &registries;
   const SavedState saved = saved_state(loaded);
-  session.recipe = recipe::load_text(saved.recipe, info.path + "/manifest.json (recipe)", plugins.methods.catalog());
+  session.recipe = recipe::load_text(saved.recipe, info.path + "/manifest.json (recipe)", registries.methods.catalog(),
+                                     {}, recipe::OldKeys::accept);
   session.mesh = std::make_shared<dist::Mesh>(dist::make_single(), 1);
   session.recipe.model.path = base_of(info, session.recipe.model.path);
   const auto& config = session.recipe.model;
@@ -59,7 +60,7 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Plugin
   request.reset_head = config.reset_head;
   request.random_init = config.init == "random";
   request.seed = static_cast<uint64_t>(session.recipe.seed);
-  session.model = plugins.load_model(config.path, request);
+  session.model = registries.load_model(config.path, request);
   check_base(request.random_init ? saved.origin.base : checkpoint::content_hash(config.path),
              model_file_hashes(config.path), saved.origin, config.path, info.path);
   check_fits(saved, session.recipe, /*same_recipe=*/true, std::nullopt, info.path);
@@ -97,11 +98,12 @@ void print_findings(const OpenedModel& opened) {
 }
 
 void refuse_random_parameters(const OpenedModel& opened) {
-  if (opened.report.fresh.empty()) return;
-  throw DataError(fmt::format(
-      "{}: its weights lack {} parameters of a {} ({}), which would be random; use a model that was "
-      "trained for this task, or train this one first",
-      opened.files, opened.report.fresh.size(), opened.model->architecture(), nn::short_list(opened.report.fresh)));
+  if (opened.report.newly_initialized.empty()) return;
+  throw DataError(
+      fmt::format("{}: its weights lack {} parameters of a {} ({}), which would be random; use a model that was "
+                  "trained for this task, or train this one first",
+                  opened.files, opened.report.newly_initialized.size(), opened.model->architecture(),
+                  nn::short_list(opened.report.newly_initialized)));
 }
 
 void use_labels(OpenedModel& opened, const std::vector<std::string>& labels) {
@@ -117,12 +119,12 @@ void use_labels(OpenedModel& opened, const std::vector<std::string>& labels) {
   opened.labels = labels;
 }
 
-OpenedModel open_model(const std::string& path, const Plugins& plugins, const std::string& task) {
+OpenedModel open_model(const std::string& path, const Registries& registries, const std::string& task) {
   if (!fs::exists(path)) throw DataError(fmt::format("{}: there is no such directory", path));
-  if (fs::exists(path + "/manifest.json")) return open_checkpoint(checkpoint::checkpoint_at(path), plugins);
-  if (fs::exists(path + "/config.json")) return open_directory(path, plugins, task);
-  if (fs::exists(path + "/final/config.json")) return open_directory(path + "/final", plugins, task);
-  if (const auto newest = checkpoint::newest_whole(path + "/checkpoints")) return open_checkpoint(*newest, plugins);
+  if (fs::exists(path + "/manifest.json")) return open_checkpoint(checkpoint::checkpoint_at(path), registries);
+  if (fs::exists(path + "/config.json")) return open_directory(path, registries, task);
+  if (fs::exists(path + "/final/config.json")) return open_directory(path + "/final", registries, task);
+  if (const auto newest = checkpoint::newest_whole(path + "/checkpoints")) return open_checkpoint(*newest, registries);
   throw DataError(
       fmt::format("{}: is neither a model (config.json), nor a checkpoint (manifest.json), nor a run with a final "
                   "model or a complete checkpoint",

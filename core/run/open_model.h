@@ -24,7 +24,7 @@ struct OpenedModel {
 };
 
 /// task: overrides the task of config.json ("" keeps it). Throws a DataError that names what was looked for.
-OpenedModel open_model(const std::string& path, const Plugins& plugins, const std::string& task = "");
+OpenedModel open_model(const std::string& path, const Registries& registries, const std::string& task = "");
 
 /// Class names by number, from the model's configuration; none for a task over tokens.
 std::vector<std::string> label_names(const nn::Model& model);

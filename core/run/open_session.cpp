@@ -81,21 +81,21 @@ nn::LoadReport load_model(Session& session) {
   request.random_init = recipe.model.init == "random";
   request.seed = static_cast<uint64_t>(recipe.seed);
   if (dist::Communicator* tp = session.tensor())
-    request.cut = [tp](nn::Model& model) { cut(model, tp->rank(), tp->size()); };
-  session.model = session.plugins->load_model(recipe.model.path, request);
+    request.shard = [tp](nn::Model& model) { shard_model(model, tp->rank(), tp->size()); };
+  session.model = session.registries->load_model(recipe.model.path, request);
   check_tokens(session.train_data, *session.tokenizer, *session.model, recipe.model.path);
   for (data::Dataset& dataset : session.eval_data)
     check_tokens(dataset, *session.tokenizer, *session.model, recipe.model.path);
   check_length(recipe.data.max_length, *session.model, recipe.model.path);
   session.model->to(session.device);
-  if (dist::Communicator* tp = session.tensor()) connect(*session.model, *tp);
+  if (dist::Communicator* tp = session.tensor()) install_tp_hooks(*session.model, *tp);
   return report;
 }
 
 /// For new runs: a resumed run has its values from the checkpoint, and logged its findings at its first start.
 void log_findings(const Session& session, nn::LoadReport report) {
   if (session.recipe.model.init == "random") return;
-  if (session.first_rank()) note_changed_files(session.recipe.model.path, report);
+  if (session.is_rank_zero()) note_changed_files(session.recipe.model.path, report);
   for (const std::string& line : describe(report, session.recipe.model.path)) session.log->info("{}", line);
 }
 
@@ -120,13 +120,13 @@ int choose_threads(const dist::Communicator& world) {
   return at::get_num_threads();
 }
 
-OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const dist::Environment& environment,
+OpenedSession open_session(recipe::Recipe recipe, const Registries& registries, const dist::Environment& environment,
                            const RunRequest& request) {
   OpenedSession opened;
   opened.session = std::make_unique<Session>();
   Session& session = *opened.session;
   session.recipe = std::move(recipe);
-  session.plugins = &plugins;
+  session.registries = &registries;
   session.stop = std::make_unique<StopSignal>();
   const auto& parallel = session.recipe.parallel;
   session.device = choose_device(parallel.device, environment.local_rank());
@@ -136,7 +136,7 @@ OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const 
   choose_threads(session.mesh->world());
   use_base(session, request);
   // Fail early: validate the LoRA before loading the data.
-  if (const std::string& lora = session.recipe.model.adapter; !lora.empty()) checkpoint::read_peft(lora);
+  if (const std::string& lora = session.recipe.model.init_lora; !lora.empty()) checkpoint::read_peft(lora);
   load_data(session);
   agree_on_files(session);
   const nn::LoadReport report = load_model(session);

@@ -23,7 +23,7 @@ struct OpenedSession {
 
 /// Collective. Loads and checks everything before the first step: throws UsageError or DataError, the same on all
 /// ranks.
-OpenedSession open_session(recipe::Recipe recipe, const Plugins& plugins, const dist::Environment& environment,
+OpenedSession open_session(recipe::Recipe recipe, const Registries& registries, const dist::Environment& environment,
                            const RunRequest& request);
 
 /// The device that a recipe requests ("auto": CUDA if there is one); ranks of a host take its devices in

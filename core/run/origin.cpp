@@ -109,7 +109,7 @@ Origin origin_of(const recipe::Recipe& recipe, const data::Dataset& train, const
   const bool random = model.init == "random";
   origin.base = random ? fmt::format("random-{}", recipe.seed) : weights_hash(ranks, model.path);
   origin.files = model_file_hashes(model.path);
-  if (!model.adapter.empty()) origin.adapter = hashes_of(model.adapter, kAdapterFiles);
+  if (!model.init_lora.empty()) origin.adapter = hashes_of(model.init_lora, kAdapterFiles);
   origin.train = data_hash(train);
   for (const data::Dataset& dataset : eval) origin.eval[dataset.split] = data_hash(dataset);
   return origin;
@@ -121,7 +121,7 @@ Subject origin_subject(const Origin& origin, const recipe::Recipe& recipe) {
                   3,
                   {{"weights of " + recipe.model.path, origin.base}, {"training set", origin.train}}};
   for (const auto& [name, hash] : origin.files) subject.facts.push_back({recipe.model.path + "/" + name, hash});
-  for (const auto& [name, hash] : origin.adapter) subject.facts.push_back({recipe.model.adapter + "/" + name, hash});
+  for (const auto& [name, hash] : origin.adapter) subject.facts.push_back({recipe.model.init_lora + "/" + name, hash});
   for (const auto& [split, hash] : origin.eval) subject.facts.push_back({split + " set", hash});
   return subject;
 }

@@ -17,7 +17,7 @@ namespace filigree::train {
 struct Origin {
   std::string base;                            ///< content hash of the weights of model.path, or "random-<seed>"
   std::map<std::string, std::string> files;    ///< configuration and tokenizer files of model.path: XXH3 by name
-  std::map<std::string, std::string> adapter;  ///< files of model.adapter
+  std::map<std::string, std::string> adapter;  ///< files of model.init_lora
   std::string train;                           ///< the training set
   std::map<std::string, std::string> eval;     ///< the sets of eval.split, by split
 };

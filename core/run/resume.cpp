@@ -12,7 +12,7 @@
 #include "core/recipe/load.h"
 #include "core/run/base_model.h"
 #include "core/run/claim_run.h"
-#include "core/run/first_rank.h"
+#include "core/run/rank_zero.h"
 #include "core/run/state/saved_state.h"
 
 namespace filigree::train {
@@ -54,7 +54,7 @@ void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, b
         fmt::format("{} contains a run of a different recipe, which differs in:{}\nChoose another --out, or resume it "
                     "anyway with --resume {}",
                     session.run_dir, difference_text, loaded.info.path));
-  if (session.first_rank())
+  if (session.is_rank_zero())
     std::cerr << fmt::format("note: the recipe differs from the checkpoint's in:{}\n", difference_text);
 }
 
@@ -100,10 +100,10 @@ std::string recipe_difference(const std::string& before, const std::string& afte
 
 std::string decisive_recipe(const recipe::Recipe& recipe) {
   recipe::Recipe decisive = recipe;
-  const std::string precision = recipe.parallel.precision, wire = recipe.parallel.wire;
+  const std::string precision = recipe.parallel.precision, wire = recipe.parallel.grad_dtype;
   decisive.parallel = {};
   decisive.parallel.precision = precision;
-  decisive.parallel.wire = wire;
+  decisive.parallel.grad_dtype = wire;
   decisive.checkpoint = {};
   decisive.eval = {};
   decisive.log_every = 1;
@@ -118,12 +118,12 @@ std::string run_directory_of(const recipe::Recipe& recipe, const RunRequest& req
 
 void open_run_directory(Session& session, const RunRequest& request) {
   session.run_dir = run_directory_of(session.recipe, request);
-  on_first_rank(session, [&] { session.store = claim_run_directory(session, request); });
+  on_rank_zero(session, [&] { session.store = claim_run_directory(session, request); });
 }
 
 std::optional<checkpoint::Loaded> find_checkpoint(Session& session, const RunRequest& request) {
   std::string path;
-  on_first_rank(session, [&] {
+  on_rank_zero(session, [&] {
     if (const auto chosen = choose_checkpoint(session, request)) path = checkpoint::load(*chosen).info.path;
   });
   path = session.mesh->world().broadcast_text(path);
@@ -137,7 +137,7 @@ std::optional<checkpoint::Loaded> find_checkpoint(Session& session, const RunReq
 }
 
 void open_logs(Session& session, const RunRequest& request, const std::optional<checkpoint::Loaded>& resumed) {
-  on_first_rank(session, [&] {
+  on_rank_zero(session, [&] {
     std::optional<LogPosition> position;
     if (resumed) {
       const auto& best = session.state.best;

@@ -32,19 +32,19 @@ struct ModelRequest {
   bool random_init = false;
   bool shapes_only = false;  ///< tensors without values or memory, from config.json alone
   uint64_t seed = 0;
-  std::function<void(nn::Model&)> cut = nullptr;  ///< cuts each tensor to this rank's shard (parallelize.h)
+  std::function<void(nn::Model&)> shard = nullptr;  ///< cuts each tensor to this rank's shard (parallelize.h)
 };
 using ModelLoader = std::function<std::unique_ptr<nn::Model>(const std::string& dir, const ModelRequest& request)>;
 
 /// The methods and model families of this program, passed down from main.
-struct Plugins {
+struct Registries {
   adapt::Registry methods;
   ModelLoader load_model;
 };
 
 struct Session {
   recipe::Recipe recipe;
-  const Plugins* plugins = nullptr;
+  const Registries* registries = nullptr;
   std::shared_ptr<dist::Mesh> mesh;
   at::Device device = at::kCPU;
   at::ScalarType compute = at::kFloat;
@@ -63,7 +63,7 @@ struct Session {
   std::unique_ptr<StopSignal> stop;  ///< what a signal does at present
   RunState state;
 
-  bool first_rank() const { return mesh->world().rank() == 0; }
+  bool is_rank_zero() const { return mesh->world().rank() == 0; }
   /// The ranks that share one copy of the model; nullptr if this rank holds all of it.
   dist::Communicator* tensor() const { return mesh->tensor_parallel() > 1 ? &mesh->tp() : nullptr; }
   nn::ForwardContext forward_context(bool training) const;

@@ -14,7 +14,7 @@
 #include "core/error.h"
 #include "core/files/disk.h"
 #include "core/files/hash.h"
-#include "core/run/first_rank.h"
+#include "core/run/rank_zero.h"
 #include "core/safetensors/safetensors.h"
 #include "core/train/evaluate.h"
 #include "core/train/evaluate_and_log.h"
@@ -61,7 +61,7 @@ at::Tensor read_teacher_logits(const Session& session) {
 void cache_teacher_logits(Session& session) {
   const auto logits = all_logits(*session.model, session.train_data, eval_options(session), session.mesh->dp());
   Teacher teacher{session.state.stage, fmt::format("teacher-logits-stage{}.safetensors", session.state.stage), ""};
-  on_first_rank(session, [&] {
+  on_rank_zero(session, [&] {
     const std::string path = teacher_file(session.run_dir, teacher), aside = path + ".tmp";
     const std::string folder = session.store->run().folder(files::run_names::kCache);
     checkpoint::write_safetensors(aside, {{"logits", logits}});
@@ -80,7 +80,7 @@ Distiller::Distiller(Session& session, recipe::DistillConfig config)
         fmt::format("distill: works for classification and regression, not for {}; remove it from the recipe",
                     nn::to_string(session.model->task())));
   teacher_ = at::zeros({session.train_data.size(), session.model->num_labels()}, at::kFloat);
-  on_first_rank(session, [&] { teacher_ = read_teacher_logits(session); });
+  on_rank_zero(session, [&] { teacher_ = read_teacher_logits(session); });
   teacher_ = teacher_.to(session.device).contiguous();
   session.mesh->world().broadcast(teacher_);
 }

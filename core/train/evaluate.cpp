@@ -50,7 +50,7 @@ void for_each_batch(nn::Model& model, const data::Dataset& dataset, const EvalOp
     const auto batch = to(data::collate(dataset, samples), model.device());
     body(batch, model.forward(batch, context));
   }
-  if (!options.in_step) return;
+  if (!options.joins_collectives) return;
   const auto most = static_cast<size_t>((dataset.size() + dp.size() - 1) / dp.size());
   const auto passes = [&](size_t samples) {
     return (samples + static_cast<size_t>(options.batch_size) - 1) / static_cast<size_t>(options.batch_size);

@@ -18,7 +18,7 @@ struct EvalResult {
 struct EvalOptions {
   int64_t batch_size = 64;  ///< samples per forward pass
   at::ScalarType compute = at::kFloat;
-  bool in_step = false;  ///< all ranks run the same number of passes, because each pass gathers the weights
+  bool joins_collectives = false;  ///< all ranks run the same number of passes, because each pass gathers the weights
 };
 
 /// Collective over `dp`. Computes the metrics that the data set names.

@@ -14,7 +14,7 @@
 #include "core/run/state/snapshot.h"
 #include "core/run/steps.h"
 #include "core/train/evaluate_and_log.h"
-#include "core/train/pruning.h"
+#include "core/train/stages/prune.h"
 
 namespace filigree::train {
 namespace {
@@ -55,7 +55,7 @@ void Trainer::make_buckets() {
   const auto& parallel = session_.recipe.parallel;
   dist::BucketOptions options;
   options.bucket_bytes = static_cast<int64_t>(parallel.bucket_mb * 1024 * 1024);
-  options.wire = parallel.wire == "bf16" ? at::kBFloat16 : at::kFloat;
+  options.wire = parallel.grad_dtype == "bf16" ? at::kBFloat16 : at::kFloat;
   buckets_ = std::make_unique<dist::GradBuckets>(optimizer_->leaves(), session_.mesh->dp(), options);
 }
 
@@ -125,10 +125,11 @@ StepReport Trainer::train_step() {
   if (!std::isfinite(report.loss)) refuse_non_finite("loss", report.loss, global_batch);
   session_.method->after_backward(*session_.model, state.stage_step);
 
-  const double scale = 1.0 / std::max<double>(1.0, static_cast<double>(report.losses));
+  const double scale = 1.0 / std::max<double>(1.0, static_cast<double>(report.num_targets));
   report.grad_norm = optimizer_->grad_norm(buckets_->flat(), scale, session_.tensor());
   if (!std::isfinite(report.grad_norm)) refuse_non_finite("gradient norm", report.grad_norm, global_batch);
-  const double clip = config_.clip > 0 ? std::min(1.0, config_.clip / (report.grad_norm + 1e-6)) : 1.0;
+  const double clip =
+      config_.max_grad_norm > 0 ? std::min(1.0, config_.max_grad_norm / (report.grad_norm + 1e-6)) : 1.0;
   report.lr = schedule_.at(state.stage_step);
   optimizer_->step(buckets_->flat(), scale, clip, report.lr);
   report.comm = difference(sent(), before);
@@ -137,51 +138,52 @@ StepReport Trainer::train_step() {
 
 void Trainer::forward_backward(const std::vector<int64_t>& global_batch) {
   const auto& dp = session_.mesh->dp();
-  const auto shares = data::share(global_batch, lengths_, dp.rank(), dp.size(), config_.accumulate);
+  const auto shares = data::share(global_batch, lengths_, dp.rank(), dp.size(), config_.gradient_accumulation);
   auto context = session_.forward_context(true);
   context.label_smoothing = config_.label_smoothing;
-  context.recompute = config_.recompute;
-  const auto draw = static_cast<uint64_t>(sampler_.epoch(session_.state.stage_step)) + 1;
+  context.recompute = config_.activation_checkpointing;
+  const auto mask_epoch = static_cast<uint64_t>(sampler_.epoch(session_.state.stage_step)) + 1;
   for (size_t i = 0; i < shares.size(); ++i) {
     if (i + 1 == shares.size()) buckets_->arm();
     if (shares[i].empty()) {
-      keep_in_step(global_batch.front(), context, draw);
+      join_collectives(global_batch.front(), context, mask_epoch);
       continue;
     }
-    const auto batch = to(data::collate(session_.train_data, shares[i], draw), session_.device);
+    const auto batch = to(data::collate(session_.train_data, shares[i], mask_epoch), session_.device);
     const auto output = session_.model->forward(batch, context);
     const auto loss = distiller_ ? distiller_->loss_sum(output, batch) : output.loss_sum;
     loss.backward();
     counts_.loss.add_(loss.detach().to(at::kDouble));
-    counts_.losses += static_cast<double>(output.count);
+    counts_.num_targets += static_cast<double>(output.count);
     counts_.samples += static_cast<double>(batch.size());
     counts_.tokens += static_cast<double>(batch.tokens());
   }
 }
 
 /// A rank without samples still takes part in the gathers of the frozen weights.
-void Trainer::keep_in_step(int64_t sample, const nn::ForwardContext& context, uint64_t draw) {
+void Trainer::join_collectives(int64_t sample, const nn::ForwardContext& context, uint64_t mask_epoch) {
   if (!shards_) return;
-  const auto batch = to(data::collate(session_.train_data, {sample}, draw), session_.device);
+  const auto batch = to(data::collate(session_.train_data, {sample}, mask_epoch), session_.device);
   session_.model->forward(batch, context).loss_sum.mul(0).backward();
 }
 
 StepReport Trainer::reduce_counts() {
   const auto& checkpoint = session_.recipe.checkpoint;
   const bool due =
-      session_.first_rank() && checkpoint.minutes > 0 && seconds_since(last_save_) > checkpoint.minutes * 60;
+      session_.is_rank_zero() && checkpoint.minutes > 0 && seconds_since(last_save_) > checkpoint.minutes * 60;
   // The ranks that share a copy of the model have the same sums: count only those of the first one.
-  const double speaks = session_.mesh->tp().rank() == 0 ? 1.0 : 0.0;
-  auto counts = to_device(at::tensor({0.0, speaks * counts_.losses, speaks * counts_.samples, speaks * counts_.tokens,
-                                      session_.stop->received() ? 1.0 : 0.0, due ? 1.0 : 0.0},
-                                     at::kDouble),
-                          session_.device);
-  if (speaks > 0) counts.narrow(0, 0, 1).copy_(counts_.loss);
+  const double is_reporter = session_.mesh->tp().rank() == 0 ? 1.0 : 0.0;
+  auto counts =
+      to_device(at::tensor({0.0, is_reporter * counts_.num_targets, is_reporter * counts_.samples,
+                            is_reporter * counts_.tokens, session_.stop->received() ? 1.0 : 0.0, due ? 1.0 : 0.0},
+                           at::kDouble),
+                session_.device);
+  if (is_reporter > 0) counts.narrow(0, 0, 1).copy_(counts_.loss);
   session_.mesh->world().all_reduce(counts);
   counts = counts.cpu();
   const double* value = counts.const_data_ptr<double>();
   StepReport report;
-  report.losses = static_cast<int64_t>(value[1]);
+  report.num_targets = static_cast<int64_t>(value[1]);
   report.loss = value[0] / std::max(1.0, value[1]);
   report.samples = static_cast<int64_t>(value[2]);
   report.tokens = static_cast<int64_t>(value[3]);
@@ -233,7 +235,7 @@ void Trainer::log_step(const StepReport& report, double seconds) {
 
 void Trainer::log_stage(const StepReport& report) {
   const ElementCounts elements = count_elements(*session_.model);
-  const uint64_t wire = session_.recipe.parallel.wire == "bf16" ? 2 : 4;
+  const uint64_t wire = session_.recipe.parallel.grad_dtype == "bf16" ? 2 : 4;
   const auto gradients = report.comm.find("dp.gradients");
   const uint64_t own = total(report.comm);
   const bool shared = gradients != report.comm.end();

@@ -22,8 +22,8 @@ namespace filigree::train {
 
 /// What a step reports; the same on every rank, except `comm`.
 struct StepReport {
-  double loss = 0;     ///< mean over the global batch
-  int64_t losses = 0;  ///< number of losses in the mean
+  double loss = 0;          ///< mean over the global batch
+  int64_t num_targets = 0;  ///< number of losses in the mean
   int64_t samples = 0;
   int64_t tokens = 0;    ///< real tokens, over all ranks
   double grad_norm = 0;  ///< before clipping
@@ -53,12 +53,12 @@ class Trainer {
   /// This rank's sums over the step's samples; summed over the data-parallel ranks by reduce_counts().
   struct Counts {
     at::Tensor loss;  ///< fp64 [1] on the device: reading it here would make the host wait for each micro-batch
-    double losses = 0, samples = 0, tokens = 0;
+    double num_targets = 0, samples = 0, tokens = 0;
   };
 
   StepReport train_step();
   void forward_backward(const std::vector<int64_t>& global_batch);
-  void keep_in_step(int64_t sample, const nn::ForwardContext& context, uint64_t draw);
+  void join_collectives(int64_t sample, const nn::ForwardContext& context, uint64_t mask_epoch);
   StepReport reduce_counts();
   [[noreturn]] void refuse_non_finite(const char* what, double value, const std::vector<int64_t>& samples) const;
 

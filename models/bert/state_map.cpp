@@ -9,7 +9,7 @@ namespace filigree::models::bert {
 
 std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& json, const ModelOptions& options,
                                 LoadReport& report) {
-  const EncoderNames names{.fresh = {"classifier.", "cls.", "bert.pooler."},
+  const EncoderNames names{.may_be_missing = {"classifier.", "cls.", "bert.pooler."},
                            .nothing = {},
                            .decoder = "cls.predictions.decoder",
                            .decoder_bias = "cls.predictions.bias"};

@@ -1,7 +1,7 @@
 #pragma once
 // Maps a Hugging Face BERT directory to the model. Throws DataError when a tensor of the backbone is missing or has the
 // wrong shape. Tensors of the task head and the pooler that the file lacks are drawn at random from streams keyed by
-// (seed, tensor) and listed in report.fresh.
+// (seed, tensor) and listed in report.newly_initialized.
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>

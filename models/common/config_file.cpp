@@ -13,7 +13,7 @@ nlohmann::json read_config(const std::string& dir) {
   const std::string file = config_path(dir);
   if (const auto adapter = std::filesystem::path(dir) / "adapter_config.json"; std::filesystem::exists(adapter))
     throw DataError(
-        fmt::format("{}: is an adapter of the peft package; set model.path to its base model and model.adapter to "
+        fmt::format("{}: is an adapter of the peft package; set model.path to its base model and model.init_lora to "
                     "this directory, or merge the two with peft's merge_and_unload()",
                     adapter.string()));
   if (!std::filesystem::exists(file))

@@ -23,8 +23,8 @@ std::vector<std::string> aliases(const std::string& name, const std::string& pre
 
 std::string words_name(const EncoderConfig& config) { return config.prefix + "embeddings.word_embeddings.weight"; }
 
-Stored stored(const std::string& name, const EncoderConfig& config, const EncoderNames& names) {
-  Stored stored{aliases(name, config.prefix)};
+CheckpointEntry stored(const std::string& name, const EncoderConfig& config, const EncoderNames& names) {
+  CheckpointEntry stored{aliases(name, config.prefix)};
   // If a file has both, transformers uses the decoder's bias.
   if (name == names.decoder_bias) stored.names.insert(stored.names.begin(), names.decoder + ".bias");
   if (config.tied && name == words_name(config)) stored.names.push_back(names.decoder + ".weight");
@@ -32,11 +32,11 @@ Stored stored(const std::string& name, const EncoderConfig& config, const Encode
 }
 
 /// Initialization as in transformers: gains 1, biases 0, the rest normal, the padding token's embedding 0.
-Initial initial(const nn::Parameter& parameter, const EncoderConfig& config) {
+InitSpec initial(const nn::Parameter& parameter, const EncoderConfig& config) {
   const bool gain = parameter.name.ends_with("LayerNorm.weight") || parameter.name.ends_with("layer_norm.weight");
   if (parameter.logical_shape.size() == 1) return {.constant = gain ? 1.0 : 0.0};
   const bool words = parameter.name.ends_with("word_embeddings.weight");
-  return {.deviation = config.initializer_range, .zero_row = words ? config.padding : -1};
+  return {.std_dev = config.initializer_range, .zero_row = words ? config.padding : -1};
 }
 
 }  // namespace
@@ -54,14 +54,15 @@ void consult_weights(const Weights& weights, const EncoderNames& names, const st
         "the decoder's bias is '{}', as in transformers 4; transformers 5 would start from zeros", names.decoder_bias));
 }
 
-StateMap encoder_state_map(const EncoderConfig& config, EncoderNames names) {
-  StateMap map;
+StateDictAdapter encoder_state_map(const EncoderConfig& config, EncoderNames names) {
+  StateDictAdapter map;
   map.head = config.head;
   map.stored = [config, names](const std::string& name) { return stored(name, config, names); };
-  map.may_be_fresh = [fresh = names.fresh](const std::string& name) {
-    return std::any_of(fresh.begin(), fresh.end(), [&](const std::string& start) { return name.starts_with(start); });
+  map.may_be_missing = [may_be_missing = names.may_be_missing](const std::string& name) {
+    return std::any_of(may_be_missing.begin(), may_be_missing.end(),
+                       [&](const std::string& start) { return name.starts_with(start); });
   };
-  map.carries_nothing = [config, names = std::move(names)](const std::string& name) {
+  map.is_redundant = [config, names = std::move(names)](const std::string& name) {
     const bool copy = name == names.decoder + ".bias" || (config.tied && name == names.decoder + ".weight") ||
                       (nn::is_over_tokens(config.task) && name == names.decoder_bias);
     return copy || name.ends_with("embeddings.position_ids") || name.ends_with("embeddings.token_type_ids") ||

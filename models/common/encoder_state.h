@@ -11,10 +11,10 @@
 namespace filigree::models {
 
 struct EncoderNames {
-  std::vector<std::string> fresh;    ///< prefixes of the names that a file may lack
-  std::vector<std::string> nothing;  ///< tensors of a file that no model here uses
-  std::string decoder;               ///< of masked LM, without ".weight"
-  std::string decoder_bias;          ///< of masked LM; a file may store it as the decoder's bias
+  std::vector<std::string> may_be_missing;  ///< prefixes of the names that a file may lack
+  std::vector<std::string> nothing;         ///< tensors of a file that no model here uses
+  std::string decoder;                      ///< of masked LM, without ".weight"
+  std::string decoder_bias;                 ///< of masked LM; a file may store it as the decoder's bias
 };
 
 /// Takes from the weights what config.json leaves open: whether the decoder is tied. Throws DataError when the weights
@@ -22,6 +22,6 @@ struct EncoderNames {
 void consult_weights(const Weights& weights, const EncoderNames& names, const std::string& file, EncoderConfig& config,
                      LoadReport& report);
 
-StateMap encoder_state_map(const EncoderConfig& config, EncoderNames names);
+StateDictAdapter encoder_state_map(const EncoderConfig& config, EncoderNames names);
 
 }  // namespace filigree::models

@@ -31,16 +31,16 @@ std::vector<int64_t> first_of_rows(const nn::Parameter& parameter) {
   return first;
 }
 
-at::Tensor draw(const nn::Parameter& parameter, const Initial& initial, uint64_t seed) {
+at::Tensor sample_values(const nn::Parameter& parameter, const InitSpec& initial, uint64_t seed) {
   const auto shape = parameter.value().sizes();
   const auto options = at::TensorOptions(at::kFloat);
-  if (initial.deviation == 0) return at::full(shape, initial.constant, options);
+  if (initial.std_dev == 0) return at::full(shape, initial.constant, options);
   at::Tensor value = at::empty(shape, options);
   auto* out = value.mutable_data_ptr<float>();
   const uint64_t stream = random::stream(seed, "init", random::hash(parameter.name));
   for (const int64_t first : first_of_rows(parameter)) {
     for (int64_t i = 0; i < shape[1]; ++i) {
-      *out++ = static_cast<float>(initial.deviation * random::normal(stream, static_cast<uint64_t>(first + i)));
+      *out++ = static_cast<float>(initial.std_dev * random::normal(stream, static_cast<uint64_t>(first + i)));
     }
   }
   const int64_t row = initial.zero_row - (parameter.placement.split(0) ? parameter.placement.slice.begin : 0);
@@ -51,18 +51,18 @@ at::Tensor draw(const nn::Parameter& parameter, const Initial& initial, uint64_t
 std::string shape_text(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 /// The shape that the stored tensor must have.
-std::vector<int64_t> stored_shape(const nn::Parameter& parameter, const Stored& stored) {
+std::vector<int64_t> stored_shape(const nn::Parameter& parameter, const CheckpointEntry& stored) {
   std::vector<int64_t> shape = parameter.logical_shape;
   shape[0] *= stored.parts;
-  if (stored.turned) std::swap(shape[0], shape[1]);
+  if (stored.transposed) std::swap(shape[0], shape[1]);
   return shape;
 }
 
 /// The local part of a parameter, read from its stored form.
 at::Tensor read_part(const checkpoint::SafetensorsReader& reader, const std::string& key,
-                     const nn::Parameter& parameter, const Stored& stored) {
+                     const nn::Parameter& parameter, const CheckpointEntry& stored) {
   const nn::Placement& placement = parameter.placement;
-  const auto stored_dim = [&](int64_t dim) { return stored.turned ? 1 - dim : dim; };
+  const auto stored_dim = [&](int64_t dim) { return stored.transposed ? 1 - dim : dim; };
   at::Tensor value;
   if (stored.parts > 1) {
     FG_CHECK(!placement.split(1), "'{}' is fused along its outputs but sharded along its inputs", parameter.name);
@@ -73,7 +73,7 @@ at::Tensor read_part(const checkpoint::SafetensorsReader& reader, const std::str
     value =
         placement.replicated() ? reader.read(key) : reader.read_lines(key, stored_dim(placement.dim), placement.slice);
   }
-  return (stored.turned ? value.t().contiguous() : value).to(at::kFloat);
+  return (stored.transposed ? value.t().contiguous() : value).to(at::kFloat);
 }
 
 /// Memory of this machine in bytes.
@@ -90,7 +90,7 @@ void refuse_missing(const std::string& path, std::vector<std::string>& missing) 
 
 class Filler {
  public:
-  Filler(nn::Model& model, const StateMap& map, const ModelOptions& options, LoadReport& report)
+  Filler(nn::Model& model, const StateDictAdapter& map, const ModelOptions& options, LoadReport& report)
       : model_(model), map_(map), options_(options), report_(report) {}
 
   void from_random() {
@@ -143,7 +143,7 @@ class Filler {
       if (const auto key = key_of(reader, parameter->name)) {
         check_tensor(*parameter, reader, *key);
         keys.emplace(parameter->name, *key);
-      } else if (!map_.may_be_fresh(parameter->name)) {
+      } else if (!map_.may_be_missing(parameter->name)) {
         missing.push_back(map_.stored(parameter->name).names.front());
       }
     }
@@ -200,7 +200,7 @@ class Filler {
 
   void report_unused(const checkpoint::SafetensorsReader& reader, const std::set<std::string>& used) {
     for (const std::string& name : reader.names())
-      if (!used.contains(name) && !map_.carries_nothing(name)) report_.unused.push_back(name);
+      if (!used.contains(name) && !map_.is_redundant(name)) report_.unused.push_back(name);
     if (const auto& names = reader.ambiguous(); !names.empty())
       report_.notes.push_back(
           fmt::format("several shards hold different values for {} tensors ({}); those of the last shard are used",
@@ -208,12 +208,12 @@ class Filler {
   }
 
   void set_fresh(nn::Parameter& parameter) {
-    parameter.set_value(draw(parameter, map_.initial(parameter), options_.seed));
-    report_.fresh.push_back(parameter.name);
+    parameter.set_value(sample_values(parameter, map_.initial(parameter), options_.seed));
+    report_.newly_initialized.push_back(parameter.name);
   }
 
   nn::Model& model_;
-  const StateMap& map_;
+  const StateDictAdapter& map_;
   const ModelOptions& options_;
   LoadReport& report_;
 };
@@ -225,9 +225,9 @@ Weights open_weights(const std::string& dir, const ModelOptions& options) {
   return checkpoint::SafetensorsReader::open(dir);
 }
 
-void fill(nn::Model& model, const StateMap& map, const Weights& weights, const ModelOptions& options,
+void fill(nn::Model& model, const StateDictAdapter& map, const Weights& weights, const ModelOptions& options,
           LoadReport& report) {
-  if (options.cut) options.cut(model);
+  if (options.shard) options.shard_model(model);
   Filler filler(model, map, options, report);
   if (options.shapes_only) {
     filler.shapes_only();

@@ -39,47 +39,47 @@ std::optional<Fused> fused(const std::string& name) {
 }
 
 /// Weights of the layers' linears, which are stored transposed: Conv1D in transformers.
-bool turned(const std::string& name) {
+bool transposed(const std::string& name) {
   return name.ends_with(".weight") &&
          (name.find(".attn.") != std::string::npos || name.find(".mlp.") != std::string::npos);
 }
 
-Stored stored(const std::string& name) {
-  Stored stored;
+CheckpointEntry stored(const std::string& name) {
+  CheckpointEntry stored;
   const auto part = fused(name);
   stored.names = {part ? part->name : name};
   if (stored.names[0].starts_with(kPrefix)) stored.names.push_back(stored.names[0].substr(kPrefix.size()));
-  stored.turned = turned(name);
+  stored.transposed = transposed(name);
   if (part) stored.part = part->part, stored.parts = kParts;
   return stored;
 }
 
 /// As in transformers, matrices that add to the residual stream have deviation initializer_range / sqrt(2 n_layer).
-Initial initial(const nn::Parameter& parameter, const Config& config) {
+InitSpec initial(const nn::Parameter& parameter, const Config& config) {
   const std::string& name = parameter.name;
   if (parameter.logical_shape.size() == 1) {
     const bool gain = name.ends_with(".weight");  // biases are the only other vectors
     return {.constant = gain ? 1.0 : 0.0};
   }
   const double terms = name.ends_with(".c_proj.weight") ? 2 * static_cast<double>(config.layers) : 1;
-  return {.deviation = config.initializer_range / std::sqrt(terms)};
+  return {.std_dev = config.initializer_range / std::sqrt(terms)};
 }
 
-bool carries_nothing(const std::string& name, bool tied) {
+bool is_redundant(const std::string& name, bool tied) {
   return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") || (tied && name == kDecoder);
 }
 
 /// The state map of a model with this configuration.
-StateMap state_map(const Config& config) {
-  StateMap map;
+StateDictAdapter state_map(const Config& config) {
+  StateDictAdapter map;
   map.head = config.head;
   map.stored = [tied = config.tied](const std::string& name) {
-    Stored place = stored(name);
+    CheckpointEntry place = stored(name);
     if (tied && name == kWords) place.names.push_back(kDecoder);
     return place;
   };
-  map.may_be_fresh = [](const std::string& name) { return name.starts_with("score.") || name == kDecoder; };
-  map.carries_nothing = [tied = config.tied](const std::string& name) { return carries_nothing(name, tied); };
+  map.may_be_missing = [](const std::string& name) { return name.starts_with("score.") || name == kDecoder; };
+  map.is_redundant = [tied = config.tied](const std::string& name) { return is_redundant(name, tied); };
   map.initial = [config](const nn::Parameter& parameter) { return initial(parameter, config); };
   return map;
 }
@@ -87,16 +87,16 @@ StateMap state_map(const Config& config) {
 }  // namespace
 
 nn::FileLinear Model::file_linear(const std::string& name) const {
-  const Stored weight = stored(name + ".weight");
+  const CheckpointEntry weight = stored(name + ".weight");
   const std::string& in_file = weight.names.front();
-  return {in_file.substr(0, in_file.rfind('.')), weight.part, weight.parts, weight.turned};
+  return {in_file.substr(0, in_file.rfind('.')), weight.part, weight.parts, weight.transposed};
 }
 
 nn::StateTensors Model::to_files(nn::StateTensors state) const {
   nn::StateTensors out;
   std::map<std::string, std::vector<at::Tensor>> parts;
   for (auto& [name, tensor] : state) {
-    const at::Tensor value = turned(name) ? tensor.t().contiguous() : tensor;
+    const at::Tensor value = transposed(name) ? tensor.t().contiguous() : tensor;
     const auto part = fused(name);
     if (!part) {
       out.emplace_back(name, value);
@@ -122,7 +122,8 @@ std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& js
   }
   auto model = std::make_unique<Model>(config);
   fill(*model, state_map(config), weights, options, report);
-  const bool new_head = std::find(report.fresh.begin(), report.fresh.end(), "score.weight") != report.fresh.end();
+  const bool new_head = std::find(report.newly_initialized.begin(), report.newly_initialized.end(), "score.weight") !=
+                        report.newly_initialized.end();
   if (new_head || options.shapes_only) model->pad_with_end_of_text();
   return model;
 }

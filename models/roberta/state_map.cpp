@@ -9,7 +9,7 @@ namespace filigree::models::roberta {
 
 std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& json, const ModelOptions& options,
                                 LoadReport& report) {
-  const EncoderNames names{.fresh = {"classifier.", "lm_head."},
+  const EncoderNames names{.may_be_missing = {"classifier.", "lm_head."},
                            .nothing = {"roberta.pooler.dense.weight", "roberta.pooler.dense.bias",
                                        "pooler.dense.weight", "pooler.dense.bias"},
                            .decoder = "lm_head.decoder",

@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <cstdio>
-#include "dist/comm_mpi.h"
 #include "dist/factory.h"
+#include "dist/mpi/comm_mpi.h"
 
 namespace filigree::dist {
 namespace {

@@ -32,7 +32,7 @@ data: {format: e2e, dir: "DATA", max_length: 48}
 parallel: {precision: fp32, device: cpu, timeout: 120}
 stages:
   - name: adapt
-    method: {name: dsee, rank: 8, sparse: 16, targets: [query, value], support: grebsmo}
+    method: {name: dsee, rank: 8, num_sparse: 16, targets: [query, value], support: grebsmo}
     train: {max_steps: 30, batch_size: 8, lr: 5e-3, warmup: 0.1, label_smoothing: 0.1}
   - name: prune
     prune: {structure: [heads, ffn], heads: 0.25, ffn: 0.4, score: taylor, batches: 4}

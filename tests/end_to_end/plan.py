@@ -8,7 +8,7 @@ from runs import Folder, expect, run, write_data
 RECIPES = {
     "full": ("sequence_classification", "label: class, metric: accuracy,", "fp32", 16, "full"),
     "dsee": ("sequence_classification", "label: class, metric: accuracy,", "auto", 48,
-             "{name: dsee, rank: 8, sparse: 64, targets: [query, value], support: magnitude}"),
+             "{name: dsee, rank: 8, num_sparse: 64, targets: [query, value], support: magnitude}"),
     "masked_lm": ("masked_lm", "", "auto", 24, "{name: lora, rank: 8, targets: [query, value, output.dense]}"),
 }
 MESHES = ((2, 1), (1, 2), (2, 2))

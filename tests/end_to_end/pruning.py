@@ -16,7 +16,7 @@ from runs import (MODELS, Folder, checkpoint, expect, expect_same_metrics, inter
                   run_state, start, wait_for, write_recipe)
 
 STEPS, LAYERS, HEADS, NEURONS = 16, 6, 12, 1536
-METHOD = "method: {name: dsee, rank: 4, sparse: 16, targets: [query, value], support: grebsmo}"
+METHOD = "method: {name: dsee, rank: 4, num_sparse: 16, targets: [query, value], support: grebsmo}"
 TRAIN = "train: {max_steps: STEPS, batch_size: 16, lr: 1e-3, warmup: 0.1}"
 EXPORT = "  - {name: export, export: {format: hf, dir: export}}\n"
 

@@ -10,7 +10,7 @@ from runs import Folder, expect, metrics, run  # noqa: E402
 
 STAGES = """\
 stages:
-  - {name: adapt, method: {name: dsee, rank: 2, sparse: 8, targets: [query]}, train: {max_steps: 3, batch_size: 4, lr: 1e-2}}
+  - {name: adapt, method: {name: dsee, rank: 2, num_sparse: 8, targets: [query]}, train: {max_steps: 3, batch_size: 4, lr: 1e-2}}
   - {name: cut, prune: {structure: [ffn], ffn: 0.4, steps: 2}, train: {max_steps: 4, batch_size: 4, lr: 1e-2}}
 checkpoint: {every: 1, keep: 99}
 log_every: 1

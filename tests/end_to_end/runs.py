@@ -24,7 +24,7 @@ stages:
 """
 STAGES = """
   - name: adapt
-    method: {name: dsee, rank: 4, sparse: 16, targets: [query, value], support: grebsmo}
+    method: {name: dsee, rank: 4, num_sparse: 16, targets: [query, value], support: grebsmo}
     train: {max_steps: STEPS, batch_size: 16, lr: 2e-3, warmup: 0.1}
   - name: prune
     prune: {structure: [heads, ffn], heads: 0.25, ffn: 0.4, score: magnitude+delta}

@@ -7,7 +7,7 @@ from runs import Folder, expect, expect_same_metrics, metrics, run
 from tiny import cut_back, expect_resume, write_place
 
 STAGES = """\
-  - {name: adapt, method: {name: dsee, rank: 2, sparse: 8, targets: [query]}, train: {max_steps: 3, batch_size: 4, lr: 1e-2}}
+  - {name: adapt, method: {name: dsee, rank: 2, num_sparse: 8, targets: [query]}, train: {max_steps: 3, batch_size: 4, lr: 1e-2}}
   - {name: prune1, prune: {structure: [ffn], ffn: 0.3}}
   - {name: recover1, train: {max_steps: 3, batch_size: 4, lr: 1e-2, distill: {weight: 0.9}}}
   - {name: prune2, prune: {structure: [ffn], ffn: 0.3}}

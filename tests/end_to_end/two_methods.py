@@ -26,7 +26,7 @@ BITFIT_DSEE = """\
     method: {name: bitfit}
     train: {max_steps: 2, batch_size: 4, lr: 1e-2}
   - name: adapt
-    method: {name: dsee, rank: 2, sparse: 8, targets: [query, value]}
+    method: {name: dsee, rank: 2, num_sparse: 8, targets: [query, value]}
     prune: {structure: [ffn], ffn: 0.5, steps: 2}
     train: {max_steps: 4, batch_size: 4, lr: 1e-2}
 """

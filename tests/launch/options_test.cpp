@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "launch/command.h"
+#include "launch/commands/command.h"
 
 namespace filigree::launch {
 namespace {

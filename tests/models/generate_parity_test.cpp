@@ -24,9 +24,9 @@ const fs::path kReference = fs::path(FILIGREE_BINARY_DIR) / "reference" / "gener
 std::unique_ptr<nn::Model> load(const std::string& name, dist::Communicator* tp = nullptr) {
   ModelOptions options;
   options.task = nn::Task::causal_lm;
-  if (tp) options.cut = [tp](nn::Model& model) { train::cut(model, tp->rank(), tp->size()); };
+  if (tp) options.shard = [tp](nn::Model& model) { train::shard_model(model, tp->rank(), tp->size()); };
   auto model = load_model((kReference / name).string(), options);
-  if (tp) train::connect(*model, *tp);
+  if (tp) train::install_tp_hooks(*model, *tp);
   return model;
 }
 

@@ -21,7 +21,7 @@
 
 #include "core/adapt/method.h"
 #include "core/export/export.h"
-#include "core/nn/whole.h"
+#include "core/nn/full_tensor.h"
 #include "core/parallel/parallelize.h"
 #include "core/prune/plan.h"
 #include "core/prune/rebalance.h"
@@ -109,13 +109,15 @@ inline std::unique_ptr<nn::Model> model_of(const Family& family, nn::Task task, 
   options.pretrained = false;
   options.num_labels = task == nn::Task::regression ? 1 : 3;
   options.seed = 5;
-  if (mesh) options.cut = [mesh](nn::Model& model) { train::cut(model, mesh->tp().rank(), mesh->tp().size()); };
+  if (mesh)
+    options.shard = [mesh](nn::Model& model) { train::shard_model(model, mesh->tp().rank(), mesh->tp().size()); };
   auto model = models::load_model(model_dir(family.name), options);
   for (const nn::ParameterPtr& parameter : model->parameters())  // biases are drawn as 0: that would hide mistakes
     if (parameter->logical_shape.size() == 1)
-      parameter->value().add_(nn::part_of(drawn(parameter->name, parameter->logical_shape, 0.1), parameter->placement));
+      parameter->value().add_(
+          nn::local_shard(drawn(parameter->name, parameter->logical_shape, 0.1), parameter->placement));
   model->to(device);
-  if (mesh) train::connect(*model, mesh->tp());
+  if (mesh) train::install_tp_hooks(*model, mesh->tp());
   return model;
 }
 
@@ -164,7 +166,7 @@ inline void attach(nn::Model& model, const std::string& method, dist::Communicat
   for (const nn::ParameterPtr& parameter : model.parameters()) {
     if (!parameter->name.ends_with("lora_U") && !parameter->name.ends_with("sparse_values")) continue;
     const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, 0.2);
-    parameter->value().detach().copy_(nn::part_of(whole, parameter->placement));
+    parameter->value().detach().copy_(nn::local_shard(whole, parameter->placement));
   }
 }
 
@@ -255,7 +257,7 @@ inline void check_pass(dist::Communicator& world, int tensor, at::Device device,
     // against the gradient of the key's weight.
     const at::Tensor scale =
         parameter->name.ends_with("key.bias") ? key_weight_gradient(*whole, parameter->name) : expected;
-    EXPECT_LE(difference(gradient, nn::part_of(expected, parameter->placement), scale), kTolerance)
+    EXPECT_LE(difference(gradient, nn::local_shard(expected, parameter->placement), scale), kTolerance)
         << method << " " << parameter->name;
   }
 }
@@ -302,7 +304,7 @@ inline void check_structured(dist::Communicator& world, int tensor, at::Device d
   for (const nn::ParameterPtr& parameter : cut->parameters()) {
     const nn::Parameter& other = whole->parameters().at(parameter->name);
     EXPECT_EQ(parameter->logical_shape, other.logical_shape) << parameter->name;
-    EXPECT_TRUE(parameter->value().equal(nn::part_of(other.value(), parameter->placement))) << parameter->name;
+    EXPECT_TRUE(parameter->value().equal(nn::local_shard(other.value(), parameter->placement))) << parameter->name;
   }
 }
 
@@ -325,7 +327,7 @@ inline void check_masks(dist::Communicator& world, int tensor, at::Device device
   for (const nn::Linear* linear : linears) {
     const nn::Parameter& mask = *linear->mask();
     const nn::Parameter& other = whole->parameters().at(mask.name);
-    EXPECT_TRUE(mask.value().equal(nn::part_of(other.value(), mask.placement))) << mask.name;
+    EXPECT_TRUE(mask.value().equal(nn::local_shard(other.value(), mask.placement))) << mask.name;
   }
 }
 

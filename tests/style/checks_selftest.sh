@@ -8,7 +8,7 @@ failed=0 cases=0
 
 clean_tree() {
   rm -rf "$work/tree"
-  mkdir -p "$work"/tree/{dist,core/nn,core/new,models/bert,launch,tests}
+  mkdir -p "$work"/tree/{dist/mpi,core/nn,core/new,models/bert,launch,tests}
   cd "$work/tree"
   cat >CMakeLists.txt <<'EOF'
 filigree_module(dist)
@@ -20,9 +20,9 @@ filigree_program(launch NEEDS models dist)
 EOF
   printf '#include "dist/mesh.h"\n' >core/random.h
   printf '#pragma once\n#include <string>\n' >dist/communicator.h
-  printf '// A part.\n#include <mpi.h>\n#ifdef FILIGREE_HAS_MPI\n#endif\n' >dist/comm_mpi.cpp
-  printf '#include <mpi.h>\n' >dist/comm_mpi_internal.h
-  printf '// A part.\n#include "dist/comm_mpi_internal.h"\n' >dist/comm_mpi_p2p.cpp
+  printf '// A part.\n#include <mpi.h>\n#ifdef FILIGREE_HAS_MPI\n#endif\n' >dist/mpi/comm_mpi.cpp
+  printf '#include <mpi.h>\n' >dist/mpi/comm_mpi_internal.h
+  printf '// A part.\n#include "dist/mpi/comm_mpi_internal.h"\n' >dist/mpi/comm_mpi_p2p.cpp
   printf '// A part.\n#ifdef FILIGREE_HAS_NCCL\n#include <nccl.h>\n#endif\n' >dist/factory.cpp
   printf '#include <ATen/core/Tensor.h>\n#include "dist/communicator.h"\n#include "core/random.h"\n' >core/nn/model.h
   printf '// A part.\n#include "core/nn/model.h"\n' >models/bert/model.cpp
@@ -65,8 +65,8 @@ fault check_includes.sh models/bert/model.cpp '#include "dist/communicator.h"' '
 fault check_includes.sh core/nn/model.h '#include <mpi.h>' '<mpi.h> outside'
 fault check_includes.sh dist/communicator.h '#include <nccl.h>' '<nccl.h> outside'
 fault check_includes.sh launch/main.cpp '#include "mpi.h"' '<mpi.h> outside'
-fault check_includes.sh core/nn/model.h '#include "dist/comm_mpi_internal.h"' 'is private to its backend'
-fault check_includes.sh dist/mesh.cpp '#include "dist/comm_mpi_internal.h"' 'is private to its backend'
+fault check_includes.sh core/nn/model.h '#include "dist/mpi/comm_mpi_internal.h"' 'is private to its backend'
+fault check_includes.sh dist/mesh.cpp '#include "dist/mpi/comm_mpi_internal.h"' 'is private to its backend'
 fault check_includes.sh core/nn/model.h '#ifdef FILIGREE_HAS_MPI' 'preprocessor branch'
 fault check_includes.sh core/nn/model.h '#if 0' 'preprocessor branch'
 fault check_includes.sh core/nn/model.h '# ifndef CORE_H' 'preprocessor branch'
@@ -87,6 +87,9 @@ fault check_tree.sh guide.md "$(printf '```\n```\n%s' "$(printf 'ä%.0s' {1..101
 clean_tree
 printf '%s\n' "| $(printf 'cell %.0s' {1..30}) |" '```' "$(printf 'code %.0s' {1..30})" '```' "$(printf 'ä%.0s' {1..100})" >guide.md
 "$tests/check_tree.sh" "$work/tree" || { echo "check_tree.sh refuses tables, code or wide characters"; failed=1; }
+clean_tree
+mkdir core/drawer && touch core/drawer/{a..z}.h
+expect check_tree.sh 'core/drawer: 26 files; divide it into rooms'
 clean_tree
 head -c 1100000 /dev/zero >core/big.bin
 expect check_tree.sh 'core/big.bin: larger than 1 MB'

@@ -89,7 +89,7 @@ Factors factors_of(const nn::Linear& linear) {
 /// A module, as named in the files, that has an update.
 struct Module {
   std::vector<at::Tensor> a, b;  ///< to be concatenated: [rank, in], [out, rank]
-  bool turned = false;
+  bool transposed = false;
 };
 
 /// Adds the factors of a linear that may be part of a fused one: zeros in the rows of the other parts.
@@ -100,7 +100,7 @@ void add_factors(const nn::Linear& linear, const nn::FileLinear& place, Module& 
   b.narrow(0, place.part * out, out).copy_(factors.b);
   module.a.push_back(factors.a);
   module.b.push_back(b);
-  module.turned = place.turned;
+  module.transposed = place.transposed;
 }
 
 /// By the modules' names in the files.
@@ -173,7 +173,7 @@ nlohmann::json adapter_config(nn::Model& model, const std::map<std::string, Modu
           {"alpha_pattern", pattern},
           {"lora_dropout", 0.0},
           {"bias", "none"},
-          {"fan_in_fan_out", modules.begin()->second.turned},
+          {"fan_in_fan_out", modules.begin()->second.transposed},
           {"use_rslora", false},
           {"use_dora", false},
           {"inference_mode", true}};

@@ -55,19 +55,19 @@ void fill(const nn::Linear& linear, const PeftLora& lora, const std::string& nam
   if (!u || !v) {
     if (b.count_nonzero().item<int64_t>() == 0) return;
     throw UsageError(
-        fmt::format("model.adapter: {} changes '{}', for which the first method has no low-rank update; "
+        fmt::format("model.init_lora: {} changes '{}', for which the first method has no low-rank update; "
                     "add it to the method's targets",
                     lora.dir, linear.name()));
   }
   const int64_t rank = v->logical_shape[0];
   if (module.rank() > rank)
     throw UsageError(
-        fmt::format("model.adapter: {} has rank {} on '{}', but the method only {}; set its rank to {} or more",
+        fmt::format("model.init_lora: {} has rank {} on '{}', but the method only {}; set its rank to {} or more",
                     lora.dir, module.rank(), linear.name(), rank, lora.largest_rank()));
   u->value()
       .narrow(1, 0, module.rank())
-      .copy_(nn::part_of(b, u->placement).mul(module.scale / *adapt::update_scale(*linear.adapter())));
-  v->value().narrow(0, 0, module.rank()).copy_(nn::part_of(module.a, v->placement));
+      .copy_(nn::local_shard(b, u->placement).mul(module.scale / *adapt::update_scale(*linear.adapter())));
+  v->value().narrow(0, 0, module.rank()).copy_(nn::local_shard(module.a, v->placement));
 }
 
 /// The names of id2label by class number; empty if a class has none.
@@ -98,7 +98,7 @@ void fill_head(nn::Model& model, const PeftLora& lora, const std::vector<int64_t
                                   fmt::join(parameter.logical_shape, ", ")));
     const bool reorder = !classes.empty() && has_classes(model, name);
     const at::Tensor own = reorder ? value.index_select(0, at::tensor(classes, at::kLong)) : value;
-    parameter.value().copy_(nn::part_of(own, parameter.placement));
+    parameter.value().copy_(nn::local_shard(own, parameter.placement));
   }
 }
 

@@ -84,7 +84,7 @@ PeftConfig::PeftConfig(json config, const std::string& file) : config_(std::move
 PeftConfig PeftConfig::read(const std::string& file) {
   if (!std::filesystem::exists(file))
     throw DataError(
-        fmt::format("{}: is missing; set model.adapter to a directory that peft's save_pretrained or "
+        fmt::format("{}: is missing; set model.init_lora to a directory that peft's save_pretrained or "
                     "`filigree export --format peft` wrote",
                     file));
   const std::string text = files::read_file(file);
@@ -110,7 +110,7 @@ void PeftConfig::refuse_unless_plain() const {
     throw UsageError(fmt::format("{}: {}; {}", file_, what, kMergeFirst));
   };
   if (const auto type = value_or<std::string>("peft_type", ""); type != "LORA")
-    refuse(fmt::format("peft_type is '{}', but model.adapter requires LORA", type));
+    refuse(fmt::format("peft_type is '{}', but model.init_lora requires LORA", type));
   if (const auto bias = value_or<std::string>("bias", "none"); bias != "none")
     refuse(fmt::format("bias is '{}': the LoRA also trained biases", bias));
   if (const json init = config_.value("init_lora_weights", json()); !leaves_the_base(init))

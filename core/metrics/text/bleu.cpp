@@ -62,10 +62,10 @@ double brevity_penalty(const Totals& totals) {
 
 }  // namespace
 
-Figures bleu(const std::vector<Scored>& samples, const BleuOptions& options) {
+MetricValues bleu(const std::vector<TextSample>& samples, const BleuOptions& options) {
   const auto totals = total(tokenize(samples, options.tokenization, options.letters));
   const auto p = precisions(totals);
-  Figures figures;
+  MetricValues figures;
   double log_sum = 0;
   for (size_t n = 0; n < kOrders; ++n) {
     figures[fmt::format("precision_{}", n + 1)] = p[n];

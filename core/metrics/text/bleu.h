@@ -16,7 +16,7 @@
 // n-grams for a shorter hypothesis, and it does not smooth.
 #include <vector>
 
-#include "core/metrics/text/scored.h"
+#include "core/metrics/text/text_sample.h"
 #include "core/metrics/text/tokenize.h"
 
 namespace filigree::text_metrics {
@@ -28,6 +28,6 @@ struct BleuOptions {
 
 /// "bleu" and its parts: "precision_1" to "precision_4" (0 to 100, smoothed), "brevity_penalty" (0 to 1),
 /// "hypothesis_tokens" (c) and "reference_tokens" (r). Without samples, all are 0 except the penalty (1).
-Figures bleu(const std::vector<Scored>& samples, const BleuOptions& options = {});
+MetricValues bleu(const std::vector<TextSample>& samples, const BleuOptions& options = {});
 
 }  // namespace filigree::text_metrics

@@ -76,7 +76,7 @@ double similarity(const Weighted& hypothesis, const Weighted& reference) {
 
 }  // namespace
 
-Figures cider(const std::vector<Scored>& samples, Tokenization tokenization) {
+MetricValues cider(const std::vector<TextSample>& samples, Tokenization tokenization) {
   const auto tokenized = tokenize(samples, tokenization, Case::kept);
   const Weigher weigh(tokenized);
   double sum = 0;

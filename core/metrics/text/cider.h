@@ -14,12 +14,12 @@
 // another tokenization is given.
 #include <vector>
 
-#include "core/metrics/text/scored.h"
+#include "core/metrics/text/text_sample.h"
 #include "core/metrics/text/tokenize.h"
 
 namespace filigree::text_metrics {
 
 /// "cider".
-Figures cider(const std::vector<Scored>& samples, Tokenization tokenization = Tokenization::caption);
+MetricValues cider(const std::vector<TextSample>& samples, Tokenization tokenization = Tokenization::caption);
 
 }  // namespace filigree::text_metrics

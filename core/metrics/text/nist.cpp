@@ -72,10 +72,10 @@ double length_penalty(const std::vector<TokenizedSample>& samples) {
 
 }  // namespace
 
-Figures nist(const std::vector<Scored>& samples) {
+MetricValues nist(const std::vector<TextSample>& samples) {
   const auto tokenized = tokenize(samples, Tokenization::mteval_13a, Case::lower);
   const auto gain = gains(tokenized);
-  Figures figures;
+  MetricValues figures;
   double sum = 0;
   for (size_t n = 0; n < kOrders; ++n) sum += figures[fmt::format("gain_{}", n + 1)] = gain[n];
   figures["length_penalty"] = length_penalty(tokenized);

@@ -16,11 +16,11 @@
 // counts a negative number. NIST is 0 if nothing matches, without samples, and if all references are empty.
 #include <vector>
 
-#include "core/metrics/text/scored.h"
+#include "core/metrics/text/text_sample.h"
 
 namespace filigree::text_metrics {
 
 /// "nist" and its parts: "gain_1" to "gain_5" and "length_penalty" (0 to 1).
-Figures nist(const std::vector<Scored>& samples);
+MetricValues nist(const std::vector<TextSample>& samples);
 
 }  // namespace filigree::text_metrics

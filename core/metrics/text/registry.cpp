@@ -14,7 +14,7 @@
 namespace filigree::text_metrics {
 namespace {
 
-double value_of(const std::string& name, const std::vector<Scored>& samples) {
+double value_of(const std::string& name, const std::vector<TextSample>& samples) {
   if (name == "bleu") return bleu(samples).at("bleu");
   if (name == "bleu_lower") return bleu(samples, {Tokenization::mteval_13a, Case::lower}).at("bleu");
   if (name == "nist") return nist(samples).at("nist");
@@ -29,13 +29,13 @@ const std::vector<std::string>& text_metric_names() {
   return names;
 }
 
-Figures compute(const std::vector<std::string>& names, const std::vector<Scored>& samples) {
+MetricValues compute(const std::vector<std::string>& names, const std::vector<TextSample>& samples) {
   const auto& known = text_metric_names();
   for (const auto& name : names) {
     if (std::find(known.begin(), known.end(), name) == known.end())
       throw UsageError(fmt::format("unknown text metric '{}': use one of {}", name, fmt::join(known, ", ")));
   }
-  Figures values;
+  MetricValues values;
   for (const auto& name : names) values[name] = value_of(name, samples);
   return values;
 }

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "core/metrics/text/scored.h"
+#include "core/metrics/text/text_sample.h"
 
 namespace filigree::text_metrics {
 
@@ -23,6 +23,6 @@ namespace filigree::text_metrics {
 const std::vector<std::string>& text_metric_names();
 
 /// One value per name. Throws UsageError for an unknown name, DataError for a sample without a reference.
-Figures compute(const std::vector<std::string>& names, const std::vector<Scored>& samples);
+MetricValues compute(const std::vector<std::string>& names, const std::vector<TextSample>& samples);
 
 }  // namespace filigree::text_metrics

@@ -35,7 +35,7 @@ double score(const TokenizedSample& sample) {
 
 }  // namespace
 
-Figures rouge_l(const std::vector<Scored>& samples, Tokenization tokenization) {
+MetricValues rouge_l(const std::vector<TextSample>& samples, Tokenization tokenization) {
   double sum = 0;
   for (const auto& sample : tokenize(samples, tokenization, Case::kept)) sum += score(sample);
   return {{"rouge_l", samples.empty() ? 0 : sum / static_cast<double>(samples.size())}};

@@ -10,12 +10,12 @@
 // tokenization is given.
 #include <vector>
 
-#include "core/metrics/text/scored.h"
+#include "core/metrics/text/text_sample.h"
 #include "core/metrics/text/tokenize.h"
 
 namespace filigree::text_metrics {
 
 /// "rouge_l".
-Figures rouge_l(const std::vector<Scored>& samples, Tokenization tokenization = Tokenization::caption);
+MetricValues rouge_l(const std::vector<TextSample>& samples, Tokenization tokenization = Tokenization::caption);
 
 }  // namespace filigree::text_metrics

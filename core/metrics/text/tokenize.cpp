@@ -108,7 +108,7 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-std::vector<TokenizedSample> tokenize(const std::vector<Scored>& samples, Tokenization tokenization, Case letters) {
+std::vector<TokenizedSample> tokenize(const std::vector<TextSample>& samples, Tokenization tokenization, Case letters) {
   const auto split = [&](const std::string& original) {
     const std::string text = letters == Case::lower ? lower(original) : original;
     if (tokenization == Tokenization::mteval_13a) return split_13a(text);

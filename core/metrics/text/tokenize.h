@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/metrics/text/scored.h"
+#include "core/metrics/text/text_sample.h"
 
 namespace filigree::text_metrics {
 
@@ -40,6 +40,6 @@ struct TokenizedSample {
 };
 
 /// Throws DataError if a sample has no reference. Lowercases before it splits the text.
-std::vector<TokenizedSample> tokenize(const std::vector<Scored>& samples, Tokenization tokenization, Case letters);
+std::vector<TokenizedSample> tokenize(const std::vector<TextSample>& samples, Tokenization tokenization, Case letters);
 
 }  // namespace filigree::text_metrics

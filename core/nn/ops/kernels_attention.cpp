@@ -204,12 +204,12 @@ class Scratch {
  public:
   Scratch(int64_t length, int64_t channels, int matrices)
       : rows_(length * round_up(channels)),
-        turned_(channels * round_up(length)),
+        transposed_(channels * round_up(length)),
         square_(length * round_up(length)),
-        memory_(static_cast<size_t>(matrices * (rows_ + turned_ + square_))) {}
-  float* rows() { return take(rows_); }      ///< [L, D]
-  float* turned() { return take(turned_); }  ///< [D, L]
-  float* square() { return take(square_); }  ///< [L, L]
+        memory_(static_cast<size_t>(matrices * (rows_ + transposed_ + square_))) {}
+  float* rows() { return take(rows_); }              ///< [L, D]
+  float* transposed() { return take(transposed_); }  ///< [D, L]
+  float* square() { return take(square_); }          ///< [L, L]
 
  private:
   float* take(int64_t size) {
@@ -217,7 +217,7 @@ class Scratch {
     used_ += static_cast<size_t>(size);
     return at;
   }
-  int64_t rows_, turned_, square_;
+  int64_t rows_, transposed_, square_;
   std::vector<float> memory_;
   size_t used_ = 0;
 };
@@ -287,7 +287,8 @@ at::Tensor attention_kernel(const at::Tensor& q_in, const at::Tensor& k_in, cons
     T* out_at = out.mutable_data_ptr<T>();
     at::parallel_for(0, samples * h, 1, [&](int64_t begin, int64_t end) {
       Scratch scratch(most, d, 4);
-      const Probabilities step{scratch.rows(), scratch.rows(), scratch.turned(), scratch.square(), scratch.square()};
+      const Probabilities step{scratch.rows(), scratch.rows(), scratch.transposed(), scratch.square(),
+                               scratch.square()};
       float *values = scratch.rows(), *result = scratch.rows();
       QueryKeys keys(most, mask);
       for_tasks(offsets, h, begin, end, [&](int64_t token, int64_t length, int64_t place) {
@@ -321,8 +322,10 @@ AttentionGradients attention_backward_kernel(const at::Tensor& grad_in, const at
     T* dv_at = gradients.v.template mutable_data_ptr<T>();
     at::parallel_for(0, samples * h, 1, [&](int64_t begin, int64_t end) {
       Scratch scratch(most, d, 5);
-      const Probabilities step{scratch.rows(), scratch.rows(), scratch.turned(), scratch.square(), scratch.square()};
-      float *values = scratch.rows(), *out = scratch.rows(), *out_turned = scratch.turned(), *result = scratch.rows();
+      const Probabilities step{scratch.rows(), scratch.rows(), scratch.transposed(), scratch.square(),
+                               scratch.square()};
+      float *values = scratch.rows(), *out = scratch.rows(), *out_transposed = scratch.transposed(),
+            *result = scratch.rows();
       float* ds = scratch.square();
       QueryKeys keys(most, mask);
       for_tasks(offsets, h, begin, end, [&](int64_t token, int64_t length, int64_t place) {
@@ -335,8 +338,8 @@ AttentionGradients attention_backward_kernel(const at::Tensor& grad_in, const at
         widen(out_rows.at, out_rows.stride, length, d, out);
         multiply({p, l, 1}, out, result, length, length, width);  // dv = p^T dout
         narrow(result, length, d, dv_at + to, h * d);
-        transpose(out, length, d, out_turned);
-        multiply({values, width, 1}, out_turned, ds, length, d, l);  // dp = dout v^T, [keys, queries]
+        transpose(out, length, d, out_transposed);
+        multiply({values, width, 1}, out_transposed, ds, length, d, l);  // dp = dout v^T, [keys, queries]
         softmax_backward(step.p, ds, {length, causal}, Probabilities::scale(d), mask, keys);
         multiply({ds, 1, l}, step.k, result, length, length, width);  // dq = ds k
         narrow(result, length, d, dq_at + to, h * d);

@@ -46,7 +46,7 @@ void replay_prune(Session& session, const Event& event) {
 
 void replay_attach(Session& session, const Event& event) {
   const auto& stage = session.recipe.stages.at(static_cast<size_t>(event.stage));
-  session.method = session.plugins->methods.make(*stage.method);
+  session.method = session.registries->methods.make(*stage.method);
   session.method->attach(*session.model, {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(),
                                           /*resume=*/true, session.tensor()});
   session.model->parameters().set_frozen_dtype(session.compute);
@@ -122,7 +122,7 @@ void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
     throw DataError(
         fmt::format("{}: was trained from a different LoRA than {} contains now; restore its files, or start over "
                     "with --resume never and another --out",
-                    path, session.recipe.model.adapter.empty() ? "model.adapter" : session.recipe.model.adapter));
+                    path, session.recipe.model.init_lora.empty() ? "model.init_lora" : session.recipe.model.init_lora));
   if (saved.origin.train != origin.train || saved.labels != session.train_data.label_names)
     throw DataError(
         fmt::format("{}: was trained on a different training set than this recipe's; the data files, their order or "

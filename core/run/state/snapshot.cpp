@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/recipe/load.h"
-#include "core/run/first_rank.h"
+#include "core/run/rank_zero.h"
 #include "core/run/resume.h"
 #include "core/run/state/saved_state.h"
 
@@ -51,7 +51,7 @@ void add_own(const dist::Mesh& mesh, const std::vector<Item>& items, const std::
     const at::Tensor value = items[i].value();  // all ranks take part in a gather, whichever one writes
     const dist::Communicator& holders = placement.replicated() ? mesh.world() : mesh.dp();
     if (i % static_cast<size_t>(holders.size()) != static_cast<size_t>(holders.rank())) continue;
-    own.emplace_back(items[i].name, items[i].parameter->shared_out() ? value.clone() : value);
+    own.emplace_back(items[i].name, items[i].parameter->is_sharded() ? value.clone() : value);
     if (!placement.replicated())
       data.parts[items[i].name] = {placement.dim, placement.slice, items[i].parameter->logical_shape};
   }
@@ -74,23 +74,23 @@ SavedState state_of(const Session& session, const optim::FlatAdamW* optimizer) {
 /// Writes this rank's files. Returns their entries in the manifest, or why they could not be written.
 std::string write_own(Session& session, const checkpoint::CheckpointData& data, const std::string& folder) {
   const auto& world = session.mesh->world();
-  nlohmann::json said = nlohmann::json::object();
+  nlohmann::json reports = nlohmann::json::object();
   try {
-    said["files"] = nlohmann::json::array();
+    reports["files"] = nlohmann::json::array();
     for (const auto& file : checkpoint::write_files(data, folder, world.rank(), world.size()))
-      said["files"].push_back(nlohmann::json(to_json(file)));
+      reports["files"].push_back(nlohmann::json(to_json(file)));
   } catch (const UserError& error) {
-    said["problem"] = error.what();
+    reports["problem"] = error.what();
   }
-  return said.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return reports.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 /// Rank 0 makes a checkpoint of the ranks' files.
 void commit(Session& session, const checkpoint::CheckpointData& data, const nlohmann::json& state,
-            const std::vector<std::string>& said) {
+            const std::vector<std::string>& reports) {
   std::vector<checkpoint::ManifestFile> files;
   try {
-    for (const auto& text : said) {
+    for (const auto& text : reports) {
       const auto json = nlohmann::json::parse(text);
       if (json.contains("problem")) throw DataError(json["problem"].get<std::string>());
       for (const auto& file : json["files"]) files.push_back(checkpoint::manifest_file_from(file));
@@ -122,7 +122,7 @@ void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool b
   add_own(*session.mesh, trained_items(session), "trained", data);
   if (optimizer) add_own(*session.mesh, optimizer_items(*optimizer), "optimizer", data);
   std::string folder;
-  on_first_rank(session, [&] {
+  on_rank_zero(session, [&] {
     try {
       folder = session.store->begin(data.step);
     } catch (const UserError& error) {
@@ -130,10 +130,10 @@ void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool b
     }
   });
   folder = world.broadcast_text(folder);
-  const auto said = world.all_gather_text(write_own(session, data, folder));
-  on_first_rank(session, [&] {
+  const auto reports = world.all_gather_text(write_own(session, data, folder));
+  on_rank_zero(session, [&] {
     session.log->sync();
-    commit(session, data, to_json(state_of(session, optimizer)), said);
+    commit(session, data, to_json(state_of(session, optimizer)), reports);
     if (best) session.store->mark_best(data.step);
   });
 }
@@ -143,7 +143,7 @@ void check_space(Session& session, const optim::FlatAdamW& optimizer) {
   for (const auto& items : {trained_items(session), optimizer_items(optimizer)})
     for (const auto& item : items)
       bytes += static_cast<uint64_t>(item.parameter->logical_numel()) * item.element_size();
-  on_first_rank(session, [&] { session.store->check_space(bytes); });
+  on_rank_zero(session, [&] { session.store->check_space(bytes); });
 }
 
 }  // namespace filigree::train

@@ -8,9 +8,9 @@
 
 #include "core/adapt/low_rank_sparse.h"
 #include "core/adapt/method.h"
-#include "core/adapt/methods/select.h"
-#include "core/adapt/methods/subset.h"
-#include "core/adapt/methods/update.h"
+#include "core/adapt/methods/full_bitfit_head.h"
+#include "core/adapt/methods/lora_dsee.h"
+#include "core/adapt/methods/targets.h"
 #include "core/error.h"
 #include "core/name_pattern.h"
 #include "dist/factory.h"

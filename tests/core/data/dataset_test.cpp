@@ -326,19 +326,19 @@ TEST_F(DatasetTest, LimitTakesASeededSubsetOfTrainingAlone) {
   dir_.write("train.tsv", rows);
   dir_.write("dev.tsv", rows);
   const uint64_t whole = load().hash();
-  config_.limit = 10;
+  config_.max_train_samples = 10;
   const Dataset first = load();
   EXPECT_EQ(first.size(), 10);
   EXPECT_EQ(load("dev").size(), 100);
   EXPECT_TRUE(std::is_sorted(first.lines.begin(), first.lines.end()));
   EXPECT_EQ(load().lines, first.lines);
-  config_.limit = 20;
+  config_.max_train_samples = 20;
   const Dataset more = load();
   const std::set<int64_t> lines(more.lines.begin(), more.lines.end());
   for (const int64_t line : first.lines)
     EXPECT_TRUE(lines.contains(line)) << "a greater limit keeps the samples of a smaller one";
   seed_ = 2;
-  config_.limit = 10;
+  config_.max_train_samples = 10;
   EXPECT_NE(load().lines, first.lines);
   EXPECT_NE(load().hash(), whole);
 }

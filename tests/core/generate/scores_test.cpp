@@ -36,7 +36,7 @@ std::map<int32_t, double> shares(const std::vector<float>& scores, double temper
   std::map<int32_t, double> count;
   const uint64_t stream = random::stream(1, "draws");
   for (uint64_t i = 0; i < kDraws; ++i)
-    count[draw(scores, temperature, top_k, top_p, random::uniform(stream, i))] += 1.0 / kDraws;
+    count[sample_token(scores, temperature, top_k, top_p, random::uniform(stream, i))] += 1.0 / kDraws;
   return count;
 }
 
@@ -56,7 +56,7 @@ TEST(Scores, DrawAsTheSoftmaxSays) {
   expect_near(shares(scores, 1, 3, 0.5), {{1, 4.0 / 7}, {3, 3.0 / 7}});  // 0.4 / 0.9 is below 0.5, with 0.3 above it
   const double total = 0.04 + 0.16 + 0.01 + 0.09;
   expect_near(shares(scores, 0.5, 0, 1), {{0, 0.04 / total}, {1, 0.16 / total}, {2, 0.01 / total}, {3, 0.09 / total}});
-  EXPECT_EQ(draw(std::vector<float>{0, kNone, kNone}, 1, 0, 1, 0.999), 0);
+  EXPECT_EQ(sample_token(std::vector<float>{0, kNone, kNone}, 1, 0, 1, 0.999), 0);
 }
 
 }  // namespace

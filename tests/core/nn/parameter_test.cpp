@@ -31,7 +31,7 @@ class Constant final : public nn::Adapter {
   }
   at::Tensor delta() const override { return d_; }
   std::vector<ParameterPtr> parameters() const override { return {}; }
-  std::vector<Recut> recut(int64_t dim, const LineChange& change) override {
+  std::vector<Reslice> reslice(int64_t dim, const AxisChange& change) override {
     d_ = d_.index_select(dim, change.kept);
     return {};
   }
@@ -63,7 +63,7 @@ TEST(Parameter, SharedOutHasNoValues) {
   Linear linear("l", w, bias);
   const at::Tensor whole = w->value().clone();
   std::vector<bool> asked;
-  w->share_out([&](bool backward) {
+  w->shard([&](bool backward) {
     asked.push_back(backward);
     return whole;
   });
@@ -71,7 +71,7 @@ TEST(Parameter, SharedOutHasNoValues) {
   EXPECT_THROW(linear.merged_weight(), InternalError);
   EXPECT_THROW(table.set_role(*w, Role::trainable), InternalError);
   EXPECT_THROW(table.set_frozen_dtype(at::kBFloat16), InternalError);
-  EXPECT_THROW(recut(w, 0, keep_lines(index({0}))), InternalError);
+  EXPECT_THROW(reslice(w, 0, keep_indices(index({0}))), InternalError);
   EXPECT_TRUE(asked.empty());
   EXPECT_EQ(w->sizes(), (at::IntArrayRef{4, 3}));
   EXPECT_EQ(w->bytes_here(), 0U);
@@ -82,14 +82,14 @@ TEST(Parameter, SharedOutHasNoValues) {
   EXPECT_EQ(asked, (std::vector<bool>{false, false}));
 
   w->set_value(whole);
-  EXPECT_TRUE(w->value().is_same(whole) && !w->shared_out());
+  EXPECT_TRUE(w->value().is_same(whole) && !w->is_sharded());
   EXPECT_EQ(w->bytes_here(), 48U);
 }
 
 TEST(Parameter, OnlyFrozenOnesAreSharedOut) {
   ParameterTable table;
   const ParameterPtr w = table.add("w", numbers(4, 3), Role::trainable);
-  EXPECT_THROW(w->share_out([&](bool) { return numbers(4, 3); }), InternalError);
+  EXPECT_THROW(w->shard([&](bool) { return numbers(4, 3); }), InternalError);
 }
 
 /// A weight that was trained under its mask keeps the masked entries. Once frozen and shared out, they are zero.

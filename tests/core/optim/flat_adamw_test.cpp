@@ -179,9 +179,9 @@ TEST(FlatAdamW, RebuildSlicesTheMoments) {
   shrunk.step(g1, 1.0, 1.0, 0.1);
   const at::Tensor rows = at::tensor({1, 3}, at::kLong), entries = at::tensor({0, 2, 4}, at::kLong);
   const auto a = pruned.table.find("a");
-  std::vector<nn::Recut> records = {nn::recut(a, 0, nn::keep_lines(rows)),
-                                    nn::recut(pruned.table.find("b"), 0, nn::keep_lines(entries))};
-  records.push_back(nn::recut(a, 1, nn::keep_lines(at::tensor({0, 2}, at::kLong))));
+  std::vector<nn::Reslice> records = {nn::reslice(a, 0, nn::keep_indices(rows)),
+                                      nn::reslice(pruned.table.find("b"), 0, nn::keep_indices(entries))};
+  records.push_back(nn::reslice(a, 1, nn::keep_indices(at::tensor({0, 2}, at::kLong))));
   shrunk.rebuild(pruned.table, records);
   EXPECT_EQ(shrunk.leaves()[0].sizes().vec(), (std::vector<int64_t>{2, 2}));
   const auto keep = [&](const at::Tensor& flat) {

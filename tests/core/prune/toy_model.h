@@ -199,8 +199,8 @@ class DenseAdapter final : public nn::Adapter {
   }
   at::Tensor delta() const override { return delta_->value().detach().clone(); }
   std::vector<nn::ParameterPtr> parameters() const override { return {delta_}; }
-  std::vector<nn::Recut> recut(int64_t dim, const nn::LineChange& change) override {
-    return {nn::recut(delta_, dim, change)};
+  std::vector<nn::Reslice> reslice(int64_t dim, const nn::AxisChange& change) override {
+    return {nn::reslice(delta_, dim, change)};
   }
   std::string kind() const override { return "dense"; }
 

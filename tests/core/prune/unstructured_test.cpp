@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 #include "core/prune/inspect.h"
-#include "core/prune/select.h"
+#include "core/prune/kth_smallest.h"
 #include "tests/core/prune/toy_model.h"
 
 namespace filigree::prune {

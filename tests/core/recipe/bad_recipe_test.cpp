@@ -116,8 +116,10 @@ const BadCase kCases[] = {
     {"NeitherEpochsNorSteps", "epochs: 3, batch", "batch", "14: stages.adapt.train: needs epochs or max_steps"},
     {"BothEpochsAndSteps", "epochs: 3,", "epochs: 3, max_steps: 5,",
      "14: stages.adapt.train.max_steps: is given together with epochs; keep one of them"},
-    {"AccumulateMoreThanBatch", "lr: 1e-3", "accumulate: 17",
-     "14: stages.adapt.train.accumulate: is 17, more than the 16 samples of batch_size"},
+    {"AccumulateMoreThanBatch", "lr: 1e-3", "gradient_accumulation: 17",
+     "14: stages.adapt.train.gradient_accumulation: is 17, more than the 16 samples of batch_size"},
+    {"RenamedKey", "lr: 1e-3", "lr: 1e-3, accumulate: 2",
+     "14: stages.adapt.train.accumulate: is now called 'gradient_accumulation'"},
     {"TrainWithoutMethod", "    method: {name: sketch, rank: 8}\n", "",
      "12: stages.adapt: trains, but neither it nor an earlier stage has a method; add e.g. 'method: {name: dsee}' to "
      "the first stage that trains"},

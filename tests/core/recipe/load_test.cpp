@@ -24,7 +24,7 @@ TEST_F(LoadTest, ReadsValuesAndFillsDefaults) {
   EXPECT_EQ(recipe.stages[1].prune->structure, (std::vector<std::string>{"heads", "ffn"}));
   EXPECT_FALSE(recipe.stages[1].train.has_value());
   EXPECT_DOUBLE_EQ(recipe.stages[2].train->distill->temperature, 2.0);
-  EXPECT_EQ(recipe.stages[3].export_->dir, "export");
+  EXPECT_EQ(recipe.stages[3].export_config->dir, "export");
   EXPECT_EQ(recipe.checkpoint.keep, 2);
   EXPECT_EQ(recipe.file, folder_ + "/r.yaml");
 }
@@ -39,6 +39,18 @@ TEST_F(LoadTest, ReadsAMethodAsASectionAndAsAWord) {
   const Recipe word = load_text(replace(kGood, "{name: sketch, rank: 8}", "full"));
   EXPECT_EQ(word.stages[0].method->name, "full");
   EXPECT_NE(word.stages[0].method->options, nullptr);
+}
+
+TEST_F(LoadTest, OldNamesOfKeysAreReadInASavedRecipe) {
+  const std::string old = replace(kGood, "lr: 1e-3", "lr: 1e-3, accumulate: 2, clip: 0.5");
+  const Recipe recipe = load(write(old), {}, catalog(), OldKeys::accept);
+  EXPECT_EQ(recipe.stages[0].train->gradient_accumulation, 2);
+  EXPECT_DOUBLE_EQ(recipe.stages[0].train->max_grad_norm, 0.5);
+  EXPECT_NE(to_yaml(recipe).find("gradient_accumulation: 2"), std::string::npos);
+  const std::string both = replace(old, "accumulate: 2", "accumulate: 2, gradient_accumulation: 3");
+  EXPECT_THROW(load(write(both), {}, catalog(), OldKeys::accept), UsageError);
+  EXPECT_NE(complaint(old).find("stages.adapt.train.accumulate: is now called 'gradient_accumulation'"),
+            std::string::npos);
 }
 
 TEST_F(LoadTest, AbsoluteAndSharedWarmup) {
@@ -113,9 +125,9 @@ TEST_F(LoadTest, SetNamesAStageByNameOrNumber) {
 }
 
 TEST_F(LoadTest, SetAddsKeysAndSectionsThatTheFileLacks) {
-  const Recipe recipe = load_text(kGood, {"stages.adapt.train.clip=0.5", "stages.prune.prune.batches=4",
+  const Recipe recipe = load_text(kGood, {"stages.adapt.train.max_grad_norm=0.5", "stages.prune.prune.batches=4",
                                           "stages.prune.train.epochs=1", "model.dropout=0.2", "data.text=[a, b]"});
-  EXPECT_DOUBLE_EQ(recipe.stages[0].train->clip, 0.5);
+  EXPECT_DOUBLE_EQ(recipe.stages[0].train->max_grad_norm, 0.5);
   EXPECT_EQ(recipe.stages[1].prune->batches, 4);
   EXPECT_DOUBLE_EQ(recipe.stages[1].train->epochs, 1);
   EXPECT_EQ(recipe.model.dropout, std::optional(0.2));

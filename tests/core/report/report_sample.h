@@ -30,7 +30,7 @@ class SampleWriter {
     metrics_.open(dir + "/metrics.jsonl");
     std::ofstream(dir + "/recipe.yaml")
         << "name: " << run.name << "\nseed: 42\nmodel: {path: /models/minilm-l6, task: sequence_classification}\n"
-        << "stages:\n  - name: adapt\n    method: {name: dsee, rank: 16, sparse: 64}  # <not> & markup\n";
+        << "stages:\n  - name: adapt\n    method: {name: dsee, rank: 16, num_sparse: 64}  # <not> & markup\n";
   }
 
   void write() {

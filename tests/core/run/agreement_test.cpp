@@ -27,7 +27,7 @@ stages:
   - {name: warm, method: bitfit, train: {max_steps: 4, batch_size: 8, lr: 1e-3}}
   - {name: all, method: full, train: {epochs: 2, batch_size: 8, lr: 1e-3}}
   - {name: low, method: {name: lora, rank: 4, targets: [query]}, train: {max_steps: 4, batch_size: 8, lr: 1e-3}}
-  - {name: both, method: {name: dsee, rank: 4, sparse: 8, targets: [value]}, train: {max_steps: 4, batch_size: 8, lr: 1e-3}}
+  - {name: both, method: {name: dsee, rank: 4, num_sparse: 8, targets: [value]}, train: {max_steps: 4, batch_size: 8, lr: 1e-3}}
   - {name: cut, prune: {structure: [heads, ffn], heads: 0.2, ffn: 0.3}}
   - {name: recover, train: {max_steps: 4, batch_size: 8, lr: 1e-3, distill: {weight: 0.5}}}
   - {name: zero, prune: {sparsity: 0.3}}
@@ -67,7 +67,7 @@ const std::vector<Row>& rows() {
       {"model.reset_head", "model.reset_head=false", ""},
       {"model.init", "model.init=random", ""},
       {"model.dropout", "model.dropout=0.3", ""},
-      {"model.adapter", "model.adapter=/lora", "", {"stages.warm.method={name: lora, rank: 2, targets: [key]}"}},
+      {"model.init_lora", "model.init_lora=/lora", "", {"stages.warm.method={name: lora, rank: 2, targets: [key]}"}},
       {"data.format", "data.format=csv", ""},
       {"data.task", "data.task=sst2", ""},
       {"data.dir", "data.dir=/other", ""},
@@ -81,7 +81,7 @@ const std::vector<Row>& rows() {
       {"data.metric", "data.metric=f1", ""},
       {"data.max_length", "data.max_length=32", ""},
       {"data.bad_rows", "data.bad_rows=skip", ""},
-      {"data.limit", "data.limit=5", ""},
+      {"data.max_train_samples", "data.max_train_samples=5", ""},
       {"data.mask_probability", "data.mask_probability=0.3", "", {}, kMasked},
       {"data.pack", "data.pack=true", "", {}, kCausal},
       {"parallel.tensor", "parallel.tensor=2", ""},
@@ -89,7 +89,7 @@ const std::vector<Row>& rows() {
       {"parallel.backend", "parallel.backend=mpi", ""},
       {"parallel.precision", "parallel.precision=bf16", ""},
       {"parallel.timeout", "parallel.timeout=5", ""},
-      {"parallel.wire", "parallel.wire=bf16", ""},
+      {"parallel.grad_dtype", "parallel.grad_dtype=bf16", ""},
       {"parallel.bucket_mb", "parallel.bucket_mb=3", ""},
       {"parallel.shard_frozen", "parallel.shard_frozen=true", ""},
       {"stages[].name", "stages.out.name=end", ""},
@@ -98,7 +98,7 @@ const std::vector<Row>& rows() {
        "stages.0.method.modules"},
       {"stages[].method(dsee).rank", "stages.both.method.rank=3", ""},
       {"stages[].method(dsee).alpha", "stages.both.method.alpha=3", ""},
-      {"stages[].method(dsee).sparse", "stages.both.method.sparse=3", ""},
+      {"stages[].method(dsee).num_sparse", "stages.both.method.num_sparse=3", ""},
       {"stages[].method(dsee).targets", "stages.both.method.targets=[key]", ""},
       {"stages[].method(dsee).support", "stages.both.method.support=random", ""},
       {"stages[].method(dsee).passes", "stages.both.method.passes=3", ""},
@@ -123,8 +123,8 @@ const std::vector<Row>& rows() {
       {"stages[].train.epochs", "stages.all.train.epochs=3", ""},
       {"stages[].train.max_steps", "stages.warm.train.max_steps=3", ""},
       {"stages[].train.batch_size", "stages.warm.train.batch_size=3", ""},
-      {"stages[].train.accumulate", "stages.warm.train.accumulate=3", ""},
-      {"stages[].train.recompute", "stages.warm.train.recompute=true", ""},
+      {"stages[].train.gradient_accumulation", "stages.warm.train.gradient_accumulation=3", ""},
+      {"stages[].train.activation_checkpointing", "stages.warm.train.activation_checkpointing=true", ""},
       {"stages[].train.lr", "stages.warm.train.lr=5e-2", ""},
       {"stages[].train.beta1", "stages.warm.train.beta1=0.5", ""},
       {"stages[].train.beta2", "stages.warm.train.beta2=0.5", ""},
@@ -132,7 +132,7 @@ const std::vector<Row>& rows() {
       {"stages[].train.weight_decay", "stages.warm.train.weight_decay=0.3", ""},
       {"stages[].train.schedule", "stages.warm.train.schedule=constant", ""},
       {"stages[].train.warmup", "stages.warm.train.warmup=0.3", ""},
-      {"stages[].train.clip", "stages.warm.train.clip=3", ""},
+      {"stages[].train.max_grad_norm", "stages.warm.train.max_grad_norm=3", ""},
       {"stages[].train.label_smoothing", "stages.all.train.label_smoothing=0.3", "", {}, kMasked},
       {"stages[].train.distill.weight", "stages.recover.train.distill.weight=0.3", ""},
       {"stages[].train.distill.temperature", "stages.recover.train.distill.temperature=3", ""},

@@ -113,7 +113,7 @@ def classifier(place):
 
 
 def lora(place):
-    place.recipe('  path: "DIR/model"\n', '  path: "DIR/model"\n  adapter: "DIR/lora"\n').recipe("max_steps: 3", "max_steps: 1")
+    place.recipe('  path: "DIR/model"\n', '  path: "DIR/model"\n  init_lora: "DIR/lora"\n').recipe("max_steps: 3", "max_steps: 1")
     place.write("lora/adapter_config.json", json.dumps(
         {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["query"], "lora_dropout": 0.0, "bias": "none",
          "fan_in_fan_out": False, "modules_to_save": None, "use_rslora": False, "rank_pattern": {}, "alpha_pattern": {"query": 2},

@@ -30,7 +30,7 @@ def index(weight_map):
 def lora(config, spoil=lambda place: None):
     """A recipe that goes on from a LoRA; its adapter_config.json is `config` over a good one."""
     def make(place):
-        place.recipe('  path: "DIR/model"\n', '  path: "DIR/model"\n  adapter: "DIR/lora"\n')
+        place.recipe('  path: "DIR/model"\n', '  path: "DIR/model"\n  init_lora: "DIR/lora"\n')
         place.write("lora/adapter_config.json", json.dumps({"peft_type": "LORA", "r": 1, "lora_alpha": 1, **config}))
         linear = "base_model.model.bert.encoder.layer.0.attention.self.key.lora_"
         place.write("lora/adapter_model.safetensors", safetensors({linear + "A.weight": [1, 8], linear + "B.weight": [8, 1]}))
@@ -72,7 +72,7 @@ ROWS = [
     spoilt("model is a file", lambda p: p.recipe("DIR/model", "DIR/input.txt"),
            "input.txt: is not a model directory"),
     spoilt("no LoRA", lora({}, lambda p: p.remove("lora/adapter_config.json")),
-           "lora/adapter_config.json: is missing; set model.adapter to a directory that peft's save_pretrained"),
+           "lora/adapter_config.json: is missing; set model.init_lora to a directory that peft's save_pretrained"),
     spoilt("LoRA of linears that the method leaves alone", lora({}),
            "key', for which the first method has no low-rank update; add it to the method's targets", code=2),
     spoilt("no plain LoRA", lora({"use_dora": True}), "use_dora is set, which is not a plain LoRA; merge it", code=2),

@@ -20,11 +20,11 @@ ROWS = [
     edited("unknown stage key", "    train:", "    trian:",
            "recipe.yaml:16: stages.adapt.trian: is not a key of a stage; did you mean 'train'?"),
     edited("linears with two updates", "checkpoint: {every",
-           "  - name: more\n    method: {name: dsee, rank: 2, sparse: 4, targets: [value, query]}\n"
+           "  - name: more\n    method: {name: dsee, rank: 2, num_sparse: 4, targets: [value, query]}\n"
            "    train: {max_steps: 3, batch_size: 4, lr: 1e-3}\ncheckpoint: {every",
            "stages.more.method.targets: names 'query', which already has an update from stage adapt"),
     edited("linears with two updates, by a longer name", "checkpoint: {every",
-           "  - name: more\n    method: {name: dsee, rank: 2, sparse: 4, targets: [value, self.query]}\n"
+           "  - name: more\n    method: {name: dsee, rank: 2, num_sparse: 4, targets: [value, self.query]}\n"
            "    train: {max_steps: 3, batch_size: 4, lr: 1e-3}\ncheckpoint: {every",
            "stages.more.method.targets: names 'self.query', which already has an update from stage adapt (as 'query')"),
     edited("linears with two updates, by a pattern", "checkpoint: {every",

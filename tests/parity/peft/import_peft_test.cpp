@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "core/adapt/method.h"
-#include "core/adapt/methods/update.h"
+#include "core/adapt/methods/lora_dsee.h"
 #include "core/export/peft/export_peft.h"
 #include "core/export/peft/import_peft.h"
 #include "core/parallel/parallelize.h"
@@ -50,7 +50,7 @@ std::unique_ptr<nn::Model> load(const fs::path& dir, nn::Task task,
                                 const std::function<void(nn::Model&)>& cut = nullptr) {
   models::ModelOptions options;
   options.task = task;
-  options.cut = cut;
+  options.shard = cut;
   return models::load_model(dir.string(), options);
 }
 
@@ -99,12 +99,13 @@ TEST_P(ImportPeft, EachRankTakesItsPart) {
   attach(*whole, GetParam().targets, "lora");
   checkpoint::continue_from(*whole, lora);
   for (int64_t rank = 0; rank < 2; ++rank) {
-    const auto part = load(dir_ / "base", GetParam().task, [&](nn::Model& model) { train::cut(model, rank, 2); });
+    const auto part =
+        load(dir_ / "base", GetParam().task, [&](nn::Model& model) { train::shard_model(model, rank, 2); });
     attach(*part, GetParam().targets, "lora");
     checkpoint::continue_from(*part, lora);
     for (const auto& parameter : part->parameters().with_role(nn::Role::trainable)) {
       const at::Tensor expected =
-          nn::part_of(whole->parameters().at(parameter->name).value().detach(), parameter->placement);
+          nn::local_shard(whole->parameters().at(parameter->name).value().detach(), parameter->placement);
       EXPECT_EQ(max_difference(parameter->value(), expected), 0.0) << parameter->name;
     }
   }
@@ -296,7 +297,7 @@ TEST_F(ImportRefusals, FilesOfAnotherModelOrBroken) {
       file, {{query + "A.weight", drawn("a", {2, 36}, 1)}, {query + "B.weight", drawn("b", {36, 2}, 1)}});
   expect<DataError>("lora_alpha is \"much\", which has the wrong type");
   fs::remove(lora() + "/adapter_config.json");
-  expect<DataError>("adapter_config.json: is missing; set model.adapter to a directory");
+  expect<DataError>("adapter_config.json: is missing; set model.init_lora to a directory");
   std::ofstream(lora() + "/adapter_config.json") << "{\"r\": ";
   expect<DataError>("adapter_config.json:1: the JSON text ends in the middle of a value");
   std::ofstream(lora() + "/adapter_config.json") << "[]";

@@ -27,13 +27,13 @@ class TextMetricsReference : public ::testing::Test {
   nlohmann::json reference_;
 };
 
-std::vector<Scored> samples_of(const nlohmann::json& corpus) {
-  std::vector<Scored> samples;
+std::vector<TextSample> samples_of(const nlohmann::json& corpus) {
+  std::vector<TextSample> samples;
   for (const auto& sample : corpus["samples"]) samples.push_back({sample["hypothesis"], sample["references"]});
   return samples;
 }
 
-void expect_figures(const Figures& figures, const nlohmann::json& expected, const std::string& which) {
+void expect_figures(const MetricValues& figures, const nlohmann::json& expected, const std::string& which) {
   EXPECT_EQ(figures.size(), expected.size()) << which;
   for (const auto& [name, value] : figures)
     EXPECT_NEAR(value, expected.at(name).get<double>(), kTolerance) << which << ", " << name;

@@ -17,7 +17,7 @@ namespace {
 constexpr double kTolerance = 1e-12;
 
 TEST(Bleu, ClipsEachNgramByTheReferenceThatHasMostOfIt) {
-  const std::vector<Scored> samples{{"the cat sat on the mat", {"the cat sat on a mat", "a cat is on the mat"}}};
+  const std::vector<TextSample> samples{{"the cat sat on the mat", {"the cat sat on a mat", "a cat is on the mat"}}};
   const auto figures = bleu(samples);
   // Tokens: the (2, but once in each reference), cat, sat, on, mat: 5 of 6. Bigrams: "the cat", "cat sat", "sat on" of
   // the first, "on the", "the mat" of the second: 5 of 5. Trigrams: all but "sat on the": 3 of 4. 4-grams: "the cat sat
@@ -41,7 +41,7 @@ TEST(Bleu, TakesTheClosestLengthTheShorterOfTwo) {
 }
 
 TEST(Nist, WeighsNgramsByWhatTheyTell) {
-  const std::vector<Scored> samples{{"a b", {"a b", "a c"}}, {"b", {"a b"}}};
+  const std::vector<TextSample> samples{{"a b", {"a b", "a c"}}, {"b", {"a b"}}};
   // References: 6 tokens, a 3, b 2, c 1; "a b" 2, "a c" 1. info(a) = log2(6/3) = 1, info(b) = log2(6/2),
   // info(a b) = log2(3/2). Matches: a, b, b among 3 tokens, "a b" as the only bigram.
   const auto figures = nist(samples);
@@ -62,7 +62,7 @@ TEST(Nist, HalvesAtTwoThirdsOfTheLength) {
 }
 
 TEST(RougeL, TakesPrecisionAndRecallFromTheirBestReferences) {
-  const std::vector<Scored> samples{{"a b c d", {"a c d e f", "b d"}}, {"x", {"y", ""}}};
+  const std::vector<TextSample> samples{{"a b c d", {"a c d e f", "b d"}}, {"x", {"y", ""}}};
   // First sample: "a c d" is 3 of 4 and 3 of 5, "b d" 2 of 4 and 2 of 2: P = 3/4, R = 1, F = 2.44 * 0.75 / (1 + 1.44 *
   // 0.75) = 1.83 / 2.08. Second sample: 0.
   EXPECT_NEAR(rouge_l(samples).at("rouge_l"), 1.83 / 2.08 / 2, kTolerance);
@@ -70,14 +70,14 @@ TEST(RougeL, TakesPrecisionAndRecallFromTheirBestReferences) {
 }
 
 TEST(Cider, WeighsByRarityAndPunishesLength) {
-  const std::vector<Scored> samples{{"a b", {"a b"}}, {"c", {"a c"}}};
+  const std::vector<TextSample> samples{{"a b", {"a b"}}, {"c", {"a c"}}};
   // N = 2; "a" is in both samples and weighs ln 2 - ln 2 = 0, all else ln 2. First sample: sim_1 = sim_2 = 1, no longer
   // n-grams: 10 * 2/4. Second: sim_1 = exp(-1/72), as no bigram stands against one; sim_2 = 0: 10/4 * exp(-1/72).
   EXPECT_NEAR(cider(samples).at("cider"), (5 + 2.5 * std::exp(-1.0 / 72)) / 2, kTolerance);
 }
 
 TEST(Cider, ClipsRepetition) {
-  const std::vector<Scored> samples{{"b b", {"a b", "x"}}, {"a", {"a y"}}};
+  const std::vector<TextSample> samples{{"b b", {"a b", "x"}}, {"a", {"a y"}}};
   // "b b": weight 2 ln 2 against ln 2, clipped to ln 2 * ln 2 / (2 ln 2 * ln 2) = 1/2, over two references, one of
   // which shares nothing, and four orders. "a" weighs nothing.
   EXPECT_NEAR(cider(samples).at("cider"), 10 * 0.5 / 2 / 4 / 2, kTolerance);
@@ -108,20 +108,20 @@ TEST(Tokens, OfCaptions) {
   for (const auto& [text, tokens] : lines) EXPECT_EQ(split_caption(text), split_words(tokens)) << text;
 }
 
-TEST(Scored, BlocksOfReferences) {
+TEST(TextSample, BlocksOfReferences) {
   const std::vector<References> expected{{"one", "two"}, {"three"}};
   EXPECT_EQ(reference_blocks("one\ntwo \n\nthree\n"), expected);
   EXPECT_EQ(reference_blocks("\r\n  one\r\ntwo\r\n \r\n\r\nthree"), expected);
   EXPECT_TRUE(reference_blocks("").empty());
 }
 
-TEST(Scored, GroupsBySource) {
+TEST(TextSample, GroupsBySource) {
   const auto grouped = group_by_source({{"s", "1"}, {"s", "2"}, {"t", "3"}, {"s", "4"}});
   EXPECT_EQ(grouped.sources, (std::vector<std::string>{"s", "t"}));
   EXPECT_EQ(grouped.references, (std::vector<References>{{"1", "2", "4"}, {"3"}}));
 }
 
-TEST(Scored, PairsHypothesesAndReferences) {
+TEST(TextSample, PairsHypothesesAndReferences) {
   const auto pairs = pair_up({"h", "i"}, {{"1", "2"}, {"3"}});
   EXPECT_EQ(pairs[0].hypothesis, "h");
   EXPECT_EQ(pairs[0].references, (References{"1", "2"}));
@@ -132,7 +132,7 @@ TEST(Scored, PairsHypothesesAndReferences) {
 }
 
 TEST(Registry, ComputesWhatIsAsked) {
-  std::vector<Scored> samples{
+  std::vector<TextSample> samples{
       {"the cat sat on the mat", {"the cat sat on the mat .", "a cat"}}, {"", {"x"}}, {"Dogs run", {"dogs run"}}};
   const auto values = compute(text_metric_names(), samples);
   EXPECT_EQ(values.size(), 5u);
@@ -146,7 +146,7 @@ TEST(Registry, ComputesWhatIsAsked) {
 
 TEST(Registry, NothingIsZero) {
   for (const auto& samples :
-       {std::vector<Scored>{}, std::vector<Scored>{{"", {"a b"}}}, std::vector<Scored>{{"", {""}}}})
+       {std::vector<TextSample>{}, std::vector<TextSample>{{"", {"a b"}}}, std::vector<TextSample>{{"", {""}}}})
     for (const auto& [name, value] : compute(text_metric_names(), samples)) EXPECT_EQ(value, 0) << name;
 }
 

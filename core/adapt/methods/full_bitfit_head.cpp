@@ -1,0 +1,99 @@
+#include "core/adapt/methods/full_bitfit_head.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/adapt/methods/targets.h"
+#include "core/error.h"
+#include "core/name_pattern.h"
+#include "core/recipe/schema.h"
+
+namespace filigree::adapt {
+namespace {
+
+/// Whether the words of `part` occur consecutively anywhere in `name`, such as "embeddings" in
+/// "bert.embeddings.LayerNorm.bias".
+bool stands_in(const std::string& part, const std::string& name) {
+  return ("." + name + ".").find("." + part + ".") != std::string::npos;
+}
+
+template <class Matches>
+void refuse_idle(nn::Model& model, const std::vector<std::string>& words, const std::string& key,
+                 const Matches& matches) {
+  for (const std::string& word : words) {
+    const bool used = std::any_of(model.parameters().begin(), model.parameters().end(),
+                                  [&](const nn::ParameterPtr& parameter) { return matches(word, parameter->name); });
+    if (!used)
+      throw UsageError(fmt::format("{}: '{}' matches no parameter of this {} model", key, word, model.family()));
+  }
+}
+
+class Full : public Method {
+ public:
+  explicit Full(FullOptions options) : options_(std::move(options)) {}
+  std::string name() const override { return "full"; }
+
+  void attach(nn::Model& model, const AttachContext&) override {
+    refuse_idle(model, options_.freeze, "full.freeze", stands_in);
+    set_trainable(model, [&](const nn::Parameter& parameter) {
+      return parameter.value().is_floating_point() &&
+             std::none_of(options_.freeze.begin(), options_.freeze.end(),
+                          [&](const std::string& part) { return stands_in(part, parameter.name); });
+    });
+  }
+
+ private:
+  FullOptions options_;
+};
+
+class Bitfit : public Method {
+ public:
+  explicit Bitfit(BitfitOptions options) : options_(std::move(options)) {}
+  std::string name() const override { return "bitfit"; }
+
+  void attach(nn::Model& model, const AttachContext&) override {
+    const auto bias_of = [](const std::string& module, const std::string& parameter) {
+      return names(module + ".bias", parameter);
+    };
+    refuse_idle(model, options_.modules, "bitfit.modules", bias_of);
+    const auto head = in_head(model);
+    set_trainable(model, [&](const nn::Parameter& parameter) {
+      if (head(parameter)) return true;
+      if (options_.modules.empty()) return names("bias", parameter.name);
+      return std::any_of(options_.modules.begin(), options_.modules.end(),
+                         [&](const std::string& module) { return bias_of(module, parameter.name); });
+    });
+  }
+
+ private:
+  BitfitOptions options_;
+};
+
+class Head : public Method {
+ public:
+  explicit Head(const HeadOptions&) {}
+  std::string name() const override { return "head"; }
+  void attach(nn::Model& model, const AttachContext&) override { set_trainable(model, in_head(model)); }
+};
+
+}  // namespace
+
+void FullOptions::describe(recipe::Schema& schema) {
+  schema.field("freeze", freeze, "parts of the model to keep frozen, by words in parameter names, such as embeddings")
+      .unique();
+}
+
+void BitfitOptions::describe(recipe::Schema& schema) {
+  schema.field("modules", modules, "modules whose biases are trained, by the last words of their names; empty: all")
+      .unique();
+}
+
+void HeadOptions::describe(recipe::Schema&) {}
+
+void add_subset_methods(Registry& registry) {
+  registry.add<FullOptions, Full>("full", "train all parameters");
+  registry.add<BitfitOptions, Bitfit>("bitfit", "train the biases and the task head");
+  registry.add<HeadOptions, Head>("head", "train only the task head");
+}
+
+}  // namespace filigree::adapt

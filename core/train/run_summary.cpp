@@ -1,0 +1,101 @@
+#include "core/train/run_summary.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/ranges.h>
+
+#include <sstream>
+
+#include "core/files/read.h"
+#include "core/parallel/precision.h"
+#include "core/prune/inspect.h"
+#include "core/run/steps.h"
+
+namespace filigree::train {
+namespace {
+
+std::string describe_stage(const Session& session, const recipe::StageConfig& stage) {
+  std::vector<std::string> parts;
+  if (stage.method) parts.push_back(fmt::format("method {}", stage.method->name));
+  if (stage.train)
+    parts.push_back(fmt::format("train {} steps, batch {}, lr {:g}",
+                                stage_steps(*stage.train, session.train_data.size()), stage.train->batch_size,
+                                stage.train->lr));
+  if (stage.prune) {
+    const auto& prune = *stage.prune;
+    parts.push_back(prune.structure.empty()
+                        ? fmt::format("zero {:.0f}% of the weights by {}", 100 * prune.sparsity, prune.score)
+                        : fmt::format("prune {} by {}", fmt::join(prune.structure, " and "), prune.score));
+  }
+  if (stage.export_config)
+    parts.push_back(fmt::format("export {} to {}", stage.export_config->format, stage.export_config->dir));
+  return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+/// The text at a key of a record; "" also if it is not a text, because the file may have been edited.
+std::string text_of(const nlohmann::json& record, const char* key) {
+  const auto found = record.find(key);
+  return found != record.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+void warn_of_skipped_rows(RunLog& log, const data::Dataset& dataset) {
+  if (dataset.skipped > 0)
+    log.warn("{} bad rows of the {} set were skipped, the first: {}", dataset.skipped, dataset.split,
+             dataset.first_skipped);
+}
+
+/// The last evaluation of each stage, in order.
+std::vector<nlohmann::json> last_evaluations(const Session& session) {
+  std::vector<nlohmann::json> last;
+  std::istringstream in(files::read_file(session.run_dir + "/metrics.jsonl"));
+  for (std::string line; std::getline(in, line);) {
+    auto record = nlohmann::json::parse(line, nullptr, false);
+    if (!record.is_object() || text_of(record, "kind") != "eval") continue;
+    if (!last.empty() && text_of(last.back(), "stage") == text_of(record, "stage") &&
+        text_of(last.back(), "split") == text_of(record, "split"))
+      last.back() = record;
+    else
+      last.push_back(record);
+  }
+  return last;
+}
+
+}  // namespace
+
+void describe_start(Session& session, const checkpoint::Loaded* resumed) {
+  auto& log = *session.log;
+  const auto& mesh = *session.mesh;
+  log.info("{} ranks ({} data-parallel x {} tensor-parallel, backend {}), {}, {} threads per rank, {}",
+           mesh.world().size(), mesh.data_parallel(), mesh.tensor_parallel(), mesh.world().backend(),
+           session.device.str(), at::get_num_threads(), precision_name(session.compute));
+  if (session.compute == at::kBFloat16 && !multiplies_bf16(session.device))
+    log.warn(
+        "this CPU has no bf16 instructions: bf16 is emulated, at least ten times slower than parallel.precision: fp32");
+  log.info("{} from {}: {} training samples", session.model->family(), session.recipe.model.path,
+           session.train_data.size());
+  warn_of_skipped_rows(log, session.train_data);
+  for (const auto& dataset : session.eval_data) warn_of_skipped_rows(log, dataset);
+  for (const auto& stage : session.recipe.stages) log.info("stage {}: {}", stage.name, describe_stage(session, stage));
+  if (resumed) log.info("resuming from {}", resumed->info.path);
+}
+
+void describe_end(Session& session, Outcome outcome) {
+  if (!session.is_rank_zero()) return;
+  auto& log = *session.log;
+  if (outcome == Outcome::stopped) {
+    log.info("stopped by a signal at step {}; a checkpoint was written. Start the same command again to resume",
+             session.state.global_step);
+    return;
+  }
+  for (const auto& record : last_evaluations(session)) {
+    std::vector<std::string> values;
+    for (const auto& [key, value] : record.items())
+      if (value.is_number_float()) values.push_back(fmt::format("{} {:.4f}", key, value.get<double>()));
+    log.info("{:<10} {}: {}", text_of(record, "stage"), text_of(record, "split"), fmt::join(values, ", "));
+  }
+  constexpr int64_t kTokens = 128;
+  log.info("FLOPs of a forward pass: {:.1f}% of the unpruned model's",
+           100 * session.model->flops(kTokens) / prune::unpruned_flops(*session.model, kTokens));
+  log.info("run directory: {}", session.run_dir);
+}
+
+}  // namespace filigree::train

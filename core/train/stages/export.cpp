@@ -1,0 +1,55 @@
+#include "core/train/stages/export.h"
+
+#include <filesystem>
+
+#include "core/error.h"
+#include "core/recipe/load.h"
+#include "core/run/export_request.h"
+#include "core/run/rank_zero.h"
+
+namespace filigree::train {
+namespace {
+
+/// Makes the parent folders of an export: "a" for "a/b". Links are not followed.
+void make_parents(const files::RunDirectory& run, const std::string& name) {
+  const std::filesystem::path parents = std::filesystem::path(name).parent_path();
+  std::filesystem::path made;
+  for (const auto& part : parents) run.folder((made /= part).string());
+}
+
+void write_files(Session& session, const checkpoint::ExportSource& source, const recipe::ExportConfig& config,
+                 const std::string& name, bool with_recipe) {
+  const files::RunDirectory& run = session.store->run();
+  run.require_present();
+  make_parents(run, name);
+  const std::string dir = run.at(name);
+  auto request = export_request(*session.registries, *session.model, session.recipe.model.path, config.format, dir,
+                                config.shard_mb);
+  request.existing = files::StagedDirectory::Existing::replace;
+  if (with_recipe) request.recipe = recipe::to_yaml(session.recipe);
+  const auto result = checkpoint::export_model(*session.model, source, request);
+  if (result.kept)
+    session.log->warn("{}: contained files that this run did not write; they are now in {}", dir, *result.kept);
+  session.log->info("exported to {} ({}); when read back, its logits differ from the live model's by at most {:.1e}{}",
+                    dir, config.format, result.largest_difference,
+                    result.zero_filled
+                        ? "; removed structures are zero-filled, formats hf_pruned and filigree keep the small shapes"
+                        : "");
+}
+
+/// Gathers the first copy of the model on rank 0, which writes it.
+void write_export(Session& session, const recipe::ExportConfig& config, const std::string& name, bool with_recipe) {
+  checkpoint::ExportSource source;
+  if (session.mesh->dp().rank() == 0) source = checkpoint::export_source(*session.model, session.tensor());
+  on_rank_zero(session, [&] { write_files(session, source, config, name, with_recipe); });
+}
+
+}  // namespace
+
+void export_stage(Session& session, const recipe::ExportConfig& config) {
+  write_export(session, config, config.dir, false);
+}
+
+void export_final(Session& session) { write_export(session, {.format = "filigree"}, files::run_names::kFinal, true); }
+
+}  // namespace filigree::train

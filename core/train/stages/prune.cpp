@@ -1,0 +1,144 @@
+#include "core/train/stages/prune.h"
+
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/data/collate.h"
+#include "core/data/sampler.h"
+#include "core/error.h"
+#include "core/files/disk.h"
+#include "core/prune/inspect.h"
+#include "core/prune/plan.h"
+#include "core/prune/rebalance.h"
+#include "core/prune/score.h"
+#include "core/prune/unstructured.h"
+#include "core/random.h"
+#include "core/run/rank_zero.h"
+
+namespace filigree::train {
+namespace {
+
+/// Gradients of some training batches, without dropout, in a separate random order.
+prune::DataPass data_pass(Session& session, const recipe::StageConfig& stage) {
+  int64_t batch_size = 32;
+  for (const auto& other : session.recipe.stages)
+    if (other.train) batch_size = other.train->batch_size;
+  const auto sampler = std::make_shared<data::Sampler>(
+      session.train_data.size(), batch_size, random::stream(static_cast<uint64_t>(session.recipe.seed), "scores"));
+  const auto lengths = std::make_shared<std::vector<int64_t>>(session.train_data.lengths());
+  prune::DataPass pass;
+  pass.batches = stage.prune->batches;
+  pass.ranks = &session.mesh->dp();
+  pass.run_batch = [&session, sampler, lengths](int64_t i) {
+    const auto& dp = session.mesh->dp();
+    const auto global = sampler->batch(i);
+    const auto share = data::share(global, *lengths, dp.rank(), dp.size(), 1).front();
+    if (share.empty()) return;
+    const auto mask_epoch = static_cast<uint64_t>(sampler->epoch(i)) + 1;
+    const auto batch = to(data::collate(session.train_data, share, mask_epoch), session.device);
+    const auto output = session.model->forward(batch, session.forward_context(false));
+    // The mean over the global batch. In language modeling the global number of predictions is not
+    // known here, so divide by samples.
+    output.loss_sum.div(static_cast<double>(global.size())).backward();
+  };
+  return pass;
+}
+
+prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& stage) {
+  const auto& config = *stage.prune;
+  prune::ScoreRequest request;
+  request.kind = prune::score_from(config.score);
+  request.heads = std::count(config.structure.begin(), config.structure.end(), "heads") > 0;
+  request.ffn = std::count(config.structure.begin(), config.structure.end(), "ffn") > 0;
+  request.global = config.scope == "global";
+  request.seed = static_cast<uint64_t>(session.recipe.seed);
+  request.tensor = session.tensor();
+  if (prune::reads_data(request.kind)) request.data = data_pass(session, stage);
+  return request;
+}
+
+/// All ranks must have made the same decision; a difference is a bug, detected before it does harm.
+void check_agreement(dist::Communicator& ranks, at::Device device, uint64_t hash) {
+  auto mine = at::tensor({static_cast<int64_t>(hash >> 1), -static_cast<int64_t>(hash >> 1)}, at::kLong).to(device);
+  ranks.all_reduce(mine, dist::ReduceOp::max);
+  mine = mine.cpu();
+  const auto* extremes = mine.const_data_ptr<int64_t>();
+  FG_CHECK(extremes[0] == -extremes[1], "the ranks made different prune plans (rank {} has {:x})", ranks.rank(), hash);
+}
+
+void write_plan(Session& session, const std::string& stage, const nlohmann::json& plan) {
+  on_rank_zero(session, [&] {
+    const std::string folder = session.store->run().folder(files::run_names::kPlans);
+    files::write_file(fmt::format("{}/{}-{}.json", folder, stage, session.state.prune_rounds + 1), plan.dump(1) + "\n");
+  });
+}
+
+std::vector<nn::Reslice> structured_round(Session& session, const recipe::StageConfig& stage, double part) {
+  const auto& config = *stage.prune;
+  const auto request = score_request(session, stage);
+  const auto scores = prune::score_structures(*session.model, request);
+  const auto plan = prune::make_plan(
+      session.model->structures(), scores,
+      {request.heads ? config.heads * part : 0, request.ffn ? config.ffn * part : 0, request.global, config.score});
+  check_agreement(session.mesh->world(), session.device, plan.hash());
+  session.log->info("stage {}: pruning\n{}", stage.name, prune::to_text(plan));
+  write_plan(session, stage.name, prune::to_json(plan));
+  auto records = prune::apply(*session.model, plan);
+  if (dist::Communicator* tp = session.tensor())
+    for (auto& record : prune::rebalance(*session.model, *tp)) records.push_back(std::move(record));
+  session.state.events.push_back({Event::Kind::prune, session.state.stage, prune::to_json(plan)});
+  return records;
+}
+
+uint64_t mask_hash(const std::vector<nn::Linear*>& linears) {
+  uint64_t hash = 0;
+  for (const auto* linear : linears) {
+    const auto mask = linear->mask()->value().cpu().contiguous();
+    const auto* bytes = reinterpret_cast<const char*>(mask.const_data_ptr<uint8_t>());
+    hash = random::combine(hash, random::hash({bytes, static_cast<size_t>(mask.numel())}));
+  }
+  return hash;
+}
+
+void unstructured_round(Session& session, const recipe::StageConfig& stage, double part) {
+  const auto& config = *stage.prune;
+  const auto linears = prune::select_linears(*session.model, config.targets);
+  const auto result = prune::prune_weights(
+      *session.model, linears, {config.sparsity * part, config.scope == "global", score_request(session, stage)});
+  check_agreement(session.mesh->dp(), session.device, mask_hash(linears));  // these ranks hold the same parts
+  std::vector<std::string> names;
+  for (const auto* linear : linears) names.push_back(prune::mask_name(*linear));
+  session.state.events.push_back({Event::Kind::mask, session.state.stage, names});
+  session.log->info("stage {}: zeroed {} of {} entries in {} matrices", stage.name, result.zeros, result.entries,
+                    linears.size());
+}
+
+void log_prune(Session& session, const recipe::StageConfig& stage) {
+  const auto summary = prune::summarize(*session.model, 128, session.tensor());
+  session.log->record({{"kind", "prune"},
+                       {"stage", stage.name},
+                       {"step", session.state.global_step},
+                       {"round", session.state.prune_rounds},
+                       {"heads_left", summary.heads_left},
+                       {"ffn_left", summary.ffn_left},
+                       {"sparsity", summary.sparsity},
+                       {"flops_ratio", summary.flops / summary.unpruned_flops}});
+}
+
+}  // namespace
+
+std::vector<nn::Reslice> prune_round(Session& session, const recipe::StageConfig& stage) {
+  const double part = static_cast<double>(session.state.prune_rounds + 1) / static_cast<double>(stage.prune->steps);
+  std::vector<nn::Reslice> records;
+  if (stage.prune->structure.empty())
+    unstructured_round(session, stage, part);
+  else
+    records = structured_round(session, stage, part);
+  ++session.state.prune_rounds;
+  log_prune(session, stage);
+  return records;
+}
+
+}  // namespace filigree::train

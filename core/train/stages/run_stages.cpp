@@ -1,0 +1,120 @@
+#include "core/train/stages/run_stages.h"
+
+#include <ATen/ops/full.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/data/to_device.h"
+#include "core/error.h"
+#include "core/export/peft/import_peft.h"
+#include "core/run/state/restore.h"
+#include "core/run/state/snapshot.h"
+#include "core/train/distill.h"
+#include "core/train/evaluate_and_log.h"
+#include "core/train/stages/export.h"
+#include "core/train/stages/prune.h"
+
+namespace filigree::train {
+namespace {
+
+bool attached(const RunState& state, int64_t stage) {
+  for (const auto& event : state.events)
+    if (event.kind == Event::Kind::attach && event.stage == stage) return true;
+  return false;
+}
+
+bool later_stage_distills(const Session& session) {
+  for (size_t i = static_cast<size_t>(session.state.stage); i < session.recipe.stages.size(); ++i)
+    if (session.recipe.stages[i].train && session.recipe.stages[i].train->distill) return true;
+  return false;
+}
+
+/// The first method starts from the recipe's peft LoRA.
+void start_from_adapter(Session& session) {
+  const std::string& dir = session.recipe.model.init_lora;
+  const auto is_attach = [](const Event& event) { return event.kind == Event::Kind::attach; };
+  if (dir.empty() || std::ranges::any_of(session.state.events, is_attach)) return;
+  const checkpoint::PeftLora lora = checkpoint::read_peft(dir);
+  checkpoint::continue_from(*session.model, lora, checkpoint::base_classes(*session.model, session.recipe.model.path));
+  session.log->info("continuing from the LoRA in {}", dir);
+  if (!lora.ignored.empty())
+    session.log->info("{}: {} tensors are not used, because adapter_config.json excludes their modules ({})", dir,
+                      lora.ignored.size(), nn::short_list(lora.ignored));
+}
+
+void prepare_prune(Session& session) {
+  const auto& state = session.state;
+  if (state.stage_step > 0 || state.prune_rounds > 0 || !later_stage_distills(session)) return;
+  session.log->info("computing the adapted model's logits on {} samples for distillation", session.train_data.size());
+  cache_teacher_logits(session);
+}
+
+void prune_without_training(Session& session, const recipe::StageConfig& stage) {
+  while (session.state.prune_rounds < stage.prune->steps) {
+    ++session.state.global_step;
+    prune_round(session, stage);
+  }
+  evaluate_and_log(session, stage.name, /*compete=*/false);
+}
+
+/// Whether any rank received a signal since its last step. Collective.
+bool stop_is_asked(Session& session) {
+  at::Tensor asked = to_device(at::full({1}, session.stop->received() != 0 ? 1.0 : 0.0, at::kDouble), session.device);
+  session.mesh->world().all_reduce(asked, dist::ReduceOp::max);
+  return asked.cpu().item<double>() > 0;
+}
+
+Outcome run_stage(Session& session, const recipe::StageConfig& stage, const checkpoint::Loaded* resumed) {
+  attach_method(session, stage);
+  if (stage.prune) prepare_prune(session);
+  if (stage.prune && !stage.train) prune_without_training(session, stage);
+  if (stage.train) {
+    Trainer trainer(session, stage);
+    if (resumed && session.state.stage_step > 0) restore_optimizer(trainer.optimizer(), *resumed);
+    session.stop->defer();
+    if (trainer.train() == Outcome::stopped) return Outcome::stopped;
+  }
+  if (stage.export_config) export_stage(session, *stage.export_config);
+  return Outcome::finished;
+}
+
+}  // namespace
+
+void attach_method(Session& session, const recipe::StageConfig& stage) {
+  if (!stage.method || attached(session.state, session.state.stage)) return;
+  session.method = session.registries->methods.make(*stage.method);
+  session.log->info("stage {}: attaching {}", stage.name, stage.method->name);
+  session.method->attach(*session.model,
+                         {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(), false, session.tensor(),
+                          [&](const std::string& text) { session.log->warn("{}", text); }});
+  start_from_adapter(session);
+  // Cast only now: initialization and support search need the exact weights.
+  session.model->parameters().set_frozen_dtype(session.compute);
+  session.state.events.push_back({Event::Kind::attach, session.state.stage, {}});
+}
+
+Outcome run_stages(Session& session, const checkpoint::Loaded* resumed) {
+  auto& state = session.state;
+  const auto count = static_cast<int64_t>(session.recipe.stages.size());
+  while (state.stage < count) {
+    const auto& stage = session.recipe.stages[static_cast<size_t>(state.stage)];
+    if (run_stage(session, stage, resumed) == Outcome::stopped) return Outcome::stopped;
+    resumed = nullptr;
+    ++state.stage;
+    state.stage_step = 0;
+    state.prune_rounds = 0;
+    state.best.reset();
+    save_checkpoint(session, nullptr, false);
+    if (stop_is_asked(session)) {
+      session.stop->ignore();
+      return Outcome::stopped;
+    }
+    session.stop->end_at_once();
+  }
+  export_final(session);
+  session.stop->ignore();
+  return Outcome::finished;
+}
+
+}  // namespace filigree::train

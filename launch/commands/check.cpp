@@ -1,0 +1,65 @@
+// `filigree check`; declared in command.h.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "core/error.h"
+#include "core/recipe/load.h"
+#include "core/run/base_model.h"
+#include "core/run/check_tokens.h"
+#include "launch/commands/command.h"
+#include "launch/registries.h"
+
+namespace filigree::launch {
+namespace {
+
+std::string summary(const recipe::StageConfig& stage) {
+  std::vector<std::string> parts;
+  if (stage.method) parts.push_back(stage.method->name);
+  if (stage.prune) parts.emplace_back("prune");
+  if (stage.train) parts.emplace_back("train");
+  if (stage.export_config) parts.push_back("export " + stage.export_config->format);
+  return fmt::format("{} ({})", stage.name, fmt::join(parts, ", "));
+}
+
+/// A recipe may be checked on a machine without its files: note that they are absent, do not fail.
+void note_absent(const std::string& key, const std::string& path) {
+  if (!path.empty() && !std::filesystem::exists(path))
+    std::cerr << fmt::format("note: {}: {} does not exist here\n", key, path);
+}
+
+/// Checks the model's configuration, if the model is here, by building the model without values.
+void check_model(const recipe::Recipe& recipe, const train::Registries& registries) {
+  const std::string& path = recipe.model.path;
+  if (!std::filesystem::exists(path)) return note_absent("model.path", path);
+  const train::BaseModel base = train::find_base(path);
+  if (!base.checkpoint && !std::filesystem::exists(base.dir + "/config.json"))
+    throw DataError(
+        fmt::format("model.path: {}: is neither a model (config.json), nor a checkpoint (manifest.json), nor "
+                    "a run with a final model or a complete checkpoint",
+                    path));
+  const std::string dir = train::config_directory(path, registries);
+  train::ModelRequest request;
+  request.task = nn::task_from(recipe.model.task);
+  request.labels = recipe.data.labels;
+  request.shapes_only = true;
+  train::check_length(recipe.data.max_length, *registries.load_model(dir, request), dir);
+}
+
+}  // namespace
+
+int cmd_check(const CheckOptions& options, dist::Environment& environment) {
+  const auto registries = make_registries();
+  const recipe::Recipe recipe = recipe::load(options.recipe, options.sets, registries.methods.catalog());
+  if (environment.world_rank() != 0) return 0;
+  check_model(recipe, registries);
+  note_absent("data.dir", recipe.data.dir);
+  std::vector<std::string> stages;
+  for (const auto& stage : recipe.stages) stages.push_back(summary(stage));
+  std::cout << fmt::format("{}: good: {}\n", options.recipe, fmt::join(stages, ", "));
+  return 0;
+}
+
+}  // namespace filigree::launch

@@ -1,0 +1,94 @@
+// `filigree generate`; declared in command.h.
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/data/causal.h"
+#include "core/data/input_lines.h"
+#include "core/error.h"
+#include "core/inference/continue_texts.h"
+#include "core/run/check_tokens.h"
+#include "launch/commands/command.h"
+#include "launch/commands/given.h"
+#include "launch/registries.h"
+
+namespace filigree::launch {
+namespace {
+
+/// Whether the model was trained to answer a context (two text columns), rather than to continue a text.
+bool answers_contexts(const std::optional<recipe::Recipe>& recipe) {
+  return recipe && (data::has_references(recipe->data.format) || recipe->data.text.size() == 2);
+}
+
+/// The tokens of a text to continue; for an empty text, the token that a text begins with.
+std::vector<int32_t> start_of_text(std::string_view text, const data::Tokenizer& tokenizer, const std::string& where) {
+  std::vector<int32_t> ids;
+  tokenizer.tokenize(text, ids);
+  if (!ids.empty()) return ids;
+  const auto& special = tokenizer.special();
+  const int32_t start = special.bos >= 0 ? special.bos : special.eos;
+  if (start < 0)
+    throw DataError(
+        fmt::format("{}: the prompt is empty, and the tokenizer has no token to begin with (bos_token)", where));
+  return {start};
+}
+
+std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, const train::OpenedModel& opened) {
+  std::vector<std::vector<int32_t>> prompts;
+  const data::Tokenizer& tokenizer = *opened.tokenizer;
+  for (size_t i = 0; i < lines.texts().size(); ++i) {
+    const data::TextPair& line = lines.texts()[i];
+    if (line.b) throw DataError(fmt::format("{}: contains a tab; a prompt is one text", lines.where(i)));
+    if (answers_contexts(opened.recipe)) {
+      prompts.push_back(data::causal_prompt(line.a, tokenizer));
+    } else {
+      prompts.push_back(start_of_text(line.a, tokenizer, lines.where(i)));
+    }
+    train::check_ids(prompts.back(), lines.where(i), tokenizer, *opened.model, opened.files);
+  }
+  return prompts;
+}
+
+generate::Options options_of(const GenerateOptions& given, const data::Tokenizer& tokenizer) {
+  constexpr double kLowest = 1e-3;  // below this, logits / temperature is not finite
+  if (given.temperature > 0 && given.temperature < kLowest)
+    throw UsageError(fmt::format("filigree generate: --temperature is {}, must be 0 (greedy) or at least {}",
+                                 given.temperature, kLowest));
+  generate::Options options;
+  options.max_new_tokens = given.max_new_tokens;
+  options.beams = given.beams;
+  options.length_penalty = given.length_penalty;
+  options.no_repeat_ngram = given.no_repeat_ngram;
+  options.sample = given.temperature > 0 || given.top_k > 0 || given.top_p > 0;
+  options.temperature = given.temperature > 0 ? given.temperature : 1;
+  options.top_k = given.top_k;
+  options.top_p = given.top_p > 0 ? given.top_p : 1;
+  options.seed = static_cast<uint64_t>(given.seed);
+  options.stop = {tokenizer.special().eos};
+  if (options.sample && options.beams > 1)
+    throw UsageError("filigree generate: --beams cannot be combined with sampling (--temperature, --top-k, --top-p)");
+  return options;
+}
+
+}  // namespace
+
+int cmd_generate(const GenerateOptions& options, dist::Environment& environment) {
+  const auto registries = make_registries();
+  const data::InputLines lines(options.input);
+  auto served =
+      train::open_for_inference(options.model, registries, environment,
+                                {given_arguments(options), given_lines(options.input, lines)}, "", options.tensor);
+  if (served.opened.model->task() != nn::Task::causal_lm)
+    throw UsageError(fmt::format("{}: is a {}; generate needs a causal language model (GPT2LMHeadModel)", options.model,
+                                 served.opened.model->architecture()));
+  const auto prompts = prompts_of(lines, served.opened);
+  const auto decoding = options_of(options, *served.opened.tokenizer);
+  const auto continued = train::continue_prompts(served, prompts, decoding, options.batch);
+  if (environment.world_rank() != 0) return 0;
+  for (const train::Continuation& one : continued) {
+    nlohmann::ordered_json json = {{"text", one.text}, {"ids", one.ids}};
+    std::cout << json.dump() << '\n';
+  }
+  return 0;
+}
+
+}  // namespace filigree::launch

@@ -1,0 +1,70 @@
+// `filigree plan`; declared in command.h.
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/forecast/forecast.h"
+#include "core/recipe/load.h"
+#include "core/run/base_model.h"
+#include "launch/commands/command.h"
+#include "launch/registries.h"
+
+namespace filigree::launch {
+namespace {
+
+double mib(uint64_t bytes) { return static_cast<double>(bytes) / (1024.0 * 1024.0); }
+
+nlohmann::ordered_json to_json(const train::StageForecast& stage) {
+  return {{"stage", stage.stage},
+          {"trainable", stage.trainable},
+          {"total", stage.total},
+          {"memory_bytes", stage.memory()},
+          {"weights", stage.weights},
+          {"gradients", stage.gradients},
+          {"optimizer", stage.optimizer},
+          {"activations", stage.activations},
+          {"tokens", stage.tokens},
+          {"comm_bytes_per_step", train::total(stage.comm)},
+          {"comm", train::to_json(stage.comm)},
+          {"full_comm_bytes_per_step", stage.full_comm_bytes_per_step}};
+}
+
+}  // namespace
+
+int cmd_plan(const PlanOptions& options, dist::Environment& environment) {
+  if (environment.world_rank() != 0) return 0;
+  const auto registries = make_registries();
+  auto recipe = recipe::load(options.recipe, options.sets, registries.methods.catalog());
+  const std::string base = recipe.model.path;
+  recipe.model.path = train::config_directory(base, registries);
+  if (train::find_base(base).checkpoint)
+    std::cerr << fmt::format("note: {} is estimated as {}, the model it was trained from, before any pruning\n", base,
+                             recipe.model.path);
+  const int64_t tensor = options.tensor > 0 ? options.tensor : recipe.parallel.tensor;
+  const train::Forecast forecast = train::forecast(recipe, registries, options.ranks, tensor);
+  if (!forecast.lengths_known)
+    std::cerr << fmt::format("note: the training data cannot be read; the estimate assumes {} tokens per sample\n",
+                             recipe.data.max_length);
+  nlohmann::ordered_json stages = nlohmann::ordered_json::array();
+  std::cerr << fmt::format("{:<12} {:>12} {:>10} {:>10} {:>10} {:>12} {:>14} {:>12}\n", "stage", "trainable", "weights",
+                           "grads", "optimizer", "activations", "bytes/step", "of full");
+  for (const auto& stage : forecast.stages) {
+    const uint64_t sent = train::total(stage.comm);
+    const double share = stage.full_comm_bytes_per_step > 0
+                             ? 100.0 * static_cast<double>(sent) / static_cast<double>(stage.full_comm_bytes_per_step)
+                             : 0.0;
+    std::cerr << fmt::format("{:<12} {:>12} {:>6.1f} MiB {:>6.1f} MiB {:>6.1f} MiB {:>8.1f} MiB {:>14} {:>11.2f}%\n",
+                             stage.stage, stage.trainable, mib(stage.weights), mib(stage.gradients),
+                             mib(stage.optimizer), mib(stage.activations), sent, share);
+    stages.push_back(to_json(stage));
+  }
+  std::cout << nlohmann::ordered_json{{"ranks", options.ranks},
+                                      {"tensor", tensor},
+                                      {"lengths", forecast.lengths_known ? "data" : "max_length"},
+                                      {"stages", stages}}
+                   .dump()
+            << '\n';
+  return 0;
+}
+
+}  // namespace filigree::launch
