@@ -60,10 +60,14 @@ if(_root)
   find_library(LIBTORCH_C10_LIBRARY c10 PATHS "${LIBTORCH_LIBRARY_DIR}" NO_DEFAULT_PATH)
   find_library(LIBTORCH_CUDA_LIBRARY torch_cuda PATHS "${LIBTORCH_LIBRARY_DIR}" NO_DEFAULT_PATH)
   find_library(LIBTORCH_C10_CUDA_LIBRARY c10_cuda PATHS "${LIBTORCH_LIBRARY_DIR}" NO_DEFAULT_PATH)
-  if(EXISTS "${_root}/include/torch/csrc/api/include/torch/version.h")
-    file(STRINGS "${_root}/include/torch/csrc/api/include/torch/version.h" _version REGEX "define TORCH_VERSION \"")
-    string(REGEX REPLACE ".*\"([^\"]*)\".*" "\\1" LIBTORCH_VERSION "${_version}")
-  endif()
+  set(LIBTORCH_VERSION "")
+  foreach(_header IN ITEMS torch/headeronly/version.h torch/csrc/api/include/torch/version.h)  # the second: of older versions
+    if(NOT LIBTORCH_VERSION AND EXISTS "${_root}/include/${_header}")
+      file(STRINGS "${_root}/include/${_header}" _version REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+      string(REGEX REPLACE "[^0-9;]" "" _version "${_version}")
+      string(REPLACE ";" "." LIBTORCH_VERSION "${_version}")
+    endif()
+  endforeach()
 endif()
 
 find_package_handle_standard_args(LibTorch

@@ -1,10 +1,17 @@
 # filigree_module(FOLDER [FLAT] [NEEDS FOLDER...] [EXTERNAL TARGET...])
 #   One static library of all .cpp files under FOLDER (FLAT: only directly in it). It picks up new files automatically.
 #   Its target is the folder's name with '/' as '_': core/data -> core_data.
+#
+# filigree_headers is installed with the libraries: the standard, and where the headers are. filigree_flags is of the build
+# tree alone: the libraries link it as $<BUILD_INTERFACE:...>, so that a program that uses an installation has its own flags.
+add_library(filigree_headers INTERFACE)
+target_compile_features(filigree_headers INTERFACE cxx_std_20)
+target_include_directories(filigree_headers INTERFACE
+  "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/filigree>")
 add_library(filigree_flags INTERFACE)
 target_compile_options(filigree_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
                        $<$<BOOL:${FILIGREE_WERROR}>:-Werror>)
-target_include_directories(filigree_flags INTERFACE "${CMAKE_SOURCE_DIR}")
+target_link_libraries(filigree_flags INTERFACE filigree_headers)
 include(cmake/sanitizers.cmake)
 include(cmake/precompiled.cmake)
 
@@ -14,7 +21,8 @@ function(filigree_target_name folder out)
 endfunction()
 
 function(_filigree_link target needs external)
-  target_link_libraries(${target} PUBLIC filigree_flags)
+  set_property(GLOBAL APPEND PROPERTY FILIGREE_LIBRARIES ${target})
+  target_link_libraries(${target} PUBLIC filigree_headers $<BUILD_INTERFACE:filigree_flags>)
   foreach(need IN LISTS needs)
     filigree_target_name(${need} name)
     target_link_libraries(${target} PUBLIC ${name})

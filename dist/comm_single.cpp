@@ -53,6 +53,8 @@ class SingleCommunicator : public Communicator {
 
 }  // namespace
 
-std::unique_ptr<Communicator> make_single() { return std::make_unique<SingleCommunicator>("world"); }
+std::unique_ptr<Communicator> make_single(const std::string& name) {
+  return std::make_unique<SingleCommunicator>(name);
+}
 
 }  // namespace filigree::dist

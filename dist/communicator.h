@@ -1,11 +1,12 @@
 #pragma once
 // Communication between ranks. A Communicator is one group of ranks (one axis of the mesh). Every backend keeps the
-// whole contract: single (one rank), threads (N ranks as threads of one process, for tests), mpi (CPU tensors), nccl
-// (CUDA tensors).
+// whole contract: single (one rank), threads (N ranks as threads of one process, for tests), mpi and nccl.
 //
 // Contract, held by tests/dist/contract_test.cpp over every backend:
 //  - Tensors are contiguous. Type and shape are the same on all ranks, except dim 0 in the ragged gather. Operations
 //    are in place where noted.
+//  - Tensors may be on any device, of the same kind on all ranks. mpi copies CUDA tensors through the CPU; nccl sends
+//    CPU tensors over mpi. So callers pass a tensor from where it is and never ask for the backend.
 //  - Every rank calls the same collectives in the same order. An async call returns a Work; the tensor may neither be
 //    read nor written until wait() has returned. Works may be waited for in any order.
 //  - A collective that does not complete within deadline() throws a CommError that names the missing ranks, their
@@ -63,7 +64,7 @@ class Communicator {
 
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  virtual std::string backend() const = 0;                    ///< "single", "threads", "mpi", "nccl"
+  virtual std::string backend() const = 0;                    ///< "single", "threads", "mpi", "nccl"; for logs
   virtual std::string name() const = 0;                       ///< "world", "dp", ... for messages
   virtual const std::vector<std::string>& hosts() const = 0;  ///< host of each rank
 

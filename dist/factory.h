@@ -46,7 +46,8 @@ class Environment {
   std::unique_ptr<Impl> impl_;
 };
 
-std::unique_ptr<Communicator> make_single();
+/// One rank, for a process or an axis of the mesh that has no other. Collectives return at once; nothing is sent.
+std::unique_ptr<Communicator> make_single(const std::string& name = "world");
 
 /// Runs body(communicator) on `ranks` threads. The first exception is rethrown after all threads have ended; in the
 /// other threads, pending collectives throw a CommError that names the failed rank.

@@ -4,7 +4,20 @@
 
 #include <utility>
 
+#include "dist/factory.h"
+
 namespace filigree::dist {
+namespace {
+
+/// This rank's group of `size` ranks on one axis. A group of one rank needs no resources of the backend.
+std::unique_ptr<Communicator> axis(Communicator& world, int size, int colour, int key, const std::string& name) {
+  if (size > 1) return world.split(colour, key, name);
+  std::unique_ptr<Communicator> alone = make_single(name);
+  alone->set_deadline(world.deadline());
+  return alone;
+}
+
+}  // namespace
 
 Mesh::Mesh(std::shared_ptr<Communicator> world, int tensor) : world_(std::move(world)) {
   const int size = world_->size(), rank = world_->rank();
@@ -14,8 +27,8 @@ Mesh::Mesh(std::shared_ptr<Communicator> world, int tensor) : world_(std::move(w
                     "tensor-parallel size, so parallel.tensor must divide the number of ranks",
                     size, tensor));
   }
-  dp_ = world_->split(rank % tensor, rank / tensor, "dp");
-  tp_ = world_->split(rank / tensor, rank % tensor, "tp");
+  dp_ = axis(*world_, size / tensor, rank % tensor, rank / tensor, "dp");
+  tp_ = axis(*world_, tensor, rank / tensor, rank % tensor, "tp");
 }
 
 }  // namespace filigree::dist

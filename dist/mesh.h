@@ -1,6 +1,7 @@
 #pragma once
 // The mesh of ranks as one validated value: dp (data-parallel) x tp (tensor-parallel) = world; tp is the inner axis, so
-// a tp group stays within one host where possible. Rank r has dp index r / tp and tp index r % tp.
+// a tp group stays within one host where possible. Rank r has dp index r / tp and tp index r % tp. An axis of one rank
+// is a communicator like the others; nothing is sent on it, whatever the backend.
 #include <memory>
 
 #include "dist/communicator.h"

@@ -7,6 +7,7 @@
 #include "core/recipe/load.h"
 #include "dist/phase_watch.h"
 #include "launch/options.h"
+#include "launch/registries.h"
 
 namespace filigree::launch {
 namespace {
@@ -17,7 +18,7 @@ double timeout_of(const std::vector<std::string>& words) {
   std::error_code problem;
   if (!std::filesystem::is_regular_file(options.recipe, problem))
     return dist::kStartDeadline;  // a pipe can be read only once
-  return recipe::load(options.recipe, options.sets, adapt::builtin_methods().catalog()).parallel.timeout;
+  return recipe::load(options.recipe, options.sets, make_registries().catalog()).parallel.timeout;
 }
 
 }  // namespace

@@ -16,5 +16,5 @@ fi
 
 mode=(--dry-run -Werror)
 [ "${1:-}" != --fix ] || mode=(-i)
-find dist core models launch tests cmake -type f \( -name '*.h' -o -name '*.cpp' \) -print0 |
+find dist core models launch tests cmake examples -type f \( -name '*.h' -o -name '*.cpp' \) -print0 |
   xargs -0 "$tool" --style=file "${mode[@]}"

@@ -24,9 +24,9 @@ namespace filigree::adapt {
 
 struct AttachContext {
   uint64_t seed = 0;
-  dist::Communicator* ranks = nullptr;   ///< to distribute work over (GreBsmo); results are the same on every rank
-  bool resume = false;                   ///< true: values will be overwritten; skip costly searches
-  dist::Communicator* tensor = nullptr;  ///< ranks that hold the other parts of the model; nullptr: none
+  dist::Communicator& ranks;  ///< to distribute work over (GreBsmo); results are the same on every rank
+  dist::Communicator& tp;     ///< ranks that share one copy of the model
+  bool resume = false;        ///< true: values will be overwritten; skip costly searches
   /// Where rank 0 reports warnings for the user (the run's log); unset: stderr.
   std::function<void(const std::string&)> warn = nullptr;
 };

@@ -105,7 +105,7 @@ std::string exhausted(const Matrix& matrix, int64_t entries, int64_t passes, int
 /// One row per matrix: positions, passes done, passes requested, error flag. Each rank fills its rows; the sum has all.
 at::Tensor search_all(const std::vector<Matrix>& matrices, const SupportOptions& options, dist::Communicator& ranks) {
   const auto count = static_cast<int64_t>(matrices.size());
-  at::Tensor table = at::zeros({count, options.entries + 3}, at::kLong);
+  const at::Tensor table = at::zeros({count, options.entries + 3}, at::kLong);
   auto* cell = table.mutable_data_ptr<int64_t>();
   std::string problem;
   try {
@@ -121,9 +121,7 @@ at::Tensor search_all(const std::vector<Matrix>& matrices, const SupportOptions&
     problem = error.what();
     cell[options.entries + 2] = 1;  // sent to all, so that no rank waits for this one
   }
-  table = table.to(matrices.front().weight.device());
   ranks.all_reduce(table);
-  table = table.cpu();
   if (table.const_data_ptr<int64_t>()[options.entries + 2] == 0) return table;
   throw DataError(problem.empty() ? "another rank found a weight with NaN or infinity" : problem);
 }

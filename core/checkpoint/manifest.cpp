@@ -87,8 +87,10 @@ std::string to_text(const Manifest& manifest) {
   return std::string(kLead) + files::hash_text(rest) + rest;
 }
 
+std::string manifest_path(const std::string& dir) { return dir + "/" + kManifestName; }
+
 Manifest read_manifest(const std::string& dir) {
-  const std::string path = dir + "/" + kManifestName;
+  const std::string path = manifest_path(dir);
   const std::string text = read_text(path);
   const size_t head = kLead.size() + kDigits;
   if (text.size() <= head || !text.starts_with(kLead) ||
@@ -97,7 +99,7 @@ Manifest read_manifest(const std::string& dir) {
   return files::take_values(path, [&] { return parse(path, text); });
 }
 
-std::string manifest_hash(const std::string& dir) { return files::hash_text(read_text(dir + "/" + kManifestName)); }
+std::string manifest_hash(const std::string& dir) { return files::hash_text(read_text(manifest_path(dir))); }
 
 std::optional<std::string> find_fault(const std::string& dir, const Manifest& manifest) {
   for (const auto& file : manifest.files) {

@@ -51,6 +51,7 @@ struct Manifest {
 };
 
 inline constexpr const char* kManifestName = "manifest.json";
+std::string manifest_path(const std::string& dir);  ///< of the checkpoint in `dir`
 
 std::string to_text(const Manifest& manifest);
 

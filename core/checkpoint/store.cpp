@@ -151,7 +151,7 @@ std::string CheckpointStore::begin(int64_t step) const {
 
 void CheckpointStore::commit(int64_t step, const nlohmann::json& state, const std::vector<ManifestFile>& files) {
   const std::string folder = temporary(step);
-  files::write_file(folder + "/" + kManifestName, to_text(Manifest{step, state, files}));
+  files::write_file(manifest_path(folder), to_text(Manifest{step, state, files}));
   files::sync_directory(folder);
   put_in_place(folder, dir_ + "/" + directory_name(step));
   retire_old(step);
@@ -189,7 +189,7 @@ void CheckpointStore::remove(const std::string& path) const {
 }
 
 void CheckpointStore::mark_best(int64_t step) {
-  FG_CHECK(fs::exists(dir_ + "/" + directory_name(step) + "/" + kManifestName), "step {} was not saved", step);
+  FG_CHECK(fs::exists(manifest_path(dir_ + "/" + directory_name(step))), "step {} was not saved", step);
   write_best(step);
   const auto all = list_checkpoints(dir_);
   if (!all.empty()) retire_old(all.front().step);

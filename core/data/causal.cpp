@@ -10,37 +10,50 @@
 namespace filigree::data {
 namespace {
 
-/// The tokens of one row and the index of the first one with a loss.
+/// The tokens of one row, and for each whether it is predicted.
 struct Sample {
   std::vector<int32_t> ids;
-  int64_t loss_from = 1;
+  std::vector<uint8_t> targets;
 };
 
-Sample encode_row(const std::vector<std::string>& row, const Tokenizer& tokenizer, int32_t end) {
+Sample encode(const std::vector<Segment>& segments, const Tokenizer& tokenizer, int32_t end) {
   Sample sample;
-  tokenizer.tokenize(row[0], sample.ids);
-  sample.ids.push_back(end);
-  if (row.size() == 1) return sample;
-  sample.loss_from = static_cast<int64_t>(sample.ids.size());
-  tokenizer.tokenize(" " + row[1], sample.ids);
-  sample.ids.push_back(end);
+  for (const Segment& segment : segments) {
+    tokenizer.tokenize(segment.text, sample.ids);
+    if (segment.ends) sample.ids.push_back(end);
+    sample.targets.resize(sample.ids.size(), segment.has_loss ? 1 : 0);
+  }
+  if (!sample.targets.empty()) sample.targets[0] = 0;  // nothing precedes it
   return sample;
 }
 
-std::vector<Sample> encode_rows(const std::vector<std::vector<std::string>>& rows, const Tokenizer& tokenizer,
-                                int32_t end) {
+std::vector<Sample> encode_rows(const std::vector<std::vector<std::string>>& rows, const Format& format,
+                                const Tokenizer& tokenizer, int32_t end) {
   std::vector<Sample> samples(rows.size());
   constexpr int64_t kGrain = 64;
   at::parallel_for(0, static_cast<int64_t>(rows.size()), kGrain, [&](int64_t begin, int64_t stop) {
     for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(stop); ++i)
-      samples[i] = encode_row(rows[i], tokenizer, end);
+      samples[i] = encode(format.segments(rows[i]), tokenizer, end);
   });
   return samples;
 }
 
-void append(const std::vector<int32_t>& ids, int64_t loss_from, Dataset& out) {
+/// Whether truncation would leave a context without any of its targets.
+bool lacks_room(const Sample& sample, size_t max_length) {
+  const auto first = std::ranges::find(sample.targets, 1);
+  return first != sample.targets.end() && static_cast<size_t>(first - sample.targets.begin()) >= max_length;
+}
+
+void append(const std::vector<int32_t>& ids, const std::vector<uint8_t>& targets, Dataset& out) {
   out.add({ids, std::vector<int32_t>(ids.size(), 0)});
-  out.loss_from.push_back(static_cast<int32_t>(loss_from));
+  out.targets.insert(out.targets.end(), targets.begin(), targets.end());
+}
+
+/// A block of packed texts: every token is predicted except the first.
+void append_block(const std::vector<int32_t>& ids, Dataset& out) {
+  std::vector<uint8_t> targets(ids.size(), 1);
+  targets[0] = 0;
+  append(ids, targets, out);
 }
 
 std::vector<size_t> add_packed(const std::vector<Sample>& samples, int64_t length, Dataset& out) {
@@ -52,13 +65,13 @@ std::vector<size_t> add_packed(const std::vector<Sample>& samples, int64_t lengt
       if (block.empty()) first_row = row;
       block.push_back(id);
       if (static_cast<int64_t>(block.size()) < length) continue;
-      append(block, 1, out);
+      append_block(block, out);
       first_rows.push_back(first_row);
       block.clear();
     }
   }
   if (block.size() < 2) return first_rows;  // one token has no loss; a longer rest becomes a shorter block
-  append(block, 1, out);
+  append_block(block, out);
   first_rows.push_back(first_row);
   return first_rows;
 }
@@ -71,32 +84,32 @@ int32_t end_of_text(const Tokenizer& tokenizer) {
 
 }  // namespace
 
-std::vector<size_t> add_causal(const std::vector<std::vector<std::string>>& rows, const Tokenizer& tokenizer,
-                               const CausalOptions& options, const std::function<std::string(size_t)>& where,
-                               Dataset& out) {
-  std::vector<Sample> samples = encode_rows(rows, tokenizer, end_of_text(tokenizer));
+std::vector<size_t> add_causal(const std::vector<std::vector<std::string>>& rows, const Format& format,
+                               const Tokenizer& tokenizer, const CausalOptions& options,
+                               const std::function<std::string(size_t)>& where, Dataset& out) {
+  std::vector<Sample> samples = encode_rows(rows, format, tokenizer, end_of_text(tokenizer));
   if (options.pack) return add_packed(samples, options.max_length, out);
+  const auto most = static_cast<size_t>(options.max_length);
   std::vector<size_t> first_rows;
   for (size_t row = 0; row < samples.size(); ++row) {
     Sample& sample = samples[row];
-    if (sample.loss_from >= options.max_length) {
+    if (lacks_room(sample, most)) {
+      const auto context = std::ranges::find(sample.targets, 1) - sample.targets.begin();
       out.leave_out(fmt::format("{}: the context has {} tokens, so data.max_length {} leaves none for the reference",
-                                where(row), sample.loss_from, options.max_length),
+                                where(row), context, options.max_length),
                     options.skip_bad);
       continue;
     }
-    sample.ids.resize(std::min(sample.ids.size(), static_cast<size_t>(options.max_length)));
-    append(sample.ids, sample.loss_from, out);
+    sample.ids.resize(std::min(sample.ids.size(), most));
+    sample.targets.resize(sample.ids.size());
+    append(sample.ids, sample.targets, out);
     first_rows.push_back(row);
   }
   return first_rows;
 }
 
-std::vector<int32_t> causal_prompt(std::string_view context, const Tokenizer& tokenizer) {
-  std::vector<int32_t> ids;
-  tokenizer.tokenize(context, ids);
-  ids.push_back(end_of_text(tokenizer));
-  return ids;
+std::vector<int32_t> causal_ids(const std::vector<Segment>& segments, const Tokenizer& tokenizer) {
+  return encode(segments, tokenizer, end_of_text(tokenizer)).ids;
 }
 
 }  // namespace filigree::data

@@ -31,10 +31,11 @@ void mask_sample(const Masking& masking, uint64_t mask_epoch, int64_t sample, in
   }
 }
 
-/// Labels each token with the next one, from token loss_from - 1 on; -100: no loss.
+/// Labels each token with the next one if that is a target; -100: no loss.
 void shift_sample(const Dataset& dataset, int64_t sample, const int64_t* ids, int64_t* labels) {
-  const int64_t length = dataset.length(sample), from = dataset.loss_from[static_cast<size_t>(sample)];
-  for (int64_t i = 0; i < length; ++i) labels[i] = i + 1 < length && i + 1 >= from ? ids[i + 1] : -100;
+  const int64_t length = dataset.length(sample), begin = dataset.offsets[static_cast<size_t>(sample)];
+  for (int64_t i = 0; i < length; ++i)
+    labels[i] = i + 1 < length && dataset.targets[static_cast<size_t>(begin + i + 1)] != 0 ? ids[i + 1] : -100;
 }
 
 void fill_sample(const Dataset& dataset, int64_t sample, int64_t* ids, int64_t* types, int64_t* positions) {
@@ -74,7 +75,7 @@ Batch collate(const Dataset& dataset, const std::vector<int64_t>& samples, uint6
     batch.offsets.push_back(batch.offsets.back() + dataset.length(sample));
   }
   const int64_t tokens = batch.offsets.back();
-  const bool masked = dataset.objective == Objective::masked_lm, causal = !dataset.loss_from.empty();
+  const bool masked = dataset.objective == Objective::masked_lm, causal = !dataset.targets.empty();
   batch.ids = at::empty({tokens}, at::kLong);
   batch.type_ids = at::empty({tokens}, at::kLong);
   batch.positions = at::empty({tokens}, at::kLong);

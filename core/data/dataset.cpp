@@ -48,11 +48,7 @@ Masking masking_for(const recipe::DataConfig& config, const Tokenizer& tokenizer
 /// Whether any token has a loss. In training every token is masked in some epoch; an evaluation has one draw.
 bool predicts(const Dataset& dataset) {
   const auto& special = dataset.masking.special_ids;
-  if (!dataset.loss_from.empty()) {
-    for (int64_t i = 0; i < dataset.size(); ++i)
-      if (dataset.loss_from[static_cast<size_t>(i)] < dataset.length(i)) return true;
-    return false;
-  }
+  if (!dataset.targets.empty()) return std::ranges::find(dataset.targets, 1) != dataset.targets.end();
   if (dataset.split == "train")
     return !std::ranges::all_of(dataset.ids, [&](int32_t id) { return std::ranges::binary_search(special, id); });
   for (int64_t i = 0; i < dataset.size(); ++i)
@@ -94,6 +90,26 @@ std::vector<int64_t> Dataset::lengths() const {
   return out;
 }
 
+int64_t Dataset::first_target(int64_t sample) const {
+  const auto begin = targets.begin() + offsets[static_cast<size_t>(sample)];
+  return std::find(begin, begin + length(sample), 1) - begin;
+}
+
+int64_t Dataset::targets_end(int64_t sample) const {
+  const auto begin = targets.begin() + offsets[static_cast<size_t>(sample)];
+  return std::find(begin + first_target(sample), begin + length(sample), 0) - begin;
+}
+
+std::pair<std::vector<int32_t>, bool> Dataset::target_ranges() const {
+  std::vector<int32_t> first;
+  bool to_the_end = true;
+  for (int64_t i = 0; i < size(); ++i) {
+    first.push_back(static_cast<int32_t>(first_target(i)));
+    to_the_end &= targets_end(i) == length(i);
+  }
+  return {first, to_the_end};
+}
+
 std::string Dataset::where(int64_t sample) const {
   const auto i = static_cast<size_t>(sample);
   return fmt::format("{}:{}", files.at(static_cast<size_t>(file.at(i))), lines.at(i));
@@ -113,7 +129,11 @@ uint64_t Dataset::hash() const {
   add(type_ids);
   add(classes);
   add(scores);
-  if (!loss_from.empty()) add(loss_from);
+  if (!targets.empty()) {
+    const auto [first, all_to_the_end] = target_ranges();
+    add(first);
+    if (!all_to_the_end) add(targets);
+  }
   for (const std::string& name : label_names) add(name);
   const uint64_t digest = XXH3_64bits_digest(state);
   XXH3_freeState(state);
@@ -138,8 +158,8 @@ Dataset load_dataset(const recipe::DataConfig& config, const TaskSpec& task, con
   };
   const std::vector<size_t> kept =
       task.objective == Objective::causal_lm
-          ? add_causal(samples.texts, tokenizer, {config.max_length, config.pack, config.bad_rows == "skip"}, where,
-                       out)
+          ? add_causal(samples.texts, *task.format, tokenizer,
+                       {config.max_length, config.pack, config.bad_rows == "skip"}, where, out)
           : add_texts(samples, tokenizer, config, where, out);
   if (kept.empty())
     throw DataError(fmt::format("{}: the split '{}' has no usable sample{}", source->second.file, split,
@@ -152,12 +172,6 @@ Dataset load_dataset(const recipe::DataConfig& config, const TaskSpec& task, con
   out.file = std::move(samples.file);
   out.lines = std::move(samples.lines);
   return out;
-}
-
-Dataset load_dataset(const recipe::DataConfig& config, const std::string& split, const Tokenizer& tokenizer,
-                     Objective objective, int64_t seed) {
-  const TaskSpec task = resolve_task(config, objective);
-  return load_dataset(config, task, splits_of(task, split).front(), tokenizer, seed);
 }
 
 }  // namespace filigree::data

@@ -6,7 +6,7 @@
 //   offsets  [size+1]  sample i is ids[offsets[i]] .. ids[offsets[i+1]]
 //   type_ids [tokens]  the type (segment) of each token, from the tokenizer's template
 //   classes | scores [size]; both empty if the split has no labels (a test split, language modeling)
-//   loss_from [size] causal LM: the first token that is predicted (causal.h)
+//   targets  [tokens]  causal LM: whether a token is predicted (causal.h)
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -37,7 +37,7 @@ struct Dataset {
   std::vector<uint8_t> type_ids;
   std::vector<int64_t> classes;
   std::vector<float> scores;
-  std::vector<int32_t> loss_from;
+  std::vector<uint8_t> targets;
   std::vector<std::string> label_names;  ///< by class number
   std::vector<std::string> metrics;      ///< the first one is the main metric
   Masking masking;
@@ -60,10 +60,18 @@ struct Dataset {
     return offsets[static_cast<size_t>(sample) + 1] - offsets[static_cast<size_t>(sample)];
   }
   std::vector<int64_t> lengths() const;
+  /// Causal LM: the first token of a sample that is predicted, and the first one after it that is not; the sample's
+  /// length if there is none.
+  int64_t first_target(int64_t sample) const;
+  int64_t targets_end(int64_t sample) const;
   bool labelled() const { return !classes.empty() || !scores.empty(); }
   std::string where(int64_t sample) const;  ///< "file:line", for messages
   /// XXH3 of ids, lengths, types, labels and loss_from: identifies the data in a checkpoint.
   uint64_t hash() const;
+
+ private:
+  /// The first targets, and whether in every sample all tokens from there to its end are targets.
+  std::pair<std::vector<int32_t>, bool> target_ranges() const;
 };
 
 /// Reads and tokenizes one split. `split` is a key of task.splits ("train", "dev_matched", ...); resolve
@@ -72,9 +80,5 @@ struct Dataset {
 /// tokenizer that lacks a required token; UsageError if the split, a column or max_length does not fit.
 Dataset load_dataset(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split,
                      const Tokenizer& tokenizer, int64_t seed);
-
-/// The same with the task resolved from the recipe's data section; only the first of several dev splits.
-Dataset load_dataset(const recipe::DataConfig& config, const std::string& split, const Tokenizer& tokenizer,
-                     Objective objective, int64_t seed);
 
 }  // namespace filigree::data

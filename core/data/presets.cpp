@@ -38,7 +38,6 @@ const std::vector<Layout>& layouts() {
 TaskSpec build(const Layout& layout) {
   TaskSpec task;
   task.name = layout.name;
-  task.format = "tsv";
   task.objective = layout.labels.empty() ? Objective::regression : Objective::classification;
   task.labels = layout.labels;
   task.metrics = layout.metrics;

@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 
-#include "core/data/formats/wordnet.h"
 #include "core/data/label.h"
 #include "core/error.h"
 #include "core/random.h"
@@ -33,22 +31,6 @@ void apply_limit(int64_t limit, int64_t seed, Samples& samples) {
   samples.keep(kept);
 }
 
-Samples read_wordnet(const TaskSpec& task, const std::string& split, Dataset& out) {
-  const std::string& dir = task.splits.at(split).file;
-  for (const std::string& name : wordnet::files()) out.files.push_back((std::filesystem::path(dir) / name).string());
-  Samples samples;
-  for (wordnet::Synset& synset : wordnet::read(dir, split)) {
-    std::vector<std::string> texts;
-    for (const std::string& column : task.splits.at(split).text)
-      texts.push_back(std::move(column == "word" ? synset.word : synset.gloss));
-    samples.texts.push_back(std::move(texts));
-    if (task.objective == Objective::classification) samples.classes.push_back(synset.supersense);
-    samples.file.push_back(synset.file);
-    samples.lines.push_back(synset.line);
-  }
-  return samples;
-}
-
 /// Reads a label into `samples`. Returns what is wrong with it, or an empty string.
 std::string read_label(const std::string& text, Objective objective, const LabelReader& reader, Samples& samples) {
   std::string fault;
@@ -62,12 +44,13 @@ std::string read_label(const std::string& text, Objective objective, const Label
 
 Samples read_rows(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split, Dataset& out) {
   const SplitSource& source = task.splits.at(split);
-  TableOptions options{table_format(task.format), source.header, source.text, config.bad_rows == "skip"};
+  TableOptions options{source.header, source.text, config.bad_rows == "skip"};
+  options.split = split;
   const bool labelled = !source.label.empty() && !is_over_tokens(task.objective);
   if (labelled) options.columns.push_back(source.label);
   if (labelled && split != "train") options.label = source.label;
-  Table table = read_table(source.file, options);
-  out.files = {source.file};
+  Table table = task.format->read(source.file, options);
+  out.files = std::move(table.files);
   out.skipped = table.skipped;
   out.first_skipped = table.first_bad;
 
@@ -78,12 +61,13 @@ Samples read_rows(const recipe::DataConfig& config, const TaskSpec& task, const 
       const std::string fault = read_label(row.fields.back(), task.objective, reader, samples);
       row.fields.pop_back();
       if (!fault.empty()) {
-        out.leave_out(fmt::format("{}:{}: {}", source.file, row.line, fault), options.skip_bad_rows);
+        out.leave_out(fmt::format("{}:{}: {}", out.files[static_cast<size_t>(row.file)], row.line, fault),
+                      options.skip_bad_rows);
         continue;
       }
     }
     samples.texts.push_back(std::move(row.fields));
-    samples.file.push_back(0);
+    samples.file.push_back(row.file);
     samples.lines.push_back(row.line);
   }
   return samples;
@@ -101,7 +85,7 @@ void Samples::keep(const std::vector<size_t>& kept) {
 
 Samples read_samples(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split, int64_t seed,
                      Dataset& out) {
-  Samples samples = task.format == "wordnet" ? read_wordnet(task, split, out) : read_rows(config, task, split, out);
+  Samples samples = read_rows(config, task, split, out);
   if (samples.texts.empty())
     throw DataError(fmt::format(
         "{}: the split '{}' has no samples{}", task.splits.at(split).file, split,

@@ -7,66 +7,34 @@
 #include <filesystem>
 #include <set>
 
-#include "core/data/formats/wordnet.h"
 #include "core/data/label.h"
 #include "core/data/presets.h"
 #include "core/error.h"
+#include "core/recipe/data_rules.h"
 #include "core/text/text_file.h"
 
 namespace filigree::data {
 namespace {
 
 std::string path_in(const std::string& dir, const std::string& file) {
-  return (std::filesystem::path(dir) / file).string();
+  return file.empty() ? dir : (std::filesystem::path(dir) / file).string();
 }
 
-/// A task for columns that the recipe names itself.
-TaskSpec custom_task(const recipe::DataConfig& config, Objective objective) {
+/// A task without a preset.
+TaskSpec custom_task(const Format& format) {
   TaskSpec task;
-  task.name = task.format = config.format;
-  const bool lines = config.format == "text", references = has_references(config.format);
-  const bool columns = !lines && !references;
-  table_format(config.format);
-  if (columns && config.text.empty())
-    throw UsageError("data.text: is missing; it names the column or columns with the text");
-  if (config.text.size() > 2)
-    throw UsageError(fmt::format("data.text: names {} columns; give one or two", config.text.size()));
-  if (objective == Objective::masked_lm && config.text.size() == 2)
-    throw UsageError("data.text: names two columns; masked_lm takes one");
-  if (!is_over_tokens(objective) && lines)
-    throw UsageError("data.format: text has no labels; it is for model.task: masked_lm or causal_lm");
-  if (objective != Objective::causal_lm && references)
-    throw UsageError(
-        fmt::format("data.format: {} holds contexts and references; it is for model.task: causal_lm", config.format));
-  if (!is_over_tokens(objective) && config.label.empty())
-    throw UsageError("data.label: is missing; it names the column with the label");
-  const std::string suffix = columns                                                ? "." + config.format
-                             : config.format == "webnlg" || config.format == "dart" ? ".json"
-                                                                                    : ".txt";
-  for (const char* split : {"train", "dev", "test"}) task.splits[split].file = split + suffix;
-  return task;
-}
-
-/// The columns word and gloss, selectable for causal_lm; otherwise the gloss.
-std::vector<std::string> wordnet_columns(const recipe::DataConfig& config, Objective objective) {
-  if (config.text.empty()) return {"gloss"};
-  if (objective != Objective::causal_lm)
-    throw UsageError("data.text: names columns, but wordnet takes them only for causal_lm");
-  for (const std::string& column : config.text)
-    if (column != "word" && column != "gloss")
-      throw UsageError(fmt::format("data.text: wordnet has the columns word and gloss, not '{}'", column));
-  return config.text;
-}
-
-TaskSpec wordnet_task(const recipe::DataConfig& config, Objective objective) {
-  TaskSpec task;
-  task.name = task.format = "wordnet";
-  task.metrics = {"accuracy", "macro_f1"};
-  task.labels = wordnet::supersenses();
-  const std::string dir = config.dir.empty() ? wordnet::kDefaultDir : config.dir;
+  task.name = format.name();
+  task.labels = format.labels();
+  task.metrics = format.metrics();
   for (const char* split : {"train", "dev", "test"})
-    task.splits[split] = {dir, false, wordnet_columns(config, objective), "supersense"};
+    task.splits[split] = {format.default_file(split), true, format.default_columns(), format.label_column()};
   return task;
+}
+
+void check_rules(const recipe::DataConfig& config, Objective objective, const FormatRegistry& formats) {
+  const recipe::Catalog catalog{{}, formats.traits()};
+  for (const recipe::DataProblem& problem : recipe::data_problems(config, model_task_of(objective), catalog))
+    throw UsageError(fmt::format("{}: {}", problem.key, problem.message));
 }
 
 /// Keys of the recipe override those of the preset.
@@ -84,12 +52,10 @@ void apply_config(const recipe::DataConfig& config, TaskSpec& task) {
     }
   }
   for (auto& [split, source] : task.splits) {
-    source.file = path_in(config.dir, source.file);
+    source.file = path_in(config.dir.empty() ? task.format->default_dir() : config.dir, source.file);
     if (!config.text.empty()) source.text = config.text;
-    if (!config.label.empty()) source.label = config.label;
+    if (!config.label.empty() && task.format->traits().named_columns) source.label = config.label;
     if (config.header) source.header = *config.header;
-    if (task.format == "text") source.text = {"0"};
-    if (has_references(task.format)) source.text = {"0", "1"};
   }
 }
 
@@ -144,8 +110,8 @@ void drop_missing(const std::string& file, const Table& table, bool skip_bad_row
 
 std::vector<std::string> collect_labels(const recipe::DataConfig& config, const TaskSpec& task) {
   const SplitSource& train = task.splits.at("train");
-  const TableOptions options{table_format(task.format), train.header, {train.label}, config.bad_rows == "skip"};
-  const Table table = read_table(train.file, options);
+  const TableOptions options{train.header, {train.label}, config.bad_rows == "skip"};
+  const Table table = task.format->read(train.file, options);
   std::set<std::string> names;
   for (const Row& row : table.rows) {
     const std::string_view name = trimmed(row.fields[0]);
@@ -176,16 +142,31 @@ Objective objective_from(const std::string& model_task) {
       "model.task: unknown task '{}': use sequence_classification, regression, masked_lm or causal_lm", model_task));
 }
 
-TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective) {
-  const bool is_wordnet = config.format == "wordnet" || config.task == "wordnet";
-  TaskSpec task = is_wordnet            ? wordnet_task(config, objective)
-                  : config.task.empty() ? custom_task(config, objective)
-                                        : preset_task(config.task);
+std::string model_task_of(Objective objective) {
+  switch (objective) {
+    case Objective::classification:
+      return "sequence_classification";
+    case Objective::regression:
+      return "regression";
+    case Objective::masked_lm:
+      return "masked_lm";
+    case Objective::causal_lm:
+      return "causal_lm";
+  }
+  return "";
+}
+
+TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective, const FormatRegistry& formats) {
+  const auto format = formats.find(recipe::format_of(config));
+  check_rules(config, objective, formats);
+  const bool preset = !config.task.empty() && config.task != format->name();
+  TaskSpec task = preset ? preset_task(config.task) : custom_task(*format);
+  task.format = format;
   if (task.eval_splits.empty()) task.eval_splits = {"dev"};
-  if (!is_wordnet) apply_config(config, task);
+  apply_config(config, task);
   if (!config.labels.empty() && objective == Objective::classification) {
-    if (is_wordnet && config.labels != task.labels)
-      throw UsageError("data.labels: WordNet's supersenses have fixed names");
+    if (const auto fixed = format->labels(); !fixed.empty() && config.labels != fixed)
+      throw UsageError(fmt::format("data.labels: the labels of {} have fixed names", format->name()));
     if (std::set<std::string>(config.labels.begin(), config.labels.end()).size() != config.labels.size())
       throw UsageError("data.labels: contains a duplicate name");
     task.labels = config.labels;

@@ -13,18 +13,14 @@
 #include <string>
 #include <vector>
 
-#include "core/data/formats/table.h"
+#include "core/data/format.h"
 #include "core/recipe/recipe.h"
 
 namespace filigree::data {
 
-/// Formats that give a context and a reference, for causal_lm.
-inline bool has_references(const std::string& format) {
-  return format == "e2e" || format == "webnlg" || format == "dart";
-}
-
 enum class Objective { classification, regression, masked_lm, causal_lm };
 Objective objective_from(const std::string& model_task);  ///< recipe's model.task; throws UsageError
+std::string model_task_of(Objective objective);           ///< its inverse
 /// Whether the objective predicts tokens, not labels of samples.
 inline bool is_over_tokens(Objective objective) {
   return objective == Objective::masked_lm || objective == Objective::causal_lm;
@@ -34,13 +30,13 @@ inline bool is_over_tokens(Objective objective) {
 struct SplitSource {
   std::string file;  ///< path; wordnet: its directory
   bool header = true;
-  std::vector<std::string> text;  ///< one or two columns
+  std::vector<std::string> text;  ///< the columns to read
   std::string label;              ///< column; empty: this split has no labels
 };
 
 struct TaskSpec {
-  std::string name;    ///< "sst2"; without a preset, the name of the format
-  std::string format;  ///< tsv | csv | jsonl | text | e2e | webnlg | dart | wordnet
+  std::string name;  ///< "sst2"; without a preset, the name of the format
+  std::shared_ptr<const Format> format;
   Objective objective = Objective::classification;
   std::map<std::string, SplitSource> splits;  ///< by split: train, dev, test, dev_mismatched, ...
   std::vector<std::string> eval_splits;       ///< what "dev" stands for: {dev}, for MNLI {dev_matched, dev_mismatched}
@@ -51,7 +47,7 @@ struct TaskSpec {
 /// Resolves the data section. Labels that neither the recipe nor the preset names are collected from the
 /// training split (numbers by value, otherwise names by bytes). Throws UsageError if the recipe does not fit
 /// the task, DataError on a bad training file.
-TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective);
+TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective, const FormatRegistry& formats);
 
 /// The splits that `split` of a recipe names: {split}, except for "dev" of a task with several dev splits.
 std::vector<std::string> splits_of(const TaskSpec& task, const std::string& split);

@@ -14,8 +14,9 @@
 #include "core/export/export_state.h"
 #include "core/files/disk.h"
 #include "core/files/read.h"
-#include "core/files/run_directory.h"
+#include "core/files/run_paths.h"
 #include "core/random.h"
+#include "dist/factory.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -101,8 +102,8 @@ double compare_logits(nn::Model& live, nn::Model& reread, const data::Batch& pro
   return compare_logits(logits(live, probe), logits(reread, probe));
 }
 
-ExportSource export_source(nn::Model& model, dist::Communicator* tensor) {
-  return {merged_state(model, tensor), logits(model, probe_batch(model))};
+ExportSource export_source(nn::Model& model, dist::Communicator& tp) {
+  return {merged_state(model, tp), logits(model, probe_batch(model))};
 }
 
 ExportResult export_model(nn::Model& model, const ExportSource& source, const ExportRequest& request) {
@@ -116,6 +117,10 @@ ExportResult export_model(nn::Model& model, const ExportSource& source, const Ex
   }
   result.kept = staged.commit();
   return result;
+}
+
+ExportResult export_model(nn::Model& model, const ExportRequest& request) {
+  return export_model(model, export_source(model, *dist::make_single()), request);
 }
 
 }  // namespace filigree::checkpoint

@@ -28,16 +28,16 @@
 namespace filigree::checkpoint {
 
 /// The model's weights by logical name, fp32 on the CPU, with adapters and masks merged, in their current
-/// shapes. tensor: the ranks that share one copy of the model; its rank 0 gets full tensors and the others
-/// nothing. Collective over them.
-NamedTensors merged_state(nn::Model& model, dist::Communicator* tensor = nullptr);
+/// shapes. tp: the ranks that share one copy of the model; its rank 0 gets full tensors and the others nothing.
+/// Collective over them.
+NamedTensors merged_state(nn::Model& model, dist::Communicator& tp);
 
 /// What an export is made from: the merged weights, and the model's logits on the probe batch.
 struct ExportSource {
   NamedTensors state;
   at::Tensor logits;
 };
-ExportSource export_source(nn::Model& model, dist::Communicator* tensor = nullptr);  ///< collective as merged_state
+ExportSource export_source(nn::Model& model, dist::Communicator& tp);  ///< collective as merged_state
 
 enum class ExportFormat { hf, hf_pruned, filigree };
 ExportFormat export_format_from(const std::string& name);  ///< throws UsageError
@@ -65,9 +65,7 @@ struct ExportResult {
 inline constexpr double kExportTolerance = 1e-4;
 ExportResult export_model(nn::Model& model, const ExportSource& source, const ExportRequest& request);
 /// For a model that is entirely on this rank.
-inline ExportResult export_model(nn::Model& model, const ExportRequest& request) {
-  return export_model(model, export_source(model), request);
-}
+ExportResult export_model(nn::Model& model, const ExportRequest& request);
 
 /// The config.json of an export.
 nlohmann::json export_config(nn::Model& model, ExportFormat format);

@@ -70,7 +70,7 @@ nlohmann::json kept_units(nn::Model& model) {
   return {{"heads", std::move(heads)}, {"neurons", std::move(neurons)}};
 }
 
-NamedTensors merged_state(nn::Model& model, dist::Communicator* tensor) {
+NamedTensors merged_state(nn::Model& model, dist::Communicator& tp) {
   const std::set<std::string> of_adapters = adapter_parameters(model);
   std::map<std::string, const nn::Linear*> linears;
   for (const nn::Linear* linear : model.linears()) linears.emplace(linear->weight()->name, linear);
@@ -80,8 +80,8 @@ NamedTensors merged_state(nn::Model& model, dist::Communicator* tensor) {
     if (!weight || of_adapters.contains(parameter->name)) continue;
     const auto linear = linears.find(parameter->name);
     at::Tensor value = linear == linears.end() ? parameter->value().detach() : linear->second->merged_weight();
-    if (tensor) value = nn::full_tensor(value, parameter->placement, *tensor);
-    if (tensor && tensor->rank() != 0) continue;
+    value = nn::full_tensor(value, parameter->placement, tp);
+    if (tp.rank() != 0) continue;
     state.emplace_back(parameter->name, value.to(at::kCPU, at::kFloat).contiguous());
   }
   return state;

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/files/run_paths.h"
 
 namespace filigree::files {
 namespace {
@@ -29,7 +30,7 @@ std::string read_text(int fd) {
 }  // namespace
 
 RunLock::RunLock(const std::string& run_dir) {
-  const std::string path = run_dir + "/.lock";
+  const std::string path = RunPaths(run_dir).lock();
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (fd_ < 0)
     throw DataError(fmt::format("{}: cannot be opened for writing: {}; choose another --out", path,

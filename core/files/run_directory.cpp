@@ -3,11 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <string_view>
 
 #include "core/error.h"
 #include "core/files/disk.h"
@@ -18,17 +16,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 8> kOwnNames{run_names::kRecipe,      run_names::kMetrics, run_names::kLog,
-                                                    run_names::kReport,      run_names::kCache,   run_names::kPlans,
-                                                    run_names::kCheckpoints, run_names::kFinal};
-
 /// A temporary file of the marker, present while another process creates the run.
 bool is_unfinished_marker(const std::string& name) { return name.starts_with(".tmp-" + std::string(kMarkerName)); }
 
 /// A run directory of the layout that did not have markers yet.
 bool looks_like_an_old_run(const std::vector<std::string>& names) {
   const auto has = [&](const char* name) { return std::ranges::find(names, name) != names.end(); };
-  return has(".lock") && has(run_names::kRecipe) && has(run_names::kCheckpoints);
+  return has(run_names::kLock) && has(run_names::kRecipe) && has(run_names::kCheckpoints);
 }
 
 void refuse_foreign(const std::string& path) {
@@ -55,8 +49,8 @@ void refuse_foreign(const std::string& path) {
 }
 
 void refuse_links(const std::string& run) {
-  for (const std::string_view name : kOwnNames) {
-    const std::string path = fmt::format("{}/{}", run, name);
+  for (const char* name : run_names::kVisible) {
+    const std::string path = RunPaths(run).at(name);
     std::error_code ignored;
     if (fs::is_symlink(fs::symlink_status(path, ignored))) fail_at_link(path);
   }
@@ -88,11 +82,6 @@ std::string claimed(const std::string& path) {
 }
 
 }  // namespace
-
-bool run_names::is_reserved(const std::string& name) {
-  return name.starts_with('.') || name.starts_with(kEventsPrefix) ||
-         std::ranges::find(kOwnNames, std::string_view(name)) != kOwnNames.end();
-}
 
 RunDirectory::RunDirectory(const std::string& path) : path_(claimed(path)), lock_(path) {
   struct stat info {};

@@ -26,7 +26,9 @@ std::unique_ptr<nn::Model> load(const recipe::Recipe& recipe, const Registries& 
                                 const std::optional<TrainingSet>& set) {
   ModelRequest request;
   request.task = nn::task_from(recipe.model.task);
-  request.labels = set ? set->labels : data::resolve_task(recipe.data, data::objective_from(recipe.model.task)).labels;
+  request.labels =
+      set ? set->labels
+          : data::resolve_task(recipe.data, data::objective_from(recipe.model.task), registries.formats).labels;
   request.seed = static_cast<uint64_t>(recipe.seed);
   request.shapes_only = true;
   const int64_t tensor = layout.tensor;
@@ -147,7 +149,7 @@ Layout layout_of(const recipe::ParallelConfig& parallel, int64_t ranks, int64_t 
 
 Forecast forecast(const recipe::Recipe& recipe, const Registries& registries, int64_t ranks, int64_t tensor) {
   const Layout layout = layout_of(recipe.parallel, ranks, tensor);
-  const std::optional<TrainingSet> set = read_training_set(recipe);
+  const std::optional<TrainingSet> set = read_training_set(recipe, registries.formats);
   auto model = load(recipe, registries, layout, set);
   const auto single = dist::make_single();
   Forecast result;
@@ -156,7 +158,7 @@ Forecast forecast(const recipe::Recipe& recipe, const Registries& registries, in
     const recipe::StageConfig& stage = recipe.stages[i];
     if (stage.method)
       registries.methods.make(*stage.method)
-          ->attach(*model, {static_cast<uint64_t>(recipe.seed), single.get(), /*resume=*/true});
+          ->attach(*model, {static_cast<uint64_t>(recipe.seed), *single, *single, /*resume=*/true});
     if (stage.train)
       result.stages.push_back(count(*model, recipe, stage, layout, workload(recipe, i, layout.data, set)));
   }

@@ -16,11 +16,8 @@ namespace {
 
 /// Share of the tokens that language modeling predicts.
 double predicted_share(const data::Dataset& set) {
-  if (!set.loss_from.empty()) {
-    int64_t predicted = 0;
-    for (int64_t i = 0; i < set.size(); ++i) predicted += set.length(i) - set.loss_from[static_cast<size_t>(i)];
-    return static_cast<double>(predicted) / static_cast<double>(set.tokens());
-  }
+  if (!set.targets.empty())
+    return static_cast<double>(std::ranges::count(set.targets, 1)) / static_cast<double>(set.tokens());
   if (set.objective != data::Objective::masked_lm || set.ids.empty()) return 0;
   const auto& special = set.masking.special_ids;
   const auto plain = std::count_if(set.ids.begin(), set.ids.end(),
@@ -79,9 +76,9 @@ Workload from_max_length(const recipe::Recipe& recipe, const recipe::TrainConfig
 
 }  // namespace
 
-std::optional<TrainingSet> read_training_set(const recipe::Recipe& recipe) {
+std::optional<TrainingSet> read_training_set(const recipe::Recipe& recipe, const data::FormatRegistry& formats) {
   try {
-    const auto task = data::resolve_task(recipe.data, data::objective_from(recipe.model.task));
+    const auto task = data::resolve_task(recipe.data, data::objective_from(recipe.model.task), formats);
     const auto tokenizer = data::load_tokenizer(recipe.model.path);
     const auto set = data::load_dataset(recipe.data, task, "train", *tokenizer, recipe.seed);
     return TrainingSet{set.lengths(), predicted_share(set), set.label_names};

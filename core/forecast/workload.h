@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/data/format.h"
 #include "core/forecast/activations.h"
 #include "core/recipe/recipe.h"
 
@@ -16,7 +17,7 @@ struct TrainingSet {
   std::vector<std::string> labels;  ///< names by class number
 };
 /// Nothing if the data or the tokenizer cannot be read.
-std::optional<TrainingSet> read_training_set(const recipe::Recipe& recipe);
+std::optional<TrainingSet> read_training_set(const recipe::Recipe& recipe, const data::FormatRegistry& formats);
 
 struct Workload {
   MicroBatch mean;     ///< of a rank's share of a batch

@@ -35,14 +35,15 @@ Contexts contexts_of(const data::Dataset& dataset, const data::Tokenizer& tokeni
   Contexts contexts;
   std::map<Ids, size_t> place;
   for (int64_t i = 0; i < dataset.size(); ++i) {
-    const int64_t from = dataset.loss_from[static_cast<size_t>(i)];
+    const int64_t from = dataset.first_target(i);
     Ids prompt = slice(dataset, i, 0, from);
     const auto [found, fresh] = place.emplace(prompt, contexts.prompts.size());
     if (fresh) {
       contexts.prompts.push_back(std::move(prompt));
       contexts.references.emplace_back();
     }
-    contexts.references[found->second].push_back(trimmed_text(tokenizer, slice(dataset, i, from, dataset.length(i))));
+    contexts.references[found->second].push_back(
+        trimmed_text(tokenizer, slice(dataset, i, from, dataset.targets_end(i))));
   }
   return contexts;
 }
@@ -80,7 +81,9 @@ std::vector<Continuation> continue_prompts(InferenceModel& served, const std::ve
 }
 
 bool has_contexts(const data::Dataset& dataset) {
-  return std::any_of(dataset.loss_from.begin(), dataset.loss_from.end(), [](int32_t from) { return from > 1; });
+  for (int64_t i = 0; !dataset.targets.empty() && i < dataset.size(); ++i)
+    if (dataset.first_target(i) > 1) return true;
+  return false;
 }
 
 std::map<std::string, double> text_metrics_of(InferenceModel& served, const data::Dataset& dataset,

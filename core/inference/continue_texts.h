@@ -29,7 +29,8 @@ std::vector<Continuation> continue_prompts(InferenceModel& served, const std::ve
 std::map<std::string, double> text_metrics_of(InferenceModel& served, const data::Dataset& dataset,
                                               const recipe::GenerateConfig& config);
 
-/// Whether a split has contexts with references, rather than plain texts.
+/// Whether a split has contexts with references, rather than plain texts. Of a conversation, the context is what precedes
+/// the first answer, and the reference is that answer.
 bool has_contexts(const data::Dataset& dataset);
 
 }  // namespace filigree::train

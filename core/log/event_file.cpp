@@ -8,6 +8,9 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "core/files/run_paths.h"
 
 namespace filigree::train {
 namespace {
@@ -69,8 +72,26 @@ std::string file_name() {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return fmt::format("events.out.tfevents.{:010}.{}.{}.{}",
+  return fmt::format("{}{:010}.{}.{}.{}", files::run_names::kEventsPrefix,
                      std::chrono::duration_cast<std::chrono::seconds>(now).count(), host.data(), ::getpid(), number++);
+}
+
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string tag_prefix(const nlohmann::ordered_json& record) {
+  const std::string kind = record.at("kind");
+  return record.contains("split") ? kind + "/" + record["split"].get<std::string>() : kind;
+}
+
+std::vector<std::pair<std::string, double>> scalars_of(const nlohmann::ordered_json& record) {
+  std::vector<std::pair<std::string, double>> values;
+  const std::string prefix = tag_prefix(record) + "/";
+  for (const auto& [key, value] : record.items())
+    if (value.is_number() && key != "step" && key != "stage_step")
+      values.emplace_back(prefix + key, value.get<double>());
+  return values;
 }
 
 }  // namespace
@@ -85,9 +106,13 @@ uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(crc32c(bytes),
 
 EventFile::EventFile(const std::string& dir) : file_(dir + "/" + file_name(), files::AppendFile::Mode::create) {
   std::string event;  // Event: wall_time = 1, file_version = 3
-  append_double(event, 1, std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count());
+  append_double(event, 1, wall_seconds());
   append_bytes(event, 3, "brain.Event:2");
-  record(event);
+  append(event);
+}
+
+void EventFile::write(const nlohmann::ordered_json& record) {
+  if (record.contains("step")) scalars(scalars_of(record), record["step"].get<int64_t>(), wall_seconds());
 }
 
 void EventFile::scalars(const std::vector<std::pair<std::string, double>>& values, int64_t step, double wall_time) {
@@ -98,10 +123,10 @@ void EventFile::scalars(const std::vector<std::pair<std::string, double>>& value
   append_key(event, 2, Wire::varint);
   append_varint(event, static_cast<uint64_t>(step));
   append_bytes(event, 5, summary);
-  record(event);
+  append(event);
 }
 
-void EventFile::record(const std::string& event) {
+void EventFile::append(const std::string& event) {
   std::string out;
   append_raw(out, static_cast<uint64_t>(event.size()));
   append_raw(out, masked_crc32c(out));

@@ -10,23 +10,27 @@
 #include <vector>
 
 #include "core/files/append_file.h"
+#include "core/log/metric_sink.h"
 
 namespace filigree::train {
 
 uint32_t crc32c(std::string_view bytes);
 uint32_t masked_crc32c(std::string_view bytes);
 
-class EventFile {
+class EventFile : public MetricSink {
  public:
   /// Creates a new file in `dir`. DataError if that fails.
   explicit EventFile(const std::string& dir);
+
+  /// Writes the numbers of a record that has a step, as kind/key or kind/split/key.
+  void write(const nlohmann::ordered_json& record) override;
 
   /// Writes one event with the values of a step. wall_time: seconds since 1970.
   void scalars(const std::vector<std::pair<std::string, double>>& values, int64_t step, double wall_time);
   const std::string& path() const { return file_.path(); }
 
  private:
-  void record(const std::string& event);
+  void append(const std::string& event);
 
   files::AppendFile file_;
 };

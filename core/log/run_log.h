@@ -1,22 +1,21 @@
 #pragma once
-// Output of a run: text to stderr and log.txt, records to metrics.jsonl and TensorBoard, progress to the terminal. Only
-// rank 0 writes; on other ranks every call does nothing.
+// Output of a run: text to stderr and log.txt, records to the metric sinks (metrics.jsonl, TensorBoard), progress to the
+// terminal. Only rank 0 writes; on other ranks every call does nothing.
 //
-// metrics.jsonl has one JSON object per line. A resumed run atomically truncates it to the state at its checkpoint, so
-// that the file ends up like that of an uninterrupted run; an incomplete last line of a killed run is dropped. Lines
-// that are missing or were edited since the checkpoint are reported.
+// Lines of metrics.jsonl that are missing or were edited since the checkpoint that a run resumes from are reported.
 #include <fmt/format.h>
 #include <spdlog/logger.h>
-#include <nlohmann/json.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "core/files/append_file.h"
-#include "core/log/event_file.h"
+#include "core/log/metric_sink.h"
+#include "core/log/metrics_file.h"
 #include "core/log/progress.h"
+#include "core/log/records.h"
 
 namespace filigree::train {
 
@@ -25,12 +24,6 @@ struct LogPosition {
   int64_t lines = 0;        ///< RunLog::lines() at the time of the checkpoint
   std::string digest = {};  ///< RunLog::digest() at that time; empty: unknown
   bool own = false;         ///< the checkpoint is of this run, so the lines before it must exist
-};
-
-/// What cut_metrics() has kept of metrics.jsonl.
-struct KeptLines {
-  int64_t lines = 0;
-  std::string digest;
 };
 
 class RunLog {
@@ -50,12 +43,11 @@ class RunLog {
     if (text_) say(spdlog::level::warn, fmt::format(format, std::forward<Args>(args)...));
   }
 
-  /// Writes one line of metrics.jsonl, with a "kind"; if it has a "step", its numbers are also TensorBoard scalars. NaN
-  /// and infinities are written as null.
-  void record(const nlohmann::ordered_json& line);
-  int64_t lines() const { return kept_.lines; }               ///< lines in metrics.jsonl, for LogPosition
-  const std::string& digest() const { return kept_.digest; }  ///< hash of these lines
-  void sync();                                                ///< syncs metrics.jsonl to disk. DataError if it is gone
+  /// Passes a record to each sink.
+  void record(const MetricRecord& record);
+  void sync();                 ///< syncs the sinks to disk. DataError if metrics.jsonl is gone
+  int64_t lines() const;       ///< lines in metrics.jsonl, for LogPosition
+  std::string digest() const;  ///< hash of these lines
 
   void begin_stage(const std::string& name, int64_t total_steps, int64_t done_steps);
   void progress(const StepProgress& progress);
@@ -66,13 +58,9 @@ class RunLog {
   void say(spdlog::level::level_enum level, const std::string& message);
 
   std::shared_ptr<spdlog::logger> text_;  ///< null except on rank 0
-  std::unique_ptr<EventFile> events_;
   std::unique_ptr<Progress> progress_;
-  files::AppendFile metrics_;
-  KeptLines kept_;
+  std::vector<std::unique_ptr<MetricSink>> sinks_;  ///< empty except on rank 0
+  MetricsFile* metrics_ = nullptr;                  ///< one of sinks_
 };
-
-/// Truncates metrics.jsonl to its first `lines` lines and drops an incomplete last line. No-op without the file.
-KeptLines cut_metrics(const std::string& path, int64_t lines);
 
 }  // namespace filigree::train

@@ -174,19 +174,14 @@ void MetricSet::add(const at::Tensor& logits, const at::Tensor& labels) {
 
 void MetricSet::gather(dist::Communicator& ranks, Confusion& confusion,
                        std::vector<std::pair<double, double>>& pairs) const {
-  // NCCL takes only tensors on its device; MPI takes CPU tensors.
-  const auto device = ranks.backend() == "nccl" ? at::Device(at::kCUDA) : at::Device(at::kCPU);
   if (!regression_) {
-    auto counts = at::from_blob(confusion.counts.data(), {static_cast<int64_t>(confusion.counts.size())}, at::kLong);
-    auto shared = counts.to(device, at::kLong, /*non_blocking=*/false, /*copy=*/true);
-    ranks.all_reduce(shared);
-    counts.copy_(shared);
+    ranks.all_reduce(
+        at::from_blob(confusion.counts.data(), {static_cast<int64_t>(confusion.counts.size())}, at::kLong));
     return;
   }
   std::vector<double> own(predictions_.size() * 2);
   for (size_t i = 0; i < predictions_.size(); ++i) own[2 * i] = labels_[i], own[2 * i + 1] = predictions_[i];
-  const auto rows =
-      at::from_blob(own.data(), {static_cast<int64_t>(predictions_.size()), 2}, at::kDouble).clone().to(device);
+  const auto rows = at::from_blob(own.data(), {static_cast<int64_t>(predictions_.size()), 2}, at::kDouble);
   for (const auto& part : ranks.all_gather_ragged(rows)) {
     const auto values = to_doubles(part);
     for (size_t i = 0; i + 1 < values.size(); i += 2) pairs.emplace_back(values[i], values[i + 1]);

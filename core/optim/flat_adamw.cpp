@@ -82,26 +82,27 @@ std::vector<at::Tensor> FlatAdamW::leaves() const {
   return leaves;
 }
 
-double FlatAdamW::grad_norm(const at::Tensor& grad, double scale, dist::Communicator* tensor) const {
-  if (!tensor || tensor->size() == 1) return std::abs(scale) * flat_norm(grad);
+double FlatAdamW::grad_norm(const at::Tensor& grad, double scale, dist::Communicator& tp) const {
+  if (tp.size() == 1) return std::abs(scale) * flat_norm(grad);
   const auto options = at::TensorOptions().dtype(at::kDouble).device(grad.device());
   at::Tensor split = at::zeros({1}, options), replicated = at::zeros({1}, options);
   for (const Extent& extent : extents_) {
     const at::Tensor squares = square_sum(grad.narrow(0, extent.offset, extent.numel));
     (extent.parameter->placement.replicated() ? replicated : split).add_(squares);
   }
-  tensor->all_reduce(split);
+  tp.all_reduce(split);
   return std::abs(scale) * std::sqrt(split.add_(replicated).item<double>());  // the only device synchronization
 }
 
-void FlatAdamW::sum_partial(const at::Tensor& grad, dist::Communicator& tensor) const {
+void FlatAdamW::sum_partial(const at::Tensor& grad, dist::Communicator& tp) const {
+  if (tp.size() == 1) return;
   std::vector<at::Tensor> parts;
   for (const Extent& extent : extents_)
     if (extent.parameter->partial_gradient) parts.push_back(grad.narrow(0, extent.offset, extent.numel));
-  if (parts.empty() || tensor.size() == 1) return;
-  const dist::PhaseScope counted(tensor, "gradients");
+  if (parts.empty()) return;
+  const dist::PhaseScope counted(tp, "gradients");
   const at::Tensor joined = at::cat(parts);
-  tensor.all_reduce(joined);
+  tp.all_reduce(joined);
   int64_t begin = 0;
   for (at::Tensor& part : parts) {
     part.copy_(joined.narrow(0, begin, part.numel()));

@@ -35,12 +35,12 @@ class FlatAdamW {
 
   std::vector<at::Tensor> leaves() const;  ///< the views, for dist::GradBuckets
 
-  /// Sums the partial gradients over the ranks that share one copy of the model. Collective.
-  void sum_partial(const at::Tensor& grad, dist::Communicator& tensor) const;
+  /// Sums the partial gradients over `tp`, the ranks that share one copy of the model. Collective.
+  void sum_partial(const at::Tensor& grad, dist::Communicator& tp) const;
 
-  /// L2 norm of the flat gradient `grad` times `scale` (1/global count). fp64 accumulation. With `tensor`, the norm
-  /// covers all parts of a model split over these ranks, counts replicated parameters once, and is collective.
-  double grad_norm(const at::Tensor& grad, double scale, dist::Communicator* tensor = nullptr) const;
+  /// L2 norm of the flat gradient `grad` times `scale` (1/global count). fp64 accumulation. The norm covers the parts
+  /// of the model on all ranks of `tp` and counts replicated parameters once. Collective.
+  double grad_norm(const at::Tensor& grad, double scale, dist::Communicator& tp) const;
 
   /// One update: g = grad * scale * clip_factor, where clip_factor = min(1, clip/norm); step count t += 1.
   void step(const at::Tensor& grad, double scale, double clip_factor, double lr);

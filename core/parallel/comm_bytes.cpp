@@ -1,7 +1,5 @@
 #include "core/parallel/comm_bytes.h"
 
-#include <nlohmann/json.hpp>
-
 namespace filigree::train {
 
 CommBytes comm_bytes(const dist::Mesh& mesh) {
@@ -31,13 +29,13 @@ uint64_t total(const CommBytes& bytes) {
   return sum;
 }
 
-nlohmann::ordered_json to_json(const CommBytes& bytes) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+std::map<std::string, CommBytes> by_axis(const CommBytes& bytes) {
+  std::map<std::string, CommBytes> axes;
   for (const auto& [key, some] : bytes) {
     const size_t dot = key.find('.');
-    json[key.substr(0, dot)][key.substr(dot + 1)] = some;
+    axes[key.substr(0, dot)][key.substr(dot + 1)] = some;
   }
-  return json;
+  return axes;
 }
 
 ElementCounts count_elements(nn::Model& model) {

@@ -8,7 +8,6 @@
 //   world.other, tp.other, ...    counters and norms of a step, and everything outside steps
 #include <cstdint>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "core/nn/model.h"
@@ -21,7 +20,7 @@ using CommBytes = std::map<std::string, uint64_t>;
 CommBytes comm_bytes(const dist::Mesh& mesh);  ///< since the start of the program
 CommBytes difference(const CommBytes& after, const CommBytes& before);
 uint64_t total(const CommBytes& bytes);
-nlohmann::ordered_json to_json(const CommBytes& bytes);  ///< {"dp":{"gradients":…},"tp":{"forward":…},…}
+std::map<std::string, CommBytes> by_axis(const CommBytes& bytes);  ///< {"dp":{"gradients":…},"tp":{"forward":…},…}
 
 /// Element counts of a stage: of the full model, and of what this rank holds.
 struct ElementCounts {

@@ -65,7 +65,7 @@ Scores l1_scores(const std::vector<nn::StructureGroup*>& groups, const DataPass&
     coefficients.zero_gradients();
     data.run_batch(step);
     at::Tensor gradient = coefficients.gradients();
-    if (data.ranks) data.ranks->all_reduce(gradient);
+    data.dp.all_reduce(gradient);
     std::vector<at::Tensor> signs;
     for (size_t g = 0; g < coefficients.size(); ++g) signs.push_back(coefficients.of(g).detach().sign());
     gradient.add_(at::cat(signs), options.lambda);

@@ -60,7 +60,7 @@ std::vector<int64_t> units_left(nn::Model& model, nn::StructureKind kind) {
   return left;
 }
 
-double sparsity(nn::Model& model, dist::Communicator* tensor) {
+double sparsity(nn::Model& model, dist::Communicator& tp) {
   std::set<const nn::Linear*> counted;
   int64_t entries = 0, zero = 0;
   for (const nn::StructureGroup& group : model.structures()) {
@@ -70,12 +70,9 @@ double sparsity(nn::Model& model, dist::Communicator* tensor) {
       zero += zeros(*member.linear);
     }
   }
-  if (tensor) {
-    at::Tensor sum = at::tensor({zero}, at::kLong).to(model.device());
-    tensor->all_reduce(sum);
-    zero = sum.item<int64_t>();
-  }
-  return ratio(static_cast<double>(zero), static_cast<double>(entries));
+  const at::Tensor sum = at::tensor({zero}, at::kLong);
+  tp.all_reduce(sum);
+  return ratio(static_cast<double>(sum.item<int64_t>()), static_cast<double>(entries));
 }
 
 double unpruned_flops(nn::Model& model, int64_t n) {
@@ -84,7 +81,7 @@ double unpruned_flops(nn::Model& model, int64_t n) {
   return flops;
 }
 
-ModelSummary summarize(nn::Model& model, int64_t sequence, dist::Communicator* tensor) {
+ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequence) {
   ModelSummary summary;
   summary.family = model.family();
   summary.task = nn::to_string(model.task());
@@ -93,7 +90,7 @@ ModelSummary summarize(nn::Model& model, int64_t sequence, dist::Communicator* t
     summary.parameters += parameter->logical_numel();
     if (parameter->trainable()) summary.trainable += parameter->logical_numel();
   }
-  summary.sparsity = sparsity(model, tensor);
+  summary.sparsity = sparsity(model, tp);
   summary.heads_left = units_left(model, nn::StructureKind::head);
   summary.heads_total = units_made(model, nn::StructureKind::head);
   summary.ffn_left = units_left(model, nn::StructureKind::neuron);

@@ -22,9 +22,8 @@ namespace filigree::prune {
 
 /// Remaining units of one kind, per layer.
 std::vector<int64_t> units_left(nn::Model& model, nn::StructureKind kind);
-/// Share of zeros among the encoder's linear weights. `tensor`: the ranks that hold the other parts of the
-/// model; with it, the share is over all parts and the call is collective.
-double sparsity(nn::Model& model, dist::Communicator* tensor = nullptr);
+/// Share of zeros among the encoder's linear weights, over the parts of the model on all ranks of `tp`. Collective.
+double sparsity(nn::Model& model, dist::Communicator& tp);
 /// FLOPs of a sequence of n tokens before any unit was removed.
 double unpruned_flops(nn::Model& model, int64_t n);
 
@@ -41,8 +40,8 @@ struct ModelSummary {
   double unpruned_flops = 0;
 };
 
-/// tensor: as in sparsity().
-ModelSummary summarize(nn::Model& model, int64_t sequence = 128, dist::Communicator* tensor = nullptr);
+/// Collective over `tp`, the ranks that share one copy of the model.
+ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequence = 128);
 
 /// {"family":…,"task":…,"parameters":…,"trainable":…,"trainable_share":…,"sparsity":…,"heads_left":[…],
 ///  "heads_total":[…],"ffn_left":[…],"ffn_total":[…],"sequence":…,"flops":…,"flops_per_token":…,"flops_ratio":…}

@@ -1,7 +1,7 @@
 #pragma once
 // Structured pruning is data -> scores -> a serializable plan -> one apply.
 //
-//   Scores scores = score_structures(model, {...});             // score.h: per group, one number per kept unit
+//   Scores scores = score_structures(model, {...}, mesh.tp());  // score.h: per group, one number per kept unit
 //   PrunePlan plan = make_plan(model.structures(), scores, request);
 //   std::vector<nn::Reslice> records = apply(model, plan);      // shrinks weights, biases, masks, adapters
 //   optimizer.rebuild(model.parameters(), records);

@@ -151,32 +151,35 @@ at::Tensor random_entries(const nn::Linear& linear, uint64_t seed) {
   return values.to(linear.weight()->value().device());
 }
 
+const DataPass& data_of(const ScoreRequest& request) {
+  FG_CHECK(request.data, "score '{}' needs batches", to_string(request.kind));
+  return *request.data;
+}
+
 /// Scores of the local units.
 Scores own_scores(const std::vector<nn::StructureGroup*>& groups, const ScoreRequest& request) {
-  if (request.kind == ScoreKind::taylor) return taylor_scores(groups, request.data);
-  if (request.kind == ScoreKind::l1) return l1_scores(groups, request.data);
+  if (request.kind == ScoreKind::taylor) return taylor_scores(groups, data_of(request));
+  if (request.kind == ScoreKind::l1) return l1_scores(groups, data_of(request));
   Scores scores;
   for (const nn::StructureGroup* group : groups) scores.push_back(weight_scores(*group, request.kind));
   return scores;
 }
 
 /// The scores of all units; the ranks' units are contiguous and in rank order.
-std::vector<double> gathered(const std::vector<double>& own, dist::Communicator& tensor, at::Device device) {
-  const at::Tensor mine = at::tensor(own, at::kDouble).to(device);
-  return to_vector(at::cat(tensor.all_gather_ragged(mine)).cpu());
+std::vector<double> gathered(const std::vector<double>& own, dist::Communicator& tp) {
+  return to_vector(at::cat(tp.all_gather_ragged(at::tensor(own, at::kDouble))));
 }
 
-Scores scores_of(const std::vector<nn::StructureGroup*>& groups, const ScoreRequest& request) {
+Scores scores_of(const std::vector<nn::StructureGroup*>& groups, const ScoreRequest& request, dist::Communicator& tp) {
   Scores scores;
   if (request.kind == ScoreKind::random) {
     for (const nn::StructureGroup* group : groups) scores.push_back(random_scores(*group, request.seed));
     return scores;
   }
   scores = own_scores(groups, request);
-  for (size_t g = 0; g < groups.size(); ++g) {
-    const at::Device device = groups[g]->members.front().linear->weight()->value().device();
-    if (request.tensor) scores[g] = gathered(scores[g], *request.tensor, device);
-    if (request.global && !reads_data(request.kind)) divide_by_rms(scores[g]);
+  for (std::vector<double>& of_group : scores) {
+    of_group = gathered(of_group, tp);
+    if (request.global && !reads_data(request.kind)) divide_by_rms(of_group);
   }
   return scores;
 }
@@ -213,7 +216,7 @@ const char* to_string(ScoreKind kind) {
 
 bool reads_data(ScoreKind kind) { return kind == ScoreKind::l1 || kind == ScoreKind::taylor; }
 
-Scores score_structures(nn::Model& model, const ScoreRequest& request) {
+Scores score_structures(nn::Model& model, const ScoreRequest& request, dist::Communicator& tp) {
   std::vector<nn::StructureGroup*> groups;
   std::vector<size_t> places;
   std::vector<nn::StructureGroup>& structures = model.structures();
@@ -222,7 +225,7 @@ Scores score_structures(nn::Model& model, const ScoreRequest& request) {
     groups.push_back(&structures[g]);
     places.push_back(g);
   }
-  Scores of_groups = scores_of(groups, request);
+  Scores of_groups = scores_of(groups, request, tp);
   Scores scores(structures.size());
   for (size_t i = 0; i < places.size(); ++i) scores[places[i]] = std::move(of_groups[i]);
   return scores;
@@ -234,7 +237,8 @@ std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, c
   }
   std::vector<at::Tensor> scores;
   if (request.kind == ScoreKind::taylor) {
-    for (const Importance& importance : taylor_importance(linears, request.data)) scores.push_back(importance.weight);
+    for (const Importance& importance : taylor_importance(linears, data_of(request)))
+      scores.push_back(importance.weight);
     return scores;
   }
   for (const nn::Linear* linear : linears) {

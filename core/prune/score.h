@@ -15,6 +15,7 @@
 // Global scope compares layers. Scores computed from weights are then divided by the root mean square of the layer's
 // scores, because layers differ in scale for reasons other than importance. taylor, l1 and random are not scaled.
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,28 +33,27 @@ const char* to_string(ScoreKind kind);
 bool reads_data(ScoreKind kind);  ///< l1 and taylor
 
 /// Batches for the scores that read data. run_batch(i) runs forward and backward on this rank's share of the
-/// i-th global batch, with a loss whose gradient, summed over `ranks`, is that of the batch's mean loss. It
+/// i-th global batch, with a loss whose gradient, summed over `dp`, is that of the batch's mean loss. It
 /// may leave gradients in the trainable parameters; the caller clears them afterwards.
 struct DataPass {
   int64_t batches = 0;
   std::function<void(int64_t)> run_batch;
-  dist::Communicator* ranks = nullptr;  ///< that split each batch; nullptr: this rank runs all of it
+  dist::Communicator& dp;  ///< ranks that split each batch
 };
 
 struct ScoreRequest {
   ScoreKind kind = ScoreKind::magnitude_delta;
-  bool heads = true;                     ///< score the heads
-  bool ffn = true;                       ///< score the FFN neurons
-  bool global = false;                   ///< make layers comparable
-  uint64_t seed = 0;                     ///< for random
-  DataPass data = {};                    ///< for l1 and taylor
-  dist::Communicator* tensor = nullptr;  ///< ranks that hold the other parts of the model; nullptr: none
+  bool heads = true;                            ///< score the heads
+  bool ffn = true;                              ///< score the FFN neurons
+  bool global = false;                          ///< make layers comparable
+  uint64_t seed = 0;                            ///< for random
+  std::optional<DataPass> data = std::nullopt;  ///< for l1 and taylor
 };
 
 /// Scores of all remaining units, for make_plan; an empty list for groups that were not requested. Throws UsageError if
-/// the score is undefined for a group (delta without an adapter). Each unit is on one rank, which scores it; the scores
-/// are gathered, never the weights. Collective with `tensor`, and for taylor and l1.
-Scores score_structures(nn::Model& model, const ScoreRequest& request);
+/// the score is undefined for a group (delta without an adapter). Each unit is on one rank of `tp`, which scores it; the
+/// scores are gathered, never the weights. Collective.
+Scores score_structures(nn::Model& model, const ScoreRequest& request, dist::Communicator& tp);
 
 /// fp32 scores >= 0 of each linear's local entries. Throws UsageError for l1. Collective for taylor.
 std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, const ScoreRequest& request);

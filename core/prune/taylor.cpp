@@ -90,7 +90,7 @@ std::vector<Importance> taylor_importance(const std::vector<nn::Linear*>& linear
   for (int64_t batch = 0; batch < data.batches; ++batch) {
     gradients.zero();
     data.run_batch(batch);
-    if (data.ranks) data.ranks->all_reduce(gradients.flat());
+    data.dp.all_reduce(gradients.flat());
     for (size_t i = 0; i < linears.size(); ++i) {
       importance[i].weight.add_(at::mul(gradients.weight(i), effective[i]).abs_());
       if (!linears[i]->bias()) continue;

@@ -32,8 +32,8 @@ std::string last_words(nn::Model& model) {
 /// Matrices whose entries are ranked together, and the ranks that hold their other parts.
 class Pool {
  public:
-  Pool(std::vector<nn::Linear*> linears, std::vector<at::Tensor> keys, dist::Communicator* tensor)
-      : linears_(std::move(linears)), keys_(std::move(keys)), tensor_(tensor) {
+  Pool(std::vector<nn::Linear*> linears, std::vector<at::Tensor> keys, dist::Communicator& tp)
+      : linears_(std::move(linears)), keys_(std::move(keys)), tp_(tp) {
     for (const nn::Linear* linear : linears_) {
       first_.push_back(entries_);
       entries_ += linear->weight()->logical_numel();
@@ -50,7 +50,7 @@ class Pool {
 
   std::vector<nn::Linear*> linears_;
   std::vector<at::Tensor> keys_;
-  dist::Communicator* tensor_;
+  dist::Communicator& tp_;
   std::vector<int64_t> first_;  ///< index in the pool of each matrix's first entry
   int64_t entries_ = 0;
 };
@@ -58,17 +58,12 @@ class Pool {
 std::vector<at::Tensor> Pool::counted(const std::vector<at::Tensor>& all) const {
   std::vector<at::Tensor> mine;
   for (size_t i = 0; i < all.size(); ++i)
-    if (!tensor_ || tensor_->rank() == 0 || !linears_[i]->weight()->placement.replicated()) mine.push_back(all[i]);
+    if (tp_.rank() == 0 || !linears_[i]->weight()->placement.replicated()) mine.push_back(all[i]);
   return mine;
 }
 
 ReduceCounts Pool::sum_over_ranks() const {
-  if (!tensor_) return {};
-  return [this](const at::Tensor& counts) {
-    at::Tensor wire = counts.to(keys_.front().device());
-    tensor_->all_reduce(wire);
-    at::Tensor(counts).copy_(wire);
-  };
+  return [this](const at::Tensor& counts) { tp_.all_reduce(counts); };
 }
 
 /// Indices of the entries at the threshold in each local matrix; `numbers`: their indices in the pool.
@@ -104,16 +99,15 @@ std::vector<at::Tensor> Pool::masks(double share) const {
 }
 
 /// Number of zeros in the masks of the linears, over all ranks.
-int64_t count_zeros(const std::vector<nn::Linear*>& linears, dist::Communicator* tensor) {
+int64_t count_zeros(const std::vector<nn::Linear*>& linears, dist::Communicator& tp) {
   int64_t split = 0, whole = 0;
   for (const nn::Linear* linear : linears) {
     const at::Tensor& mask = linear->mask()->value();
     const int64_t zeros = mask.numel() - mask.sum(at::kLong).item<int64_t>();
     (linear->mask()->placement.replicated() ? whole : split) += zeros;
   }
-  if (!tensor) return split + whole;
-  at::Tensor sum = at::tensor({split}, at::kLong).to(linears.front()->mask()->value().device());
-  tensor->all_reduce(sum);
+  const at::Tensor sum = at::tensor({split}, at::kLong);
+  tp.all_reduce(sum);
   return sum.item<int64_t>() + whole;
 }
 
@@ -158,7 +152,8 @@ void put_mask(nn::Model& model, nn::Linear& linear, const at::Tensor& mask) {
   linear.set_mask(parameter);
 }
 
-Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears, const WeightRequest& request) {
+Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears, const WeightRequest& request,
+                       dist::Communicator& tp) {
   std::vector<at::Tensor> keys;
   {
     const std::vector<at::Tensor> scores = score_entries(linears, request.scores);
@@ -168,20 +163,19 @@ Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears
       if (linears[i]->mask()) keys.back().mul_(linears[i]->mask()->value().to(at::kInt));
     }
   }
-  dist::Communicator* tensor = request.scores.tensor;
   std::vector<at::Tensor> masks;
   if (request.global) {
-    masks = Pool(linears, keys, tensor).masks(request.share);
+    masks = Pool(linears, keys, tp).masks(request.share);
   } else {
     for (size_t i = 0; i < linears.size(); ++i)
-      masks.push_back(Pool({linears[i]}, {keys[i]}, tensor).masks(request.share).front());
+      masks.push_back(Pool({linears[i]}, {keys[i]}, tp).masks(request.share).front());
   }
   Sparsity sparsity;
   for (size_t i = 0; i < linears.size(); ++i) {
     put_mask(model, *linears[i], masks[i]);
     sparsity.entries += linears[i]->weight()->logical_numel();
   }
-  sparsity.zeros = count_zeros(linears, tensor);
+  sparsity.zeros = count_zeros(linears, tp);
   return sparsity;
 }
 

@@ -6,7 +6,7 @@
 //
 //   auto linears = select_linears(model, config.targets);
 //   Sparsity result = prune_weights(model, linears, {.share = 0.5, .global = true,
-//                                                    .scores = {.kind = ScoreKind::magnitude}});
+//                                                    .scores = {.kind = ScoreKind::magnitude}}, mesh.tp());
 #include <string>
 #include <vector>
 
@@ -23,7 +23,7 @@ std::vector<nn::Linear*> select_linears(nn::Model& model, const std::vector<std:
 struct WeightRequest {
   double share = 0.5;        ///< share of each pool's entries that are zero afterwards
   bool global = false;       ///< one pool of all linears; else one pool per matrix
-  ScoreRequest scores = {};  ///< only kind, seed, data and tensor are used
+  ScoreRequest scores = {};  ///< only kind, seed and data are used
 };
 
 struct Sparsity {
@@ -31,9 +31,10 @@ struct Sparsity {
   int64_t zeros = 0;
 };
 
-/// Sets the masks. On a tensor-parallel axis the threshold is exact over all parts: it is found from summed
-/// counts, and no rank receives another's weights. Collective in that case, and if the score reads data.
-Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears, const WeightRequest& request);
+/// Sets the masks. The threshold is exact over the parts on all ranks of `tp`: it is found from summed counts, and no
+/// rank receives another's weights. Collective.
+Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears, const WeightRequest& request,
+                       dist::Communicator& tp);
 
 /// Name of a linear's mask in the parameter table: "<linear>.mask".
 std::string mask_name(const nn::Linear& linear);

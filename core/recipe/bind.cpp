@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "core/recipe/environment.h"
-#include "core/recipe/scalar.h"
 #include "core/recipe/suggest.h"
+#include "core/recipe/yaml/environment.h"
+#include "core/recipe/yaml/scalar.h"
 #include "core/shown.h"
 
 namespace filigree::recipe {
@@ -28,7 +28,7 @@ std::vector<std::string> key_names(const Schema& schema) {
 }
 
 /// The only section that has `key`, for a key in the wrong section: "stages[].train". "" if none or several have it.
-std::string home_of(const std::string& key, const MethodCatalog& catalog) {
+std::string home_of(const std::string& key, const Catalog& catalog) {
   std::vector<std::string> homes;
   for (const std::string& path : keys(catalog)) {
     if (path.size() > key.size() && path.ends_with("." + key)) homes.push_back(parent_of(path));
@@ -77,7 +77,7 @@ std::string stage_path(const std::vector<std::string>& names, size_t index) {
 Source Binder::bind(const Tree& tree, Recipe& recipe) {
   source_ = {};
   source_.file = tree.origin.file;
-  Schema schema;
+  Schema schema(&catalog_);
   describe(recipe, schema);
   section(tree, schema, "", "a recipe");
   return source_;
@@ -167,7 +167,7 @@ bool Binder::read(const Tree& tree, const std::string& key, const Section& targe
     return false;
   }
   target.create();
-  Schema schema;
+  Schema schema(&catalog_);
   target.describe(schema);
   section(tree, schema, path, key);
   return true;
@@ -190,7 +190,7 @@ bool Binder::read(const Tree& tree, const std::string& /*key*/, const SectionLis
       fail(item.origin, item_path, fmt::format("must be a section of 'key: value' lines, not {}", describe_kind(item)));
       continue;
     }
-    Schema schema;
+    Schema schema(&catalog_);
     target.describe(i, schema);
     section(item, schema, item_path, "a stage");
   }
@@ -262,9 +262,9 @@ void Binder::method(const Tree& tree, MethodConfig& config, const std::string& p
     return;
   }
   std::vector<std::string> known;
-  for (const auto& [method_name, unused] : catalog_.entries()) known.push_back(method_name);
-  const auto found = catalog_.entries().find(name->text);
-  if (found == catalog_.entries().end()) {
+  for (const auto& [method_name, unused] : catalog_.methods.entries()) known.push_back(method_name);
+  const auto found = catalog_.methods.entries().find(name->text);
+  if (found == catalog_.methods.entries().end()) {
     const std::string guess = nearest(name->text, known);
     fail(name->origin, path,
          fmt::format("'{}' is not a method (use one of {}){}", shown(name->text), fmt::join(known, ", "),
@@ -272,7 +272,7 @@ void Binder::method(const Tree& tree, MethodConfig& config, const std::string& p
     return;
   }
   config.options = found->second.make();
-  Schema schema;
+  Schema schema(&catalog_);
   schema.field("name", config.name, "the method");
   config.options->describe(schema);
   config.name = name->text;

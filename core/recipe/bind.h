@@ -8,7 +8,7 @@
 #include "core/recipe/catalog.h"
 #include "core/recipe/load.h"
 #include "core/recipe/schema.h"
-#include "core/recipe/tree.h"
+#include "core/recipe/yaml/tree.h"
 
 namespace filigree::recipe {
 
@@ -28,7 +28,7 @@ std::string stage_path(const std::vector<std::string>& names, size_t index);
 
 class Binder {
  public:
-  Binder(const MethodCatalog& catalog, OldKeys old_keys, std::vector<Problem>& problems)
+  Binder(const Catalog& catalog, OldKeys old_keys, std::vector<Problem>& problems)
       : catalog_(catalog), old_keys_(old_keys), problems_(problems) {}
   Source bind(const Tree& tree, Recipe& recipe);
 
@@ -53,7 +53,7 @@ class Binder {
   void method(const Tree& tree, MethodConfig& config, const std::string& path);
   void fail(const Origin& origin, const std::string& path, const std::string& message);
 
-  const MethodCatalog& catalog_;
+  const Catalog& catalog_;
   OldKeys old_keys_;
   std::vector<Problem>& problems_;
   Source source_;

@@ -1,10 +1,12 @@
 #pragma once
-// Names of methods and the structs of their options, for the recipe loader. core/adapt fills it
-// (adapt::builtin_methods()), so the loader does not depend on any method.
+// What a recipe may name: methods with the structs of their options, and data formats with what their checks need.
+// core/adapt and core/data fill it (adapt::builtin_methods(), data::builtin_formats()), so that the loader knows no
+// method and no format.
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/recipe/recipe.h"
 
@@ -23,6 +25,27 @@ class MethodCatalog {
 
  private:
   std::map<std::string, Entry> entries_;
+};
+
+/// What the keys under `data` mean for one data format.
+struct FormatTraits {
+  std::string name;
+  std::string help;                       ///< what one row is, for the reference page
+  bool named_columns = false;             ///< data.text and data.label name columns; otherwise the columns are fixed
+  bool header = false;                    ///< the first line may name the columns (data.header)
+  std::vector<std::string> columns = {};  ///< fixed columns from which data.text may choose for causal_lm
+  std::vector<std::string> tasks = {};    ///< values of model.task that it can be used with
+  std::string content = {};      ///< what it contains, for the error about another task: "texts without labels"
+  bool packs = false;            ///< data.pack may concatenate its rows
+  bool has_default_dir = false;  ///< data.dir may be left out
+};
+
+struct Catalog {
+  MethodCatalog methods;
+  std::vector<FormatTraits> formats;
+
+  const FormatTraits* find_format(const std::string& name) const;  ///< nullptr: unknown
+  std::vector<std::string> format_names() const;
 };
 
 }  // namespace filigree::recipe

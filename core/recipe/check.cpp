@@ -4,13 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <initializer_list>
 #include <map>
 #include <set>
 
 #include "core/name_pattern.h"
+#include "core/recipe/data_rules.h"
 #include "core/recipe/suggest.h"
 
 namespace filigree::recipe {
@@ -21,7 +21,7 @@ class Rules {
  public:
   Rules(const Source& source, std::vector<Problem>& problems) : source_(source), problems_(problems) {}
 
-  void broken(const std::string& path, const std::string& message, std::initializer_list<std::string> rests_on = {}) {
+  void broken(const std::string& path, const std::string& message, const std::vector<std::string>& rests_on = {}) {
     const bool sound = source_.sound(path) && std::all_of(rests_on.begin(), rests_on.end(),
                                                           [&](const auto& other) { return source_.sound(other); });
     if (!sound) return;
@@ -40,74 +40,9 @@ bool in(const std::string& value, std::initializer_list<const char*> values) {
   return std::find(values.begin(), values.end(), value) != values.end();
 }
 
-void check_files(const DataConfig& data, Rules& rules) {
-  const bool wordnet = data.format == "wordnet" || data.task == "wordnet";
-  if (data.dir.empty() && !wordnet && !data.train && !data.dev && !data.test) {
-    rules.broken("data.dir", fmt::format("is missing: format {} needs the directory of its files", data.format),
-                 {"data.format", "data.task"});
-  }
-  if (!data.task.empty() && data.task != "wordnet" && in(data.format, {"wordnet", "text"})) {
-    rules.broken("data.task",
-                 fmt::format("is '{}', a preset for files with columns; format {} has none", data.task, data.format),
-                 {"data.format"});
-  }
-}
-
-bool is_number(const std::string& column) {
-  int64_t value = 0;
-  const char* const end = column.data() + column.size();
-  return std::from_chars(column.data(), end, value).ptr == end && !column.empty();
-}
-
-/// Whether all columns are given by number, so that nothing shows whether there is a header.
-bool all_numbers(const DataConfig& data) {
-  return !data.text.empty() && std::all_of(data.text.begin(), data.text.end(), is_number) &&
-         (data.label.empty() || is_number(data.label));
-}
-
-void check_columns(const ModelConfig& model, const DataConfig& data, Rules& rules) {
-  const bool columns = in(data.format, {"tsv", "csv", "jsonl"}) && data.task.empty();
-  if (columns && data.text.empty()) {
-    rules.broken("data.text", "is missing: name the text column, or choose a preset with task",
-                 {"data.task", "data.format"});
-  }
-  const bool over_tokens = in(model.task, {"masked_lm", "causal_lm"});
-  if (columns && data.label.empty() && !over_tokens) {
-    rules.broken("data.label", "is missing: name the label column, or choose a preset with task",
-                 {"data.task", "data.format", "model.task"});
-  }
-  if (columns && data.format != "jsonl" && !data.header && all_numbers(data)) {
-    rules.broken("data.header",
-                 "is missing: columns are named by number, so say whether the first line is a header (true) or a row "
-                 "(false)",
-                 {"data.task", "data.format", "data.text", "data.label"});
-  }
-  if (data.format == "text" && !over_tokens) {
-    rules.broken("data.format",
-                 fmt::format("is text, which has no labels for {}; use it with masked_lm or causal_lm", model.task),
-                 {"model.task"});
-  }
-  const bool references = in(data.format, {"e2e", "webnlg", "dart"});
-  if (references && model.task != "causal_lm") {
-    rules.broken("data.format",
-                 fmt::format("is {}, contexts and references; use it with causal_lm, not {}", data.format, model.task),
-                 {"model.task"});
-  }
-  if (data.pack && model.task != "causal_lm") {
-    rules.broken("data.pack", fmt::format("joins texts for causal_lm, but model.task is {}", model.task),
-                 {"model.task"});
-  }
-  if (data.pack && (data.text.size() > 1 || references)) {
-    rules.broken("data.pack", "joins texts of one column; a context and its reference must stay together",
-                 {"data.text", "data.format"});
-  }
-  if (data.text.size() > 1 && model.task == "masked_lm") {
-    rules.broken("data.text", "names two columns, but masked_lm takes one", {"model.task"});
-  }
-  const bool wordnet_columns = data.format == "wordnet" && model.task == "causal_lm";
-  if (!data.text.empty() && (references || in(data.format, {"wordnet", "text"})) && !wordnet_columns) {
-    rules.broken("data.text", fmt::format("names columns, but format {} has none", data.format), {"data.format"});
-  }
+void check_data(const Recipe& recipe, const Catalog& catalog, Rules& rules) {
+  for (const DataProblem& problem : data_problems(recipe.data, recipe.model.task, catalog))
+    rules.broken(problem.key, problem.message, problem.rests_on);
 }
 
 void check_labels(const ModelConfig& model, const DataConfig& data, Rules& rules) {
@@ -120,10 +55,6 @@ void check_labels(const ModelConfig& model, const DataConfig& data, Rules& rules
     rules.broken("model.task",
                  fmt::format("is regression, but {} has classes; set it to sequence_classification", data.task),
                  {"data.task"});
-  }
-  if (data.format == "wordnet" && data.task.empty() && regression) {
-    rules.broken("model.task", "is regression, but wordnet has classes; set it to sequence_classification",
-                 {"data.format"});
   }
   if (!data.labels.empty() && regression) {
     rules.broken("data.labels", "names classes, but model.task is regression", {"model.task"});
@@ -325,10 +256,9 @@ void check_stages(const Recipe& recipe, Rules& rules) {
 
 }  // namespace
 
-void check(const Recipe& recipe, const Source& source, std::vector<Problem>& problems) {
+void check(const Recipe& recipe, const Catalog& catalog, const Source& source, std::vector<Problem>& problems) {
   Rules rules(source, problems);
-  check_files(recipe.data, rules);
-  check_columns(recipe.model, recipe.data, rules);
+  check_data(recipe, catalog, rules);
   check_labels(recipe.model, recipe.data, rules);
   check_metric(recipe.data.metric, "data.metric", recipe.model, rules);
   check_metric(recipe.eval.best, "eval.best", recipe.model, rules);

@@ -7,7 +7,7 @@
 namespace filigree::recipe {
 
 /// Appends a problem for each broken rule. Skips a rule that needs a doubtful value (bind.h).
-void check(const Recipe& recipe, const Source& source, std::vector<Problem>& problems);
+void check(const Recipe& recipe, const Catalog& catalog, const Source& source, std::vector<Problem>& problems);
 
 /// Fills defaults that depend on other values: the default scope of an unstructured prune is matrix.
 void settle(Recipe& recipe, const Source& source);

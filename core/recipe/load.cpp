@@ -8,8 +8,8 @@
 #include "core/error.h"
 #include "core/recipe/bind.h"
 #include "core/recipe/check.h"
-#include "core/recipe/set.h"
-#include "core/recipe/tree.h"
+#include "core/recipe/yaml/set.h"
+#include "core/recipe/yaml/tree.h"
 #include "core/shown.h"
 
 namespace filigree::recipe {
@@ -25,7 +25,7 @@ std::string all_lines(std::vector<Problem> problems) {
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
-Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog,
+Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::string>& sets, const Catalog& catalog,
                  OldKeys old_keys) {
   std::vector<Problem> problems;
   for (const std::string& item : sets) apply_set(tree, item, problems);
@@ -33,7 +33,7 @@ Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::stri
   const Source source = Binder(catalog, old_keys, problems).bind(tree, recipe);
   recipe.file = path;
   settle(recipe, source);
-  check(recipe, source, problems);
+  check(recipe, catalog, source, problems);
   if (!problems.empty()) throw UsageError(all_lines(std::move(problems)));
   return recipe;
 }
@@ -49,12 +49,11 @@ std::string to_string(const Problem& problem) {
   return problem.key.empty() ? fmt::format("{}: {}", place, message) : fmt::format("{}: {}: {}", place, key, message);
 }
 
-Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog,
-            OldKeys old_keys) {
+Recipe load(const std::string& path, const std::vector<std::string>& sets, const Catalog& catalog, OldKeys old_keys) {
   return from_tree(read_tree(path), path, sets, catalog, old_keys);
 }
 
-Recipe load_text(const std::string& text, const std::string& name, const MethodCatalog& catalog,
+Recipe load_text(const std::string& text, const std::string& name, const Catalog& catalog,
                  const std::vector<std::string>& sets, OldKeys old_keys) {
   return from_tree(parse_tree(text, name), name, sets, catalog, old_keys);
 }

@@ -23,18 +23,18 @@ enum class OldKeys { refuse, accept };
 
 /// Reads `path`, substitutes ${VAR}, applies `--set` items ("stages.adapt.train.lr=1e-4"), fills defaults and validates
 /// the result. Throws UsageError with every problem at once, one per line.
-Recipe load(const std::string& path, const std::vector<std::string>& sets, const MethodCatalog& catalog,
+Recipe load(const std::string& path, const std::vector<std::string>& sets, const Catalog& catalog,
             OldKeys old_keys = OldKeys::refuse);
 
 /// The same for a recipe given as text, such as the one in a checkpoint; `name` is for messages.
-Recipe load_text(const std::string& text, const std::string& name, const MethodCatalog& catalog,
+Recipe load_text(const std::string& text, const std::string& name, const Catalog& catalog,
                  const std::vector<std::string>& sets = {}, OldKeys old_keys = OldKeys::refuse);
 
 /// The resolved recipe: every key with its value. load_text() accepts it.
 std::string to_yaml(const Recipe& recipe);
 
 /// The path of every key, lists as "stages[]", options of a method as "stages[].method(dsee).rank".
-std::vector<std::string> keys(const MethodCatalog& catalog);
+std::vector<std::string> keys(const Catalog& catalog);
 
 /// A key with a numeric value: its path, as in keys(), and its range.
 struct NumberKey {
@@ -42,9 +42,9 @@ struct NumberKey {
   Range range;
   bool whole = false;
 };
-std::vector<NumberKey> number_keys(const MethodCatalog& catalog);
+std::vector<NumberKey> number_keys(const Catalog& catalog);
 
 /// docs/recipe-reference.md, generated from the structs.
-std::string reference(const MethodCatalog& catalog);
+std::string reference(const Catalog& catalog);
 
 }  // namespace filigree::recipe

@@ -30,7 +30,7 @@ struct ModelConfig {
 };
 
 struct DataConfig {
-  std::string format = "tsv";                   ///< tsv | csv | jsonl | text | e2e | webnlg | dart | wordnet
+  std::string format = "tsv";                   ///< a registered data format (catalog.h)
   std::string task;                             ///< preset: sst2, cola, mrpc, rte, qnli, qqp, mnli, stsb, wnli, wordnet
   std::string dir;                              ///< directory of the files
   std::optional<std::string> train, dev, test;  ///< file names in dir, instead of the preset's

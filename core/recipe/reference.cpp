@@ -13,7 +13,7 @@ namespace {
 class Walker {
  public:
   using Visit = std::function<void(const std::string& path, const Field& field)>;
-  Walker(const MethodCatalog& catalog, Visit visit) : catalog_(catalog), visit_(std::move(visit)) {}
+  Walker(const Catalog& catalog, Visit visit) : catalog_(catalog), visit_(std::move(visit)) {}
 
   void walk(Schema& schema, const std::string& prefix) {
     for (const Field& field : schema.fields()) {
@@ -28,34 +28,34 @@ class Walker {
 
   void descend(const Section& target, const std::string& path) {
     target.create();
-    Schema schema;
+    Schema schema(&catalog_);
     target.describe(schema);
     walk(schema, path + ".");
   }
 
   void descend(const SectionList& target, const std::string& path) {
     target.append();
-    Schema schema;
+    Schema schema(&catalog_);
     target.describe(target.size() - 1, schema);
     walk(schema, path + "[].");
   }
 
   void descend(std::optional<MethodConfig>*, const std::string& path) {
-    for (const auto& [name, entry] : catalog_.entries()) {
+    for (const auto& [name, entry] : catalog_.methods.entries()) {
       const auto options = entry.make();
-      Schema schema;
+      Schema schema(&catalog_);
       options->describe(schema);
       walk(schema, fmt::format("{}({}).", path, name));
     }
   }
 
-  const MethodCatalog& catalog_;
+  const Catalog& catalog_;
   Visit visit_;
 };
 
-void walk_recipe(const MethodCatalog& catalog, Walker::Visit visit) {
+void walk_recipe(const Catalog& catalog, Walker::Visit visit) {
   Recipe recipe;
-  Schema schema;
+  Schema schema(&catalog);
   describe(recipe, schema);
   Walker(catalog, std::move(visit)).walk(schema, "");
 }
@@ -106,7 +106,7 @@ changing a key, run the test `recipes_test` once with `FILIGREE_UPDATE_DOCS=1`.
 /// The page's tables, one per section, in the order in which sections are visited.
 class Page {
  public:
-  explicit Page(const MethodCatalog& catalog) : catalog_(catalog) { open("", ""); }
+  explicit Page(const Catalog& catalog) : catalog_(catalog) { open("", ""); }
 
   void add(const std::string& path, const Field& field) {
     const size_t dot = path.rfind('.');
@@ -122,6 +122,7 @@ class Page {
     for (const Table& table : tables_) {
       out += table.path.empty() ? "\n## The recipe\n" : fmt::format("\n## `{}`\n\n{}.\n", table.path, table.doc);
       out += table.rows.empty() ? "\nIt has no options.\n" : kTableHead + table.rows;
+      if (table.path == "data") out += formats();
     }
     return out;
   }
@@ -131,13 +132,20 @@ class Page {
     std::string path, doc, rows;
   };
 
+  std::string formats() const {
+    std::string out = "\nThe formats:\n\n| format | a row | use with `model.task` |\n| --- | --- | --- |\n";
+    for (const FormatTraits& format : catalog_.formats)
+      out += fmt::format("| `{}` | {} | {} |\n", format.name, cell(format.help), fmt::join(format.tasks, ", "));
+    return out;
+  }
+
   void open(const std::string& path, std::string doc) {
     if (!doc.empty()) doc[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(doc[0])));
     tables_.push_back({path, doc, ""});
   }
 
   void open_methods(const std::string& path) {
-    for (const auto& [name, entry] : catalog_.entries()) open(fmt::format("{}({})", path, name), entry.help);
+    for (const auto& [name, entry] : catalog_.methods.entries()) open(fmt::format("{}({})", path, name), entry.help);
   }
 
   size_t index_of(const std::string& path) const {
@@ -147,19 +155,19 @@ class Page {
     return 0;
   }
 
-  const MethodCatalog& catalog_;
+  const Catalog& catalog_;
   std::vector<Table> tables_;
 };
 
 }  // namespace
 
-std::vector<std::string> keys(const MethodCatalog& catalog) {
+std::vector<std::string> keys(const Catalog& catalog) {
   std::vector<std::string> paths;
   walk_recipe(catalog, [&](const std::string& path, const Field&) { paths.push_back(path); });
   return paths;
 }
 
-std::vector<NumberKey> number_keys(const MethodCatalog& catalog) {
+std::vector<NumberKey> number_keys(const Catalog& catalog) {
   std::vector<NumberKey> numbers;
   walk_recipe(catalog, [&](const std::string& path, const Field& field) {
     if (field.range()) numbers.push_back({path, *field.range(), field.type_name() == "whole number"});
@@ -167,7 +175,7 @@ std::vector<NumberKey> number_keys(const MethodCatalog& catalog) {
   return numbers;
 }
 
-std::string reference(const MethodCatalog& catalog) {
+std::string reference(const Catalog& catalog) {
   Page page(catalog);
   walk_recipe(catalog, [&](const std::string& path, const Field& field) { page.add(path, field); });
   return page.text();

@@ -156,6 +156,10 @@ std::string Field::allowed() const {
   return text;
 }
 
+std::vector<std::string> Schema::format_names() const {
+  return catalog_ == nullptr ? std::vector<std::string>{} : catalog_->format_names();
+}
+
 const Field* Schema::find_former(const std::string& key) const {
   const auto found =
       std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.former_key() == key; });

@@ -21,6 +21,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/recipe/catalog.h"
 #include "core/recipe/range.h"
 #include "core/recipe/recipe.h"
 
@@ -107,6 +108,12 @@ class Field {
 
 class Schema {
  public:
+  /// `catalog`: what keys of registered things may name; nullptr where no value is read.
+  explicit Schema(const Catalog* catalog = nullptr) : catalog_(catalog) {}
+
+  /// The registered data formats; empty without a catalog.
+  std::vector<std::string> format_names() const;
+
   /// A value: text, true or false, an optional of these, or a list of texts.
   template <class T>
   requires(!Number<T>) Field& field(const std::string& key, T& value, const std::string& doc) {
@@ -152,6 +159,7 @@ class Schema {
   const Field* find_former(const std::string& key) const;  ///< by its name in earlier versions
 
  private:
+  const Catalog* catalog_;
   std::deque<Field> fields_;  // a deque: field() returns references that must stay valid
 };
 

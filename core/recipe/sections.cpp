@@ -3,7 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "core/files/run_directory.h"
+#include "core/files/run_paths.h"
 #include "core/recipe/schema.h"
 
 namespace filigree::recipe {
@@ -67,8 +67,7 @@ void describe(ModelConfig& model, Schema& schema) {
 }
 
 void describe(DataConfig& data, Schema& schema) {
-  schema.field("format", data.format, "format of the files; wordnet is the demo task (gloss to supersense)")
-      .one_of({"tsv", "csv", "jsonl", "text", "e2e", "webnlg", "dart", "wordnet"});
+  schema.field("format", data.format, "format of the files, see the table of formats").one_of(schema.format_names());
   schema.field("task", data.task, "preset for files, columns, labels and metric")
       .one_of({"", "sst2", "cola", "mrpc", "rte", "qnli", "qqp", "mnli", "stsb", "wnli", "wordnet"});
   schema.field("dir", data.dir, "directory of the files; optional for wordnet (default /usr/share/wordnet)");

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/files/disk.h"
 #include "core/files/ownership.h"
-#include "core/files/run_directory.h"
+#include "core/files/run_paths.h"
 #include "core/report/report_parts.h"
 #include "core/report/report_style.h"
 #include "core/report/report_svg.h"
@@ -24,7 +24,7 @@ std::string page(const RunData& run) {
       "{}.</footer></main></body></html>\n",
       escape_html(run.name), kReportStyle, report_heading(run), report_headline(run),
       report_curves(run) + report_structure(run) + report_communication(run) + report_rates(run) + report_details(run),
-      escape_html(run.dir + "/metrics.jsonl"));
+      escape_html(files::RunPaths(run.dir).metrics()));
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ std::string percent(double share) {
 }
 
 std::string write_report(const std::string& run_dir) {
-  const std::string path = run_dir + "/" + files::run_names::kReport;
+  const std::string path = files::RunPaths(run_dir).report();
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored) && !files::is_marked(run_dir, files::DirectoryKind::run))
     throw UsageError(

@@ -1,15 +1,14 @@
 #include "core/report/report_data.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "core/error.h"
-#include "core/files/disk.h"
+#include "core/files/json_values.h"
 #include "core/files/read.h"
+#include "core/files/run_paths.h"
 
 namespace filigree::train {
 namespace {
@@ -17,121 +16,51 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-std::optional<double> number(const Json& line, const char* key) {
-  const auto found = line.find(key);
-  if (found == line.end() || !found->is_number()) return std::nullopt;
-  const double value = found->get<double>();
-  return std::isfinite(value) ? std::optional(value) : std::nullopt;
+/// The stage of this name, which ends at `step` or later.
+StageSummary& stage_at(RunData& run, const std::string& name, int64_t step) {
+  auto found = std::ranges::find(run.stages, name, &StageSummary::name);
+  if (found == run.stages.end())
+    found = run.stages.insert(found, {name, {}, /*first_step=*/run.last_step, /*last_step=*/run.last_step, {}});
+  run.last_step = std::max(run.last_step, step);
+  found->last_step = std::max(found->last_step, step);
+  return *found;
 }
 
-std::optional<int64_t> integer(const Json& line, const char* key) {
-  const auto value = number(line, key);
-  return value && std::abs(*value) < 9e15 ? std::optional(static_cast<int64_t>(*value)) : std::nullopt;
+void add(RunData& run, const StageRecord& record) { stage_at(run, record.stage, 0).record = record; }
+
+void add(RunData& run, const TrainRecord& record) {
+  auto& stage = stage_at(run, record.stage, record.step);
+  stage.comm.clear();
+  for (const auto& [axis, purposes] : record.comm)
+    for (const auto& [purpose, bytes] : purposes) stage.comm[axis + "." + purpose] = bytes;
+  run.train.push_back(record);
 }
 
-std::string text(const Json& line, const char* key) {
-  const auto found = line.find(key);
-  return found != line.end() && found->is_string() ? found->get<std::string>() : std::string();
+void add(RunData& run, const EvalRecord& record) {
+  stage_at(run, record.stage, record.step);
+  if (run.split.empty()) run.split = record.split;
+  run.evals.push_back(record);
 }
 
-std::vector<int64_t> integers(const Json& line, const char* key) {
-  std::vector<int64_t> values;
-  const auto found = line.find(key);
-  if (found == line.end() || !found->is_array()) return values;
-  for (const auto& item : *found)
-    if (item.is_number_integer()) values.push_back(item.get<int64_t>());
-  return values;
-}
-
-StageRecord& stage_named(RunData& run, const std::string& name) {
-  for (auto& stage : run.stages)
-    if (stage.name == name) return stage;
-  StageRecord stage;
-  stage.name = name;
-  stage.first_step = stage.last_step = run.last_step;
-  return run.stages.emplace_back(stage);
-}
-
-void add_train(RunData& run, const Json& line) {
-  const int64_t step = integer(line, "step").value_or(run.last_step);
-  run.train.push_back({text(line, "stage"), step, number(line, "loss"), number(line, "lr"),
-                       number(line, "tokens_per_s"), number(line, "step_ms")});
-}
-
-/// {"tp":{"forward":8}} as {"tp.forward": 8}.
-std::map<std::string, int64_t> by_axis_and_purpose(const Json& line) {
-  std::map<std::string, int64_t> bytes;
-  const auto found = line.find("comm");
-  if (found == line.end() || !found->is_object()) return bytes;
-  for (const auto& [axis, purposes] : found->items()) {
-    if (!purposes.is_object()) continue;
-    for (const auto& [purpose, value] : purposes.items())
-      if (const auto count = integer(purposes, purpose.c_str())) bytes[axis + "." + purpose] = *count;
-  }
-  return bytes;
-}
-
-void add_eval(RunData& run, const Json& line) {
-  EvalRecord eval{text(line, "stage"),
-                  text(line, "split"),
-                  text(line, "metric"),
-                  integer(line, "step").value_or(run.last_step),
-                  {}};
-  for (const auto& [key, value] : line.items())
-    if (value.is_number_float() && number(line, key.c_str())) eval.values[key] = value.get<double>();
-  // A metric of exactly 0 or 1 is still a metric, however a writer prints it.
-  for (const char* key : {"accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman", "loss"})
-    if (const auto value = number(line, key)) eval.values[key] = *value;
-  if (run.split.empty()) run.split = eval.split;
-  run.evals.push_back(std::move(eval));
-}
-
-void add_prune(RunData& run, const Json& line) {
-  run.prunes.push_back({text(line, "stage"), integer(line, "step").value_or(run.last_step), run.evals.size(),
-                        integers(line, "heads_left"), integers(line, "ffn_left"), number(line, "sparsity"),
-                        number(line, "flops_ratio")});
-}
-
-void add_line(RunData& run, const Json& line) {
-  const std::string kind = text(line, "kind"), name = text(line, "stage");
-  if (name.empty()) return;
-  auto& stage = stage_named(run, name);
-  if (const auto step = integer(line, "step")) {
-    run.last_step = std::max(run.last_step, *step);
-    stage.last_step = std::max(stage.last_step, *step);
-  }
-  if (kind == "train") {
-    add_train(run, line);
-    stage.comm = by_axis_and_purpose(line);
-  }
-  if (kind == "eval") add_eval(run, line);
-  if (kind == "prune") add_prune(run, line);
-  if (kind == "stage") {
-    stage.steps = integer(line, "steps");
-    stage.trainable = integer(line, "trainable");
-    stage.total = integer(line, "total");
-    stage.comm_bytes = integer(line, "comm_bytes_per_step");
-    stage.full_comm_bytes = integer(line, "full_comm_bytes_per_step");
-  }
+void add(RunData& run, const PruneRecord& record) {
+  stage_at(run, record.stage, record.step);
+  run.prunes.push_back({record, run.evals.size()});
 }
 
 void add_metrics(RunData& run) {
-  const std::string path = run.dir + "/metrics.jsonl";
+  const std::string path = files::RunPaths(run.dir).metrics();
   if (!fs::exists(path))
     throw DataError(fmt::format("{}: has no metrics.jsonl; give the directory of a run of `filigree train`", run.dir));
-  std::istringstream in(files::read_file(path));
-  int64_t lines = 0;
-  for (std::string line; std::getline(in, line); ++lines) {
-    const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (json.is_object()) add_line(run, json);
-  }
+  const MetricRecords found = read_records(path);
+  for (const auto& record : found.records) std::visit([&](const auto& line) { add(run, line); }, record);
   if (!run.stages.empty()) return;
-  if (lines == 0) throw DataError(fmt::format("{}: has no lines yet; the run has not reached its first step", path));
-  throw DataError(fmt::format("{}: is damaged: none of its {} lines can be read", path, lines));
+  if (found.lines == 0)
+    throw DataError(fmt::format("{}: has no lines yet; the run has not reached its first step", path));
+  throw DataError(fmt::format("{}: is damaged: none of its {} lines can be read", path, found.lines));
 }
 
 void add_recipe(RunData& run) {
-  const std::string path = run.dir + "/recipe.yaml";
+  const std::string path = files::RunPaths(run.dir).recipe();
   if (fs::exists(path)) run.recipe = files::read_file(path);
   std::istringstream in(run.recipe);
   for (std::string line; std::getline(in, line);) {
@@ -148,11 +77,11 @@ void add_plan(RunData& run, const Json& plan) {
   if (!plan.is_object() || !plan.contains("groups") || !plan["groups"].is_array()) return;
   for (const auto& group : plan["groups"]) {
     if (!group.is_object()) continue;
-    const auto layer = integer(group, "layer"), total = integer(group, "total");
-    const std::string kind = text(group, "kind");
+    const auto layer = files::integer_at(group, "layer"), total = files::integer_at(group, "total");
+    const std::string kind = files::text_at(group, "kind");
     if (!layer || !total || (kind != "head" && kind != "neuron")) continue;
     auto& shapes = kind == "head" ? run.heads : run.neurons;
-    LayerShape shape{*total, integers(group, "kept")};
+    LayerShape shape{*total, files::integers_at(group, "kept")};
     const auto found = shapes.find(*layer);
     // Pruning only removes units, so the plan that keeps the fewest is the latest.
     if (found == shapes.end() || shape.kept.size() < found->second.kept.size()) shapes[*layer] = std::move(shape);
@@ -161,7 +90,8 @@ void add_plan(RunData& run, const Json& plan) {
 
 void add_plans(RunData& run) {
   std::error_code problem;
-  for (fs::directory_iterator it(run.dir + "/plans", problem), end; !problem && it != end; it.increment(problem))
+  for (fs::directory_iterator it(files::RunPaths(run.dir).plans(), problem), end; !problem && it != end;
+       it.increment(problem))
     if (it->path().extension() == ".json")
       add_plan(run, Json::parse(files::read_file(it->path().string()), nullptr, /*allow_exceptions=*/false));
 }
@@ -185,11 +115,6 @@ const EvalRecord* last_of(const RunData& run, size_t begin, size_t end) {
 
 }  // namespace
 
-std::optional<double> EvalRecord::value(const std::string& name) const {
-  const auto found = values.find(name);
-  return found == values.end() ? std::nullopt : std::optional(found->second);
-}
-
 const EvalRecord* RunData::adapted() const {
   return last_of(*this, 0, prunes.empty() ? evals.size() : prunes.front().evals_before);
 }
@@ -197,7 +122,7 @@ const EvalRecord* RunData::adapted() const {
 const EvalRecord* RunData::just_pruned() const {
   if (prunes.empty()) return nullptr;
   for (size_t i = prunes.back().evals_before; i < evals.size(); ++i)
-    if (evals[i].split == split) return evals[i].step == prunes.back().step ? &evals[i] : nullptr;
+    if (evals[i].split == split) return evals[i].step == prunes.back().record.step ? &evals[i] : nullptr;
   return nullptr;
 }
 
@@ -215,7 +140,7 @@ RunData read_run(const std::string& run_dir) {
   add_recipe(run);
   add_plans(run);
   run.metric = deciding_metric(run);
-  run.finished = fs::exists(run_dir + "/final");
+  run.finished = fs::exists(files::RunPaths(run_dir).final_model());
   return run;
 }
 

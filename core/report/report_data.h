@@ -7,36 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "core/log/records.h"
+
 namespace filigree::train {
 
-struct TrainRecord {
-  std::string stage;
-  int64_t step = 0;  ///< over all stages
-  std::optional<double> loss, lr, tokens_per_s, step_ms;
-};
-
-struct EvalRecord {
-  std::string stage, split;
-  std::string metric;  ///< main metric of the run; empty in files of older versions
-  int64_t step = 0;
-  std::map<std::string, double> values;  ///< loss and metrics
-
-  std::optional<double> value(const std::string& name) const;
-};
-
-struct PruneRecord {
-  std::string stage;
-  int64_t step = 0;
+struct PruneSummary {
+  PruneRecord record;
   size_t evals_before = 0;  ///< evaluations before it in the file
-  std::vector<int64_t> heads_left, ffn_left;
-  std::optional<double> sparsity, flops_ratio;
 };
 
-struct StageRecord {
+struct StageSummary {
   std::string name;
-  std::optional<int64_t> steps, trainable, total, comm_bytes, full_comm_bytes;
+  StageRecord record;                     ///< empty if the stage has none
   int64_t first_step = 0, last_step = 0;  ///< completed steps before and after the stage
-  std::map<std::string, int64_t> comm;    ///< bytes of its last logged step by axis and purpose: "tp.forward"
+  std::map<std::string, uint64_t> comm;   ///< bytes of its last logged step by axis and purpose: "tp.forward"
 };
 
 /// One layer's heads or neurons: the original count, and the original indices of those kept.
@@ -53,9 +37,9 @@ struct RunData {
   bool finished = false;
   std::vector<TrainRecord> train;
   std::vector<EvalRecord> evals;
-  std::vector<PruneRecord> prunes;
-  std::vector<StageRecord> stages;  ///< in order of their first line
-  Shapes heads, neurons;            ///< after the last plan; empty when nothing was pruned structurally
+  std::vector<PruneSummary> prunes;
+  std::vector<StageSummary> stages;  ///< in order of their first line
+  Shapes heads, neurons;             ///< after the last plan; empty when nothing was pruned structurally
   int64_t last_step = 0;
 
   /// The last evaluation before the first prune (without a prune: the last), the one right after the last prune, and

@@ -40,7 +40,7 @@ std::string cell(const std::optional<Value>& value, const Format& format) {
   return "<td>" + (value ? escape_html(format(*value)) : std::string("–")) + "</td>";
 }
 
-std::string stage_row(const RunData& run, const StageRecord& stage) {
+std::string stage_row(const RunData& run, const StageSummary& stage) {
   const auto count = [](double value) { return format_count(value); };
   const auto last_loss = [&]() -> std::optional<double> {
     for (auto it = run.train.rbegin(); it != run.train.rend(); ++it)
@@ -50,11 +50,12 @@ std::string stage_row(const RunData& run, const StageRecord& stage) {
   const int64_t done = stage.last_step - stage.first_step;
   std::string row = "<tr><td>" + escape_html(stage.name) + "</td>";
   // A prune without training counts as a step of the run, but trains nothing.
-  const auto steps = stage.steps || !last_loss ? stage.steps : std::optional(done);
+  const StageRecord& planned = stage.record;
+  const auto steps = planned.steps || !last_loss ? planned.steps : std::optional(done);
   row += cell(steps,
               [&](int64_t all) { return done < all ? fmt::format("{} of {}", done, all) : fmt::format("{}", all); });
-  row += cell(stage.trainable, [&](int64_t number) { return format_count(static_cast<double>(number)); });
-  const auto bytes_sent = stage.comm_bytes.value_or(0) > 0 ? stage.comm_bytes : std::nullopt;
+  row += cell(planned.trainable, [&](int64_t number) { return format_count(static_cast<double>(number)); });
+  const auto bytes_sent = planned.comm_bytes_per_step.value_or(0) > 0 ? planned.comm_bytes_per_step : std::nullopt;
   row += cell(bytes_sent, [](int64_t bytes) { return files::format_bytes(static_cast<uint64_t>(bytes)); });
   row += cell(median(run, stage.name, &TrainRecord::step_ms), [](double ms) { return fmt::format("{:.0f} ms", ms); });
   row += cell(median(run, stage.name, &TrainRecord::tokens_per_s), count);
@@ -105,7 +106,7 @@ std::string purposes_table(const RunData& run) {
     head += "<th>" + escape_html(stage.name) + "</th>";
     for (auto& [key, row] : cells) {
       const auto found = stage.comm.find(key);
-      row.push_back(found == stage.comm.end() ? "–" : files::format_bytes(static_cast<uint64_t>(found->second)));
+      row.push_back(found == stage.comm.end() ? "–" : files::format_bytes(found->second));
     }
   }
   if (cells.empty()) return "";
@@ -141,16 +142,16 @@ std::string report_structure(const RunData& run) {
 std::string report_communication(const RunData& run) {
   std::vector<Bar> bars;
   int64_t full = 0;
-  for (const auto& stage : run.stages) full = std::max(full, stage.full_comm_bytes.value_or(0));
+  for (const auto& stage : run.stages) full = std::max(full, stage.record.full_comm_bytes_per_step.value_or(0));
   if (full <= 0) return "";
   const auto whole = static_cast<double>(full);
   for (const auto& stage : run.stages) {
-    if (!stage.comm_bytes || !stage.full_comm_bytes) continue;
-    const auto value = static_cast<double>(*stage.comm_bytes);
-    bars.push_back(
-        {stage.name,
-         fmt::format("{} ({})", files::format_bytes(static_cast<uint64_t>(*stage.comm_bytes)), percent(value / whole)),
-         value, whole});
+    const auto& bytes = stage.record.comm_bytes_per_step;
+    if (!bytes || !stage.record.full_comm_bytes_per_step) continue;
+    const auto value = static_cast<double>(*bytes);
+    bars.push_back({stage.name,
+                    fmt::format("{} ({})", files::format_bytes(static_cast<uint64_t>(*bytes)), percent(value / whole)),
+                    value, whole});
   }
   bars.push_back({"full fine-tuning", files::format_bytes(static_cast<uint64_t>(full)), whole, whole, true});
   const auto drawn =

@@ -35,14 +35,14 @@ std::string tile(const std::string& figure, const std::string& caption) {
                      escape_html(caption));
 }
 
-const StageRecord* first_trained(const RunData& run) {
+const StageSummary* first_trained(const RunData& run) {
   for (const auto& stage : run.stages)
-    if (stage.trainable) return &stage;
+    if (stage.record.trainable) return &stage;
   return nullptr;
 }
 
 std::string communication_tile(const StageRecord& stage) {
-  const auto own = stage.comm_bytes.value_or(0), full = stage.full_comm_bytes.value_or(0);
+  const auto own = stage.comm_bytes_per_step.value_or(0), full = stage.full_comm_bytes_per_step.value_or(0);
   if (own <= 0 || full <= 0) return tile("none", "bytes exchanged: the run has one rank");
   return tile(files::format_bytes(static_cast<uint64_t>(own)),
               fmt::format("exchanged per step, {} of full fine-tuning's {}",
@@ -53,9 +53,9 @@ std::string communication_tile(const StageRecord& stage) {
 std::string size_tile(const RunData& run) {
   std::optional<int64_t> before, after;
   for (const auto& stage : run.stages) {
-    if (!stage.total) continue;
-    if (!before) before = stage.total;
-    after = stage.total;
+    if (!stage.record.total) continue;
+    if (!before) before = stage.record.total;
+    after = stage.record.total;
   }
   if (!before) return "";
   if (after == before)
@@ -68,7 +68,7 @@ std::string size_tile(const RunData& run) {
 
 std::string cost_tile(const RunData& run) {
   if (run.prunes.empty()) return tile("100%", "FLOPs of a forward pass: nothing was pruned");
-  const auto& prune = run.prunes.back();
+  const PruneRecord& prune = run.prunes.back().record;
   if (prune.sparsity && run.heads.empty() && run.neurons.empty())
     return tile(percent(*prune.sparsity), "of the encoder's weights are zero");
   return tile(percent(prune.flops_ratio.value_or(1)), "of the unpruned model's FLOPs in a forward pass");
@@ -77,9 +77,10 @@ std::string cost_tile(const RunData& run) {
 std::string tiles(const RunData& run) {
   std::string out;
   if (const auto* stage = first_trained(run)) {
-    out += communication_tile(*stage);
-    const double share = stage->total ? static_cast<double>(*stage->trainable) / static_cast<double>(*stage->total) : 0;
-    out += tile(format_count(static_cast<double>(*stage->trainable)),
+    out += communication_tile(stage->record);
+    const auto trainable = static_cast<double>(*stage->record.trainable);
+    const double share = stage->record.total ? trainable / static_cast<double>(*stage->record.total) : 0;
+    out += tile(format_count(trainable),
                 fmt::format("parameters trained in {}, {} of the total", stage->name, percent(share)));
   }
   return "<div class=\"tiles\">" + out + cost_tile(run) + size_tile(run) + "</div>\n";

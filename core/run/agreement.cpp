@@ -9,7 +9,7 @@
 #include "core/files/hash.h"
 #include "core/parallel/precision.h"
 #include "core/recipe/load.h"
-#include "core/recipe/tree.h"
+#include "core/recipe/yaml/tree.h"
 #include "core/run/rank_zero.h"
 #include "dist/factory.h"
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files/ownership.h"
+#include "core/files/run_paths.h"
 #include "core/recipe/load.h"
 #include "core/run/export_request.h"
 #include "core/run/open_model.h"
@@ -63,11 +64,12 @@ std::string write_merged(const Session& session, const std::string& given, const
 }  // namespace
 
 BaseModel find_base(const std::string& path) {
-  if (is_there(path + "/manifest.json")) return {"", checkpoint::checkpoint_at(path)};
+  if (is_there(checkpoint::manifest_path(path))) return {"", checkpoint::checkpoint_at(path)};
   if (is_there(path + "/config.json")) return {path, {}};
-  if (is_there(path + "/final/config.json")) return {path + "/final", {}};
-  if (!is_there(path + "/checkpoints")) return {path, {}};
-  auto newest = checkpoint::newest_whole(path + "/checkpoints");
+  const files::RunPaths run(path);
+  if (is_there(run.final_model() + "/config.json")) return {run.final_model(), {}};
+  if (!is_there(run.checkpoints())) return {path, {}};
+  auto newest = checkpoint::newest_whole(run.checkpoints());
   return newest ? BaseModel{"", std::move(newest)} : BaseModel{path, {}};
 }
 
@@ -75,8 +77,8 @@ std::string config_directory(const std::string& path, const Registries& registri
   const BaseModel base = find_base(path);
   if (!base.checkpoint) return base.dir;
   const auto recipe = recipe::load_text(checkpoint::load_state(*base.checkpoint).at("recipe").get<std::string>(),
-                                        base.checkpoint->path + "/manifest.json (recipe)", registries.methods.catalog(),
-                                        {}, recipe::OldKeys::accept);
+                                        checkpoint::manifest_path(base.checkpoint->path) + " (recipe)",
+                                        registries.catalog(), {}, recipe::OldKeys::accept);
   return config_directory(recipe.model.path, registries);
 }
 

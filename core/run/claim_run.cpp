@@ -8,6 +8,8 @@
 #include "core/files/disk.h"
 #include "core/files/ownership.h"
 #include "core/files/read.h"
+#include "core/files/run_paths.h"
+#include "core/log/records.h"
 #include "core/recipe/load.h"
 #include "core/run/resume.h"
 
@@ -32,18 +34,18 @@ bool lies_in(const fs::path& path, const fs::path& dir) {
 /// Whether metrics.jsonl contains more than the record of a stage's start.
 bool has_progress(const std::string& run_dir) {
   std::error_code problem;
-  const std::string path = run_dir + "/" + names::kMetrics;
+  const std::string path = files::RunPaths(run_dir).metrics();
   if (!fs::is_regular_file(path, problem)) return false;
   const std::string text = files::read_file(path);
   const auto has = [&](const char* kind) {
     return text.find(fmt::format("{{\"kind\":\"{}\"", kind)) != std::string::npos;
   };
-  return has("train") || has("eval") || has("prune");
+  return has(TrainRecord::kKind) || has(EvalRecord::kKind) || has(PruneRecord::kKind);
 }
 
 bool holds_a_run(const std::string& run_dir) {
-  return fs::exists(run_dir + "/" + names::kMetrics) ||
-         !checkpoint::list_checkpoints(run_dir + "/" + names::kCheckpoints).empty();
+  const files::RunPaths run(run_dir);
+  return fs::exists(run.metrics()) || !checkpoint::list_checkpoints(run.checkpoints()).empty();
 }
 
 std::vector<std::string> exports_of(const recipe::Recipe& recipe) {
@@ -55,7 +57,7 @@ std::vector<std::string> exports_of(const recipe::Recipe& recipe) {
 
 void refuse_foreign_exports(const Session& session) {
   for (const std::string& dir : exports_of(session.recipe)) {
-    const std::string path = session.run_dir + "/" + dir;
+    const std::string path = files::RunPaths(session.run_dir).at(dir);
     std::error_code ignored;
     const auto type = fs::symlink_status(path, ignored).type();
     if (type == fs::file_type::not_found || (type == fs::file_type::directory && fs::is_empty(path, ignored))) continue;
@@ -70,7 +72,7 @@ void refuse_input_that_is_replaced(const Session& session) {
   const auto check = [&](const char* key, const std::string& input) {
     if (input.empty()) return;
     for (const std::string& dir : exports_of(session.recipe))
-      if (lies_in(canonical(input), canonical(session.run_dir + "/" + dir)))
+      if (lies_in(canonical(input), canonical(files::RunPaths(session.run_dir).at(dir))))
         throw UsageError(fmt::format("{}: {} is in {}/{}, which this run will replace; choose another --out", key,
                                      input, session.run_dir, dir));
   };
@@ -80,8 +82,8 @@ void refuse_input_that_is_replaced(const Session& session) {
 
 /// The checkpoint that a path given by the user names, or the newest complete one of that run or folder.
 std::optional<checkpoint::CheckpointInfo> named_checkpoint(const std::string& path) {
-  if (fs::exists(path + "/manifest.json")) return checkpoint::checkpoint_at(path);
-  const std::string folder = path + "/" + names::kCheckpoints;
+  if (fs::exists(checkpoint::manifest_path(path))) return checkpoint::checkpoint_at(path);
+  const std::string folder = files::RunPaths(path).checkpoints();
   return checkpoint::newest_whole(fs::exists(folder) ? folder : path);
 }
 
@@ -116,14 +118,15 @@ std::optional<checkpoint::CheckpointInfo> choose_named(const Session& session, c
 
 /// Without a checkpoint the run starts from its first step, which overwrites earlier results in the directory.
 void refuse_to_lose_results(const Session& session) {
-  if (fs::exists(session.run_dir + "/" + names::kFinal))
+  const files::RunPaths run(session.run_dir);
+  if (fs::exists(run.final_model()))
     throw UsageError(fmt::format(
         "{} contains a finished run without a complete checkpoint; training again would replace its results. "
-        "Choose another --out, or remove or rename {}/{}",
-        session.run_dir, session.run_dir, names::kFinal));
-  const std::string path = session.run_dir + "/" + names::kRecipe;
+        "Choose another --out, or remove or rename {}",
+        session.run_dir, run.final_model()));
+  const std::string path = run.recipe();
   if (!has_progress(session.run_dir) || !fs::exists(path)) return;
-  const auto before = recipe::load(path, {}, session.registries->methods.catalog(), recipe::OldKeys::accept);
+  const auto before = recipe::load(path, {}, session.registries->catalog(), recipe::OldKeys::accept);
   const std::string differences = recipe_difference(decisive_recipe(before), decisive_recipe(session.recipe));
   if (!differences.empty())
     throw UsageError(fmt::format(
@@ -163,7 +166,7 @@ void record_origin(const Session& session, const RunRequest& request) {
 }
 
 void write_recipe(const Session& session) {
-  const std::string path = session.run_dir + "/" + names::kRecipe;
+  const std::string path = files::RunPaths(session.run_dir).recipe();
   const std::string resolved = recipe::to_yaml(session.recipe);
   std::error_code ignored;
   if (!fs::equivalent(path, session.recipe.file, ignored)) return files::replace_file(path, resolved);

@@ -7,6 +7,7 @@
 #include "core/checkpoint/store.h"
 #include "core/error.h"
 #include "core/files/ownership.h"
+#include "core/files/run_paths.h"
 #include "core/nn/labels.h"
 #include "core/recipe/load.h"
 #include "core/run/base_model.h"
@@ -31,16 +32,16 @@ OpenedModel open_directory(const std::string& path, const Registries& registries
   opened.labels = label_names(*opened.model);
   opened.files = path;
   note_changed_files(path, opened.report);
-  if (const std::string file = path + "/recipe.yaml"; fs::exists(file))
-    opened.recipe = recipe::load(file, {}, registries.methods.catalog(), recipe::OldKeys::accept);
+  if (const std::string file = files::RunPaths(path).recipe(); fs::exists(file))
+    opened.recipe = recipe::load(file, {}, registries.catalog(), recipe::OldKeys::accept);
   return opened;
 }
 
 /// The base model of a checkpoint. A merged one is looked up in the run directory, which may have been moved.
 std::string base_of(const checkpoint::CheckpointInfo& info, const std::string& path) {
   if (fs::exists(path) || !is_merged_base(path)) return path;
-  const fs::path run = fs::weakly_canonical(info.path).parent_path().parent_path();
-  const std::string moved = run / files::run_names::kCache / fs::path(path).filename();
+  const files::RunPaths run(fs::weakly_canonical(info.path).parent_path().parent_path());
+  const std::string moved = fs::path(run.cache()) / fs::path(path).filename();
   return fs::exists(moved) ? moved : path;
 }
 
@@ -49,8 +50,8 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Regist
   Session session;
   session.registries = &registries;
   const SavedState saved = saved_state(loaded);
-  session.recipe = recipe::load_text(saved.recipe, info.path + "/manifest.json (recipe)", registries.methods.catalog(),
-                                     {}, recipe::OldKeys::accept);
+  session.recipe = recipe::load_text(saved.recipe, checkpoint::manifest_path(info.path) + " (recipe)",
+                                     registries.catalog(), {}, recipe::OldKeys::accept);
   session.mesh = std::make_shared<dist::Mesh>(dist::make_single(), 1);
   session.recipe.model.path = base_of(info, session.recipe.model.path);
   const auto& config = session.recipe.model;
@@ -121,10 +122,11 @@ void use_labels(OpenedModel& opened, const std::vector<std::string>& labels) {
 
 OpenedModel open_model(const std::string& path, const Registries& registries, const std::string& task) {
   if (!fs::exists(path)) throw DataError(fmt::format("{}: there is no such directory", path));
-  if (fs::exists(path + "/manifest.json")) return open_checkpoint(checkpoint::checkpoint_at(path), registries);
+  if (fs::exists(checkpoint::manifest_path(path))) return open_checkpoint(checkpoint::checkpoint_at(path), registries);
   if (fs::exists(path + "/config.json")) return open_directory(path, registries, task);
-  if (fs::exists(path + "/final/config.json")) return open_directory(path + "/final", registries, task);
-  if (const auto newest = checkpoint::newest_whole(path + "/checkpoints")) return open_checkpoint(*newest, registries);
+  const files::RunPaths run(path);
+  if (fs::exists(run.final_model() + "/config.json")) return open_directory(run.final_model(), registries, task);
+  if (const auto newest = checkpoint::newest_whole(run.checkpoints())) return open_checkpoint(*newest, registries);
   throw DataError(
       fmt::format("{}: is neither a model (config.json), nor a checkpoint (manifest.json), nor a run with a final "
                   "model or a complete checkpoint",

@@ -46,7 +46,7 @@ void check_best(const Session& session) {
 
 void load_data(Session& session) {
   const auto& recipe = session.recipe;
-  session.task = data::resolve_task(recipe.data, data::objective_from(recipe.model.task));
+  session.task = data::resolve_task(recipe.data, data::objective_from(recipe.model.task), session.registries->formats);
   session.tokenizer = data::load_tokenizer(recipe.model.path);
   session.train_data = data::load_dataset(recipe.data, session.task, "train", *session.tokenizer, recipe.seed);
   for (const auto& split : data::splits_of(session.task, recipe.eval.split))
@@ -80,15 +80,15 @@ nn::LoadReport load_model(Session& session) {
   request.dropout = recipe.model.dropout;
   request.random_init = recipe.model.init == "random";
   request.seed = static_cast<uint64_t>(recipe.seed);
-  if (dist::Communicator* tp = session.tensor())
-    request.shard = [tp](nn::Model& model) { shard_model(model, tp->rank(), tp->size()); };
+  dist::Communicator& tp = session.mesh->tp();
+  if (tp.size() > 1) request.shard = [&tp](nn::Model& model) { shard_model(model, tp.rank(), tp.size()); };
   session.model = session.registries->load_model(recipe.model.path, request);
   check_tokens(session.train_data, *session.tokenizer, *session.model, recipe.model.path);
   for (data::Dataset& dataset : session.eval_data)
     check_tokens(dataset, *session.tokenizer, *session.model, recipe.model.path);
   check_length(recipe.data.max_length, *session.model, recipe.model.path);
   session.model->to(session.device);
-  if (dist::Communicator* tp = session.tensor()) install_tp_hooks(*session.model, *tp);
+  if (tp.size() > 1) install_tp_hooks(*session.model, tp);
   return report;
 }
 

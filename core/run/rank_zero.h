@@ -1,6 +1,6 @@
 #pragma once
-// Work that rank 0 does for all ranks, such as writing files. A user error on rank 0 is thrown on every rank,
-// so that no rank waits for one that has exited. Collective.
+// Work that rank 0 does for all ranks, such as writing files. If it fails, every rank throws, so that no rank waits for
+// one that has exited. Collective.
 #include <functional>
 #include <string>
 
@@ -8,8 +8,9 @@
 
 namespace filigree::train {
 
-/// Runs body on rank 0; every rank returns when it is done, or throws the same UsageError or DataError.
-/// CommError if rank 0 sent something else.
+/// Runs body on rank 0; every rank returns when it is done. If body throws, rank 0 throws the same exception. The other
+/// ranks throw the same UsageError or DataError (a DataError for a filesystem_error), and a CommError "rank 0 failed:
+/// ..." for any other exception. CommError if rank 0 sent something else.
 void on_rank_zero(dist::Communicator& world, const std::function<void()>& body);
 void on_rank_zero(Session& session, const std::function<void()>& body);
 

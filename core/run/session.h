@@ -9,6 +9,7 @@
 #include "core/adapt/method.h"
 #include "core/checkpoint/store.h"
 #include "core/data/dataset.h"
+#include "core/data/format.h"
 #include "core/log/run_log.h"
 #include "core/nn/load_report.h"
 #include "core/nn/model.h"
@@ -39,7 +40,10 @@ using ModelLoader = std::function<std::unique_ptr<nn::Model>(const std::string& 
 /// The methods and model families of this program, passed down from main.
 struct Registries {
   adapt::Registry methods;
+  data::FormatRegistry formats;
   ModelLoader load_model;
+
+  recipe::Catalog catalog() const { return {methods.catalog(), formats.traits()}; }
 };
 
 struct Session {
@@ -64,8 +68,6 @@ struct Session {
   RunState state;
 
   bool is_rank_zero() const { return mesh->world().rank() == 0; }
-  /// The ranks that share one copy of the model; nullptr if this rank holds all of it.
-  dist::Communicator* tensor() const { return mesh->tensor_parallel() > 1 ? &mesh->tp() : nullptr; }
   nn::ForwardContext forward_context(bool training) const;
 };
 

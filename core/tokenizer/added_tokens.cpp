@@ -81,6 +81,7 @@ bool AddedTokenMatcher::find(std::string_view sentence, size_t& from, size_t don
       continue;
     if (token->lstrip) match.start = std::max(without_trailing_space(sentence.substr(0, match.start)), done);
     if (token->rstrip) match.stop += leading_space(sentence.substr(match.stop));
+    if (match.start >= match.stop) continue;  // the match before took all of its spaces
     return true;
   }
   return false;

@@ -71,9 +71,8 @@ EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOp
     count += static_cast<double>(output.count);
     if (!nn::is_over_tokens(model.task())) metrics.add(output.logits, batch.labels);
   });
-  auto sums = at::tensor({loss, count}, at::kDouble).to(model.device());
+  const auto sums = at::tensor({loss, count}, at::kDouble);
   dp.all_reduce(sums);
-  sums = sums.cpu();
   const double total = sums.const_data_ptr<double>()[0], counted = sums.const_data_ptr<double>()[1];
   if (nn::is_over_tokens(model.task()) && counted == 0)
     throw DataError(fmt::format("the split '{}' has no token with a loss; add more text", dataset.split));
@@ -89,16 +88,14 @@ EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOp
 
 at::Tensor all_logits(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options,
                       dist::Communicator& dp) {
-  auto logits = at::zeros({dataset.size(), model.num_labels()}, at::kFloat);
+  const auto logits = at::zeros({dataset.size(), model.num_labels()}, at::kFloat);
   for_each_batch(model, dataset, options, dp, [&](const data::Batch& batch, const nn::Output& output) {
     logits.index_copy_(0, at::tensor(batch.samples, at::kLong), output.logits.cpu().to(at::kFloat));
   });
   // Every row is written by one rank and zero on the others, so the sum is exact.
-  auto shared = logits.to(model.device());
-  dp.all_reduce(shared);
-  shared = shared.cpu();
-  if (!at::isfinite(shared).all().item<bool>()) throw DataError(fmt::format("logits are not finite: {}", kDiverged));
-  return shared;
+  dp.all_reduce(logits);
+  if (!at::isfinite(logits).all().item<bool>()) throw DataError(fmt::format("logits are not finite: {}", kDiverged));
+  return logits;
 }
 
 }  // namespace filigree::train

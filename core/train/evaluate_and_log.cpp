@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/log/records.h"
 
 namespace filigree::train {
 namespace {
@@ -16,12 +17,10 @@ std::pair<std::string, double> deciding_metric(const Session& session, const dat
   return {name, result.metrics.at(name)};
 }
 
-nlohmann::json eval_record(const Session& session, const std::string& stage, const data::Dataset& dataset,
-                           const EvalResult& result, const std::string& metric) {
-  nlohmann::json record = {{"kind", "eval"},         {"stage", stage},   {"step", session.state.global_step},
-                           {"split", dataset.split}, {"metric", metric}, {"samples", result.samples},
-                           {"loss", result.loss}};
-  for (const auto& [name, value] : result.metrics) record[name] = value;
+EvalRecord eval_record(const Session& session, const std::string& stage, const data::Dataset& dataset,
+                       const EvalResult& result, const std::string& metric) {
+  EvalRecord record{stage, session.state.global_step, dataset.split, metric, result.samples, result.metrics};
+  record.values.emplace("loss", result.loss);
   return record;
 }
 

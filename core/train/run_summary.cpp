@@ -3,9 +3,10 @@
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
-#include <sstream>
+#include <algorithm>
+#include <variant>
 
-#include "core/files/read.h"
+#include "core/files/run_paths.h"
 #include "core/parallel/precision.h"
 #include "core/prune/inspect.h"
 #include "core/run/steps.h"
@@ -31,35 +32,28 @@ std::string describe_stage(const Session& session, const recipe::StageConfig& st
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
-/// The text at a key of a record; "" also if it is not a text, because the file may have been edited.
-std::string text_of(const nlohmann::json& record, const char* key) {
-  const auto found = record.find(key);
-  return found != record.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 void warn_of_skipped_rows(RunLog& log, const data::Dataset& dataset) {
   if (dataset.skipped > 0)
     log.warn("{} bad rows of the {} set were skipped, the first: {}", dataset.skipped, dataset.split,
              dataset.first_skipped);
 }
 
-/// The last evaluation of each stage, in order.
-std::vector<nlohmann::json> last_evaluations(const Session& session) {
-  std::vector<nlohmann::json> last;
-  std::istringstream in(files::read_file(session.run_dir + "/metrics.jsonl"));
-  for (std::string line; std::getline(in, line);) {
-    auto record = nlohmann::json::parse(line, nullptr, false);
-    if (!record.is_object() || text_of(record, "kind") != "eval") continue;
-    if (!last.empty() && text_of(last.back(), "stage") == text_of(record, "stage") &&
-        text_of(last.back(), "split") == text_of(record, "split"))
-      last.back() = record;
+}  // namespace
+
+std::vector<EvalRecord> last_evaluations(const std::vector<MetricRecord>& records) {
+  std::vector<EvalRecord> last;
+  for (const auto& record : records) {
+    const auto* eval = std::get_if<EvalRecord>(&record);
+    if (!eval) continue;
+    const auto found = std::ranges::find_if(
+        last, [&](const EvalRecord& other) { return other.stage == eval->stage && other.split == eval->split; });
+    if (found == last.end())
+      last.push_back(*eval);
     else
-      last.push_back(record);
+      *found = *eval;
   }
   return last;
 }
-
-}  // namespace
 
 void describe_start(Session& session, const checkpoint::Loaded* resumed) {
   auto& log = *session.log;
@@ -86,11 +80,11 @@ void describe_end(Session& session, Outcome outcome) {
              session.state.global_step);
     return;
   }
-  for (const auto& record : last_evaluations(session)) {
+  const auto metrics = read_records(files::RunPaths(session.run_dir).metrics());
+  for (const EvalRecord& eval : last_evaluations(metrics.records)) {
     std::vector<std::string> values;
-    for (const auto& [key, value] : record.items())
-      if (value.is_number_float()) values.push_back(fmt::format("{} {:.4f}", key, value.get<double>()));
-    log.info("{:<10} {}: {}", text_of(record, "stage"), text_of(record, "split"), fmt::join(values, ", "));
+    for (const auto& [name, value] : eval.values) values.push_back(fmt::format("{} {:.4f}", name, value));
+    log.info("{:<10} {}: {}", eval.stage, eval.split, fmt::join(values, ", "));
   }
   constexpr int64_t kTokens = 128;
   log.info("FLOPs of a forward pass: {:.1f}% of the unpruned model's",

@@ -1,5 +1,8 @@
 #pragma once
 // What a run logs at its start and end.
+#include <vector>
+
+#include "core/log/records.h"
 #include "core/run/session.h"
 #include "core/train/trainer.h"
 
@@ -11,5 +14,8 @@ void describe_start(Session& session, const checkpoint::Loaded* resumed);
 /// Logs the metric after each stage (adapted, just pruned, recovered), remaining FLOPs and run directory.
 /// Reads metrics.jsonl.
 void describe_end(Session& session, Outcome outcome);
+
+/// The last evaluation of each split in each stage, in the order of their first ones.
+std::vector<EvalRecord> last_evaluations(const std::vector<MetricRecord>& records);
 
 }  // namespace filigree::train

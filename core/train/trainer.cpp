@@ -9,6 +9,7 @@
 #include "core/data/collate.h"
 #include "core/data/to_device.h"
 #include "core/error.h"
+#include "core/log/records.h"
 #include "core/random.h"
 #include "core/recipe/range.h"
 #include "core/run/state/snapshot.h"
@@ -119,14 +120,14 @@ StepReport Trainer::train_step() {
     forward_backward(global_batch);
     buckets_->finish();
   }
-  if (dist::Communicator* tp = session_.tensor()) optimizer_->sum_partial(buckets_->flat(), *tp);
+  optimizer_->sum_partial(buckets_->flat(), session_.mesh->tp());
 
   StepReport report = reduce_counts();
   if (!std::isfinite(report.loss)) refuse_non_finite("loss", report.loss, global_batch);
   session_.method->after_backward(*session_.model, state.stage_step);
 
   const double scale = 1.0 / std::max<double>(1.0, static_cast<double>(report.num_targets));
-  report.grad_norm = optimizer_->grad_norm(buckets_->flat(), scale, session_.tensor());
+  report.grad_norm = optimizer_->grad_norm(buckets_->flat(), scale, session_.mesh->tp());
   if (!std::isfinite(report.grad_norm)) refuse_non_finite("gradient norm", report.grad_norm, global_batch);
   const double clip =
       config_.max_grad_norm > 0 ? std::min(1.0, config_.max_grad_norm / (report.grad_norm + 1e-6)) : 1.0;
@@ -219,18 +220,17 @@ void Trainer::log_step(const StepReport& report, double seconds) {
   session_.log->progress({state.stage_step, total_steps_, report.loss, report.tokens, seconds});
   if (state.stage_step % session_.recipe.log_every != 0 && state.stage_step != total_steps_) return;
   const double epoch = static_cast<double>(state.stage_step) / static_cast<double>(sampler_.batches_per_epoch());
-  session_.log->record({{"kind", "train"},
-                        {"stage", stage_.name},
-                        {"step", state.global_step},
-                        {"stage_step", state.stage_step},
-                        {"epoch", epoch},
-                        {"loss", report.loss},
-                        {"lr", report.lr},
-                        {"grad_norm", report.grad_norm},
-                        {"tokens_per_s", static_cast<double>(report.tokens) / seconds},
-                        {"comm_bytes", total(report.comm)},
-                        {"comm", to_json(report.comm)},
-                        {"step_ms", seconds * 1e3}});
+  session_.log->record(TrainRecord{.stage = stage_.name,
+                                   .step = state.global_step,
+                                   .stage_step = state.stage_step,
+                                   .epoch = epoch,
+                                   .loss = report.loss,
+                                   .lr = report.lr,
+                                   .grad_norm = report.grad_norm,
+                                   .tokens_per_s = static_cast<double>(report.tokens) / seconds,
+                                   .step_ms = seconds * 1e3,
+                                   .comm_bytes = static_cast<int64_t>(total(report.comm)),
+                                   .comm = by_axis(report.comm)});
 }
 
 void Trainer::log_stage(const StepReport& report) {
@@ -239,15 +239,15 @@ void Trainer::log_stage(const StepReport& report) {
   const auto gradients = report.comm.find("dp.gradients");
   const uint64_t own = total(report.comm);
   const bool shared = gradients != report.comm.end();
-  session_.log->record({{"kind", "stage"},
-                        {"stage", stage_.name},
-                        {"steps", total_steps_},
-                        {"trainable", elements.trainable},
-                        {"total", elements.total},
-                        {"weight_bytes", elements.weight_bytes + (shards_ ? shards_->bytes() : 0)},
-                        {"comm_bytes_per_step", own},
-                        {"full_comm_bytes_per_step",
-                         shared ? own - gradients->second + wire * static_cast<uint64_t>(elements.total_here) : own}});
+  const uint64_t full = shared ? own - gradients->second + wire * static_cast<uint64_t>(elements.total_here) : own;
+  const uint64_t weights = elements.weight_bytes + (shards_ ? shards_->bytes() : 0);
+  session_.log->record(StageRecord{.stage = stage_.name,
+                                   .steps = total_steps_,
+                                   .trainable = elements.trainable,
+                                   .total = elements.total,
+                                   .weight_bytes = static_cast<int64_t>(weights),
+                                   .comm_bytes_per_step = static_cast<int64_t>(own),
+                                   .full_comm_bytes_per_step = static_cast<int64_t>(full)});
 }
 
 bool Trainer::evaluate_if_due() {

@@ -98,7 +98,7 @@ nlohmann::ordered_json result(const Sums& sums, const nlohmann::json& peak, cons
           {"samples_per_s", sums.samples / sums.seconds},
           {"step_ms", sums.seconds * 1e3 / steps},
           {"comm_bytes_per_step", static_cast<double>(sums.bytes) / steps},
-          {"comm", train::to_json(a_step)},
+          {"comm", train::by_axis(a_step)},
           {"peak_tensor_bytes", peak},
           {"peak_rss_bytes", peak_rss_bytes()},
           {"precision", train::precision_name(session.compute)},
@@ -110,7 +110,7 @@ nlohmann::ordered_json result(const Sums& sums, const nlohmann::json& peak, cons
 
 int cmd_bench(const BenchOptions& options, dist::Environment& environment) {
   const auto registries = make_registries();
-  const auto recipe = bench_recipe(recipe::load(options.recipe, options.sets, registries.methods.catalog()));
+  const auto recipe = bench_recipe(recipe::load(options.recipe, options.sets, registries.catalog()));
   const TemporaryRun out(recipe.name, environment.world_rank() == 0);
   {
     TensorBytes tensors;

@@ -52,7 +52,7 @@ void check_model(const recipe::Recipe& recipe, const train::Registries& registri
 
 int cmd_check(const CheckOptions& options, dist::Environment& environment) {
   const auto registries = make_registries();
-  const recipe::Recipe recipe = recipe::load(options.recipe, options.sets, registries.methods.catalog());
+  const recipe::Recipe recipe = recipe::load(options.recipe, options.sets, registries.catalog());
   if (environment.world_rank() != 0) return 0;
   check_model(recipe, registries);
   note_absent("data.dir", recipe.data.dir);

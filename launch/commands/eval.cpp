@@ -30,8 +30,8 @@ recipe::Recipe own_recipe(const EvalOptions& options, const train::OpenedModel& 
         what, options.model));
   }
   if (options.sets.empty()) return *opened.recipe;
-  return recipe::load_text(recipe::to_yaml(*opened.recipe), "the recipe of " + options.model,
-                           registries.methods.catalog(), options.sets);
+  return recipe::load_text(recipe::to_yaml(*opened.recipe), "the recipe of " + options.model, registries.catalog(),
+                           options.sets);
 }
 
 /// --split; without it, the split that the --data file is named after: the layout of GLUE's test.tsv differs from that
@@ -63,7 +63,7 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   std::optional<recipe::Recipe> recipe;
   std::vector<train::Subject> given{given_arguments(options)};
   if (is_recipe(options.data)) {
-    recipe = recipe::load(options.data, options.sets, registries.methods.catalog());
+    recipe = recipe::load(options.data, options.sets, registries.catalog());
     given.push_back(train::recipe_subject(*recipe));
   }
   auto served =
@@ -72,9 +72,11 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   if (!recipe) recipe = own_recipe(options, opened, registries);
   const std::string wanted = chosen_split(options, recipe->data);
   auto config = data_section(options, *recipe, wanted);
-  if (config.labels.empty() && !opened.labels.empty() && config.task.empty() && config.format != "wordnet")
+  if (config.labels.empty() && !opened.labels.empty() && config.task.empty() &&
+      registries.formats.find(config.format)->labels().empty())
     config.labels = opened.labels;
-  const auto task = data::resolve_task(config, data::objective_from(nn::to_string(opened.model->task())));
+  const auto task =
+      data::resolve_task(config, data::objective_from(nn::to_string(opened.model->task())), registries.formats);
   train::use_labels(opened, task.labels);
   const int64_t seed = opened.recipe ? opened.recipe->seed : 42;
   for (const auto& split : data::splits_of(task, wanted)) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/export/peft/export_peft.h"
+#include "core/files/run_paths.h"
 #include "core/recipe/load.h"
 #include "core/run/export_request.h"
 #include "core/run/open_model.h"
@@ -37,7 +38,7 @@ nlohmann::ordered_json export_adapter(const train::OpenedModel& opened, const tr
 
 /// A run's final model is merged; the separate updates are in its checkpoints.
 std::string with_updates(const std::string& source) {
-  const auto newest = checkpoint::newest_whole(source + "/checkpoints");
+  const auto newest = checkpoint::newest_whole(files::RunPaths(source).checkpoints());
   return newest ? newest->path : source;
 }
 

@@ -6,6 +6,7 @@
 #include "core/data/input_lines.h"
 #include "core/error.h"
 #include "core/inference/continue_texts.h"
+#include "core/recipe/data_rules.h"
 #include "core/run/check_tokens.h"
 #include "launch/commands/command.h"
 #include "launch/commands/given.h"
@@ -14,9 +15,14 @@
 namespace filigree::launch {
 namespace {
 
-/// Whether the model was trained to answer a context (two text columns), rather than to continue a text.
-bool answers_contexts(const std::optional<recipe::Recipe>& recipe) {
-  return recipe && (data::has_references(recipe->data.format) || recipe->data.text.size() == 2);
+/// The segments before the answer, if the model was trained to answer contexts; nullopt: it continues the text.
+std::optional<std::vector<data::Segment>> context_of(const std::string& text,
+                                                     const std::optional<recipe::Recipe>& recipe,
+                                                     const data::FormatRegistry& formats) {
+  if (!recipe) return std::nullopt;
+  const auto format = formats.find(recipe::format_of(recipe->data));
+  const auto& columns = recipe->data.text;
+  return format->prompt(text, columns.empty() ? format->default_columns().size() : columns.size());
 }
 
 /// The tokens of a text to continue; for an empty text, the token that a text begins with.
@@ -32,17 +38,16 @@ std::vector<int32_t> start_of_text(std::string_view text, const data::Tokenizer&
   return {start};
 }
 
-std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, const train::OpenedModel& opened) {
+std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, const train::OpenedModel& opened,
+                                             const data::FormatRegistry& formats) {
   std::vector<std::vector<int32_t>> prompts;
   const data::Tokenizer& tokenizer = *opened.tokenizer;
   for (size_t i = 0; i < lines.texts().size(); ++i) {
     const data::TextPair& line = lines.texts()[i];
     if (line.b) throw DataError(fmt::format("{}: contains a tab; a prompt is one text", lines.where(i)));
-    if (answers_contexts(opened.recipe)) {
-      prompts.push_back(data::causal_prompt(line.a, tokenizer));
-    } else {
-      prompts.push_back(start_of_text(line.a, tokenizer, lines.where(i)));
-    }
+    const auto context = context_of(std::string(line.a), opened.recipe, formats);
+    prompts.push_back(context ? data::causal_ids(*context, tokenizer) : std::vector<int32_t>{});
+    if (prompts.back().empty()) prompts.back() = start_of_text(line.a, tokenizer, lines.where(i));
     train::check_ids(prompts.back(), lines.where(i), tokenizer, *opened.model, opened.files);
   }
   return prompts;
@@ -80,7 +85,7 @@ int cmd_generate(const GenerateOptions& options, dist::Environment& environment)
   if (served.opened.model->task() != nn::Task::causal_lm)
     throw UsageError(fmt::format("{}: is a {}; generate needs a causal language model (GPT2LMHeadModel)", options.model,
                                  served.opened.model->architecture()));
-  const auto prompts = prompts_of(lines, served.opened);
+  const auto prompts = prompts_of(lines, served.opened, registries.formats);
   const auto decoding = options_of(options, *served.opened.tokenizer);
   const auto continued = train::continue_prompts(served, prompts, decoding, options.batch);
   if (environment.world_rank() != 0) return 0;

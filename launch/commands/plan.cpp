@@ -25,7 +25,7 @@ nlohmann::ordered_json to_json(const train::StageForecast& stage) {
           {"activations", stage.activations},
           {"tokens", stage.tokens},
           {"comm_bytes_per_step", train::total(stage.comm)},
-          {"comm", train::to_json(stage.comm)},
+          {"comm", train::by_axis(stage.comm)},
           {"full_comm_bytes_per_step", stage.full_comm_bytes_per_step}};
 }
 
@@ -34,7 +34,7 @@ nlohmann::ordered_json to_json(const train::StageForecast& stage) {
 int cmd_plan(const PlanOptions& options, dist::Environment& environment) {
   if (environment.world_rank() != 0) return 0;
   const auto registries = make_registries();
-  auto recipe = recipe::load(options.recipe, options.sets, registries.methods.catalog());
+  auto recipe = recipe::load(options.recipe, options.sets, registries.catalog());
   const std::string base = recipe.model.path;
   recipe.model.path = train::config_directory(base, registries);
   if (train::find_base(base).checkpoint)

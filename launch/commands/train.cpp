@@ -10,7 +10,7 @@ namespace filigree::launch {
 
 int cmd_train(const TrainOptions& options, dist::Environment& environment) {
   const auto registries = make_registries();
-  const auto recipe = recipe::load(options.recipe, options.sets, registries.methods.catalog());
+  const auto recipe = recipe::load(options.recipe, options.sets, registries.catalog());
   // The path of the recipe does not matter: its keys are compared.
   const std::vector<train::Fact> arguments{{"command", "train"}, {"--out", options.out}, {"--resume", options.resume}};
   auto opened = train::open_session(recipe, registries, environment, {options.out, options.resume, arguments});

@@ -4,6 +4,7 @@
 
 #include <ATen/ops/full.h>
 
+#include <chrono>
 #include <string>
 
 #include "dist/factory.h"
@@ -44,6 +45,22 @@ TEST(Mesh, EitherAxisMayBeOne) {
   }
   const Mesh alone(make_single(), 1);
   EXPECT_EQ(alone.data_parallel(), 1);
+}
+
+TEST(Mesh, AnAxisOfOneRankSendsNothing) {
+  run_threads(3, [](Communicator& comm) {
+    comm.set_deadline(std::chrono::seconds(7));
+    const Mesh mesh(everyone(comm), 1);
+    EXPECT_EQ(mesh.tp().backend(), "single");
+    EXPECT_EQ(mesh.tp().name(), "tp");
+    EXPECT_EQ(mesh.tp().deadline(), std::chrono::seconds(7));
+    EXPECT_EQ(mesh.dp().backend(), "threads");
+    if (comm.rank() == 1) {  // only one rank calls it: a group with other ranks would wait for them
+      EXPECT_EQ(world_ranks(mesh.tp(), comm.rank()), std::vector<int64_t>{1});
+    }
+    EXPECT_EQ(mesh.tp().bytes_sent(), 0U);
+    EXPECT_TRUE(mesh.tp().bytes_by_phase().empty());
+  });
 }
 
 TEST(Mesh, RefusesWhatDoesNotDivide) {

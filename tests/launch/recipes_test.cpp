@@ -11,6 +11,7 @@
 
 #include "core/adapt/method.h"
 #include "core/recipe/load.h"
+#include "tests/support/catalog.h"
 
 namespace filigree::recipe {
 namespace {
@@ -41,19 +42,18 @@ void expect_file(const std::string& path, const std::string& text) {
 }
 
 TEST(ShippedRecipes, AllLoadAndReadBack) {
-  const auto methods = adapt::builtin_methods();
   std::set<std::string> names;
   const auto paths = shipped();
   EXPECT_EQ(paths.size(), 14u) << "a recipe was added or lost: change this count with it";
   for (const std::string& path : paths) {
     SCOPED_TRACE(path);
-    const Recipe recipe = load(path, {}, methods.catalog());
+    const Recipe recipe = load(path, {}, filigree::testing::builtin_catalog());
     EXPECT_TRUE(names.insert(recipe.name).second) << "two recipes are called " << recipe.name;
 
     const std::string resolved = to_yaml(recipe);
     const std::string copy = ::testing::TempDir() + "/filigree-resolved.yaml";
     std::ofstream(copy) << resolved;
-    EXPECT_EQ(to_yaml(load(copy, {}, methods.catalog())), resolved);
+    EXPECT_EQ(to_yaml(load(copy, {}, filigree::testing::builtin_catalog())), resolved);
     std::filesystem::remove(copy);
   }
 }
@@ -69,12 +69,12 @@ TEST(ShippedRecipes, SayHowTheyAreLaunched) {
 }
 
 TEST(Reference, PageIsCurrent) {
-  expect_file(kSource + "/docs/recipe-reference.md", reference(adapt::builtin_methods().catalog()));
+  expect_file(kSource + "/docs/recipe-reference.md", reference(filigree::testing::builtin_catalog()));
 }
 
 TEST(Reference, KeysAreADecision) {
   std::string list;
-  for (const std::string& key : keys(adapt::builtin_methods().catalog())) list += key + "\n";
+  for (const std::string& key : keys(filigree::testing::builtin_catalog())) list += key + "\n";
   expect_file(kSource + "/tests/launch/recipe_keys.txt", list);
 }
 

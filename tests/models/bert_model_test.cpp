@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/export/export.h"
 #include "core/safetensors/safetensors.h"
+#include "dist/factory.h"
 #include "models/registry.h"
 
 namespace filigree::models {
@@ -66,7 +67,7 @@ class BertModel : public testing::Test {
     write_config(config);
     options.pretrained = false;
     auto model = load_model(dir_.string(), options);
-    write_weights(checkpoint::merged_state(*model));
+    write_weights(checkpoint::merged_state(*model, *dist::make_single()));
     return model;
   }
   std::string message(const ModelOptions& options = {}) const {
@@ -86,14 +87,14 @@ TEST_F(BertModel, RoundTripOfAnExport) {
   const auto model = make();
   LoadReport report;
   const auto again = load_model(dir_.string(), {}, &report);
-  EXPECT_TRUE(report.fresh.empty() && report.unused.empty());
+  EXPECT_TRUE(report.newly_initialized.empty() && report.unused.empty());
   EXPECT_TRUE(at::equal(logits(*model), logits(*again)));
 }
 
 TEST_F(BertModel, TakesNamesWithoutPrefixAndOfOldFiles) {
   const auto model = make();
   checkpoint::NamedTensors old;
-  for (auto [name, tensor] : checkpoint::merged_state(*model)) {
+  for (auto [name, tensor] : checkpoint::merged_state(*model, *dist::make_single())) {
     if (name.starts_with("bert.")) name = name.substr(5);
     if (const size_t at = name.find("LayerNorm.weight"); at != std::string::npos)
       name.replace(at, std::string::npos, "LayerNorm.gamma");
@@ -106,13 +107,13 @@ TEST_F(BertModel, TakesNamesWithoutPrefixAndOfOldFiles) {
   write_weights(old);
   LoadReport report;
   EXPECT_TRUE(at::equal(logits(*load_model(dir_.string(), {}, &report)), logits(*model)));
-  EXPECT_TRUE(report.fresh.empty());
+  EXPECT_TRUE(report.newly_initialized.empty());
   EXPECT_EQ(report.unused, std::vector<std::string>{"cls.seq_relationship.bias"});
 }
 
 TEST_F(BertModel, ANewHeadIsDrawnFromTheSeedAndReported) {
   const auto model = make();
-  checkpoint::NamedTensors backbone = checkpoint::merged_state(*model);
+  checkpoint::NamedTensors backbone = checkpoint::merged_state(*model, *dist::make_single());
   std::erase_if(backbone, [](const auto& entry) { return entry.first.starts_with("classifier."); });
   write_weights(backbone);
   ModelOptions options;
@@ -123,7 +124,7 @@ TEST_F(BertModel, ANewHeadIsDrawnFromTheSeedAndReported) {
   const auto one = load_model(dir_.string(), options, &report), two = load_model(dir_.string(), options);
   options.seed = 6;
   const auto other = load_model(dir_.string(), options);
-  EXPECT_EQ(report.fresh, (std::vector<std::string>{"classifier.weight", "classifier.bias"}));
+  EXPECT_EQ(report.newly_initialized, (std::vector<std::string>{"classifier.weight", "classifier.bias"}));
   const auto head = [](nn::Model& m) { return m.parameters().at("classifier.weight").value(); };
   EXPECT_TRUE(at::equal(head(*one), head(*two)));
   EXPECT_FALSE(at::equal(head(*one), head(*other)));
@@ -134,7 +135,7 @@ TEST_F(BertModel, ANewHeadIsDrawnFromTheSeedAndReported) {
 
 TEST_F(BertModel, MissingAndMisshapenTensorsAreNamed) {
   const auto model = make();
-  const checkpoint::NamedTensors all = checkpoint::merged_state(*model);
+  const checkpoint::NamedTensors all = checkpoint::merged_state(*model, *dist::make_single());
   checkpoint::NamedTensors some = all;
   std::erase_if(some, [](const auto& entry) { return entry.first.find("layer.1.output.dense") != std::string::npos; });
   write_weights(some);
@@ -199,7 +200,7 @@ TEST_F(BertModel, AShrunkModelIsExportedAndReadInItsSmallShape) {
     for (nn::StructureMember& member : group.members) member.linear->shrink(member.dim, at::tensor(rows, at::kLong));
   }
   write_config(checkpoint::export_config(*model, checkpoint::ExportFormat::filigree));
-  write_weights(checkpoint::merged_state(*model));
+  write_weights(checkpoint::merged_state(*model, *dist::make_single()));
   const auto small = load_model(dir_.string(), {});
   EXPECT_TRUE(at::equal(logits(*small), logits(*model)));
   EXPECT_EQ(small->structures()[0].kept, heads);

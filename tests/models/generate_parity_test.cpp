@@ -21,12 +21,12 @@ using Tokens = std::vector<std::vector<int32_t>>;
 
 const fs::path kReference = fs::path(FILIGREE_BINARY_DIR) / "reference" / "generate";
 
-std::unique_ptr<nn::Model> load(const std::string& name, dist::Communicator* tp = nullptr) {
+std::unique_ptr<nn::Model> load(const std::string& name, dist::Communicator& tp) {
   ModelOptions options;
   options.task = nn::Task::causal_lm;
-  if (tp) options.shard = [tp](nn::Model& model) { train::shard_model(model, tp->rank(), tp->size()); };
+  if (tp.size() > 1) options.shard = [&tp](nn::Model& model) { train::shard_model(model, tp.rank(), tp.size()); };
   auto model = load_model((kReference / name).string(), options);
-  if (tp) train::install_tp_hooks(*model, *tp);
+  if (tp.size() > 1) train::install_tp_hooks(*model, tp);
   return model;
 }
 
@@ -54,7 +54,7 @@ class GenerateParity : public testing::TestWithParam<const char*> {};
 
 TEST_P(GenerateParity, GivesTransformersTokens) {
   const json cases = cases_of(GetParam());
-  const auto model = load(GetParam());
+  const auto model = load(GetParam(), *dist::make_single());
   for (const json& row : cases["rows"]) {
     const auto options = options_of(cases, row["settings"]);
     for (const int64_t batch : {1, 4, 100})
@@ -67,7 +67,7 @@ TEST_P(GenerateParity, GivesThemOnEveryTensorParallelRank) {
   const json cases = cases_of(GetParam());
   for (const int ranks : {2, 3, 5}) {  // 4 heads: the fifth rank has none
     dist::run_threads(ranks, [&](dist::Communicator& world) {
-      const auto model = load(GetParam(), &world);
+      const auto model = load(GetParam(), world);
       const json& row = cases["rows"][3];
       EXPECT_EQ(generate::generate(*model, prompts_of(cases), options_of(cases, row["settings"]), 3, at::kFloat),
                 row["results"].get<Tokens>())
@@ -81,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, GenerateParity, testing::Values("random", "train
 
 TEST(Generate, SamplesTheSameWhateverTheBatch) {
   const json cases = cases_of("random");
-  const auto model = load("random");
+  const auto model = load("random", *dist::make_single());
   generate::Options options = options_of(cases, json::object());
   options.sample = true;
   options.top_k = 20;
@@ -94,7 +94,7 @@ TEST(Generate, SamplesTheSameWhateverTheBatch) {
 }
 
 TEST(Generate, RefusesWhatCannotBeContinued) {
-  const auto model = load("random");
+  const auto model = load("random", *dist::make_single());
   const auto message = [&](std::vector<int32_t> prompt) -> std::string {
     try {
       generate::generate(*model, {{0, std::move(prompt)}}, {}, 1, at::kFloat);
@@ -109,7 +109,7 @@ TEST(Generate, RefusesWhatCannotBeContinued) {
 }
 
 TEST(Generate, StopsAtTheLastPosition) {
-  const auto model = load("random");
+  const auto model = load("random", *dist::make_single());
   generate::Options options;
   options.max_new_tokens = 1000;
   const Tokens out = generate::generate(*model, {{0, std::vector<int32_t>(60, 1)}, {1, {2}}}, options, 2, at::kFloat);

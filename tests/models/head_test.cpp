@@ -13,6 +13,7 @@
 #include "core/export/export.h"
 #include "core/nn/labels.h"
 #include "core/safetensors/safetensors.h"
+#include "dist/factory.h"
 #include "models/registry.h"
 
 namespace filigree::models {
@@ -51,7 +52,7 @@ class Heads : public testing::TestWithParam<const char*> {
     options.seed = 4;
     auto model = load_model(dir_.string(), options);
     checkpoint::write_safetensors((dir_ / "model.safetensors").string(),
-                                  model->to_files(checkpoint::merged_state(*model)));
+                                  model->to_files(checkpoint::merged_state(*model, *dist::make_single())));
     config_ = model->config();
     write_config(config_);
     return model;
@@ -95,7 +96,7 @@ TEST_P(Heads, ClassesAreMatchedByName) {
   EXPECT_TRUE(at::equal(logits(*other), logits(*trained).index_select(1, order)));
   EXPECT_EQ(other->config()["id2label"], json({{"0", "good"}, {"1", "bad"}, {"2", "fair"}}));
   EXPECT_EQ(other->config()["label2id"], json({{"good", 0}, {"bad", 1}, {"fair", 2}}));
-  EXPECT_TRUE(report.fresh.empty());
+  EXPECT_TRUE(report.newly_initialized.empty());
   ASSERT_EQ(report.notes.size(), 1U);
   EXPECT_NE(report.notes[0].find("order of the task's labels"), std::string::npos) << report.notes[0];
 
@@ -124,7 +125,7 @@ TEST_P(Heads, OtherNamesGetANewHeadOrAreRefused) {
   options.reset_head = ResetHead::automatic;
   LoadReport report;
   const auto fresh = load_model(dir_.string(), options, &report);
-  EXPECT_EQ(report.fresh, fresh->head_parameters());
+  EXPECT_EQ(report.newly_initialized, fresh->head_parameters());
   EXPECT_TRUE(report.unused.empty());
   ASSERT_EQ(report.notes.size(), 1U);
   EXPECT_NE(report.notes[0].find("a new head replaces"), std::string::npos);
@@ -140,7 +141,7 @@ TEST_P(Heads, AnotherNumberOfClassesGetsANewHeadOrIsRefused) {
   options.reset_head = ResetHead::automatic;
   LoadReport report;
   const auto fresh = load_model(dir_.string(), options, &report);
-  EXPECT_EQ(report.fresh, fresh->head_parameters());
+  EXPECT_EQ(report.newly_initialized, fresh->head_parameters());
   EXPECT_EQ(logits(*fresh).size(1), 2);
   EXPECT_EQ(fresh->config()["id2label"].size(), 2U);
 
@@ -156,11 +157,11 @@ TEST_P(Heads, AlwaysResetsAHeadThatFits) {
   options.reset_head = ResetHead::automatic;
   LoadReport kept, replaced;
   EXPECT_TRUE(at::equal(logits(*load_model(dir_.string(), options, &kept)), logits(*trained)));
-  EXPECT_TRUE(kept.fresh.empty() && kept.notes.empty());
+  EXPECT_TRUE(kept.newly_initialized.empty() && kept.notes.empty());
   options.reset_head = ResetHead::always;
   options.seed = 5;
   EXPECT_FALSE(at::equal(logits(*load_model(dir_.string(), options, &replaced)), logits(*trained)));
-  EXPECT_FALSE(replaced.fresh.empty());
+  EXPECT_FALSE(replaced.newly_initialized.empty());
 }
 
 TEST_P(Heads, HeadsOfOtherKindsDoNotFit) {
@@ -178,7 +179,7 @@ TEST_P(Heads, HeadsOfOtherKindsDoNotFit) {
     options.reset_head = ResetHead::automatic;
     LoadReport report;
     load_model(dir_.string(), options, &report);
-    EXPECT_FALSE(report.fresh.empty());
+    EXPECT_FALSE(report.newly_initialized.empty());
   }
 }
 
@@ -281,7 +282,7 @@ TEST_P(Heads, NumbersThatOnlyPythonWrites) {
 TEST_P(Heads, FindingsAreShort) {
   LoadReport report;
   for (int i = 0; i < 30; ++i) report.unused.push_back("tensor." + std::to_string(i));
-  report.fresh = {"classifier.weight", "classifier.bias"};
+  report.newly_initialized = {"classifier.weight", "classifier.bias"};
   const auto lines = nn::describe(report, "DIR");
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[0],

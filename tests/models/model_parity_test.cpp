@@ -60,7 +60,7 @@ TEST_P(ModelParity, LogitsLossAndGradients) {
   options.task = nn::task_from(given["task"]);
   LoadReport report;
   const auto model = load_model(dir.string(), options, &report);
-  EXPECT_TRUE(report.fresh.empty()) << report.fresh.front();
+  EXPECT_TRUE(report.newly_initialized.empty()) << report.newly_initialized.front();
   EXPECT_TRUE(report.unused.empty()) << report.unused.front();
   for (const auto& parameter : model->parameters()) model->parameters().set_role(*parameter, nn::Role::trainable);
 

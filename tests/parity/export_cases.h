@@ -20,6 +20,7 @@
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"
 #include "core/random.h"
+#include "dist/factory.h"
 #include "models/registry.h"
 
 namespace filigree::test {
@@ -103,8 +104,8 @@ inline void add_mixed_updates(nn::Model& model) {
 inline void prune_units(nn::Model& model, double heads, double ffn, bool global) {
   prune::ScoreRequest request;
   request.global = global;
-  prune::apply(model,
-               prune::make_plan(model.structures(), prune::score_structures(model, request), {heads, ffn, global, ""}));
+  const auto scores = prune::score_structures(model, request, *dist::make_single());
+  prune::apply(model, prune::make_plan(model.structures(), scores, {heads, ffn, global, ""}));
 }
 
 struct ExportCase {
@@ -139,7 +140,7 @@ inline std::vector<ExportCase> export_cases() {
   const auto unstructured = [](nn::Model& model) {
     prune::WeightRequest request;
     request.global = true;
-    prune::prune_weights(model, prune::select_linears(model, {}), request);
+    prune::prune_weights(model, prune::select_linears(model, {}), request, *dist::make_single());
   };
   return {{"plain", nn::Task::sequence_classification, [](nn::Model&) {}},
           {"adapted", nn::Task::sequence_classification, add_updates},
@@ -197,8 +198,8 @@ inline std::unique_ptr<nn::Model> reread(const std::string& dir, nn::Task task) 
   options.task = task;
   models::LoadReport report;
   auto model = models::load_model(dir, options, &report);
-  FG_CHECK(report.fresh.empty() && report.unused.empty(), "{}: {} tensors are missing, {} left over", dir,
-           report.fresh.size(), report.unused.size());
+  FG_CHECK(report.newly_initialized.empty() && report.unused.empty(), "{}: {} tensors are missing, {} left over", dir,
+           report.newly_initialized.size(), report.unused.size());
   return model;
 }
 

@@ -165,7 +165,8 @@ TEST(PeftExportTest, RefusesWhatAnAdapterCannotHold) {
           "heads of layer 0 were pruned");
   refuses(
       [](nn::Model& model) {
-        add_updates(model), prune::prune_weights(model, prune::select_linears(model, {"key"}), {});
+        add_updates(model),
+            prune::prune_weights(model, prune::select_linears(model, {"key"}), {}, *dist::make_single());
       },
       "is masked");
   refuses(

@@ -28,6 +28,7 @@
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"
 #include "core/random.h"
+#include "dist/factory.h"
 #include "dist/mesh.h"
 #include "models/registry.h"
 
@@ -155,14 +156,10 @@ inline std::vector<int64_t> samples_of(int rank, int ranks) {
 }
 
 /// Attaches a method and gives its zeros values, the same on every mesh.
-inline void attach(nn::Model& model, const std::string& method, dist::Communicator& ranks, dist::Communicator* tensor) {
+inline void attach(nn::Model& model, const std::string& method, dist::Communicator& ranks, dist::Communicator& tp) {
   const adapt::Registry registry = adapt::builtin_methods();
   const recipe::MethodConfig config{method, registry.catalog().entries().at(method).make()};
-  adapt::AttachContext context;
-  context.seed = 9;
-  context.ranks = &ranks;
-  context.tensor = tensor;
-  registry.make(config)->attach(model, context);
+  registry.make(config)->attach(model, {.seed = 9, .ranks = ranks, .tp = tp});
   for (const nn::ParameterPtr& parameter : model.parameters()) {
     if (!parameter->name.ends_with("lora_U") && !parameter->name.ends_with("sparse_values")) continue;
     const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, 0.2);
@@ -195,7 +192,7 @@ inline void check_recompute(dist::Communicator& world, int tensor, at::Device de
   const nn::Task task = method == "head" ? family.tasks.front() : family.tasks.back();
   for (const bool recompute : {false, true}) {
     models.push_back(model_of(family, task, &mesh, device));
-    attach(*models.back(), method, world, &mesh.tp());
+    attach(*models.back(), method, world, mesh.tp());
     nn::ForwardContext context;
     context.training = true;
     context.seed = 2;
@@ -229,8 +226,8 @@ inline void check_pass(dist::Communicator& world, int tensor, at::Device device,
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto single = dist::make_single();
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
-  attach(*whole, method, *single, nullptr);
-  attach(*cut, method, world, &mesh.tp());
+  attach(*whole, method, *single, *single);
+  attach(*cut, method, world, mesh.tp());
   std::vector<int64_t> all;
   for (int64_t i = 0; i < kSamples; ++i) all.push_back(i);
   const auto mine = batch_of(samples_of(mesh.dp().rank(), mesh.dp().size()), task, device);
@@ -262,18 +259,15 @@ inline void check_pass(dist::Communicator& world, int tensor, at::Device device,
   }
 }
 
-inline prune::DataPass pass_of(nn::Model& model, dist::Communicator* dp) {
-  prune::DataPass pass;
-  pass.batches = 3;
-  pass.ranks = dp;
-  pass.run_batch = [&model, dp](int64_t i) {
+inline prune::DataPass pass_of(nn::Model& model, dist::Communicator& dp) {
+  const auto run_batch = [&model, &dp](int64_t i) {
     std::vector<int64_t> own;
-    for (const int64_t sample : samples_of(dp ? dp->rank() : 0, dp ? dp->size() : 1)) own.push_back(sample + 10 * i);
+    for (const int64_t sample : samples_of(dp.rank(), dp.size())) own.push_back(sample + 10 * i);
     if (own.empty()) return;
     const auto output = model.forward(batch_of(own, model.task(), model.device()), {});
     output.loss_sum.div(static_cast<double>(kSamples)).backward();
   };
-  return pass;
+  return {3, run_batch, dp};
 }
 
 /// The same units go, the ranks' shares are even afterwards, and what is left computes the same.
@@ -283,14 +277,14 @@ inline void check_structured(dist::Communicator& world, int tensor, at::Device d
   const auto single = dist::make_single();
   const auto task = nn::Task::sequence_classification;
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
-  attach(*whole, "dsee", *single, nullptr);
-  attach(*cut, "dsee", world, &mesh.tp());
+  attach(*whole, "dsee", *single, *single);
+  attach(*cut, "dsee", world, mesh.tp());
   const prune::PruneRequest request{0.25, 0.4, global, prune::to_string(kind)};
-  prune::ScoreRequest scores{kind, true, true, global, 4, pass_of(*whole, nullptr)};
-  const auto expected = prune::make_plan(whole->structures(), prune::score_structures(*whole, scores), request);
-  scores.data = pass_of(*cut, &mesh.dp());
-  scores.tensor = &mesh.tp();
-  const auto plan = prune::make_plan(cut->structures(), prune::score_structures(*cut, scores), request);
+  prune::ScoreRequest scores{kind, true, true, global, 4, pass_of(*whole, *single)};
+  const auto expected =
+      prune::make_plan(whole->structures(), prune::score_structures(*whole, scores, *single), request);
+  scores.data.emplace(pass_of(*cut, mesh.dp()));
+  const auto plan = prune::make_plan(cut->structures(), prune::score_structures(*cut, scores, mesh.tp()), request);
   ASSERT_EQ(plan.hash(), expected.hash()) << prune::to_string(kind) << ": other units are pruned";
   prune::apply(*whole, expected);
   prune::apply(*cut, plan);
@@ -317,11 +311,11 @@ inline void check_masks(dist::Communicator& world, int tensor, at::Device device
   for (nn::Model* model : {whole.get(), cut.get()})
     for (const nn::ParameterPtr& parameter : model->parameters())
       if (coarse) parameter->value().copy_(parameter->value().mul(8).round().div(8));
-  prune::WeightRequest request{0.37, global, {prune::ScoreKind::magnitude}};
-  const auto expected = prune::prune_weights(*whole, prune::select_linears(*whole, family.masked), request);
-  request.scores.tensor = &mesh.tp();
+  const prune::WeightRequest request{0.37, global, {prune::ScoreKind::magnitude}};
+  const auto whole_linears = prune::select_linears(*whole, family.masked);
+  const auto expected = prune::prune_weights(*whole, whole_linears, request, *dist::make_single());
   const auto linears = prune::select_linears(*cut, family.masked);
-  const auto found = prune::prune_weights(*cut, linears, request);
+  const auto found = prune::prune_weights(*cut, linears, request, mesh.tp());
   EXPECT_EQ(found.zeros, expected.zeros);
   EXPECT_EQ(found.entries, expected.entries);
   for (const nn::Linear* linear : linears) {
@@ -337,9 +331,9 @@ inline void check_export(dist::Communicator& world, int tensor, at::Device devic
   const auto single = dist::make_single();
   const nn::Task task = family.tasks.back();
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
-  attach(*whole, "dsee", *single, nullptr);
-  attach(*cut, "dsee", world, &mesh.tp());
-  const auto expected = checkpoint::merged_state(*whole), found = checkpoint::merged_state(*cut, &mesh.tp());
+  attach(*whole, "dsee", *single, *single);
+  attach(*cut, "dsee", world, mesh.tp());
+  const auto expected = checkpoint::merged_state(*whole, *single), found = checkpoint::merged_state(*cut, mesh.tp());
   ASSERT_EQ(found.size(), mesh.tp().rank() == 0 ? expected.size() : 0);
   for (size_t i = 0; i < found.size(); ++i) {
     EXPECT_EQ(found[i].first, expected[i].first);
@@ -352,7 +346,7 @@ inline void check_sums(dist::Communicator& world, int tensor, at::Device device,
   const dist::Mesh mesh = mesh_of(world, tensor);
   if (tensor == 1) return;
   const auto model = model_of(family, nn::Task::sequence_classification, &mesh, device);
-  attach(*model, "full", world, &mesh.tp());
+  attach(*model, "full", world, mesh.tp());
   const auto calls = [&] {
     const auto found = mesh.tp().traffic().find("all_reduce");
     return found == mesh.tp().traffic().end() ? 0 : static_cast<int64_t>(found->second.calls);

@@ -8,14 +8,15 @@
 #include "core/optim/flat_adamw.h"
 #include "core/prune/plan.h"
 #include "core/prune/score.h"
-#include "tests/core/prune/toy_model.h"
+#include "dist/factory.h"
+#include "tests/support/toy_model.h"
 
 namespace filigree::prune {
 namespace {
 
-using testing::drawn;
-using testing::toy_batch;
-using testing::ToyModel;
+using test::drawn;
+using test::toy_batch;
+using test::ToyModel;
 
 void add_update(ToyModel& model, nn::Linear& linear) {
   const uint64_t stream = random::hash(linear.name());
@@ -68,10 +69,10 @@ TEST(PruneTrainingTest, ShrunkTrainsLikeSilenced) {
   silent.train(0, 4);
   shrunk.train(0, 4);
   const auto batch = toy_batch({90, 91, 92, 93});
-  ASSERT_TRUE(testing::logits(silent.model, batch).equal(testing::logits(shrunk.model, batch)));
+  ASSERT_TRUE(test::logits(silent.model, batch).equal(test::logits(shrunk.model, batch)));
 
-  const PrunePlan plan =
-      make_plan(shrunk.model.structures(), score_structures(shrunk.model, {}), {0.25, 0.4, true, ""});
+  const Scores scores = score_structures(shrunk.model, {}, *dist::make_single());
+  const PrunePlan plan = make_plan(shrunk.model.structures(), scores, {0.25, 0.4, true, ""});
   for (size_t g = 0; g < plan.groups.size(); ++g) {
     const auto& group = silent.model.structures()[g];
     at::Tensor lines = at::zeros({group.total, group.unit}, at::kFloat);
@@ -83,8 +84,8 @@ TEST(PruneTrainingTest, ShrunkTrainsLikeSilenced) {
 
   silent.train(4, 4);
   shrunk.train(4, 4);
-  const at::Tensor expected = testing::logits(silent.model, batch);
-  const double difference = testing::logits(shrunk.model, batch).sub(expected).abs().max().item<double>();
+  const at::Tensor expected = test::logits(silent.model, batch);
+  const double difference = test::logits(shrunk.model, batch).sub(expected).abs().max().item<double>();
   EXPECT_LE(difference, 1e-4 * expected.abs().max().item<double>());
   EXPECT_EQ(shrunk.optimizer->steps(), 8);
 }

@@ -56,8 +56,8 @@ void freeze_rest(nn::Model& model, const std::vector<nn::Linear*>& adapted, bool
 /// Collective over the tensor-parallel ranks.
 at::Tensor whole_weight(const nn::Linear& linear, bool mine, const AttachContext& context) {
   const at::Tensor& local = linear.weight()->value();
-  if (!context.tensor) return local;
-  const at::Tensor whole = nn::full_tensor(local, linear.weight()->placement, *context.tensor);
+  if (context.tp.size() == 1) return local;
+  const at::Tensor whole = nn::full_tensor(local, linear.weight()->placement, context.tp);
   return mine ? whole : at::zeros({}, whole.options()).expand(whole.sizes());
 }
 
@@ -74,15 +74,14 @@ std::vector<Support> supports_of(const std::vector<nn::Linear*>& linears, const 
     }
     return supports;
   }
-  FG_CHECK(context.ranks != nullptr, "a support search needs a communicator");
   std::vector<Matrix> matrices;
   for (const nn::Linear* linear : linears) {
-    const bool mine = searched_by(matrices.size(), *context.ranks);
+    const bool mine = searched_by(matrices.size(), context.ranks);
     matrices.push_back({linear->name(), whole_weight(*linear, mine, context)});
   }
   const SupportOptions search{support_from(options.support), options.num_sparse, options.rank, options.passes,
                               context.seed};
-  return select_supports(matrices, search, *context.ranks, context.warn);
+  return select_supports(matrices, search, context.ranks, context.warn);
 }
 
 class Dsee : public Method {

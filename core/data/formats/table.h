@@ -1,47 +1,62 @@
 #pragma once
-// Rows and columns from TSV, CSV, JSONL, E2E and plain text files (UTF-8, byte order mark and CRLF allowed).
-//   tsv    one row per line; quotes are plain text; no escapes
-//   csv    RFC 4180: "..." quotes a field, which may hold commas, line ends and "" for a quote
-//   jsonl  one object per line; columns are its keys
-//   text   one row of one column per line
-//   e2e    one row of two columns per line: "meaning||reference"
-//   webnlg, dart    see triples.h
-// Empty lines are skipped, and so are lines of spaces in tsv, csv and jsonl. Lines are numbered as in an
-// editor; a row's line is the one on which it starts.
+// The rows of a data file, whatever its format (UTF-8; a byte order mark and CRLF are allowed).
 //
-// A bad row (too few columns, more columns than a header that names a requested one, broken quoting or JSON,
-// bytes that are not UTF-8, NUL bytes) throws DataError with file:line or, with skip_bad_rows, is counted and
-// skipped. A quote that is never closed is always an error.
+// Lines are counted as an editor counts them; a row's line is the one where it starts. An unusable row (too few columns,
+// more fields than the header when a requested column is named in it, broken quoting or JSON, invalid UTF-8, NUL bytes)
+// throws DataError with file:line, or, with skip_bad_rows, is counted and skipped.
 #include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace filigree::data {
 
-enum class TableFormat { tsv, csv, jsonl, text, e2e, webnlg, dart };
-TableFormat table_format(const std::string& name);  ///< throws UsageError
-
 struct TableOptions {
-  TableFormat format = TableFormat::tsv;
   bool header = true;                ///< tsv, csv: the first line names the columns
   std::vector<std::string> columns;  ///< requested: by name, or by 0-based number (negative: from the row's end)
   bool skip_bad_rows = false;
-  std::string label = {};  ///< of `columns`, the one that test files lack; errors on it suggest filigree predict
+  std::string label = {};  ///< of `columns`, the one that test files lack; a message then names filigree predict
+  std::string split = {};  ///< for a format whose files hold all splits
 };
 
 struct Row {
   int64_t line = 0;
-  std::vector<std::string> fields;  ///< one per requested column
+  std::vector<std::string> fields;  ///< one per requested column; a format with its own segments() says which
+  int32_t file = 0;                 ///< index into Table::files
 };
 
 struct Table {
-  std::string file;
+  std::vector<std::string> files;
   std::vector<Row> rows;
-  int64_t skipped = 0;    ///< skipped bad rows
-  std::string first_bad;  ///< error of the first skipped row, with file:line
+  int64_t skipped = 0;    ///< bad rows
+  std::string first_bad;  ///< what was wrong with the first of them, with file:line
 };
 
-/// Throws DataError on a bad file, UsageError on a column that the file does not have.
-Table read_table(const std::string& file, const TableOptions& options);
+/// Throws on a bad row, or counts it.
+class BadRows {
+ public:
+  BadRows(Table& table, bool skip) : table_(table), skip_(skip) {}
+  void add(int64_t line, const std::string& message);
+
+ private:
+  Table& table_;
+  bool skip_;
+};
+
+/// The text of a file that is not empty. Throws DataError.
+std::string read_rows_of(const std::string& path);
+
+/// A hint for a file without labels.
+std::string predict_hint(const TableOptions& options, const std::string& column);
+
+bool is_blank(std::string_view line, std::string_view blanks);
+
+/// Fills a row from the object of a line; returns what is wrong with it, or "".
+using FillRow = std::function<std::string(const nlohmann::json& object, Row& row)>;
+
+/// Reads a JSONL file. Lines of whitespace are not rows.
+Table read_json_lines(const std::string& path, bool skip_bad_rows, const FillRow& fill);
 
 }  // namespace filigree::data

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/data/formats/lines.h"
 #include "core/error.h"
 #include "core/files/json.h"
 
@@ -75,21 +76,36 @@ const json& entries_of(const json& root, bool webnlg, const std::string& file) {
   return webnlg ? root["entries"] : root;
 }
 
-}  // namespace
-
-void read_triples(std::string_view text, TableFormat format,
-                  const std::function<void(int64_t, const std::string&)>& bad, Table& table) {
-  const json root = files::parse_json(text, table.file);
-  const bool webnlg = format == TableFormat::webnlg;
+Table read_triples(const std::string& path, const TableOptions& options, bool webnlg) {
+  Table table{{path}, {}, 0, ""};
+  BadRows bad(table, options.skip_bad_rows);
+  const json root = files::parse_json(read_rows_of(path), path);
   int64_t number = 0;
-  for (const json& entry : entries_of(root, webnlg, table.file)) {
+  for (const json& entry : entries_of(root, webnlg, path)) {
     const size_t before = table.rows.size();
     ++number;
     const std::string fault = entry_fault(entry, webnlg, number, table);
     if (fault.empty()) continue;
     table.rows.resize(before);
-    bad(number, fmt::format("entry {} does not have the layout of {}: {}", number, webnlg ? "WebNLG" : "DART", fault));
+    bad.add(number,
+            fmt::format("entry {} does not have the layout of {}: {}", number, webnlg ? "WebNLG" : "DART", fault));
   }
+  return table;
+}
+
+}  // namespace
+
+WebNlg::WebNlg()
+    : Format(contexts_and_references("webnlg", "a text of an entry of WebNLG's JSON, after its triples")) {}
+
+Table WebNlg::read(const std::string& path, const TableOptions& options) const {
+  return read_triples(path, options, /*webnlg=*/true);
+}
+
+Dart::Dart() : Format(contexts_and_references("dart", "a text of an entry of DART's JSON, after its triples")) {}
+
+Table Dart::read(const std::string& path, const TableOptions& options) const {
+  return read_triples(path, options, /*webnlg=*/false);
 }
 
 }  // namespace filigree::data

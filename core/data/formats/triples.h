@@ -6,19 +6,25 @@
 //   webnlg   {"entries": [{"1": {"modifiedtripleset": [{"subject", "property", "object"}], "lexicalisations": [{"lex",
 //            "comment"}]}}, {"2": ...}]}
 //   dart     [{"tripleset": [[subject, property, object]], "annotations": [{"text"}]}]
-#include <cstdint>
-#include <functional>
-#include <string>
-#include <string_view>
-
-#include "core/data/formats/table.h"
+#include "core/data/format.h"
 
 namespace filigree::data {
 
-/// Appends the rows of a file's text; a row's line is the number of its entry, from 1. Calls bad(entry,
-/// fault) for an entry with another layout. Throws DataError if the text is not JSON or not a list of
-/// entries.
-void read_triples(std::string_view text, TableFormat format,
-                  const std::function<void(int64_t, const std::string&)>& bad, Table& table);
+/// A row's line is the number of its entry, from 1.
+class WebNlg : public Format {
+ public:
+  WebNlg();
+  Table read(const std::string& path, const TableOptions& options) const override;
+  std::string default_file(const std::string& split) const override { return split + ".json"; }
+  std::vector<std::string> default_columns() const override { return {"triples", "text"}; }
+};
+
+class Dart : public Format {
+ public:
+  Dart();
+  Table read(const std::string& path, const TableOptions& options) const override;
+  std::string default_file(const std::string& split) const override { return split + ".json"; }
+  std::vector<std::string> default_columns() const override { return {"triples", "text"}; }
+};
 
 }  // namespace filigree::data

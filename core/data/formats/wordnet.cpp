@@ -110,3 +110,41 @@ std::vector<Synset> read(const std::string& dir, const std::string& split) {
 }
 
 }  // namespace filigree::data::wordnet
+
+namespace filigree::data {
+namespace {
+
+recipe::FormatTraits wordnet_traits() {
+  recipe::FormatTraits traits{"wordnet", "a synset of WordNet 3.0: its gloss, its words and its supersense"};
+  traits.columns = {"word", "gloss"};
+  traits.tasks = {"sequence_classification", "masked_lm", "causal_lm"};
+  traits.content = "glosses with classes";
+  traits.packs = true;
+  traits.has_default_dir = true;
+  return traits;
+}
+
+const std::string& field_of(const wordnet::Synset& synset, const std::string& column) {
+  if (column == "word") return synset.word;
+  return column == "gloss" ? synset.gloss : wordnet::supersenses()[static_cast<size_t>(synset.supersense)];
+}
+
+}  // namespace
+
+WordNet::WordNet() : Format(wordnet_traits()) {}
+
+std::vector<std::string> WordNet::labels() const { return wordnet::supersenses(); }
+std::string WordNet::default_dir() const { return wordnet::kDefaultDir; }
+
+Table WordNet::read(const std::string& path, const TableOptions& options) const {
+  Table table;
+  for (const std::string& name : wordnet::files()) table.files.push_back((std::filesystem::path(path) / name).string());
+  for (const wordnet::Synset& synset : wordnet::read(path, options.split)) {
+    Row row{synset.line, {}, synset.file};
+    for (const std::string& column : options.columns) row.fields.push_back(field_of(synset, column));
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+}  // namespace filigree::data

@@ -5,10 +5,25 @@
 // Split: each synset is assigned by random::uniform over the stream (0, "wordnet split", FNV-1a of
 // "<pos>:<offset>"), where pos is the file's letter (n v a r) and offset the synset's 8 digits: below 0.90
 // train, below 0.95 dev, else test. It does not depend on a recipe's seed or on the order of the files.
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
+#include "core/data/format.h"
+
+namespace filigree::data {
+
+/// Columns: gloss (the default), word and supersense. TableOptions::split chooses the synsets; the path is the
+/// directory of the files.
+class WordNet : public Format {
+ public:
+  WordNet();
+  Table read(const std::string& path, const TableOptions& options) const override;
+  std::string default_file(const std::string&) const override { return ""; }
+  std::vector<std::string> default_columns() const override { return {"gloss"}; }
+  std::string label_column() const override { return "supersense"; }
+  std::vector<std::string> labels() const override;
+  std::vector<std::string> metrics() const override { return {"accuracy", "macro_f1"}; }
+  std::string default_dir() const override;
+};
+
+}  // namespace filigree::data
 
 namespace filigree::data::wordnet {
 

@@ -41,14 +41,14 @@ void replay_mask(Session& session, const Event& event) {
 
 void replay_prune(Session& session, const Event& event) {
   prune::apply(*session.model, prune::plan_from_json(event.plan));
-  if (dist::Communicator* tp = session.tensor()) prune::rebalance(*session.model, *tp);
+  prune::rebalance(*session.model, session.mesh->tp());
 }
 
 void replay_attach(Session& session, const Event& event) {
   const auto& stage = session.recipe.stages.at(static_cast<size_t>(event.stage));
   session.method = session.registries->methods.make(*stage.method);
-  session.method->attach(*session.model, {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(),
-                                          /*resume=*/true, session.tensor()});
+  session.method->attach(*session.model, {static_cast<uint64_t>(session.recipe.seed), session.mesh->world(),
+                                          session.mesh->tp(), /*resume=*/true});
   session.model->parameters().set_frozen_dtype(session.compute);
 }
 

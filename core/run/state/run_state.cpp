@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/files/run_directory.h"
+#include "core/files/run_paths.h"
 #include "core/run/state/fields.h"
 
 namespace filigree::train {
@@ -42,7 +42,7 @@ Teacher teacher_from(const Fields& fields) {
 }  // namespace
 
 std::string teacher_file(const std::string& run_dir, const Teacher& teacher) {
-  return fmt::format("{}/{}/{}", run_dir, files::run_names::kCache, teacher.file);
+  return files::RunPaths(run_dir).cache() + "/" + teacher.file;
 }
 
 nlohmann::json to_json(const RunState& state) {

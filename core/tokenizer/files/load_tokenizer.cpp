@@ -37,8 +37,8 @@ void check_kind(const fs::path& file, bool bpe, const TokenizerSettings& setting
 std::unique_ptr<Tokenizer> from_json(const fs::path& dir, const TokenizerSettings& settings) {
   const JsonReader reader((dir / "tokenizer.json").string());
   const auto& model = reader.object(reader.root(), "model");
-  const bool untyped_bpe = !model.contains("type") && model.contains("merges");  // like GPT-2's own file
-  const std::string type = reader.text(model, "type", untyped_bpe ? "BPE" : "null");
+  const bool is_map = model.contains("vocab") && model["vocab"].is_object();  // old files have no type
+  const std::string type = reader.text(model, "type", model.contains("merges") ? "BPE" : is_map ? "WordPiece" : "null");
   if (type == "WordPiece" || type == "BPE") check_kind(dir / "tokenizer.json", type == "BPE", settings);
   if (type == "WordPiece")
     return std::make_unique<WordPieceTokenizer>(finished(wordpiece_from_json(reader, dir, settings), settings));
@@ -57,6 +57,11 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& model_dir) {
   if (fs::exists(dir / "tokenizer.json")) return from_json(dir, settings);
   if (fs::exists(dir / "vocab.json") && (is_bpe(settings.kind) || !fs::exists(dir / "vocab.txt")))
     return std::make_unique<BpeTokenizer>(finished(bpe_from_vocab(dir, settings), settings));
+  if (settings.needs_json)
+    throw DataError(
+        fmt::format("{}: tokenizer_class '{}' reads tokenizer.json, and there is none; set tokenizer_class "
+                    "to BertTokenizer if vocab.txt is a BERT's",
+                    dir.string(), settings.class_name));
   check_kind(dir / "vocab.txt", false, settings);
   if (settings.kind == TokenizerClass::file) settings.type_ids = true;  // vocab.txt implies BERT
   return std::make_unique<WordPieceTokenizer>(finished(wordpiece_from_vocab(dir, settings), settings));

@@ -20,20 +20,90 @@ struct Known {
 };
 
 constexpr Known kClasses[] = {
-    {"BertTokenizer", TokenizerClass::bert, true},           {"ElectraTokenizer", TokenizerClass::bert, true},
-    {"MobileBertTokenizer", TokenizerClass::bert, true},     {"ConvBertTokenizer", TokenizerClass::bert, true},
-    {"SqueezeBertTokenizer", TokenizerClass::bert, true},    {"DistilBertTokenizer", TokenizerClass::bert, false},
-    {"RobertaTokenizer", TokenizerClass::roberta, false},    {"BartTokenizer", TokenizerClass::roberta, false},
-    {"LongformerTokenizer", TokenizerClass::roberta, false}, {"GPT2Tokenizer", TokenizerClass::gpt2, false},
+    {"BertTokenizer", TokenizerClass::bert, true},
+    {"DistilBertTokenizer", TokenizerClass::bert, false},
+    {"ElectraTokenizer", TokenizerClass::bert, true},
+    {"LayoutLMTokenizer", TokenizerClass::bert, true},
+    {"LxmertTokenizer", TokenizerClass::bert, true},
+    {"MobileBertTokenizer", TokenizerClass::bert, true},
+    {"SqueezeBertTokenizer", TokenizerClass::bert, true},
+    {"ConvBertTokenizer", TokenizerClass::file, true},  // takes tokenizer.json as it is
+    {"RobertaTokenizer", TokenizerClass::roberta, false},
+    {"BartTokenizer", TokenizerClass::roberta, false},
+    {"LEDTokenizer", TokenizerClass::roberta, false},
+    {"LongformerTokenizer", TokenizerClass::roberta, false},
+    {"MvpTokenizer", TokenizerClass::roberta, false},
+    {"GPT2Tokenizer", TokenizerClass::gpt2, false},
+    {"CodeGenTokenizer", TokenizerClass::gpt2, false},
+    {"PreTrainedTokenizer", TokenizerClass::file, false},
+    {"TokenizersBackend", TokenizerClass::file, false},
+};
+
+/// Classes of transformers with rules of their own, under which a BERT's or GPT-2's files give other ids.
+constexpr std::string_view kForeign[] = {
+    "AlbertTokenizer",     "BertJapaneseTokenizer",
+    "BertweetTokenizer",   "BigBirdTokenizer",
+    "BlenderbotTokenizer", "ByT5Tokenizer",
+    "CLIPTokenizer",       "CamembertTokenizer",
+    "CanineTokenizer",     "CodeLlamaTokenizer",
+    "CohereTokenizer",     "DPRContextEncoderTokenizer",
+    "DPRReaderTokenizer",  "DPRQuestionEncoderTokenizer",
+    "DebertaTokenizer",    "DebertaV2Tokenizer",
+    "DiaTokenizer",        "EsmTokenizer",
+    "EsmcTokenizer",       "FNetTokenizer",
+    "FunnelTokenizer",     "GPTNeoXTokenizer",
+    "GemmaTokenizer",      "HerbertTokenizer",
+    "LukeTokenizer",       "MBart50Tokenizer",
+    "MBartTokenizer",      "MPNetTokenizer",
+    "NllbTokenizer",       "OpenAIGPTTokenizer",
+    "PerceiverTokenizer",  "Qwen2Tokenizer",
+    "RemBertTokenizer",    "RoFormerTokenizer",
+    "SplinterTokenizer",   "T5Tokenizer",
+    "WhisperTokenizer",    "XGLMTokenizer",
+    "XLMRobertaTokenizer", "XLNetTokenizer",
 };
 
 constexpr Known kModels[] = {
-    {"bert", TokenizerClass::bert, true},        {"distilbert", TokenizerClass::bert, true},
-    {"electra", TokenizerClass::bert, true},     {"convbert", TokenizerClass::bert, true},
-    {"squeezebert", TokenizerClass::bert, true}, {"roberta", TokenizerClass::roberta, false},
-    {"bart", TokenizerClass::roberta, false},    {"longformer", TokenizerClass::roberta, false},
-    {"gpt2", TokenizerClass::gpt2, false},       {"gpt_neo", TokenizerClass::gpt2, false},
+    {"align", TokenizerClass::bert, true},
+    {"bark", TokenizerClass::bert, true},
+    {"bert", TokenizerClass::bert, true},
+    {"blip", TokenizerClass::bert, true},
+    {"bros", TokenizerClass::bert, true},
+    {"chinese_clip", TokenizerClass::bert, true},
+    {"convbert", TokenizerClass::bert, true},
+    {"distilbert", TokenizerClass::bert, true},
+    {"electra", TokenizerClass::bert, true},
+    {"ernie", TokenizerClass::bert, true},
+    {"flava", TokenizerClass::bert, true},
+    {"git", TokenizerClass::bert, true},
+    {"grounding-dino", TokenizerClass::bert, true},
+    {"layoutlm", TokenizerClass::bert, true},
+    {"lxmert", TokenizerClass::bert, true},
+    {"megatron-bert", TokenizerClass::bert, true},
+    {"mobilebert", TokenizerClass::bert, true},
+    {"nomic_bert", TokenizerClass::bert, true},
+    {"squeezebert", TokenizerClass::bert, true},
+    {"visual_bert", TokenizerClass::bert, true},
+    {"bart", TokenizerClass::roberta, false},
+    {"bridgetower", TokenizerClass::roberta, false},
+    {"clap", TokenizerClass::roberta, false},
+    {"data2vec-text", TokenizerClass::roberta, false},
+    {"florence2", TokenizerClass::roberta, false},
+    {"ibert", TokenizerClass::roberta, false},
+    {"led", TokenizerClass::roberta, false},
+    {"lilt", TokenizerClass::roberta, false},
+    {"longformer", TokenizerClass::roberta, false},
+    {"mra", TokenizerClass::roberta, false},
+    {"mvp", TokenizerClass::roberta, false},
+    {"roberta", TokenizerClass::roberta, false},
+    {"roberta-prelayernorm", TokenizerClass::roberta, false},
+    {"blip-2", TokenizerClass::gpt2, false},
+    {"codegen", TokenizerClass::gpt2, false},
+    {"gpt2", TokenizerClass::gpt2, false},
+    {"gpt_neo", TokenizerClass::gpt2, false},
     {"gptj", TokenizerClass::gpt2, false},
+    {"opt", TokenizerClass::gpt2, false},
+    {"phi", TokenizerClass::gpt2, false},
 };
 
 template <size_t N>
@@ -46,12 +116,22 @@ std::string text_of(const std::optional<JsonReader>& reader, const char* key) {
   return reader ? reader->text(reader->root(), key, "") : "";
 }
 
-/// A directory that names no class is read as in the `tokenizers` package, with the type ids of its template.
-Known class_of(const std::optional<JsonReader>& tokenizer, const std::optional<JsonReader>& model) {
-  std::string name = text_of(tokenizer, "tokenizer_class");
-  if (name.empty()) name = text_of(model, "tokenizer_class");
+/// The name that a file gives, without "Fast"; nullopt: it names none.
+std::optional<std::string> class_in(const std::optional<JsonReader>& reader) {
+  if (!reader || !reader->root().contains("tokenizer_class") || reader->root()["tokenizer_class"].is_null()) return {};
+  std::string name = text_of(reader, "tokenizer_class");
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
-  if (!name.empty()) return find(kClasses, name);
+  if (std::ranges::find(kForeign, name) != std::end(kForeign))
+    reader->fail(
+        fmt::format("tokenizer_class {} has rules of its own, which are not supported; if tokenizer.json "
+                    "describes the tokenizer completely, set tokenizer_class to PreTrainedTokenizerFast",
+                    name));
+  return name;
+}
+
+/// A directory that names no class is read as in the `tokenizers` package, with the type ids of its template.
+Known class_of(const std::optional<std::string>& name, const std::optional<JsonReader>& model) {
+  if (name) return find(kClasses, *name);
   const std::string type = text_of(model, "model_type");
   return type.empty() ? Known{"", TokenizerClass::file, true} : find(kModels, type);
 }
@@ -82,8 +162,12 @@ void read_settings(const JsonReader& reader, TokenizerSettings& settings) {
 TokenizerSettings tokenizer_settings(const fs::path& dir) {
   const auto tokenizer = JsonReader::settings(dir / "tokenizer_config.json");
   const auto model = JsonReader::settings(dir / "config.json");
-  const Known known = class_of(tokenizer, model);
+  auto name = class_in(tokenizer);
+  if (!name) name = class_in(model);
+  const Known known = class_of(name, model);
   TokenizerSettings settings;
+  settings.class_name = name.value_or("");
+  settings.needs_json = name && known.kind == TokenizerClass::file && !known.type_ids;
   settings.kind = known.kind;
   settings.type_ids = known.type_ids;
   if (tokenizer) read_settings(*tokenizer, settings);

@@ -9,6 +9,7 @@
 // other class uses all sections of the file (TokenizerClass::file).
 #include <filesystem>
 #include <optional>
+#include <string>
 
 namespace filigree::data {
 
@@ -19,6 +20,8 @@ inline bool is_bpe(TokenizerClass kind) { return kind == TokenizerClass::gpt2 ||
 
 struct TokenizerSettings {
   TokenizerClass kind = TokenizerClass::file;
+  std::string class_name;             ///< as given, without "Fast"; empty: no file names one
+  bool needs_json = false;            ///< the class reads nothing but tokenizer.json
   bool lowercase = true;              ///< do_lower_case
   bool chinese_chars = true;          ///< tokenize_chinese_chars
   std::optional<bool> strip_accents;  ///< unset: follows lowercase
@@ -28,7 +31,7 @@ struct TokenizerSettings {
   bool type_ids = true;               ///< whether the class returns token_type_ids; otherwise all types are 0
 };
 
-/// Throws DataError when a file is malformed or a setting has the wrong type.
+/// Throws DataError when a file is malformed, a setting has the wrong type, or the class has rules of its own.
 TokenizerSettings tokenizer_settings(const std::filesystem::path& dir);
 
 }  // namespace filigree::data

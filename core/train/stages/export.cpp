@@ -40,7 +40,7 @@ void write_files(Session& session, const checkpoint::ExportSource& source, const
 /// Gathers the first copy of the model on rank 0, which writes it.
 void write_export(Session& session, const recipe::ExportConfig& config, const std::string& name, bool with_recipe) {
   checkpoint::ExportSource source;
-  if (session.mesh->dp().rank() == 0) source = checkpoint::export_source(*session.model, session.tensor());
+  if (session.mesh->dp().rank() == 0) source = checkpoint::export_source(*session.model, session.mesh->tp());
   on_rank_zero(session, [&] { write_files(session, source, config, name, with_recipe); });
 }
 

@@ -9,6 +9,7 @@
 #include "core/data/sampler.h"
 #include "core/error.h"
 #include "core/files/disk.h"
+#include "core/log/records.h"
 #include "core/prune/inspect.h"
 #include "core/prune/plan.h"
 #include "core/prune/rebalance.h"
@@ -28,11 +29,8 @@ prune::DataPass data_pass(Session& session, const recipe::StageConfig& stage) {
   const auto sampler = std::make_shared<data::Sampler>(
       session.train_data.size(), batch_size, random::stream(static_cast<uint64_t>(session.recipe.seed), "scores"));
   const auto lengths = std::make_shared<std::vector<int64_t>>(session.train_data.lengths());
-  prune::DataPass pass;
-  pass.batches = stage.prune->batches;
-  pass.ranks = &session.mesh->dp();
-  pass.run_batch = [&session, sampler, lengths](int64_t i) {
-    const auto& dp = session.mesh->dp();
+  dist::Communicator& dp = session.mesh->dp();
+  const auto run_batch = [&session, &dp, sampler, lengths](int64_t i) {
     const auto global = sampler->batch(i);
     const auto share = data::share(global, *lengths, dp.rank(), dp.size(), 1).front();
     if (share.empty()) return;
@@ -43,7 +41,7 @@ prune::DataPass data_pass(Session& session, const recipe::StageConfig& stage) {
     // known here, so divide by samples.
     output.loss_sum.div(static_cast<double>(global.size())).backward();
   };
-  return pass;
+  return {stage.prune->batches, run_batch, dp};
 }
 
 prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& stage) {
@@ -54,16 +52,14 @@ prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& s
   request.ffn = std::count(config.structure.begin(), config.structure.end(), "ffn") > 0;
   request.global = config.scope == "global";
   request.seed = static_cast<uint64_t>(session.recipe.seed);
-  request.tensor = session.tensor();
-  if (prune::reads_data(request.kind)) request.data = data_pass(session, stage);
+  if (prune::reads_data(request.kind)) request.data.emplace(data_pass(session, stage));
   return request;
 }
 
 /// All ranks must have made the same decision; a difference is a bug, detected before it does harm.
-void check_agreement(dist::Communicator& ranks, at::Device device, uint64_t hash) {
-  auto mine = at::tensor({static_cast<int64_t>(hash >> 1), -static_cast<int64_t>(hash >> 1)}, at::kLong).to(device);
+void check_agreement(dist::Communicator& ranks, uint64_t hash) {
+  const auto mine = at::tensor({static_cast<int64_t>(hash >> 1), -static_cast<int64_t>(hash >> 1)}, at::kLong);
   ranks.all_reduce(mine, dist::ReduceOp::max);
-  mine = mine.cpu();
   const auto* extremes = mine.const_data_ptr<int64_t>();
   FG_CHECK(extremes[0] == -extremes[1], "the ranks made different prune plans (rank {} has {:x})", ranks.rank(), hash);
 }
@@ -78,16 +74,15 @@ void write_plan(Session& session, const std::string& stage, const nlohmann::json
 std::vector<nn::Reslice> structured_round(Session& session, const recipe::StageConfig& stage, double part) {
   const auto& config = *stage.prune;
   const auto request = score_request(session, stage);
-  const auto scores = prune::score_structures(*session.model, request);
+  const auto scores = prune::score_structures(*session.model, request, session.mesh->tp());
   const auto plan = prune::make_plan(
       session.model->structures(), scores,
       {request.heads ? config.heads * part : 0, request.ffn ? config.ffn * part : 0, request.global, config.score});
-  check_agreement(session.mesh->world(), session.device, plan.hash());
+  check_agreement(session.mesh->world(), plan.hash());
   session.log->info("stage {}: pruning\n{}", stage.name, prune::to_text(plan));
   write_plan(session, stage.name, prune::to_json(plan));
   auto records = prune::apply(*session.model, plan);
-  if (dist::Communicator* tp = session.tensor())
-    for (auto& record : prune::rebalance(*session.model, *tp)) records.push_back(std::move(record));
+  for (auto& record : prune::rebalance(*session.model, session.mesh->tp())) records.push_back(std::move(record));
   session.state.events.push_back({Event::Kind::prune, session.state.stage, prune::to_json(plan)});
   return records;
 }
@@ -106,8 +101,9 @@ void unstructured_round(Session& session, const recipe::StageConfig& stage, doub
   const auto& config = *stage.prune;
   const auto linears = prune::select_linears(*session.model, config.targets);
   const auto result = prune::prune_weights(
-      *session.model, linears, {config.sparsity * part, config.scope == "global", score_request(session, stage)});
-  check_agreement(session.mesh->dp(), session.device, mask_hash(linears));  // these ranks hold the same parts
+      *session.model, linears, {config.sparsity * part, config.scope == "global", score_request(session, stage)},
+      session.mesh->tp());
+  check_agreement(session.mesh->dp(), mask_hash(linears));  // these ranks hold the same parts
   std::vector<std::string> names;
   for (const auto* linear : linears) names.push_back(prune::mask_name(*linear));
   session.state.events.push_back({Event::Kind::mask, session.state.stage, names});
@@ -116,15 +112,14 @@ void unstructured_round(Session& session, const recipe::StageConfig& stage, doub
 }
 
 void log_prune(Session& session, const recipe::StageConfig& stage) {
-  const auto summary = prune::summarize(*session.model, 128, session.tensor());
-  session.log->record({{"kind", "prune"},
-                       {"stage", stage.name},
-                       {"step", session.state.global_step},
-                       {"round", session.state.prune_rounds},
-                       {"heads_left", summary.heads_left},
-                       {"ffn_left", summary.ffn_left},
-                       {"sparsity", summary.sparsity},
-                       {"flops_ratio", summary.flops / summary.unpruned_flops}});
+  const auto summary = prune::summarize(*session.model, session.mesh->tp());
+  session.log->record(PruneRecord{.stage = stage.name,
+                                  .step = session.state.global_step,
+                                  .round = session.state.prune_rounds,
+                                  .heads_left = summary.heads_left,
+                                  .ffn_left = summary.ffn_left,
+                                  .sparsity = summary.sparsity,
+                                  .flops_ratio = summary.flops / summary.unpruned_flops});
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/data/to_device.h"
 #include "core/error.h"
 #include "core/export/peft/import_peft.h"
 #include "core/run/state/restore.h"
@@ -60,9 +59,9 @@ void prune_without_training(Session& session, const recipe::StageConfig& stage) 
 
 /// Whether any rank received a signal since its last step. Collective.
 bool stop_is_asked(Session& session) {
-  at::Tensor asked = to_device(at::full({1}, session.stop->received() != 0 ? 1.0 : 0.0, at::kDouble), session.device);
+  const at::Tensor asked = at::full({1}, session.stop->received() != 0 ? 1.0 : 0.0, at::kDouble);
   session.mesh->world().all_reduce(asked, dist::ReduceOp::max);
-  return asked.cpu().item<double>() > 0;
+  return asked.item<double>() > 0;
 }
 
 Outcome run_stage(Session& session, const recipe::StageConfig& stage, const checkpoint::Loaded* resumed) {
@@ -86,7 +85,7 @@ void attach_method(Session& session, const recipe::StageConfig& stage) {
   session.method = session.registries->methods.make(*stage.method);
   session.log->info("stage {}: attaching {}", stage.name, stage.method->name);
   session.method->attach(*session.model,
-                         {static_cast<uint64_t>(session.recipe.seed), &session.mesh->world(), false, session.tensor(),
+                         {static_cast<uint64_t>(session.recipe.seed), session.mesh->world(), session.mesh->tp(), false,
                           [&](const std::string& text) { session.log->warn("{}", text); }});
   start_from_adapter(session);
   // Cast only now: initialization and support search need the exact weights.

@@ -14,7 +14,7 @@
 
 #include "core/adapt/support.h"
 #include "core/nn/linear.h"
-#include "tests/core/adapt/compare.h"
+#include "tests/support/compare.h"
 
 namespace filigree::adapt {
 namespace {

@@ -14,8 +14,8 @@
 #include "core/error.h"
 #include "core/name_pattern.h"
 #include "dist/factory.h"
-#include "tests/core/adapt/compare.h"
-#include "tests/core/adapt/toy_model.h"
+#include "tests/support/compare.h"
+#include "tests/support/toy_model.h"
 
 namespace filigree::adapt {
 namespace {
@@ -24,13 +24,17 @@ using nn::Role;
 using test::largest_entry;
 using test::ToyModel;
 
+test::ToySizes sizes(int64_t layers, int64_t hidden, int64_t ffn) {
+  return {.layers = layers, .heads = 4, .head_size = hidden / 4, .ffn = ffn, .labels = 2};
+}
+
 template <class Options>
 void attach(nn::Model& model, const std::string& name, Options options, uint64_t seed = 42, bool resume = false) {
   const auto ranks = dist::make_single();
   const Registry registry = builtin_methods();
   const auto method = registry.make({name, std::make_shared<Options>(std::move(options))});
   EXPECT_EQ(method->name(), name);
-  method->attach(model, {seed, ranks.get(), resume});
+  method->attach(model, {seed, *ranks, *ranks, resume});
 }
 
 std::set<std::string> trainable(nn::Model& model) {
@@ -57,7 +61,7 @@ std::string usage_error(const Body& body) {
 
 /// 24 matrices of BERT-base, r = 16: 24 * 16 * (768 + 768).
 TEST(Dsee, BertBaseHas589824LowRankParameters) {
-  ToyModel model(12, 768, 8);  // query and value do not depend on the width of the FFN
+  ToyModel model(sizes(12, 768, 8));  // query and value do not depend on the width of the FFN
   DseeOptions options;
   options.support = "magnitude";
   attach(model, "dsee", options);
@@ -74,10 +78,10 @@ TEST(Dsee, BertBaseHas589824LowRankParameters) {
 }
 
 TEST(Dsee, TrainsItsUpdatesAndTheHeadAndStartsAtZero) {
-  ToyModel model(2, 32, 48);
+  ToyModel model(sizes(2, 32, 48));
   DseeOptions options;
   options.rank = 4;
-  options.sparse = 10;
+  options.num_sparse = 10;
   options.targets = {"query", "1.output.dense"};
   attach(model, "dsee", options);
   std::set<std::string> expected = {"classifier.weight", "classifier.bias"};
@@ -97,7 +101,7 @@ TEST(Dsee, TrainsItsUpdatesAndTheHeadAndStartsAtZero) {
 
 TEST(Dsee, IsReproducibleAndDependsOnTheSeed) {
   const auto v_of = [](uint64_t seed, const std::string& linear) {
-    ToyModel model(2, 32, 48);
+    ToyModel model(sizes(2, 32, 48));
     attach(model, "dsee", DseeOptions(), seed);
     return model.parameters().at("bert.encoder.layer." + linear + ".lora_V").value().detach();
   };
@@ -109,8 +113,8 @@ TEST(Dsee, IsReproducibleAndDependsOnTheSeed) {
 TEST(Dsee, WithoutAPartItIsTheOtherOne) {
   DseeOptions only_sparse, only_low_rank;
   only_sparse.rank = 0;
-  only_low_rank.sparse = 0;
-  ToyModel first(1, 32, 48), second(1, 32, 48);
+  only_low_rank.num_sparse = 0;
+  ToyModel first(sizes(1, 32, 48)), second(sizes(1, 32, 48));
   attach(first, "dsee", only_sparse);
   attach(second, "dsee", only_low_rank);
   EXPECT_EQ(first.linear("bert.encoder.layer.0.attention.self.query").adapter()->kind(), "sparse_delta");
@@ -119,7 +123,7 @@ TEST(Dsee, WithoutAPartItIsTheOtherOne) {
 
 /// On resume attach makes the same parameters in the same order, without the search.
 TEST(Dsee, ResumeMakesTheSameTable) {
-  ToyModel fresh(2, 32, 48), resumed(2, 32, 48);
+  ToyModel fresh(sizes(2, 32, 48)), resumed(sizes(2, 32, 48));
   attach(fresh, "dsee", DseeOptions());
   attach(resumed, "dsee", DseeOptions(), 42, true);
   ASSERT_EQ(fresh.parameters().size(), resumed.parameters().size());
@@ -131,7 +135,7 @@ TEST(Dsee, ResumeMakesTheSameTable) {
 }
 
 TEST(Dsee, RefusesTargetsThatCannotBe) {
-  ToyModel model(2, 32, 48);
+  ToyModel model(sizes(2, 32, 48));
   DseeOptions unknown, head;
   unknown.targets = {"query", "qvery"};
   head.targets = {"classifier"};
@@ -145,7 +149,7 @@ TEST(Dsee, RefusesTargetsThatCannotBe) {
 }
 
 TEST(Lora, StartsAsItsAuthorsDo) {
-  ToyModel model(1, 64, 48);
+  ToyModel model(sizes(1, 64, 48));
   LoraOptions options;
   options.targets = {"query", "key", "value"};
   options.train_head = false;
@@ -160,7 +164,7 @@ TEST(Lora, StartsAsItsAuthorsDo) {
 }
 
 TEST(Full, TrainsAllButWhatIsNamed) {
-  ToyModel model(1, 32, 48);
+  ToyModel model(sizes(1, 32, 48));
   attach(model, "full", FullOptions());
   EXPECT_EQ(trainable(model).size(), model.parameters().size());
   FullOptions options;
@@ -174,7 +178,7 @@ TEST(Full, TrainsAllButWhatIsNamed) {
 }
 
 TEST(Bitfit, TrainsBiasesAndTheHead) {
-  ToyModel model(2, 32, 48);
+  ToyModel model(sizes(2, 32, 48));
   attach(model, "bitfit", BitfitOptions());
   for (const auto& parameter : model.parameters()) {
     const bool bias = parameter->name.ends_with(".bias"), head = parameter->name.starts_with("classifier");
@@ -189,7 +193,7 @@ TEST(Bitfit, TrainsBiasesAndTheHead) {
 }
 
 TEST(Head, TrainsTheHeadAlone) {
-  ToyModel model(1, 32, 48);
+  ToyModel model(sizes(1, 32, 48));
   attach(model, "head", HeadOptions());
   EXPECT_EQ(trainable(model), (std::set<std::string>{"classifier.weight", "classifier.bias"}));
 }

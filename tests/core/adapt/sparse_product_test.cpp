@@ -12,7 +12,7 @@
 #include <tuple>
 #include <vector>
 
-#include "tests/core/adapt/compare.h"
+#include "tests/support/compare.h"
 
 namespace filigree::adapt {
 namespace {

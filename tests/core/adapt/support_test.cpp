@@ -19,7 +19,7 @@
 #include "core/error.h"
 #include "core/safetensors/safetensors.h"
 #include "dist/factory.h"
-#include "tests/core/adapt/compare.h"
+#include "tests/support/compare.h"
 
 namespace filigree::adapt {
 namespace {

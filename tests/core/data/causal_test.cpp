@@ -2,6 +2,10 @@
 #include "core/data/causal.h"
 
 #include "core/data/collate.h"
+#include "core/data/formats/delimited.h"
+#include "core/data/formats/lines.h"
+#include "core/data/formats/messages.h"
+#include "core/data/formats/prompt_completion.h"
 #include "support.h"
 
 namespace filigree::data {
@@ -32,10 +36,11 @@ struct Made {
   std::vector<size_t> rows;
 };
 
-Made make(const std::vector<std::vector<std::string>>& rows, const CausalOptions& options) {
+Made make(const std::vector<std::vector<std::string>>& rows, const CausalOptions& options,
+          const Format& format = Tsv()) {
   Made made;
   const auto where = [](size_t row) { return fmt::format("file:{}", row + 1); };
-  made.rows = add_causal(rows, Bytes(), options, where, made.set);
+  made.rows = add_causal(rows, format, Bytes(), options, where, made.set);
   return made;
 }
 
@@ -56,7 +61,8 @@ TEST(Causal, OfAContextTheReferenceAlone) {
   const Made made = make({{"ab", "xy"}}, {16, false});
   EXPECT_EQ(made.set.ids, (Ids{'a', 'b', 0, ' ', 'x', 'y', 0}));
   EXPECT_EQ(labels_of(made.set, {0}), (std::vector<int64_t>{-100, -100, ' ', 'x', 'y', 0, -100}));
-  EXPECT_EQ(causal_prompt("ab", Bytes()), (Ids{'a', 'b', 0}));
+  EXPECT_EQ(causal_ids(*E2e().prompt("ab", 2), Bytes()), (Ids{'a', 'b', 0}));
+  EXPECT_FALSE(Tsv().prompt("ab", 1).has_value());
 }
 
 TEST(Causal, LongSamplesAreCutAtTheirEnd) {
@@ -83,9 +89,61 @@ TEST(Causal, PackedBlocksLoseNothing) {
   EXPECT_EQ(labels_of(made.set, {1}), (std::vector<int64_t>{'e', 0, 'f', -100}));
 }
 
+constexpr int64_t kNone = -100;
+
+TEST(Causal, OfAPromptTheCompletionAlone) {
+  const PromptCompletion format;
+  const Made made = make({{"ab", "xy"}, {"", "z"}}, {16, false}, format);
+  EXPECT_EQ(made.set.ids, (Ids{'a', 'b', 'x', 'y', 0, 'z', 0}));
+  EXPECT_EQ(labels_of(made.set, {0}), (std::vector<int64_t>{kNone, 'x', 'y', 0, kNone}));
+  EXPECT_EQ(labels_of(made.set, {1}), (std::vector<int64_t>{0, kNone})) << "nothing predicts a sample's first token";
+  EXPECT_EQ(causal_ids(*format.prompt("ab", 2), Bytes()), (Ids{'a', 'b'}));
+}
+
+/// The bytes of a text, '\0' for the end of text.
+Ids ids_of(std::string_view text) {
+  Ids ids;
+  for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
+  return ids;
+}
+
+TEST(Causal, OfAConversationTheAssistantsTurnsAlone) {
+  using namespace std::string_view_literals;
+  const Messages format;
+  const Made made =
+      make({{"system", "s", "user", "u", "assistant", "a", "user", "v", "assistant", "b"}}, {99, false}, format);
+  const Ids ids = ids_of("System: s\0User: u\0Assistant: a\0User: v\0Assistant: b\0"sv);
+  EXPECT_EQ(made.set.ids, ids);
+  const std::vector<int64_t> labels = labels_of(made.set, {0});
+  std::string predicted;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] == kNone) continue;
+    EXPECT_EQ(labels[i], ids[i + 1]);
+    predicted += static_cast<char>(labels[i]);
+  }
+  EXPECT_EQ(predicted, " a\0 b\0"sv);
+  EXPECT_EQ(made.set.first_target(0), static_cast<int64_t>("System: s\0User: u\0Assistant:"sv.size()));
+  EXPECT_EQ(made.set.targets_end(0), made.set.first_target(0) + 3) << "the first answer: space, a, end";
+  EXPECT_EQ(causal_ids(*format.prompt("u", 1), Bytes()), ids_of("User: u\0Assistant:"sv));
+}
+
+TEST(Causal, AConversationCutBeforeItsFirstAnswerIsABadRow) {
+  EXPECT_HAS(error_of([] {
+               make({{"user", "long", "assistant", "a"}}, {12, false}, Messages());
+             }),
+             "file:1: the context has");
+}
+
+TEST(Causal, TheHashSeesWhichTokensArePredicted) {
+  const Made one = make({{"user", "u", "assistant", "a", "user", "v", "assistant", "b"}}, {99, false}, Messages());
+  Dataset other = one.set;
+  other.targets.back() = 0;
+  EXPECT_NE(one.set.hash(), other.hash());
+}
+
 TEST(Causal, NeedsAnEndOfText) {
   Dataset set;
-  EXPECT_HAS(error_of([&] { add_causal({{"a"}}, Bytes(-1), {}, nullptr, set); }), "has no end-of-text token");
+  EXPECT_HAS(error_of([&] { add_causal({{"a"}}, Tsv(), Bytes(-1), {}, nullptr, set); }), "has no end-of-text token");
 }
 
 }  // namespace

@@ -9,13 +9,14 @@ namespace filigree::data {
 namespace {
 
 using testing::error_of;
+using testing::load_split;
 using testing::TempDir;
 
 class DatasetTest : public ::testing::Test {
  protected:
   Dataset load(const std::string& split = "train", Objective objective = Objective::classification) {
     config_.dir = dir_.path();
-    return load_dataset(config_, split, *tokenizer_, objective, seed_);
+    return load_split(config_, split, *tokenizer_, objective, seed_);
   }
   std::string error(const std::string& split = "train", Objective objective = Objective::classification) {
     return error_of([&] { load(split, objective); });
@@ -115,7 +116,7 @@ TEST_F(DatasetTest, MnliHasTwoDevSplits) {
         c.dir = dir_.path();
         return c;
       }(),
-      Objective::classification);
+      Objective::classification, builtin_formats());
   EXPECT_EQ(splits_of(task, "dev"), (std::vector<std::string>{"dev_matched", "dev_mismatched"}));
   EXPECT_EQ(splits_of(task, "train"), std::vector<std::string>{"train"});
   EXPECT_EQ(load_dataset(config_, task, "train", *tokenizer_, 0).classes, std::vector<int64_t>{2});
@@ -233,7 +234,7 @@ TEST_F(DatasetTest, TestSplitsWithoutLabelsNamePredict) {
   EXPECT_HAS(error("test"), "`filigree predict` labels such texts");
   dir_.write("test.tsv", "index\tsentence\n0\ta\n");
   EXPECT_HAS(error("test"), "has no column 'label'; its columns are: index, sentence. Without labels nothing can be");
-  load_dataset(
+  load_split(
       [&] {
         auto c = config_;
         c.dir = dir_.path();
@@ -299,7 +300,8 @@ TEST_F(DatasetTest, WrongRecipes) {
   config_.text = {"a"};
   EXPECT_HAS(error(), "2 data.label: is missing");
   config_.format = "text";
-  EXPECT_HAS(error(), "data.format: text has no labels");
+  EXPECT_HAS(error(), "data.format: is text, texts without labels; use it with masked_lm or causal_lm, not");
+  config_.format = "tsv";
   config_.task = "sst3";
   EXPECT_HAS(error(), "2 data.task: unknown task 'sst3': use cola, sst2");
   config_.task = "sst2";
@@ -381,8 +383,8 @@ TEST(SharedData, PresetsReadEveryRow) {
     recipe::DataConfig config;
     config.task = task;
     config.dir = root + folder;
-    EXPECT_EQ(load_dataset(config, "train", *tokenizer, Objective::classification, 0).size(), train) << task;
-    const Dataset data = load_dataset(config, "dev", *tokenizer, Objective::classification, 0);
+    EXPECT_EQ(load_split(config, "train", *tokenizer, Objective::classification, 0).size(), train) << task;
+    const Dataset data = load_split(config, "dev", *tokenizer, Objective::classification, 0);
     EXPECT_EQ(data.size(), dev) << task;
     EXPECT_EQ(std::set<int64_t>(data.classes.begin(), data.classes.end()), (std::set<int64_t>{0, 1})) << task;
   }
@@ -427,9 +429,8 @@ TEST_F(WordNetTest, Faults) {
   EXPECT_HAS(error(), "data.verb: has no synsets");
   std::filesystem::remove(dir_.path() + "/data.verb");
   EXPECT_HAS(error(), "data.verb: there is no such file");
-  config_.dir = "/nonexistent";
-  EXPECT_HAS(error_of([&] { load_dataset(config_, "dev", *tokenizer_, Objective::classification, 0); }),
-             "wordnet-base");
+  config_.dir = dir_.path() + "/missing";
+  EXPECT_HAS(error_of([&] { load_split(config_, "dev", *tokenizer_, Objective::classification, 0); }), "wordnet-base");
 }
 
 TEST(WordNet, SplitsOfTheRealFilesAreFixed) {
@@ -441,7 +442,7 @@ TEST(WordNet, SplitsOfTheRealFilesAreFixed) {
   std::map<std::string, int64_t> sizes;
   std::set<int64_t> classes;
   for (const char* split : {"train", "dev", "test"}) {
-    const Dataset data = load_dataset(config, split, *tokenizer, Objective::classification, 0);
+    const Dataset data = load_split(config, split, *tokenizer, Objective::classification, 0);
     sizes[split] = data.size();
     if (std::string(split) == "train") classes.insert(data.classes.begin(), data.classes.end());
   }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "core/data/dataset.h"
 #include "core/error.h"
 #include "core/tokenizer/tokenizer.h"
 
@@ -62,5 +63,12 @@ inline bool contains(const std::string& text, const std::string& part) { return 
 
 #define EXPECT_HAS(text, part) \
   EXPECT_TRUE(::filigree::data::testing::contains(text, part)) << text << "\nlacks: " << (part)
+
+/// A split of the task that a data section stands for; of several dev splits the first.
+inline Dataset load_split(const recipe::DataConfig& config, const std::string& split, const Tokenizer& tokenizer,
+                          Objective objective, int64_t seed) {
+  const TaskSpec task = resolve_task(config, objective, builtin_formats());
+  return load_dataset(config, task, splits_of(task, split).front(), tokenizer, seed);
+}
 
 }  // namespace filigree::data::testing

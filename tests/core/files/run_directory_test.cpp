@@ -104,12 +104,5 @@ TEST(RunDirectory, NoticesThatItIsGone) {
   EXPECT_TRUE(fs::is_empty(base / "run"));
 }
 
-TEST(RunNames, AreReserved) {
-  for (const char* name : {"checkpoints", "final", "cache", "plans", "recipe.yaml", "metrics.jsonl", "log.txt",
-                           "report.html", ".lock", ".filigree", ".x", "events.out.tfevents.1"})
-    EXPECT_TRUE(run_names::is_reserved(name)) << name;
-  for (const char* name : {"export", "hf", "final2", "checkpoint"}) EXPECT_FALSE(run_names::is_reserved(name)) << name;
-}
-
 }  // namespace
 }  // namespace filigree::files

@@ -1,17 +1,19 @@
-// Roles, storage types and shrinking of parameters; linears with masks, adapters and hooks.
+// Roles and storage types of parameters, local shards and their changes, parameters without local values, and the names
+// of a table.
+//
+// labels: unit
+#include "core/nn/parameter.h"
+
 #include <ATen/ops/add.h>
-#include <ATen/ops/allclose.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/ones.h>
-#include <ATen/ops/sum.h>
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "core/nn/adapter.h"
 #include "core/nn/linear.h"
 
 namespace filigree::nn {
@@ -21,25 +23,6 @@ at::Tensor numbers(int64_t rows, int64_t columns) {
   return at::mul(at::arange(1, rows * columns + 1).view({rows, columns}).to(at::kFloat), 0.1);
 }
 at::Tensor index(const std::vector<int64_t>& values) { return at::tensor(values, at::kLong); }
-
-/// y + x D^T for a fixed D.
-class Constant final : public nn::Adapter {
- public:
-  explicit Constant(at::Tensor d) : d_(std::move(d)) {}
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override {
-    return at::add(y, at::matmul(x, d_.t()));
-  }
-  at::Tensor delta() const override { return d_; }
-  std::vector<ParameterPtr> parameters() const override { return {}; }
-  std::vector<Reslice> reslice(int64_t dim, const AxisChange& change) override {
-    d_ = d_.index_select(dim, change.kept);
-    return {};
-  }
-  std::string kind() const override { return "constant"; }
-
- private:
-  at::Tensor d_;
-};
 
 TEST(ParameterTable, RoleDecidesTypeAndGradient) {
   ParameterTable table;
@@ -56,8 +39,8 @@ TEST(ParameterTable, RoleDecidesTypeAndGradient) {
   EXPECT_THROW(table.set_role(*mask, Role::trainable), InternalError);
 }
 
-/// Nobody reads a stand-in: all that touches the values throws, while the shape is still known.
-TEST(Parameter, SharedOutHasNoValues) {
+/// While a parameter is sharded, every access to its values throws; its shape is available.
+TEST(Parameter, ShardedHasNoValues) {
   ParameterTable table;
   const ParameterPtr w = table.add("w", numbers(4, 3)), bias = table.add("b", numbers(1, 4).view({4}));
   Linear linear("l", w, bias);
@@ -86,25 +69,46 @@ TEST(Parameter, SharedOutHasNoValues) {
   EXPECT_EQ(w->bytes_here(), 48U);
 }
 
-TEST(Parameter, OnlyFrozenOnesAreSharedOut) {
+TEST(Parameter, OnlyFrozenOnesAreSharded) {
   ParameterTable table;
   const ParameterPtr w = table.add("w", numbers(4, 3), Role::trainable);
   EXPECT_THROW(w->shard([&](bool) { return numbers(4, 3); }), InternalError);
 }
 
-/// A weight that was trained under its mask keeps the masked entries. Once frozen and shared out, they are zero.
-TEST(Linear, FrozenWeightIsMaskedBeforeItIsSharedOut) {
+/// Rows or columns [begin, end) of the full tensor; a copy, so that the full tensor can be freed.
+TEST(Parameter, LocalShardIsTheSliceOfItsPlacement) {
+  const at::Tensor whole = numbers(5, 4);
+  const at::Tensor columns = local_shard(whole, {1, {1, 3}});
+  ASSERT_EQ(columns.sizes(), (at::IntArrayRef{5, 2}));
+  for (int64_t row = 0; row < 5; ++row)
+    for (int64_t column = 0; column < 2; ++column)
+      EXPECT_EQ(columns[row][column].item<float>(), whole[row][column + 1].item<float>());
+  EXPECT_TRUE(columns.is_contiguous());
+  EXPECT_FALSE(columns.is_alias_of(whole));
+  EXPECT_TRUE(local_shard(whole, {}).is_same(whole));
   ParameterTable table;
-  const ParameterPtr w = table.add("w", numbers(4, 3), Role::trainable);
-  Linear linear("l", w, nullptr);
-  const at::Tensor pattern = at::ones({4, 3}, at::TensorOptions(at::kByte));
-  pattern[1][2] = 0;
-  linear.set_mask(table.add("l.mask", pattern, Role::mask));
-  linear.mask_frozen_weight();
-  EXPECT_NE(w->value()[1][2].item<float>(), 0) << "it is trained still";
-  table.set_role(*w, Role::frozen);
-  linear.mask_frozen_weight();
-  EXPECT_EQ(w->value()[1][2].item<float>(), 0);
+  const ParameterPtr part = table.add("w", whole, Role::trainable, {0, {2, 5}});
+  EXPECT_TRUE(at::equal(part->value(), whole.slice(0, 2, 5)));
+  EXPECT_EQ(part->logical_shape, (std::vector<int64_t>{5, 4}));
+  EXPECT_EQ(part->logical_numel(), 20);
+  EXPECT_EQ(part->numel(), 12);
+}
+
+/// Of the rows 0..7 this rank holds 2..5. The rows 1, 3, 4 and 7 stay: 3 and 4 are here, as rows 1 and 2 of the four.
+TEST(Parameter, ResliceKeepsTheLocalRowsOfASplit) {
+  ParameterTable table;
+  const at::Tensor whole = numbers(8, 2);
+  const ParameterPtr part = table.add("w", whole, Role::trainable, {0, {2, 6}});
+  const Reslice record = reslice(part, 0, keep_indices(index({1, 3, 4, 7})));
+  EXPECT_TRUE(at::equal(part->value(), whole.index_select(0, index({3, 4}))));
+  EXPECT_EQ(part->placement, (Placement{0, {1, 3}}));
+  EXPECT_EQ(part->logical_shape, (std::vector<int64_t>{4, 2}));
+  EXPECT_TRUE(part->value().is_leaf() && part->value().requires_grad());
+  const at::Tensor moment = at::mul(whole.slice(0, 2, 6), 3);
+  EXPECT_TRUE(at::equal(record.apply(moment), at::mul(whole.index_select(0, index({3, 4})), 3)));
+  reslice(part, 1, keep_indices(index({1})));  // not split along 1: all ranks keep the same columns
+  EXPECT_TRUE(at::equal(part->value(), whole.index_select(0, index({3, 4})).slice(1, 1, 2)));
+  EXPECT_EQ(part->placement, (Placement{0, {1, 3}}));
 }
 
 TEST(ParameterTable, NamesAreUniqueAndOrdered) {
@@ -118,67 +122,6 @@ TEST(ParameterTable, NamesAreUniqueAndOrdered) {
   std::string order;
   for (const auto& parameter : table) order += parameter->name;
   EXPECT_EQ(order, "zm");
-}
-
-class LinearTest : public testing::Test {
- protected:
-  ParameterTable table;
-  ParameterPtr weight = table.add("l.weight", numbers(4, 3));
-  ParameterPtr bias = table.add("l.bias", numbers(1, 4).squeeze(0));
-  Linear linear{"l", weight, bias};
-  at::Tensor x = numbers(2, 3);
-  at::Tensor plain() const { return at::add(at::matmul(x, weight->value().t()), bias->value()); }
-};
-
-TEST_F(LinearTest, ComputesInTheTypeOfItsInput) {
-  EXPECT_TRUE(at::equal(linear.forward(x), plain()));
-  table.set_role(*weight, Role::trainable);
-  const at::Tensor y = linear.forward(x.to(at::kBFloat16));
-  EXPECT_EQ(y.scalar_type(), at::kBFloat16);
-  at::sum(y).backward();
-  EXPECT_EQ(weight->value().grad().scalar_type(), at::kFloat);
-}
-
-TEST_F(LinearTest, HooksAndAdapterStandWhereTheyBelong) {
-  linear.set_adapter(std::make_shared<Constant>(numbers(4, 3)));
-  const at::Tensor with_adapter = at::add(plain(), at::matmul(x, numbers(4, 3).t()));
-  EXPECT_TRUE(at::equal(linear.forward(x), with_adapter));
-  EXPECT_TRUE(at::equal(linear.merged_weight(), at::add(weight->value(), numbers(4, 3))));
-  linear.input_hook = [](const at::Tensor& input) { return at::mul(input, 0); };
-  linear.output_hook = [](const at::Tensor& output) { return at::mul(output, 2); };
-  EXPECT_TRUE(at::equal(linear.forward(x)[0], at::mul(bias->value(), 2)));
-}
-
-TEST_F(LinearTest, AMaskHoldsForFrozenAndTrainableWeights) {
-  const at::Tensor pattern =
-      at::tensor(std::vector<int64_t>{1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0}).view({4, 3}).to(at::kByte);
-  const at::Tensor masked = at::mul(numbers(4, 3), pattern.to(at::kFloat));
-  const at::Tensor expected = at::add(at::matmul(x, masked.t()), bias->value());
-  table.set_role(*weight, Role::trainable);
-  linear.set_mask(table.add("l.mask", pattern, Role::mask));
-  EXPECT_TRUE(at::equal(weight->value(), numbers(4, 3))) << "a trainable weight keeps its masked entries";
-  const at::Tensor y = linear.forward(x);
-  EXPECT_TRUE(at::equal(y, expected));
-  at::sum(y).backward();
-  EXPECT_TRUE(at::equal(at::mul(weight->value().grad(), pattern.to(at::kFloat)), weight->value().grad()));
-  table.set_role(*weight, Role::frozen);
-  EXPECT_TRUE(at::equal(linear.forward(x), expected));
-  EXPECT_TRUE(at::equal(weight->value(), masked)) << "a frozen weight is multiplied once";
-  EXPECT_TRUE(at::equal(linear.merged_weight(), masked));
-}
-
-TEST_F(LinearTest, ShrinkKeepsRowsAndColumnsOfEverything) {
-  linear.set_adapter(std::make_shared<Constant>(numbers(4, 3)));
-  linear.set_mask(table.add("l.mask", at::ones({4, 3}, at::TensorOptions(at::kByte)), Role::mask));
-  table.set_role(*weight, Role::trainable);
-  const at::Tensor full = linear.forward(x);
-  const auto rows = linear.shrink(0, index({1, 3}));
-  EXPECT_EQ(rows.size(), 3U);  // weight, bias, mask
-  EXPECT_TRUE(weight->value().is_leaf() && weight->trainable() && weight->value().requires_grad());
-  EXPECT_EQ(weight->logical_shape, (std::vector<int64_t>{2, 3}));
-  EXPECT_TRUE(at::allclose(linear.forward(x), full.index_select(1, index({1, 3}))));
-  EXPECT_EQ(linear.shrink(1, index({0, 2})).size(), 2U);  // the bias has no columns
-  EXPECT_EQ(linear.forward(x.index_select(1, index({0, 2}))).sizes(), (std::vector<int64_t>{2, 2}));
 }
 
 }  // namespace

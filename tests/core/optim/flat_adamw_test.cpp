@@ -1,7 +1,6 @@
 #include "core/optim/flat_adamw.h"
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
@@ -16,7 +15,8 @@
 
 #include "core/error.h"
 #include "core/safetensors/safetensors.h"
-#include "tests/core/adapt/compare.h"
+#include "dist/factory.h"
+#include "tests/support/compare.h"
 
 namespace filigree::optim {
 namespace {
@@ -60,7 +60,7 @@ void train_and_compare(at::Device device) {
   FlatAdamW optimizer(table, {0.9, 0.999, 1e-8, kDecay});
   for (int step = 0; step < kSteps; ++step) {
     const at::Tensor gradient = reference.gradient(step).to(device);
-    const double norm = optimizer.grad_norm(gradient, kScale);
+    const double norm = optimizer.grad_norm(gradient, kScale, *dist::make_single());
     EXPECT_NEAR(norm, reference.read(fmt::format("norm.{}", step)).item<double>(), 1e-6 * norm) << step;
     optimizer.step(gradient, kScale, std::min(1.0, kClip / (norm + 1e-6)), kLr);
     if (step != 0 && step != 1 && step != kSteps - 1) continue;
@@ -84,46 +84,6 @@ TEST(FlatAdamW, AgreesWithTorchOnTheGpu) {
   if (!at::hasCUDA()) GTEST_SKIP() << "no CUDA device here";
   if (!Reference::present()) GTEST_SKIP() << Reference::path() << " is missing: the fixture optim_reference makes it";
   train_and_compare(at::kCUDA);
-}
-
-FlatBuffers random_buffers(int64_t total) {
-  return {randn("value", {total}), randn("gradient", {total}), randn("m", {total}).mul_(0.1),
-          randn("v", {total}).square_()};
-}
-
-/// The two forms of the arithmetic agree, decay by ranges included.
-TEST(AdamWUpdate, FusedAndAtenAgree) {
-  const int64_t total = 100003;
-  const StepFactors factors{0.5, 0.9, 0.999, 1e-8, 2e-3, 0.3, 0.99};
-  const std::vector<DecayRange> ranges = {{0, 10, true}, {10, 33333, false}, {33333, total, true}};
-  const FlatBuffers a = random_buffers(total), b = random_buffers(total);
-  update_fused(a, factors, ranges);
-  update_aten(b, factors, ranges);
-  EXPECT_LE(max_difference(a.value, b.value), 1e-6);
-  EXPECT_LE(max_difference(a.m, b.m), 1e-7);
-  EXPECT_LE(max_difference(a.v, b.v), 1e-6);
-  EXPECT_GT(max_difference(a.value, random_buffers(total).value), 1e-3);
-}
-
-TEST(AdamWUpdate, TheNumberOfThreadsChangesNoBit) {
-  const int64_t total = 300007;
-  const std::vector<DecayRange> ranges = {{0, 100000, true}, {100000, total, false}};
-  const int threads = at::get_num_threads();
-  std::vector<FlatBuffers> results;
-  std::vector<double> norms;
-  for (int count : {1, 2, 3, 7}) {
-    at::set_num_threads(count);
-    results.push_back(random_buffers(total));
-    norms.push_back(flat_norm(results.back().gradient));
-    update_fused(results.back(), {0.5, 0.9, 0.999, 1e-8, 2e-3, 0.3, 0.99}, ranges);
-  }
-  at::set_num_threads(threads);
-  for (size_t i = 1; i < results.size(); ++i) {
-    EXPECT_TRUE(results[i].value.equal(results[0].value));
-    EXPECT_EQ(norms[i], norms[0]);
-  }
-  const double expected = randn("gradient", {total}).to(at::kDouble).norm().item<double>();
-  EXPECT_NEAR(norms[0], expected, 1e-9 * expected);
 }
 
 struct Small {
@@ -213,6 +173,51 @@ TEST(FlatAdamW, RebuildFollowsAChangeOfRoles) {
   EXPECT_EQ(test::largest_entry(moments[0].m), 0.0);
   EXPECT_EQ(max_difference(moments[1].m, m_of_b), 0.0);
   EXPECT_FALSE(small.table.at("a").value().requires_grad());
+}
+
+/// A model over tensor-parallel ranks: a matrix of which each rank has its rows, and a vector that all have.
+struct OverRanks {
+  ParameterTable table;
+  explicit OverRanks(const dist::Communicator& tp) {
+    const at::Tensor whole = randn("split", {7, 3});
+    table.add("split", whole, Role::trainable, {0, dist::even_part(7, tp.rank(), tp.size())});
+    table.add("replicated", randn("replicated", {5}), Role::trainable);
+    table.add("partial", randn("partial", {4}), Role::trainable)->partial_gradient = true;
+  }
+};
+
+/// sqrt of the sum of squares over the whole model: the rows of all ranks, and each replicated value once.
+TEST(FlatAdamW, NormOverRanksCountsEachValueOnce) {
+  const at::Tensor whole = at::cat({randn("g split", {21}), randn("g replicated", {9})}).to(at::kDouble);
+  const double expected = 0.25 * std::sqrt(whole.square().sum().item<double>());
+  for (const int ranks : {1, 2, 3}) {
+    dist::run_threads(ranks, [&](dist::Communicator& tp) {
+      OverRanks model(tp);
+      const FlatAdamW optimizer(model.table, {});
+      const dist::LineRange rows = dist::even_part(7, tp.rank(), tp.size());
+      const at::Tensor grad =
+          at::cat({randn("g split", {21}).slice(0, 3 * rows.begin, 3 * rows.end), randn("g replicated", {9})});
+      EXPECT_NEAR(optimizer.grad_norm(grad, -0.25, tp), expected, 1e-6 * expected) << ranks;
+    });
+  }
+}
+
+/// Only the gradients of parameters that are marked as partial change; the sum goes into their place.
+TEST(FlatAdamW, PartialGradientsAreSummedOverRanks) {
+  for (const int ranks : {1, 3}) {
+    dist::run_threads(ranks, [&](dist::Communicator& tp) {
+      OverRanks model(tp);
+      const FlatAdamW optimizer(model.table, {});
+      const int64_t own = 3 * dist::even_part(7, tp.rank(), tp.size()).size() + 5;
+      const auto part = [](int rank) { return randn(fmt::format("part {}", rank), {4}); };
+      const at::Tensor others = randn("others", {own}), grad = at::cat({others, part(tp.rank())});
+      optimizer.sum_partial(grad, tp);
+      at::Tensor sum = part(0);
+      for (int rank = 1; rank < tp.size(); ++rank) sum = sum.add(part(rank));
+      EXPECT_EQ(max_difference(grad.narrow(0, 0, own), others), 0.0);
+      EXPECT_LE(max_difference(grad.narrow(0, own, 4), sum), 1e-6);
+    });
+  }
 }
 
 TEST(FlatAdamW, NothingToTrainIsTheUsersMistake) {

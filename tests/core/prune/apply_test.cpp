@@ -5,15 +5,16 @@
 #include "core/error.h"
 #include "core/prune/plan.h"
 #include "core/prune/unstructured.h"
-#include "tests/core/prune/toy_model.h"
+#include "dist/factory.h"
+#include "tests/support/toy_model.h"
 
 namespace filigree::prune {
 namespace {
 
-using testing::DenseAdapter;
-using testing::logits;
-using testing::toy_batch;
-using testing::ToyModel;
+using test::DenseAdapter;
+using test::logits;
+using test::toy_batch;
+using test::ToyModel;
 
 PrunePlan plan_for(ToyModel& model) {
   PrunePlan plan{"random", "layer", {}};
@@ -52,8 +53,8 @@ void expect_same(const at::Tensor& a, const at::Tensor& b, double tolerance) {
 void add_low_rank_sparse(ToyModel& model, nn::Linear& linear) {
   const int64_t out = linear.out_features(), in = linear.in_features();
   auto factors = adapt::add_factors(model.parameters(), linear.name(), out,
-                                    testing::drawn(random::hash(linear.name()), {2, in}, 0.5));
-  factors.u->value().detach().copy_(testing::drawn(random::hash(linear.name()) + 1, {out, 2}, 0.5));
+                                    test::drawn(random::hash(linear.name()), {2, in}, 0.5));
+  factors.u->value().detach().copy_(test::drawn(random::hash(linear.name()) + 1, {out, 2}, 0.5));
   std::vector<int64_t> rows, cols;
   for (int64_t i = 0; i < std::min(out, in); ++i) {
     rows.push_back(i);
@@ -62,7 +63,7 @@ void add_low_rank_sparse(ToyModel& model, nn::Linear& linear) {
   auto entries = adapt::add_entries(model.parameters(), linear.name(), out, in, at::tensor(rows, at::kLong),
                                     at::tensor(cols, at::kLong));
   entries.values->value().detach().copy_(
-      testing::drawn(random::hash(linear.name()) + 2, {entries.values->value().numel()}, 0.5));
+      test::drawn(random::hash(linear.name()) + 2, {entries.values->value().numel()}, 0.5));
   linear.set_adapter(std::make_shared<adapt::LowRankSparse>(factors, entries, 2.0));
 }
 
@@ -121,7 +122,7 @@ TEST(ApplyPlanTest, ShrinksEverythingThatHangsOnALinear) {
   ToyModel model;
   for (nn::Linear* linear : model.linears()) linear->set_adapter(std::make_shared<DenseAdapter>(model, *linear, 3));
   prune_weights(model, select_linears(model, {}),
-                {.share = 0.3, .global = false, .scores = {.kind = ScoreKind::magnitude}});
+                {.share = 0.3, .global = false, .scores = {.kind = ScoreKind::magnitude}}, *dist::make_single());
   const auto records = apply(model, plan_for(model));
   const nn::Linear& query = model.linear(0, ToyModel::query);
   EXPECT_EQ(query.weight()->value().sizes(), (at::IntArrayRef{9, 12}));

@@ -10,15 +10,15 @@
 #include "core/prune/coefficients.h"
 #include "core/prune/taylor.h"
 #include "dist/factory.h"
-#include "tests/core/prune/toy_model.h"
+#include "tests/support/toy_model.h"
 
 namespace filigree::prune {
 namespace {
 
-using testing::DenseAdapter;
-using testing::logits;
-using testing::toy_batch;
-using testing::ToyModel;
+using test::DenseAdapter;
+using test::logits;
+using test::toy_batch;
+using test::ToyModel;
 
 constexpr int64_t kBatches = 3, kBatchSize = 8;
 
@@ -29,20 +29,24 @@ std::vector<int64_t> share(int64_t batch, int rank, int ranks) {
   return samples;
 }
 
-DataPass pass_for(ToyModel& model, dist::Communicator* ranks = nullptr) {
-  DataPass pass;
-  pass.batches = kBatches;
-  pass.ranks = ranks;
-  pass.run_batch = [&model, ranks](int64_t i) {
-    const auto samples = share(i, ranks ? ranks->rank() : 0, ranks ? ranks->size() : 1);
+DataPass pass_for(ToyModel& model, dist::Communicator& dp) {
+  const auto run_batch = [&model, &dp](int64_t i) {
+    const auto samples = share(i, dp.rank(), dp.size());
     model.forward(toy_batch(samples), {}).loss_sum.div(static_cast<double>(kBatchSize)).backward();
   };
-  return pass;
+  return {kBatches, run_batch, dp};
 }
 
 void dress(ToyModel& model) {
   nn::Linear& query = model.linear(0, ToyModel::query);
   query.set_adapter(std::make_shared<DenseAdapter>(model, query, 3));
+}
+
+Scores data_scores(ToyModel& model, ScoreKind kind, dist::Communicator& dp) {
+  ScoreRequest request;
+  request.kind = kind;
+  request.data.emplace(pass_for(model, dp));
+  return score_structures(model, request, *dist::make_single());
 }
 
 at::Tensor grad_of(const nn::ParameterPtr& parameter) { return parameter->value().grad().detach().clone(); }
@@ -61,9 +65,10 @@ TEST(TaylorTest, GradientsOfFrozenWeightsAreAutogradsOwn) {
   }
   const std::vector<nn::Linear*> linears = frozen.linears();
   WeightGradients gradients(linears);
+  const auto single = dist::make_single();
   for (int64_t batch = 0; batch < 2; ++batch) {
-    pass_for(frozen).run_batch(batch);
-    pass_for(trained).run_batch(batch);
+    pass_for(frozen, *single).run_batch(batch);
+    pass_for(trained, *single).run_batch(batch);
   }
   for (size_t i = 0; i < linears.size(); ++i) {
     const at::Tensor weight = grad_of(trained.linears()[i]->weight()), bias = grad_of(trained.linears()[i]->bias());
@@ -108,7 +113,7 @@ std::vector<double> reference(const nn::StructureGroup& of, int64_t batches) {
       member.linear->weight()->value().mutable_grad() = at::Tensor();
       member.linear->bias()->value().mutable_grad() = at::Tensor();
     }
-    pass_for(model).run_batch(batch);
+    pass_for(model, *dist::make_single()).run_batch(batch);
     for (const auto& member : group.members) {
       const at::Tensor worth = grad_of(member.linear->weight()).mul(member.linear->merged_weight()).abs();
       const at::Tensor bias = grad_of(member.linear->bias()).mul(member.linear->bias()->value().detach()).abs();
@@ -126,10 +131,7 @@ std::vector<double> reference(const nn::StructureGroup& of, int64_t batches) {
 TEST(TaylorTest, ScoresAreTheDefinition) {
   ToyModel model;
   dress(model);
-  ScoreRequest request;
-  request.kind = ScoreKind::taylor;
-  request.data = pass_for(model);
-  const Scores scores = score_structures(model, request);
+  const Scores scores = data_scores(model, ScoreKind::taylor, *dist::make_single());
   for (size_t g = 0; g < scores.size(); ++g) {
     const std::vector<double> expected = reference(model.structures()[g], kBatches);
     for (size_t i = 0; i < expected.size(); ++i)
@@ -137,25 +139,21 @@ TEST(TaylorTest, ScoresAreTheDefinition) {
   }
 }
 
-Scores data_scores(ScoreKind kind, dist::Communicator* ranks) {
-  ToyModel model;
-  dress(model);
-  ScoreRequest request;
-  request.kind = kind;
-  request.data = pass_for(model, ranks);
-  return score_structures(model, request);
-}
-
 class AnyRanksTest : public ::testing::TestWithParam<ScoreKind> {};
 
 TEST_P(AnyRanksTest, SameScoresAndSamePlan) {
-  const Scores alone = data_scores(GetParam(), nullptr);
+  const auto scores_over = [](dist::Communicator& dp) {
+    ToyModel model;
+    dress(model);
+    return data_scores(model, GetParam(), dp);
+  };
+  const Scores alone = scores_over(*dist::make_single());
   ToyModel model;
   const uint64_t plan = make_plan(model.structures(), alone, {0.25, 0.4, true, ""}).hash();
   for (const int ranks : {2, 3}) {
     std::mutex mutex;
     dist::run_threads(ranks, [&](dist::Communicator& world) {
-      const Scores shared = data_scores(GetParam(), &world);
+      const Scores shared = scores_over(world);
       ToyModel mine;
       const uint64_t hash = make_plan(mine.structures(), shared, {0.25, 0.4, true, ""}).hash();
       const std::lock_guard lock(mutex);
@@ -226,7 +224,8 @@ TEST(CoefficientsTest, APenaltyAlonePullsAllDownAlike) {
   ToyModel model;
   L1Options options;
   options.lambda = 1e6;  // the loss is nothing beside it: Adam takes full steps
-  const Scores scores = l1_scores(groups_of(model), pass_for(model), options);
+  const auto single = dist::make_single();
+  const Scores scores = l1_scores(groups_of(model), pass_for(model, *single), options);
   for (const auto& group : scores) {
     for (const double score : group) EXPECT_NEAR(score, 1 - kBatches * options.lr, 1e-4);
   }
@@ -236,7 +235,8 @@ TEST(CoefficientsTest, EntriesHaveNoCoefficient) {
   ToyModel model;
   ScoreRequest request;
   request.kind = ScoreKind::l1;
-  request.data = pass_for(model);
+  const auto single = dist::make_single();
+  request.data.emplace(pass_for(model, *single));
   EXPECT_THROW(score_entries(model.linears(), request), UsageError);
 }
 

@@ -6,16 +6,20 @@
 
 #include "core/prune/plan.h"
 #include "core/prune/score.h"
-#include "tests/core/prune/toy_model.h"
+#include "dist/factory.h"
+#include "tests/support/toy_model.h"
 
 namespace filigree::prune {
 namespace {
 
-using testing::DenseAdapter;
-using testing::ToyModel;
+using test::DenseAdapter;
+using test::ToyModel;
+
+ModelSummary summary_of(ToyModel& model) { return summarize(model, *dist::make_single(), 16); }
 
 void prune_some(ToyModel& model) {
-  apply(model, make_plan(model.structures(), score_structures(model, {}), {0.25, 0.4, true, "magnitude+delta"}));
+  const Scores scores = score_structures(model, {}, *dist::make_single());
+  apply(model, make_plan(model.structures(), scores, {0.25, 0.4, true, "magnitude+delta"}));
 }
 
 TEST(InspectTest, UnprunedFlopsAreThoseOfAFreshModel) {
@@ -30,13 +34,13 @@ TEST(InspectTest, UnprunedFlopsAreThoseOfAFreshModel) {
 
 TEST(InspectTest, CountsParametersByRole) {
   ToyModel model;
-  const ModelSummary before = summarize(model);
+  const ModelSummary before = summary_of(model);
   EXPECT_EQ(before.trainable, 0);
-  // embedding 20x12; per layer 4 (144+12), 120+10, 120+12; classifier 36+3
-  EXPECT_EQ(before.parameters, 240 + 2 * (4 * 156 + 130 + 132) + 39);
+  // embedding 20x12, its norm 2x12; per layer 4 (144+12), 120+10, 120+12; classifier 36+3
+  EXPECT_EQ(before.parameters, 240 + 24 + 2 * (4 * 156 + 130 + 132) + 39);
   nn::Linear& query = model.linear(0, ToyModel::query);
   query.set_adapter(std::make_shared<DenseAdapter>(model, query, 3));
-  const ModelSummary after = summarize(model);
+  const ModelSummary after = summary_of(model);
   EXPECT_EQ(after.trainable, 144);
   EXPECT_EQ(after.parameters, before.parameters + 144);
 }
@@ -44,7 +48,7 @@ TEST(InspectTest, CountsParametersByRole) {
 TEST(InspectTest, JsonSaysWhatIsLeft) {
   ToyModel model;
   prune_some(model);
-  const ModelSummary summary = summarize(model, 16);
+  const ModelSummary summary = summary_of(model);
   const nlohmann::json json = to_json(summary);
   EXPECT_EQ(json["heads_left"][0].get<int64_t>() + json["heads_left"][1].get<int64_t>(), 6);
   EXPECT_EQ(json["ffn_left"][0].get<int64_t>() + json["ffn_left"][1].get<int64_t>(), 12);

@@ -10,13 +10,14 @@
 
 #include "core/error.h"
 #include "core/prune/unstructured.h"
-#include "tests/core/prune/toy_model.h"
+#include "dist/factory.h"
+#include "tests/support/toy_model.h"
 
 namespace filigree::prune {
 namespace {
 
-using testing::DenseAdapter;
-using testing::ToyModel;
+using test::DenseAdapter;
+using test::ToyModel;
 
 /// Sum of f over rows (dim 0) or columns (dim 1) of one unit, entry by entry.
 template <class F>
@@ -43,7 +44,7 @@ Scores scores_of(ToyModel& model, ScoreKind kind, bool global = false) {
   request.kind = kind;
   request.global = global;
   request.seed = 5;
-  return score_structures(model, request);
+  return score_structures(model, request, *dist::make_single());
 }
 
 void add_to_query_and_value(ToyModel& model) {
@@ -60,7 +61,7 @@ void expect_head_scores(ToyModel& model, ScoreKind kind, F f) {
   ScoreRequest request;
   request.kind = kind;
   request.ffn = false;
-  const Scores scores = score_structures(model, request);
+  const Scores scores = score_structures(model, request, *dist::make_single());
   for (size_t layer = 0; layer < 2; ++layer) {
     for (int64_t head = 0; head < 4; ++head) {
       const double expected = sum_of(model.linear(layer, ToyModel::query), 0, head, 3, f) +
@@ -104,9 +105,9 @@ TEST(ScoreTest, DeltaWithoutAnAdapterIsRefused) {
   ScoreRequest request;
   request.kind = ScoreKind::delta;
   request.ffn = false;
-  EXPECT_EQ(score_structures(model, request)[1].size(), 0U);
+  EXPECT_EQ(score_structures(model, request, *dist::make_single())[1].size(), 0U);
   request.ffn = true;
-  EXPECT_THROW(score_structures(model, request), UsageError);
+  EXPECT_THROW(score_structures(model, request, *dist::make_single()), UsageError);
   EXPECT_THROW(score_entries({&model.linear(0, ToyModel::key)}, request), UsageError);
 }
 
@@ -144,7 +145,7 @@ TEST(ScoreTest, RandomDependsOnSeedLayerKindAndNumberOnly) {
   ScoreRequest other;
   other.kind = ScoreKind::random;
   other.seed = 6;
-  EXPECT_NE(score_structures(model, other)[1], all[1]);
+  EXPECT_NE(score_structures(model, other, *dist::make_single())[1], all[1]);
 }
 
 TEST(ScoreTest, NamesGoBothWays) {

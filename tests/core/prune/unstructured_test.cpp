@@ -10,14 +10,15 @@
 #include "core/error.h"
 #include "core/prune/inspect.h"
 #include "core/prune/kth_smallest.h"
-#include "tests/core/prune/toy_model.h"
+#include "dist/factory.h"
+#include "tests/support/toy_model.h"
 
 namespace filigree::prune {
 namespace {
 
-using testing::DenseAdapter;
-using testing::drawn;
-using testing::ToyModel;
+using test::DenseAdapter;
+using test::drawn;
+using test::ToyModel;
 
 std::vector<float> sorted(const std::vector<at::Tensor>& tensors) {
   std::vector<float> all;
@@ -78,13 +79,17 @@ WeightRequest request_for(double share, bool global, ScoreKind kind = ScoreKind:
   return request;
 }
 
+Sparsity prune_alone(ToyModel& model, const std::vector<nn::Linear*>& linears, const WeightRequest& request) {
+  return prune_weights(model, linears, request, *dist::make_single());
+}
+
 int64_t zeros(const nn::Linear& linear) { return linear.mask()->value().eq(0).sum().item<int64_t>(); }
 
 TEST(UnstructuredTest, EveryMatrixHasItsExactShare) {
   ToyModel model;
   const auto linears = select_linears(model, {});
   ASSERT_EQ(linears.size(), 12U);
-  const Sparsity result = prune_weights(model, linears, request_for(0.37, false));
+  const Sparsity result = prune_alone(model, linears, request_for(0.37, false));
   int64_t sum = 0;
   for (const nn::Linear* linear : linears) {
     const auto expected = static_cast<int64_t>(0.37 * static_cast<double>(linear->weight()->value().numel()) + 0.5);
@@ -94,7 +99,8 @@ TEST(UnstructuredTest, EveryMatrixHasItsExactShare) {
     sum += expected;
   }
   EXPECT_EQ(result.zeros, sum);
-  EXPECT_NEAR(sparsity(model), static_cast<double>(sum) / static_cast<double>(result.entries), 1e-12);
+  EXPECT_NEAR(sparsity(model, *dist::make_single()), static_cast<double>(sum) / static_cast<double>(result.entries),
+              1e-12);
 }
 
 TEST(UnstructuredTest, AGlobalPoolKeepsTheLargest) {
@@ -103,7 +109,7 @@ TEST(UnstructuredTest, AGlobalPoolKeepsTheLargest) {
   std::vector<at::Tensor> magnitudes;
   for (const nn::Linear* linear : select_linears(whole, {})) magnitudes.push_back(linear->weight()->value().abs());
   const std::vector<float> all = sorted(magnitudes);
-  const Sparsity result = prune_weights(model, linears, request_for(0.5, true));
+  const Sparsity result = prune_alone(model, linears, request_for(0.5, true));
   EXPECT_EQ(result.entries, static_cast<int64_t>(all.size()));
   EXPECT_EQ(result.zeros, static_cast<int64_t>(all.size() + 1) / 2);
   const float threshold = all[static_cast<size_t>(result.zeros) - 1];
@@ -118,7 +124,7 @@ TEST(UnstructuredTest, OfEqualScoresTheHigherIndexGoes) {
   for (nn::Linear* linear : linears) linear->weight()->value().fill_(-0.5);
   linears[0]->weight()->value()[11][11] = 0.25;
   linears[1]->weight()->value()[0][0] = 1.0;
-  prune_weights(model, linears, request_for(100.0 / 288, true));
+  prune_alone(model, linears, request_for(100.0 / 288, true));
   at::Tensor first = at::ones({144}, at::kByte), second = at::ones({144}, at::kByte);
   first[143] = 0;                     // the one that is smaller
   second.narrow(0, 45, 99).fill_(0);  // of 286 equal ones the last 99
@@ -128,13 +134,13 @@ TEST(UnstructuredTest, OfEqualScoresTheHigherIndexGoes) {
 
 TEST(UnstructuredTest, ASecondRoundKeepsTheFirstsZeros) {
   ToyModel model;
-  const auto linears = select_linears(model, {"query", "ffn.in"});
+  const auto linears = select_linears(model, {"query", "intermediate.dense"});
   ASSERT_EQ(linears.size(), 4U);
-  prune_weights(model, linears, request_for(0.3, true, ScoreKind::random));
+  prune_alone(model, linears, request_for(0.3, true, ScoreKind::random));
   std::vector<at::Tensor> first;
   for (const nn::Linear* linear : linears) first.push_back(linear->mask()->value().clone());
   const auto parameters = model.parameters().size();
-  const Sparsity result = prune_weights(model, linears, request_for(0.5, true));
+  const Sparsity result = prune_alone(model, linears, request_for(0.5, true));
   EXPECT_EQ(result.zeros, (result.entries + 1) / 2);
   EXPECT_EQ(model.parameters().size(), parameters) << "the masks are in the table once";
   for (size_t i = 0; i < linears.size(); ++i) {
@@ -149,7 +155,7 @@ TEST(UnstructuredTest, TheMaskLeavesTheUpdateAlone) {
   const auto adapter = std::make_shared<DenseAdapter>(model, query, 3);
   query.set_adapter(adapter);
   const at::Tensor base = query.weight()->value().clone();
-  prune_weights(model, {&query}, request_for(0.5, false, ScoreKind::magnitude_delta));
+  prune_alone(model, {&query}, request_for(0.5, false, ScoreKind::magnitude_delta));
   const at::Tensor expected = base.mul(query.mask()->value().to(at::kFloat)).add(adapter->delta());
   EXPECT_TRUE(query.merged_weight().equal(expected));
 }
@@ -157,17 +163,17 @@ TEST(UnstructuredTest, TheMaskLeavesTheUpdateAlone) {
 TEST(UnstructuredTest, NothingAndEverything) {
   ToyModel model;
   const auto linears = select_linears(model, {});
-  const at::Tensor before = testing::logits(model, testing::toy_batch({1}));
-  EXPECT_EQ(prune_weights(model, linears, request_for(0, true)).zeros, 0);
-  EXPECT_TRUE(testing::logits(model, testing::toy_batch({1})).equal(before));
-  const Sparsity all = prune_weights(model, linears, request_for(1, false));
+  const at::Tensor before = test::logits(model, test::toy_batch({1}));
+  EXPECT_EQ(prune_alone(model, linears, request_for(0, true)).zeros, 0);
+  EXPECT_TRUE(test::logits(model, test::toy_batch({1})).equal(before));
+  const Sparsity all = prune_alone(model, linears, request_for(1, false));
   EXPECT_EQ(all.zeros, all.entries);
 }
 
 TEST(UnstructuredTest, TargetsAreWholeWords) {
   ToyModel model;
-  EXPECT_EQ(select_linears(model, {"attention.out"}).size(), 2U);
-  EXPECT_EQ(select_linears(model, {"out"}).size(), 4U);
+  EXPECT_EQ(select_linears(model, {"attention.output.dense"}).size(), 2U);
+  EXPECT_EQ(select_linears(model, {"output.dense"}).size(), 4U);
   EXPECT_EQ(select_linears(model, {"classifier"}).size(), 1U);
   try {
     select_linears(model, {"query", "ery"});
@@ -180,10 +186,10 @@ TEST(UnstructuredTest, TargetsAreWholeWords) {
 
 TEST(UnstructuredTest, MasksBecomeParameters) {
   ToyModel model;
-  prune_weights(model, select_linears(model, {"key"}), request_for(0.5, false));
+  prune_alone(model, select_linears(model, {"key"}), request_for(0.5, false));
   const auto masks = model.parameters().with_role(nn::Role::mask);
   ASSERT_EQ(masks.size(), 2U);
-  EXPECT_EQ(masks[0]->name, "layer.0.key.mask");
+  EXPECT_EQ(masks[0]->name, "bert.encoder.layer.0.attention.self.key.mask");
   EXPECT_EQ(masks[0]->value().scalar_type(), at::kByte);
   EXPECT_EQ(masks[0]->logical_shape, (std::vector<int64_t>{12, 12}));
 }

@@ -70,7 +70,8 @@ const BadCase kCases[] = {
      "13: stages.adapt.method: 'sketh' is not a method (use one of full, sketch); did you mean 'sketch'?"},
     // Values out of range.
     {"ChoiceWithGuess", "format: tsv", "format: tvs",
-     "7: data.format: is 'tvs', must be one of tsv, csv, jsonl, text, e2e, webnlg, dart, wordnet; did you mean 'tsv'?"},
+     "7: data.format: is 'tvs', must be one of tsv, csv, jsonl, text, e2e, webnlg, dart, prompt_completion, messages, "
+     "wordnet; did you mean 'tsv'?"},
     {"ChoiceWithoutGuess", "precision: fp32", "precision: int8",
      "10: parallel.precision: is 'int8', must be one of auto, fp32, bf16"},
     {"ChoiceInList", "[heads, ffn]", "[heads, fnn]",
@@ -154,7 +155,10 @@ const BadCase kCases[] = {
     {"NoDir", "  dir: /data/SST-2\n", "", "6: data.dir: is missing: format tsv needs the directory of its files"},
     {"WordNetIsRegression", "task: sequence_classification\ndata:\n  format: tsv\n  task: sst2",
      "task: regression\ndata:\n  format: wordnet",
-     "5: model.task: is regression, but wordnet has classes; set it to sequence_classification"},
+     "7: data.format: is wordnet, glosses with classes; use it with sequence_classification or masked_lm or "
+     "causal_lm, not regression"},
+    {"WordNetHasItsFiles", "format: tsv\n  task: sst2", "format: wordnet\n  train: a.txt",
+     "8: data.train: names a file, but format wordnet has its own"},
     {"NoTextColumn", "task: sst2", "train: a.tsv\n  label: b",
      "6: data.text: is missing: name the text column, or choose a preset with task"},
     {"NoLabelColumn", "task: sst2", "train: a.tsv\n  text: [b]",
@@ -162,7 +166,8 @@ const BadCase kCases[] = {
     {"PresetOfWordNet", "format: tsv", "format: wordnet",
      "8: data.task: is 'sst2', a preset for files with columns; format wordnet has none"},
     {"PlainTextHasNoLabels", "format: tsv\n  task: sst2", "format: text\n  train: a.txt",
-     "7: data.format: is text, which has no labels for sequence_classification; use it with masked_lm or causal_lm"},
+     "7: data.format: is text, texts without labels; use it with masked_lm or causal_lm, not "
+     "sequence_classification"},
     {"E2eIsForCausalLm", "format: tsv\n  task: sst2", "format: e2e\n  train: a.txt",
      "7: data.format: is e2e, contexts and references; use it with causal_lm, not sequence_classification"},
     {"PackIsForCausalLm", "task: sst2", "task: sst2\n  pack: true",

@@ -6,6 +6,7 @@
 
 #include "core/adapt/method.h"
 #include "tests/core/recipe/support.h"
+#include "tests/support/catalog.h"
 
 namespace filigree::recipe::test {
 namespace {
@@ -67,7 +68,7 @@ class Ranges : public RecipeTest {
  protected:
   std::string said(const Place& place, const std::string& value) const {
     try {
-      load(write(place.text), {place.key + "=" + value}, adapt::builtin_methods().catalog());
+      load(write(place.text), {place.key + "=" + value}, filigree::testing::builtin_catalog());
     } catch (const UsageError& error) {
       return error.what();
     }
@@ -85,7 +86,7 @@ class Ranges : public RecipeTest {
 };
 
 TEST_F(Ranges, EveryNumberHasOneThatIsHeld) {
-  const auto numbers = number_keys(adapt::builtin_methods().catalog());
+  const auto numbers = number_keys(filigree::testing::builtin_catalog());
   EXPECT_GE(numbers.size(), 45u);
   for (const NumberKey& number : numbers) {
     const double low = number.range.lowest(), high = number.range.highest();
@@ -101,7 +102,7 @@ TEST_F(Ranges, EveryNumberHasOneThatIsHeld) {
 }
 
 TEST_F(Ranges, NothingIsBeyondAllBounds) {
-  for (const NumberKey& number : number_keys(adapt::builtin_methods().catalog())) {
+  for (const NumberKey& number : number_keys(filigree::testing::builtin_catalog())) {
     for (const char* value : {"nan",
                               ".nan",
                               "NaN",

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/data/format.h"
 #include "core/error.h"
 #include "core/recipe/load.h"
 #include "core/recipe/schema.h"
@@ -38,10 +39,10 @@ struct NoOptions : MethodOptions {
   void describe(Schema&) override {}
 };
 
-inline MethodCatalog catalog() {
-  MethodCatalog catalog;
-  catalog.add("sketch", "low rank and sparse", [] { return std::make_shared<SketchOptions>(); });
-  catalog.add("full", "every weight", [] { return std::make_shared<NoOptions>(); });
+inline Catalog catalog() {
+  Catalog catalog{{}, data::builtin_formats().traits()};
+  catalog.methods.add("sketch", "low rank and sparse", [] { return std::make_shared<SketchOptions>(); });
+  catalog.methods.add("full", "every weight", [] { return std::make_shared<NoOptions>(); });
   return catalog;
 }
 

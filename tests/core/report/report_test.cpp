@@ -91,6 +91,21 @@ TEST(Report, ShowsTheMetricThatTheRunIsJudgedBy) {
   EXPECT_NE(html.find("<div class=\"figure\">0.432</div>"), std::string::npos);
 }
 
+TEST(Report, AnyMetricIsShownAlsoIfItIsExactlyZeroOrOne) {
+  for (const char* value : {"0", "1", "0.0", "1.0"}) {
+    const TempDir run;
+    spit(run / "metrics.jsonl",
+         fmt::format("{{\"kind\":\"eval\",\"stage\":\"all\",\"step\":1,\"split\":\"dev\",\"metric\":\"new_metric\","
+                     "\"new_metric\":{},\"samples\":7}}\n",
+                     value));
+    const auto read = read_run(run.path());
+    EXPECT_EQ(read.metric, "new_metric");
+    EXPECT_FALSE(read.evals.front().value("samples"));
+    const std::string html = slurp(write_report(run.path()));
+    EXPECT_NE(html.find(fmt::format("<div class=\"figure\">{:.3f}</div>", std::stod(value))), std::string::npos);
+  }
+}
+
 TEST(Report, TextFromFilesIsEscaped) {
   const TempDir run;
   SampleRun sample;

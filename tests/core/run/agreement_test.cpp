@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/recipe/load.h"
 #include "dist/factory.h"
+#include "tests/support/catalog.h"
 
 namespace filigree::train {
 namespace {
@@ -161,7 +162,7 @@ class AgreementTest : public ::testing::Test {
   recipe::Recipe load(const char* text, const Sets& sets) {
     const std::string path = ::testing::TempDir() + "/filigree-agreement.yaml";
     std::ofstream(path) << text;
-    return recipe::load(path, sets, methods_.catalog());
+    return recipe::load(path, sets, filigree::testing::builtin_catalog());
   }
 
   /// "stages.0.train.lr" of "stages.warm.train.lr=5e-2".
@@ -173,8 +174,6 @@ class AgreementTest : public ::testing::Test {
     }
     return key;
   }
-
-  const adapt::Registry methods_ = adapt::builtin_methods();
 };
 
 /// What all ranks throw, which must be the same on each; "" when none throws.
@@ -218,7 +217,7 @@ TEST_F(AgreementTest, EveryKeyOfARecipeIsCompared) {
   EXPECT_NE(refusal<UsageError>({{recipe_subject(mine)}, {recipe_subject(other)}}).find("stages.0.train.optimizer: "),
             std::string::npos);
   covered.insert("stages[].train.optimizer");
-  const auto keys = recipe::keys(methods_.catalog());
+  const auto keys = recipe::keys(filigree::testing::builtin_catalog());
   for (const std::string& key : keys) {
     const bool section = std::ranges::any_of(keys, [&](const std::string& longer) {
       return longer.starts_with(key + ".") || longer.starts_with(key + "[]");

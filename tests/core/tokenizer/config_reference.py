@@ -157,6 +157,31 @@ def built_by_the_class():
         yield {"tokenizer": longer, **bert, "tokenizer_config": {"tokenizer_class": name, **given}}, None
 
 
+def other_classes():
+    """Classes and model types that are another name of BERT's, RoBERTa's or GPT-2's tokenizer, and some that are not."""
+    bert, lines = bert_json(), list(dict.fromkeys(PIECES))
+    vocab, cased = {"vocab.txt": "\n".join(lines) + "\n"}, {"do_lower_case": False}
+    for name in ("LayoutLMTokenizer", "LxmertTokenizer", "MobileBertTokenizer", "ConvBertTokenizer", "DistilBertTokenizer"):
+        yield {"tokenizer": bert, "config": {"model_type": "bert"}, "tokenizer_config": {"tokenizer_class": name, **cased}}, None
+        yield {"config": {"model_type": "bert"}, "tokenizer_config": {"tokenizer_class": name, **cased}}, vocab
+    for name in ("Foo", "", "TokenizersBackend"):
+        yield {"tokenizer": bert, "config": {"model_type": "bert"}, "tokenizer_config": {"tokenizer_class": name, **cased}}, None
+    bpe = bpe_json("roberta", add_prefix_space=False, use_regex=True)
+    for name in ("LEDTokenizer", "MvpTokenizer", "LongformerTokenizer", "CodeGenTokenizer"):
+        yield {"tokenizer": bpe, "config": {"model_type": "roberta"}, "tokenizer_config": {"tokenizer_class": name, "add_prefix_space": True}}, None
+    for kind in ("align", "bros", "convbert", "ernie", "layoutlm", "lxmert", "megatron-bert", "mobilebert", "nomic_bert", "visual_bert"):
+        yield {"tokenizer": bert, "config": {"model_type": kind}}, None
+        yield {"config": {"model_type": kind}}, vocab
+    for kind in ("data2vec-text", "led", "lilt", "mvp", "roberta-prelayernorm", "codegen", "opt"):
+        yield {"tokenizer": bpe, "config": {"model_type": kind}}, None
+    # Spaces as a token that takes the spaces around it: a second match in the same spaces is empty.
+    spaces = {"id": len(bert["model"]["vocab"]), "content": "  ", "single_word": False, "lstrip": True, "rstrip": True, "normalized": False, "special": False}
+    yield {"tokenizer": {**bert, "added_tokens": [*bert["added_tokens"], spaces]}, "tokenizer_config": {"tokenizer_class": "PreTrainedTokenizerFast"}}, None
+    untyped = {**bert, "model": {key: value for key, value in bert["model"].items() if key != "type"}}
+    for name in ("BertTokenizer", "PreTrainedTokenizerFast"):
+        yield {"tokenizer": untyped, "config": {"model_type": "bert"}, "tokenizer_config": {"tokenizer_class": name}}, None
+
+
 def vocab_folders(draw):
     lines = list(dict.fromkeys(PIECES))
     texts = {"blank": lines + ["", "zebra", "", ""], "repeated": lines + ["cat", "the", "last"],
@@ -258,7 +283,7 @@ def texts_of(draw):
     parts = WORDS + ["The", "the cat", "CAFÉ", "ÜNDER", "naïveté", "中文", "日本", "[MASK]", "[mask]", " [MASK] ", "[PAD]", "<m>", "  <m>",
                      "<new>", "<x>", "<mask>", "  <mask>", "<s>", END, "zebra", "yak", "emu", "last", "x", "y", "unused", "  ", "\t",
                      "\u00a0", "\u0001", "\u200b", "e\u0301", "İ", "ß", "12", "'s", "…", "a" * 120, "NEW", "new", "Other", "other", "cats", "xx"]
-    texts = ["", " ", "the cat", " the cat", "The Café", "the [MASK] cat", "\u0001", "<mask> the"]
+    texts = ["", " ", "x    y", "x       y", "the cat", " the cat", "The Café", "the [MASK] cat", "\u0001", "<mask> the"]
     return texts + ["".join(draw.choice([" ", ""]) + draw.choice(parts) for _ in range(draw.randrange(1, 9))) for _ in range(40)]
 
 
@@ -305,7 +330,7 @@ def main():
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     draw = random.Random(11)
-    folders = [*bert_folders(draw), *vocab_folders(draw), *bpe_folders(draw)]
+    folders = [*bert_folders(draw), *vocab_folders(draw), *bpe_folders(draw), *other_classes()]
     for number, (files, texts) in enumerate(folders):
         path = os.path.join(out, str(number))
         write_folder(path, files, texts)

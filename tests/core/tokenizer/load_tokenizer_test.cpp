@@ -87,6 +87,18 @@ std::vector<Fault> faults() {
 INSTANTIATE_TEST_SUITE_P(Faults, BadTokenizer, ::testing::ValuesIn(faults()),
                          [](const auto& fault) { return std::string(fault.param.name); });
 
+TEST(LoadTokenizer, ClassesWithOtherRulesAreRefused) {
+  const TempDir dir;
+  dir.write("vocab.txt", testing::kVocab);
+  for (const char* name : {"BertJapaneseTokenizer", "MPNetTokenizerFast"}) {
+    dir.write("tokenizer_config.json", fmt::format("{{\"tokenizer_class\": \"{}\"}}", name));
+    EXPECT_HAS(error_of([&] { load_tokenizer(dir.path()); }), "tokenizer_config.json: tokenizer_class ");
+    EXPECT_HAS(error_of([&] { load_tokenizer(dir.path()); }), "has rules of its own");
+  }
+  dir.write("tokenizer_config.json", "{\"tokenizer_class\": \"PreTrainedTokenizerFast\"}");
+  EXPECT_HAS(error_of([&] { load_tokenizer(dir.path()); }), "reads tokenizer.json, and there is none");
+}
+
 TEST(LoadTokenizer, ConfigBesideVocabTxt) {
   const TempDir dir;
   dir.write("vocab.txt", std::string(testing::kVocab) + "A\n\xc3\xa9\n");

@@ -12,8 +12,8 @@
 #include "core/export/peft/import_peft.h"
 #include "core/parallel/parallelize.h"
 #include "dist/factory.h"
-#include "tests/core/adapt/compare.h"
 #include "tests/parity/export_cases.h"
+#include "tests/support/compare.h"
 
 namespace filigree::test {
 namespace {
@@ -36,14 +36,14 @@ void attach(nn::Model& model, const std::vector<std::string>& targets, const std
   std::shared_ptr<recipe::MethodOptions> options;
   if (method == "dsee") {
     auto dsee = std::make_shared<adapt::DseeOptions>();
-    dsee->rank = rank, dsee->alpha = 13, dsee->targets = targets, dsee->sparse = 20;
+    dsee->rank = rank, dsee->alpha = 13, dsee->targets = targets, dsee->num_sparse = 20;
     options = dsee;
   } else {
     auto lora = std::make_shared<adapt::LoraOptions>();
     lora->rank = rank, lora->alpha = 13, lora->targets = targets;
     options = lora;
   }
-  adapt::builtin_methods().make({method, options})->attach(model, {1, ranks.get(), false});
+  adapt::builtin_methods().make({method, options})->attach(model, {1, *ranks, *ranks});
 }
 
 std::unique_ptr<nn::Model> load(const fs::path& dir, nn::Task task,

@@ -16,7 +16,7 @@
 #include "core/safetensors/safetensors.h"
 #include "dist/factory.h"
 #include "models/registry.h"
-#include "tests/core/adapt/compare.h"
+#include "tests/support/compare.h"
 
 namespace filigree {
 namespace {
@@ -51,7 +51,7 @@ std::unique_ptr<nn::Model> model_with_lora(const std::string& dir) {
   options->rank = kRank;
   options->alpha = kAlpha;
   const auto ranks = dist::make_single();
-  adapt::builtin_methods().make({"lora", options})->attach(*model, {1, ranks.get(), false});
+  adapt::builtin_methods().make({"lora", options})->attach(*model, {1, *ranks, *ranks});
   return model;
 }
 

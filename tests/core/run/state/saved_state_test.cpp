@@ -8,6 +8,7 @@
 #include "core/checkpoint/manifest.h"
 #include "core/error.h"
 #include "core/recipe/load.h"
+#include "tests/support/catalog.h"
 
 namespace filigree::train {
 namespace {
@@ -78,7 +79,7 @@ class SavedStateTest : public ::testing::Test {
     EXPECT_EQ(message.rfind("run/checkpoints/step-00000011/manifest.json: state", 0), 0U) << message;
   }
 
-  const recipe::Recipe recipe_ = recipe::load_text(kRecipe, "recipe", adapt::builtin_methods().catalog());
+  const recipe::Recipe recipe_ = recipe::load_text(kRecipe, "recipe", filigree::testing::builtin_catalog());
 };
 
 TEST_F(SavedStateTest, GoodOneIsTakenAndReadsBack) {

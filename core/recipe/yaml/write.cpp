@@ -5,9 +5,9 @@
 #include <cctype>
 #include <type_traits>
 
-#include "core/recipe/environment.h"
 #include "core/recipe/load.h"
 #include "core/recipe/schema.h"
+#include "core/recipe/yaml/environment.h"
 
 namespace filigree::recipe {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/recipe/tree.h"
+#include "core/recipe/yaml/tree.h"
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/recipe/load.h"
-#include "core/recipe/tree.h"
+#include "core/recipe/yaml/tree.h"
 
 namespace filigree::recipe {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/recipe/tree.h"
+#include "core/recipe/yaml/tree.h"
 
 namespace filigree::recipe {
 

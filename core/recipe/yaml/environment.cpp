@@ -1,4 +1,4 @@
-#include "core/recipe/environment.h"
+#include "core/recipe/yaml/environment.h"
 
 #include <fmt/format.h>
 

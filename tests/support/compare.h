@@ -1,5 +1,5 @@
 #pragma once
-// Helpers of the adapt tests: differences, seeded tensors.
+// Differences between tensors, and seeded tensors.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 

@@ -1,4 +1,4 @@
-#include "core/recipe/set.h"
+#include "core/recipe/yaml/set.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,16 +1,22 @@
 #pragma once
-// A small transformer: layers of attention and FFN with residuals, the mean over a sample, a classifier.
-// All that the pruner needs of a model, with weights drawn from a stream.
+// A small transformer with the names of a BERT: word embedding and LayerNorm, layers of attention and FFN with
+// residuals, the mean over a sample, a classifier. Its weights are drawn from a stream. It has what adapting, pruning,
+// sharding and training need of a model: names, shapes, structure groups, a shard plan and a forward pass.
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,15 +24,16 @@
 #include "core/nn/adapter.h"
 #include "core/nn/model.h"
 #include "core/nn/ops/attention.h"
+#include "core/nn/ops/norm.h"
 #include "core/random.h"
 
-namespace filigree::prune::testing {
+namespace filigree::test {
 
 inline at::Tensor drawn(uint64_t stream, const std::vector<int64_t>& shape, double scale) {
   at::Tensor tensor = at::empty(shape, at::kFloat);
-  for (int64_t i = 0; i < tensor.numel(); ++i) {
-    tensor.data_ptr<float>()[i] = static_cast<float>(scale * random::normal(stream, static_cast<uint64_t>(i)));
-  }
+  auto* value = tensor.mutable_data_ptr<float>();
+  for (int64_t i = 0; i < tensor.numel(); ++i)
+    value[i] = static_cast<float>(scale * random::normal(stream, static_cast<uint64_t>(i)));
   return tensor;
 }
 
@@ -35,22 +42,26 @@ struct ToySizes {
   int64_t hidden() const { return heads * head_size; }
 };
 
-class ToyModel final : public nn::Model {
+class ToyModel : public nn::Model {
  public:
   explicit ToyModel(ToySizes sizes = {}, uint64_t seed = 1) : sizes_(sizes), seed_(seed) {
-    embedding_ = parameters_.add("embedding.weight", drawn(stream("embedding"), {sizes.vocab, sizes.hidden()}, 1.0));
+    const int64_t c = sizes.hidden();
+    embedding_ = std::make_unique<nn::Embedding>(
+        parameters_.add("bert.embeddings.word_embeddings.weight", drawn(stream("embedding"), {sizes.vocab, c}, 1.0)));
+    gain_ = parameters_.add("bert.embeddings.LayerNorm.weight", at::ones({c}, at::kFloat));
+    shift_ = parameters_.add("bert.embeddings.LayerNorm.bias", at::zeros({c}, at::kFloat));
     for (int64_t i = 0; i < sizes.layers; ++i) add_layer(i);
-    classifier_ = make("classifier", sizes.labels, sizes.hidden());
-    list_structures();
+    classifier_ = make("classifier", sizes.labels, c);
+    for (size_t i = 0; i < layers_.size(); ++i) add_structures(i);
   }
 
   nn::Output forward(const data::Batch& batch, const nn::ForwardContext& context) override {
-    at::Tensor x = embedding_->value().index_select(0, batch.ids).to(context.compute);
+    at::Tensor x =
+        nn::ops::layer_norm(embedding_->forward(batch.ids, context.compute), gain_->value(), shift_->value(), 1e-12);
     for (size_t i = 0; i < layers_.size(); ++i) x = encode(i, x, batch.offsets);
     std::vector<at::Tensor> means;
-    for (size_t b = 0; b + 1 < batch.offsets.size(); ++b) {
+    for (size_t b = 0; b + 1 < batch.offsets.size(); ++b)
       means.push_back(x.narrow(0, batch.offsets[b], batch.offsets[b + 1] - batch.offsets[b]).mean(0));
-    }
     nn::Output out;
     out.logits = classifier_->forward(at::stack(means)).to(at::kFloat);
     if (!batch.labels.defined()) return out;
@@ -62,15 +73,20 @@ class ToyModel final : public nn::Model {
   nn::ParameterTable& parameters() override { return parameters_; }
   std::vector<nn::Linear*> linears() override {
     std::vector<nn::Linear*> all;
-    for (const auto& layer : layers_) {
+    for (const auto& layer : layers_)
       for (const auto& linear : layer) all.push_back(linear.get());
-    }
     all.push_back(classifier_.get());
     return all;
   }
-  std::vector<nn::Embedding*> embeddings() override { return {}; }
+  std::vector<nn::Embedding*> embeddings() override { return {embedding_.get()}; }
   std::vector<nn::StructureGroup>& structures() override { return structures_; }
-  std::vector<nn::ShardRule> shard_plan() const override { return {}; }
+  std::vector<nn::ShardRule> shard_plan() const override {
+    return {{"bert.embeddings.word_embeddings", nn::Shard::vocab},
+            {"bert.encoder.layer.*.attention.self.*", nn::Shard::column},
+            {"bert.encoder.layer.*.attention.output.dense", nn::Shard::row},
+            {"bert.encoder.layer.*.intermediate.dense", nn::Shard::column},
+            {"bert.encoder.layer.*.output.dense", nn::Shard::row}};
+  }
   std::vector<std::string> head_parameters() const override { return {"classifier.weight", "classifier.bias"}; }
   nn::Task task() const override { return nn::Task::sequence_classification; }
   const std::string& family() const override { return family_; }
@@ -91,6 +107,11 @@ class ToyModel final : public nn::Model {
 
   enum Member { query, key, value, attention_out, ffn_in, ffn_out };
   nn::Linear& linear(size_t layer, Member member) { return *layers_[layer][member]; }
+  nn::Linear& linear(const std::string& name) {
+    for (nn::Linear* linear : linears())
+      if (linear->name() == name) return *linear;
+    throw std::logic_error("no linear " + name);
+  }
   nn::StructureGroup& heads(size_t layer) { return structures_[2 * layer]; }
   nn::StructureGroup& neurons(size_t layer) { return structures_[2 * layer + 1]; }
 
@@ -104,46 +125,45 @@ class ToyModel final : public nn::Model {
   }
 
   void add_layer(int64_t i) {
-    const std::string prefix = "layer." + std::to_string(i) + ".";
+    const std::string prefix = fmt::format("bert.encoder.layer.{}.", i);
     const int64_t c = sizes_.hidden();
     std::vector<std::unique_ptr<nn::Linear>> layer;
-    for (const char* name : {"query", "key", "value", "attention.out"}) layer.push_back(make(prefix + name, c, c));
-    layer.push_back(make(prefix + "ffn.in", sizes_.ffn, c));
-    layer.push_back(make(prefix + "ffn.out", c, sizes_.ffn));
+    for (const char* part : {"query", "key", "value"}) layer.push_back(make(prefix + "attention.self." + part, c, c));
+    layer.push_back(make(prefix + "attention.output.dense", c, c));
+    layer.push_back(make(prefix + "intermediate.dense", sizes_.ffn, c));
+    layer.push_back(make(prefix + "output.dense", c, sizes_.ffn));
     layers_.push_back(std::move(layer));
   }
 
-  void list_structures() {
+  void add_structures(size_t i) {
     const auto first = [](int64_t n) {
-      std::vector<int64_t> all;
-      for (int64_t i = 0; i < n; ++i) all.push_back(i);
+      std::vector<int64_t> all(static_cast<size_t>(n));
+      std::iota(all.begin(), all.end(), int64_t{0});
       return all;
     };
-    for (size_t i = 0; i < layers_.size(); ++i) {
-      const auto number = static_cast<int64_t>(i);
-      auto& l = layers_[i];
-      structures_.push_back({nn::StructureKind::head,
-                             number,
-                             sizes_.heads,
-                             sizes_.head_size,
-                             first(sizes_.heads),
-                             {{l[query].get(), 0, "query"},
-                              {l[key].get(), 0, "key"},
-                              {l[value].get(), 0, "value"},
-                              {l[attention_out].get(), 1, "attention_out"}}});
-      structures_.push_back({nn::StructureKind::neuron,
-                             number,
-                             sizes_.ffn,
-                             1,
-                             first(sizes_.ffn),
-                             {{l[ffn_in].get(), 0, "ffn_in"}, {l[ffn_out].get(), 1, "ffn_out"}}});
-    }
+    const auto layer = static_cast<int64_t>(i);
+    auto& l = layers_[i];
+    structures_.push_back({nn::StructureKind::head,
+                           layer,
+                           sizes_.heads,
+                           sizes_.head_size,
+                           first(sizes_.heads),
+                           {{l[query].get(), 0, "query"},
+                            {l[key].get(), 0, "key"},
+                            {l[value].get(), 0, "value"},
+                            {l[attention_out].get(), 1, "attention_out"}}});
+    structures_.push_back({nn::StructureKind::neuron,
+                           layer,
+                           sizes_.ffn,
+                           1,
+                           first(sizes_.ffn),
+                           {{l[ffn_in].get(), 0, "ffn_in"}, {l[ffn_out].get(), 1, "ffn_out"}}});
   }
 
   at::Tensor encode(size_t i, const at::Tensor& x, const std::vector<int64_t>& offsets) const {
     const auto& l = layers_[i];
     const at::Tensor context = nn::ops::attention(l[query]->forward(x), l[key]->forward(x), l[value]->forward(x),
-                                                  {offsets, structures_[2 * i].kept}, {});
+                                                  {offsets, structures_[2 * i].held()}, {});
     const at::Tensor y = x.add(l[attention_out]->forward(context));
     return y.add(l[ffn_out]->forward(at::gelu(l[ffn_in]->forward(y))));
   }
@@ -152,13 +172,14 @@ class ToyModel final : public nn::Model {
   uint64_t seed_;
   std::string family_ = "toy";
   nn::ParameterTable parameters_;
-  nn::ParameterPtr embedding_;
+  std::unique_ptr<nn::Embedding> embedding_;
+  nn::ParameterPtr gain_, shift_;
   std::vector<std::vector<std::unique_ptr<nn::Linear>>> layers_;
   std::unique_ptr<nn::Linear> classifier_;
   std::vector<nn::StructureGroup> structures_;
 };
 
-/// `samples` samples of 2 to 6 tokens with labels; the i-th sample is the same in every batch that holds it.
+/// Samples of 2 to 6 tokens with labels; a sample is the same in every batch that contains it.
 inline data::Batch toy_batch(const std::vector<int64_t>& samples, ToySizes sizes = {}) {
   std::vector<int64_t> ids, positions, labels;
   data::Batch batch;
@@ -208,4 +229,4 @@ class DenseAdapter final : public nn::Adapter {
   nn::ParameterPtr delta_;
 };
 
-}  // namespace filigree::prune::testing
+}  // namespace filigree::test

@@ -1,4 +1,4 @@
-#include "core/recipe/scalar.h"
+#include "core/recipe/yaml/scalar.h"
 
 #include <fmt/format.h>
 

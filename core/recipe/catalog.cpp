@@ -1,0 +1,18 @@
+#include "core/recipe/catalog.h"
+
+#include <algorithm>
+
+namespace filigree::recipe {
+
+const FormatTraits* Catalog::find_format(const std::string& name) const {
+  const auto found = std::ranges::find(formats, name, &FormatTraits::name);
+  return found == formats.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> Catalog::format_names() const {
+  std::vector<std::string> names;
+  for (const FormatTraits& format : formats) names.push_back(format.name);
+  return names;
+}
+
+}  // namespace filigree::recipe

@@ -1,0 +1,118 @@
+"""The formats messages and prompt_completion: losses and continuations are those of transformers on the same tokens, with a
+loss on the assistant's turns or the completion alone; on 1 and 2 ranks the same."""
+import json
+import os
+import random
+import sys
+
+from runs import MODELS, Folder, expect, losses, relative, run
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+RECIPE = """
+name: chat
+seed: 3
+model: {path: "${FILIGREE_MODELS}/gpt2-tiny", task: causal_lm, init: random, dropout: 0}
+data: {format: FORMAT, dir: "DATA", max_length: 48}
+parallel: {precision: fp32, device: cpu, timeout: 120}
+stages:
+  - name: tune
+    method: {name: full}
+    train: {max_steps: 12, batch_size: 8, lr: 2e-3}
+log_every: 1
+"""
+WORDS = "the quick brown fox jumps over a lazy dog while Ünder trees sing 12 birds , loudly .".split()
+
+
+def text(draw, most):
+    return " ".join(draw.choice(WORDS) for _ in range(draw.randrange(1, most)))
+
+
+def conversation(draw):
+    turns = [{"role": "system", "content": text(draw, 4)}] if draw.random() < 0.3 else []
+    for _ in range(draw.randrange(1, 4)):
+        turns += [{"role": "user", "content": text(draw, 8)}, {"role": "assistant", "content": text(draw, 8)}]
+    return {"messages": turns, "id": draw.randrange(9)}
+
+
+def completion(draw):
+    return {"prompt": text(draw, 8), "completion": " " + text(draw, 8)}
+
+
+def segments(row):
+    """(text, whether it has a loss, whether an end-of-text token follows), as core/data/formats say."""
+    if "prompt" in row:
+        return [(row["prompt"], False, False), (row["completion"], True, True)]
+    out = []
+    for turn in row["messages"]:
+        out.append((turn["role"].capitalize() + ":", False, False))
+        out.append((" " + turn["content"], turn["role"] == "assistant", True))
+    return out
+
+
+def encode(tokenizer, parts, most=None):
+    ids, labels = [], []
+    for words, has_loss, ends in parts:
+        own = tokenizer(words, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id] * ends
+        ids += own
+        labels += own if has_loss else [-100] * len(own)
+    return ids[:most], labels[:most]
+
+
+def reference_loss(model, tokenizer, rows, most):
+    """Mean over the tokens with a loss; and their number."""
+    import torch
+    total, count = 0.0, 0
+    for row in rows:
+        ids, labels = encode(tokenizer, segments(row), most)
+        with torch.no_grad():
+            logits = model(torch.tensor([ids])).logits[0, :-1]
+        target = torch.tensor(labels[1:])
+        total += torch.nn.functional.cross_entropy(logits, target, ignore_index=-100, reduction="sum").item()
+        count += int((target != -100).sum())
+    return total / count, count
+
+
+def prompt_of(kind, line):
+    if kind == "messages":
+        return [("User:", False, False), (" " + line, False, True), ("Assistant:", False, False)]
+    return [(line, False, False)]
+
+
+def check(kind, make):
+    import torch
+    from transformers import AutoTokenizer, GPT2LMHeadModel
+    draw = random.Random(5)
+    with Folder() as folder:
+        rows = {split: [make(draw) for _ in range(count)] for split, count in (("train", 64), ("dev", 20))}
+        for split, part in rows.items():
+            with open(f"{folder}/{split}.jsonl", "w", encoding="utf-8") as out:
+                out.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in part))
+        recipe = f"{folder}/recipe.yaml"
+        with open(recipe, "w") as out:
+            out.write(RECIPE.replace("FORMAT", kind).replace("DATA", str(folder)))
+        for ranks in (1, 2):
+            run(ranks, "train", recipe, "--out", f"{folder}/n{ranks}")
+        difference = relative(losses(f"{folder}/n1", "tune"), losses(f"{folder}/n2", "tune"))
+        expect(difference <= 1e-5, f"{kind}: 2 ranks differ from 1 by {difference:.1e}")
+        found = json.loads(run(1, "eval", f"{folder}/n1")[0])
+        tokenizer = AutoTokenizer.from_pretrained(f"{folder}/n1/final")
+        model = GPT2LMHeadModel.from_pretrained(f"{folder}/n1/final").eval()
+        wanted, count = reference_loss(model, tokenizer, rows["dev"], 48)
+        print(f"{kind}: eval loss {found['loss']:.6f}, transformers on {count} tokens {wanted:.6f}")
+        expect(abs(found["loss"] - wanted) <= 1e-5 * wanted, f"{kind}: the loss is not that of the same tokens")
+        line = "the quick brown fox"
+        with open(f"{folder}/lines.txt", "w") as out:
+            out.write(line + "\n")
+        generated = json.loads(run(1, "generate", f"{folder}/n1", "--input", f"{folder}/lines.txt", "--max-new-tokens", "8")[0])
+        start = torch.tensor([encode(tokenizer, prompt_of(kind, line))[0]])
+        answer = model.generate(start, max_new_tokens=8, do_sample=False, pad_token_id=tokenizer.eos_token_id)[0, start.shape[1]:]
+        answer = [token for token in answer.tolist() if token != tokenizer.eos_token_id]
+        expect([token for token in generated["ids"] if token != tokenizer.eos_token_id] == answer,
+               f"{kind}: generate gives {generated['ids']}, transformers {answer}")
+
+
+if not os.path.exists(f"{MODELS}/gpt2-tiny/tokenizer.json"):
+    sys.exit(f"{MODELS}/gpt2-tiny is absent; launch/setup.sh makes it")
+check("messages", conversation)
+check("prompt_completion", completion)

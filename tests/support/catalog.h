@@ -1,0 +1,13 @@
+#pragma once
+// What the program's recipes may name: its methods and data formats.
+#include "core/adapt/method.h"
+#include "core/data/format.h"
+#include "core/recipe/catalog.h"
+
+namespace filigree::testing {
+
+inline recipe::Catalog builtin_catalog() {
+  return {adapt::builtin_methods().catalog(), data::builtin_formats().traits()};
+}
+
+}  // namespace filigree::testing
