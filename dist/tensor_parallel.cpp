@@ -72,17 +72,6 @@ struct GatherFrom : torch::autograd::Function<GatherFrom> {
     return {grads[0].narrow(1, ctx->saved_data["begin"].toInt(), ctx->saved_data["width"].toInt()), {}};
   }
 };
-
-struct ScatterTo : torch::autograd::Function<ScatterTo> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, int64_t begin, int64_t end, Communicator* tp) {
-    save(ctx, *tp);
-    return x.narrow(1, begin, end - begin).contiguous();
-  }
-  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
-    return {joined(columns_by_rank(grads[0], group_of(ctx), "backward")), {}, {}, {}};
-  }
-};
-
 /// The local column of each row's label; 0 for rows whose label is on another rank.
 struct Targets {
   at::Tensor column, here, counted;  ///< int64 [N]; bool [N]; bool [N]: rows with a loss
@@ -138,9 +127,6 @@ LineRange overlap(const LineRange& a, const LineRange& b) {
 at::Tensor copy_to(const at::Tensor& x, Communicator& tp) { return tp.size() == 1 ? x : CopyTo::apply(x, &tp); }
 at::Tensor reduce_from(const at::Tensor& x, Communicator& tp) { return tp.size() == 1 ? x : ReduceFrom::apply(x, &tp); }
 at::Tensor gather_from(const at::Tensor& x, Communicator& tp) { return tp.size() == 1 ? x : GatherFrom::apply(x, &tp); }
-at::Tensor scatter_to(const at::Tensor& x, int64_t begin, int64_t end, Communicator& tp) {
-  return tp.size() == 1 ? x : ScatterTo::apply(x, begin, end, &tp);
-}
 
 at::Tensor vocabulary_cross_entropy(const at::Tensor& logits, const at::Tensor& labels, const Vocabulary& vocabulary,
                                     Communicator& tp) {

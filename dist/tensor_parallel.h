@@ -7,7 +7,6 @@
 //   copy_to       identity       all-reduce     before a linear that is split along its outputs
 //   reduce_from   all-reduce     identity       after a linear that is split along its inputs
 //   gather_from   all-gather     local columns  after a linear whose full output is needed
-//   scatter_to    local columns  all-gather     before a linear that takes a part of its input
 //
 // Bytes are counted under the phases "forward" and "backward". Collective: every rank of tp calls the same ops in the
 // same order, forward and backward.
@@ -26,8 +25,6 @@ at::Tensor copy_to(const at::Tensor& x, Communicator& tp);
 at::Tensor reduce_from(const at::Tensor& x, Communicator& tp);
 /// x: [T, local columns], whose number may differ between ranks; result: [T, all columns] in rank order.
 at::Tensor gather_from(const at::Tensor& x, Communicator& tp);
-/// x: [T, all columns]; result: this rank's columns, [T, end - begin]. The ranks' ranges are consecutive.
-at::Tensor scatter_to(const at::Tensor& x, int64_t begin, int64_t end, Communicator& tp);
 
 /// Sum over the rows of -log softmax(logits)[label], where each rank holds the logits of its part of the vocabulary.
 /// logits: [N, local columns], fp32; labels: int64 [N], indices into the full vocabulary, `ignored` where there is no

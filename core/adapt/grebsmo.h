@@ -23,7 +23,6 @@ struct GreBsmoResult {
   int64_t passes = 0;    ///< number of good passes: S had at least `entries` nonzeros
   int64_t asked = 0;     ///< number of requested passes
   int64_t nonzeros = 0;  ///< of S after the last good pass
-  bool exhausted() const { return passes < asked; }
 };
 
 struct GreBsmoPass {

@@ -44,14 +44,4 @@ std::vector<std::vector<int64_t>> share(const std::vector<int64_t>& samples, con
   return own;
 }
 
-std::vector<std::vector<int64_t>> in_order(int64_t samples, int64_t batch_size, int rank, int ranks) {
-  FG_CHECK(batch_size > 0 && rank >= 0 && rank < ranks, "batch size {}, rank {} of {}", batch_size, rank, ranks);
-  std::vector<std::vector<int64_t>> out;
-  for (int64_t begin = rank * batch_size; begin < samples; begin += ranks * batch_size) {
-    std::vector<int64_t>& batch = out.emplace_back();
-    for (int64_t i = begin; i < std::min(begin + batch_size, samples); ++i) batch.push_back(i);
-  }
-  return out;
-}
-
 }  // namespace filigree::data

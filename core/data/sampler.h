@@ -31,7 +31,4 @@ class Sampler {
 std::vector<std::vector<int64_t>> share(const std::vector<int64_t>& samples, const std::vector<int64_t>& lengths,
                                         int rank, int ranks, int64_t micro_batches);
 
-/// All samples in order, cut into batches; this rank gets every ranks-th batch. For evaluation.
-std::vector<std::vector<int64_t>> in_order(int64_t samples, int64_t batch_size, int rank, int ranks);
-
 }  // namespace filigree::data

@@ -33,10 +33,6 @@ Tokenizer::Tokenizer(const TokenizerParts& parts, std::vector<int32_t> special_i
   special_ids_.erase(std::unique(special_ids_.begin(), special_ids_.end()), special_ids_.end());
 }
 
-bool Tokenizer::is_special(int32_t id) const {
-  return std::binary_search(special_ids_.begin(), special_ids_.end(), id);
-}
-
 std::pair<int64_t, int64_t> truncate_longest_first(int64_t a, int64_t b, int64_t room) {
   if (a + b <= room) return {a, b};
   int64_t shorter = std::min(a, b);

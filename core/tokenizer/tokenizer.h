@@ -76,9 +76,6 @@ class Tokenizer {
   Encoding encode(std::string_view text, int64_t max_length = kNoLimit) const {
     return encode(TextPair{text, {}}, max_length);
   }
-  Encoding encode_pair(std::string_view a, std::string_view b, int64_t max_length = kNoLimit) const {
-    return encode(TextPair{a, b}, max_length);
-  }
   Encoding encode(const TextPair& text, int64_t max_length = kNoLimit) const;
 
   /// The same for many texts, on ATen's threads; keeps the order.
@@ -86,7 +83,6 @@ class Tokenizer {
 
   int64_t vocab_size() const { return vocab_size_; }  ///< largest id + 1
   const SpecialIds& special() const { return special_; }
-  bool is_special(int32_t id) const;
   const std::vector<int32_t>& special_ids() const { return special_ids_; }  ///< all of them, sorted
 
  protected:

@@ -227,7 +227,7 @@ Weights open_weights(const std::string& dir, const ModelOptions& options) {
 
 void fill(nn::Model& model, const StateDictAdapter& map, const Weights& weights, const ModelOptions& options,
           LoadReport& report) {
-  if (options.shard) options.shard_model(model);
+  if (options.shard) options.shard(model);
   Filler filler(model, map, options, report);
   if (options.shapes_only) {
     filler.shapes_only();

@@ -62,7 +62,7 @@ TEST_P(TensorParallel, ReduceAddsUpTheValues) {
   });
 }
 
-TEST_P(TensorParallel, GatherAndScatterAreEachOthersTranspose) {
+TEST_P(TensorParallel, GatherJoinsColumnsAndGivesBackTheirGradients) {
   on_ranks([](Communicator& tp) {
     const at::Tensor whole = drawn(1, 3, 7), weight = drawn(2, 3, 7);
     const at::Tensor part = leaf(own(whole, tp));
@@ -70,13 +70,6 @@ TEST_P(TensorParallel, GatherAndScatterAreEachOthersTranspose) {
     EXPECT_TRUE(joined.equal(whole));
     joined.mul(weight).sum().backward();
     EXPECT_TRUE(part.grad().equal(own(weight, tp)));
-
-    const LineRange range = columns(tp.rank(), tp.size());
-    const at::Tensor all = leaf(whole);
-    const at::Tensor cut = scatter_to(all, range.begin, range.end, tp);
-    EXPECT_TRUE(cut.equal(own(whole, tp)));
-    cut.mul(own(weight, tp)).sum().backward();
-    EXPECT_TRUE(all.grad().equal(weight)) << "every rank gets every column's gradient";
   });
 }
 
@@ -127,7 +120,6 @@ TEST(TensorParallelAlone, EveryOpIsTheIdentity) {
   EXPECT_TRUE(copy_to(x, *alone).is_same(x));
   EXPECT_TRUE(reduce_from(x, *alone).is_same(x));
   EXPECT_TRUE(gather_from(x, *alone).is_same(x));
-  EXPECT_TRUE(scatter_to(x, 0, 7, *alone).is_same(x));
   EXPECT_EQ(alone->bytes_sent(), 0U);
 }
 

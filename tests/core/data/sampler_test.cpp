@@ -84,17 +84,5 @@ TEST(Share, ARankMayGetNothing) {
   EXPECT_TRUE(own[0].empty());
 }
 
-TEST(InOrder, CoversEachSampleOnceOverTheRanks) {
-  for (const int ranks : {1, 2, 3, 7}) {
-    std::vector<int64_t> all;
-    for (int rank = 0; rank < ranks; ++rank)
-      for (const auto& batch : in_order(45, 8, rank, ranks)) all.insert(all.end(), batch.begin(), batch.end());
-    std::sort(all.begin(), all.end());
-    std::vector<int64_t> wanted(45);
-    std::iota(wanted.begin(), wanted.end(), 0);
-    EXPECT_EQ(all, wanted);
-  }
-}
-
 }  // namespace
 }  // namespace filigree::data

@@ -172,7 +172,7 @@ TEST(LoadBpe, BothLayoutsGiveGpt2sTokens) {
        {Files{{"tokenizer.json", good_json().dump()}}, Files{{"tokenizer.json", untyped.dump()}}, two_files()}) {
     const auto tokenizer = load(files);
     EXPECT_EQ(tokenizer->encode("abcd a<|endoftext|>ab").ids, (Ids{6, 8, 9, 4}));
-    const Encoding pair = tokenizer->encode_pair("ab", "cd");
+    const Encoding pair = tokenizer->encode(TextPair{"ab", "cd"});
     EXPECT_EQ(pair.ids, (Ids{4, 5}));
     EXPECT_EQ(pair.type_ids, files.size() == 1 ? (Ids{0, 1}) : (Ids{0, 0}));  // GPT2Tokenizer gives no types
     EXPECT_EQ(tokenizer->vocab_size(), 10);
@@ -193,7 +193,7 @@ TEST(LoadBpe, RobertaHasItsTemplateAndNames) {
                                {"merges.txt", kMerges},
                                {"tokenizer_config.json", R"({"tokenizer_class": "RobertaTokenizer"})"},
                                {"special_tokens_map.json", map}});
-  const Encoding pair = tokenizer->encode_pair("ab <mask>", "cd");
+  const Encoding pair = tokenizer->encode(TextPair{"ab <mask>", "cd"});
   EXPECT_EQ(pair.ids, (Ids{9, 4, 13, 11, 11, 5, 11}));
   EXPECT_EQ(pair.type_ids, Ids(7));
   const SpecialIds& special = tokenizer->special();

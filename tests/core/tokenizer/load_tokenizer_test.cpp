@@ -121,8 +121,8 @@ TEST(LoadTokenizer, JsonWinsAndItsTruncationIsIgnored) {
   EXPECT_EQ(tokenizer->encode("aa b [MASK]").ids, (std::vector<int32_t>{2, 5, 6, 7, 4, 3}));
   EXPECT_EQ(tokenizer->special().mask, 4);
   EXPECT_EQ(tokenizer->special().pad, 0);
-  EXPECT_TRUE(tokenizer->is_special(4));
-  EXPECT_FALSE(tokenizer->is_special(5));
+  EXPECT_EQ(std::ranges::count(tokenizer->special_ids(), 4), 1);
+  EXPECT_EQ(std::ranges::count(tokenizer->special_ids(), 5), 0);
 }
 
 TEST(LoadTokenizer, TypesOfATemplateMayGoBack) {
@@ -138,7 +138,7 @@ TEST(LoadTokenizer, TypesOfATemplateMayGoBack) {
       {"special_tokens", {{"[CLS]", {{"ids", {2}}}}, {"[SEP]", {{"ids", {3, 3}}}}}}};
   dir.write("tokenizer.json", data.dump());
   EXPECT_EQ(load_tokenizer(dir.path())->encode("a").type_ids, (std::vector<int32_t>{3, 0}));
-  EXPECT_EQ(load_tokenizer(dir.path())->encode_pair("a b", "b").type_ids, (std::vector<int32_t>{1, 1, 2, 2, 0}));
+  EXPECT_EQ(load_tokenizer(dir.path())->encode(TextPair{"a b", "b"}).type_ids, (std::vector<int32_t>{1, 1, 2, 2, 0}));
   data["post_processor"]["pair"][0] = piece("Sequence", "A", 256);
   dir.write("tokenizer.json", data.dump());
   EXPECT_HAS(error_of([&] { load_tokenizer(dir.path()); }), "type_id is not a number from 0 to 255");
@@ -150,7 +150,7 @@ TEST(LoadTokenizer, TruncationAtTheLeft) {
   dir.write("tokenizer_config.json", R"({"truncation_side": "left"})");
   const auto tokenizer = load_tokenizer(dir.path());
   EXPECT_EQ(tokenizer->encode("a b c d", 4).ids, (std::vector<int32_t>{2, 7, 8, 3}));
-  EXPECT_EQ(tokenizer->encode_pair("a b c d", "e f", 7).ids, (std::vector<int32_t>{2, 7, 8, 3, 9, 10, 3}));
+  EXPECT_EQ(tokenizer->encode(TextPair{"a b c d", "e f"}, 7).ids, (std::vector<int32_t>{2, 7, 8, 3, 9, 10, 3}));
 }
 
 TEST(LoadTokenizer, InvalidBytesAreDroppedByTheCleanUp) {
@@ -169,7 +169,7 @@ TEST(Truncation, LengthLessThanSpecialTokensIsAUsageError) {
   EXPECT_EQ(tokenizer->encode("a", 2).ids, (std::vector<int32_t>{2, 3}));
   EXPECT_HAS(error_of([&] { tokenizer->encode("a", 1); }),
              "2 max_length 1 is less than the 2 special tokens of a text");
-  EXPECT_HAS(error_of([&] { tokenizer->encode_pair("a", "b", 2); }), "3 special tokens of a pair");
+  EXPECT_HAS(error_of([&] { tokenizer->encode(TextPair{"a", "b"}, 2); }), "3 special tokens of a pair");
 }
 
 }  // namespace

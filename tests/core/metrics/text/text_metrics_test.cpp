@@ -108,29 +108,6 @@ TEST(Tokens, OfCaptions) {
   for (const auto& [text, tokens] : lines) EXPECT_EQ(split_caption(text), split_words(tokens)) << text;
 }
 
-TEST(TextSample, BlocksOfReferences) {
-  const std::vector<References> expected{{"one", "two"}, {"three"}};
-  EXPECT_EQ(reference_blocks("one\ntwo \n\nthree\n"), expected);
-  EXPECT_EQ(reference_blocks("\r\n  one\r\ntwo\r\n \r\n\r\nthree"), expected);
-  EXPECT_TRUE(reference_blocks("").empty());
-}
-
-TEST(TextSample, GroupsBySource) {
-  const auto grouped = group_by_source({{"s", "1"}, {"s", "2"}, {"t", "3"}, {"s", "4"}});
-  EXPECT_EQ(grouped.sources, (std::vector<std::string>{"s", "t"}));
-  EXPECT_EQ(grouped.references, (std::vector<References>{{"1", "2", "4"}, {"3"}}));
-}
-
-TEST(TextSample, PairsHypothesesAndReferences) {
-  const auto pairs = pair_up({"h", "i"}, {{"1", "2"}, {"3"}});
-  EXPECT_EQ(pairs[0].hypothesis, "h");
-  EXPECT_EQ(pairs[0].references, (References{"1", "2"}));
-  EXPECT_EQ(pairs[1].references, (References{"3"}));
-  EXPECT_EQ(pair_up({"h", "i"}, {{"1", "2"}})[1].references, (References{"2"})) << "a file without empty lines";
-  EXPECT_EQ(pair_up({"h"}, {{"1", "2"}})[0].references.size(), 2u);
-  EXPECT_THROW(pair_up({"h", "i", "j"}, {{"1", "2"}, {"3"}}), DataError);
-}
-
 TEST(Registry, ComputesWhatIsAsked) {
   std::vector<TextSample> samples{
       {"the cat sat on the mat", {"the cat sat on the mat .", "a cat"}}, {"", {"x"}}, {"Dogs run", {"dogs run"}}};
