@@ -160,7 +160,7 @@ TEST_F(BertModel, WhatConfigJsonMayNotSay) {
   const std::pair<json, const char*> faults[] = {
       {{{"model_type", "t5"}}, "known families: bert"},
       {{{"model_type", nullptr}}, "has no model_type"},
-      {{{"hidden_act", "mish"}}, "hidden_act 'mish' is not known"},
+      {{{"hidden_act", "mish"}}, "hidden_act 'mish' is not supported; use one of"},
       {{{"position_embedding_type", "relative_key"}}, "position_embedding_type 'relative_key'"},
       {{{"is_decoder", true}}, "is_decoder is true"},
       {{{"num_attention_heads", 5}}, "hidden_size 24 is not a multiple of num_attention_heads 5"},

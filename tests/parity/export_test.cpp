@@ -174,7 +174,7 @@ TEST(PeftExportTest, RefusesWhatAnAdapterCannotHold) {
         add_updates(model);
         model.parameters().set_role(model.parameters().at("bert.pooler.dense.bias"), nn::Role::trainable);
       },
-      "'bert.pooler.dense.bias' was trained");
+      "'bert.pooler.dense.bias' was also trained");
 }
 
 /// A directory of its own, gone at the end.

@@ -366,6 +366,7 @@ TEST_F(DatasetTest, MaskedLmFromTextLinesAndFromColumns) {
   EXPECT_EQ(lines.masking.mask_id, 4);
   EXPECT_EQ(lines.masking.vocab_size, 23);
   EXPECT_EQ(lines.masking.special_ids, (std::vector<int32_t>{0, 1, 2, 3, 4}));
+  config_.format = "tsv";
   config_.task = "sst2";
   dir_.write("train.tsv", "sentence\tlabel\na b\t7\n");
   EXPECT_EQ(load("train", Objective::masked_lm).ids, (std::vector<int32_t>{2, 5, 6, 3}));
