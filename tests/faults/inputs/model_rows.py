@@ -145,7 +145,7 @@ ROWS = [
     spoilt("generate without a head", untied_gpt2_without_head, "its weights lack 1 parameters of a GPT2LMHeadModel "
            "(lm_head.weight), which would be random;", GENERATE),
     spoilt("evaluation on other names", lambda p: p.config(id2label={"0": "no", "1": "yes"}).table(*NAMED)
-           .table(*NAMED, name="dev"), "DIR/model: its labels are no, yes, the task's are bad, good",
+           .table(*NAMED, name="dev"), "DIR/model: its labels are no, yes, but the task's are bad, good",
            (*EVAL, "--set", "data.labels=[bad, good]"), 2),
     *(spoilt(f"label names that are {what}", lambda p, names=names: p.config(id2label=names),
              f"model/config.json: id2label{says}", PREDICT) for what, names, says in ID2LABELS),
