@@ -48,7 +48,7 @@ class DataRules {
 
   void files() {
     if (data_.dir.empty() && !format_.has_default_dir && !data_.train && !data_.dev && !data_.test)
-      broken("data.dir", fmt::format("is missing: format {} needs the directory of its files", data_.format),
+      broken("data.dir", fmt::format("is missing: format {} needs the directory of its files", format_.name),
              {"data.format", "data.task"});
     for (const auto& [key, file] :
          {std::pair{"data.train", &data_.train}, {"data.dev", &data_.dev}, {"data.test", &data_.test}})
@@ -92,7 +92,7 @@ class DataRules {
       broken("data.text", "names two columns, but masked_lm takes one", {"model.task"});
     if (data_.text.empty() || format_.named_columns) return;
     if (format_.columns.empty() || model_task_ != "causal_lm")
-      return broken("data.text", fmt::format("names columns, but format {} has none", data_.format), {"data.format"});
+      return broken("data.text", fmt::format("names columns, but format {} has none", format_.name), {"data.format"});
     for (const std::string& column : data_.text)
       if (!contains(format_.columns, column))
         broken("data.text",
@@ -117,13 +117,11 @@ std::vector<DataProblem> data_problems(const DataConfig& data, const std::string
   const FormatTraits* given = catalog.find_format(data.format);
   const FormatTraits* format = catalog.find_format(format_of(data));
   if (given == nullptr || format == nullptr) return {};
-  std::vector<DataProblem> problems = DataRules(data, model_task, *format).problems();
   if (!data.task.empty() && data.task != "wordnet" && !given->named_columns)
-    problems.insert(problems.begin(), {"data.task",
-                                       fmt::format("is '{}', a preset for files with columns; format {} has none",
-                                                   data.task, data.format),
-                                       {"data.format"}});
-  return problems;
+    return {{"data.task",
+             fmt::format("is '{}', a preset for files with columns; format {} has none", data.task, data.format),
+             {"data.format"}}};
+  return DataRules(data, model_task, *format).problems();
 }
 
 }  // namespace filigree::recipe

@@ -47,7 +47,8 @@ void bring_teacher_logits(const Session& session, const checkpoint::Loaded& resu
 }
 
 void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, bool named) {
-  const std::string difference_text = recipe_difference(saved_state(loaded).decisive, decisive_recipe(session.recipe));
+  const std::string difference_text =
+      recipe_difference(saved_decisive(saved_state(loaded).decisive, session), decisive_recipe(session.recipe));
   if (difference_text.empty()) return;
   if (!named)
     throw UsageError(
@@ -96,6 +97,16 @@ std::string recipe_difference(const std::string& before, const std::string& afte
   for (const auto& line : new_lines)
     if (!in_old.contains(line)) text += "\n  + " + line;
   return text;
+}
+
+std::string saved_decisive(const std::string& saved, const Session& session) {
+  try {
+    const auto recipe =
+        recipe::load_text(saved, "the checkpoint's recipe", session.registries->catalog(), {}, recipe::OldKeys::accept);
+    return recipe::to_yaml(recipe);
+  } catch (const UsageError&) {
+    return saved;  // of a version whose recipes mean something else: every difference is shown
+  }
 }
 
 std::string decisive_recipe(const recipe::Recipe& recipe) {

@@ -128,7 +128,8 @@ void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
         fmt::format("{}: was trained on a different training set than this recipe's; the data files, their order or "
                     "the tokenizer changed",
                     path));
-  check_fits(saved, session.recipe, saved.decisive == decisive_recipe(session.recipe), session.train_data.size(), path);
+  check_fits(saved, session.recipe, saved_decisive(saved.decisive, session) == decisive_recipe(session.recipe),
+             session.train_data.size(), path);
 }
 
 void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded& loaded) {
@@ -146,7 +147,7 @@ void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded
 void restore_model(Session& session, const checkpoint::Loaded& loaded) {
   const SavedState saved = saved_state(loaded);
   session.state = saved.run;
-  session.state.recipe_changed |= saved.decisive != decisive_recipe(session.recipe);
+  session.state.recipe_changed |= saved_decisive(saved.decisive, session) != decisive_recipe(session.recipe);
   replay(session, loaded);
   overwrite_values(session, loaded);
 }
