@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves that check_includes.sh and check_tree.sh catch each violation: a small tree that passes, then one fault at a time.
+# Proves that check_includes.sh, check_tree.sh and check_doxygen.sh catch each violation: a small tree that passes, then one fault at a time.
 set -euo pipefail
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
@@ -93,6 +93,13 @@ expect check_tree.sh 'core/drawer: 26 files; divide it into rooms'
 clean_tree
 head -c 1100000 /dev/zero >core/big.bin
 expect check_tree.sh 'core/big.bin: larger than 1 MB'
+
+if command -v doxygen >/dev/null 2>&1; then
+  clean_tree
+  "$tests/check_doxygen.sh" "$work/tree" || { echo "check_doxygen.sh fails on a clean tree"; failed=1; }
+  fault check_doxygen.sh core/nn/model.h '/// Rows that \wrong holds.
+void rows();' "Found unknown command '\wrong'"
+fi
 
 # The same faults are seen in a git checkout, also in files that are not tracked yet; ignored files do not count.
 if command -v git >/dev/null 2>&1; then
