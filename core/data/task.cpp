@@ -16,6 +16,16 @@
 namespace filigree::data {
 namespace {
 
+/// The values of model.task.
+struct ObjectiveName {
+  std::string_view name;
+  Objective objective;
+};
+constexpr ObjectiveName kObjectives[] = {{"sequence_classification", Objective::classification},
+                                         {"regression", Objective::regression},
+                                         {"masked_lm", Objective::masked_lm},
+                                         {"causal_lm", Objective::causal_lm}};
+
 std::string path_in(const std::string& dir, const std::string& file) {
   return file.empty() ? dir : (std::filesystem::path(dir) / file).string();
 }
@@ -134,26 +144,14 @@ std::vector<std::string> collect_labels(const recipe::DataConfig& config, const 
 }  // namespace
 
 Objective objective_from(const std::string& model_task) {
-  if (model_task == "sequence_classification") return Objective::classification;
-  if (model_task == "regression") return Objective::regression;
-  if (model_task == "masked_lm") return Objective::masked_lm;
-  if (model_task == "causal_lm") return Objective::causal_lm;
+  const auto* found = std::ranges::find(kObjectives, model_task, &ObjectiveName::name);
+  if (found != std::end(kObjectives)) return found->objective;
   throw UsageError(fmt::format(
       "model.task: unknown task '{}': use sequence_classification, regression, masked_lm or causal_lm", model_task));
 }
 
 std::string model_task_of(Objective objective) {
-  switch (objective) {
-    case Objective::classification:
-      return "sequence_classification";
-    case Objective::regression:
-      return "regression";
-    case Objective::masked_lm:
-      return "masked_lm";
-    case Objective::causal_lm:
-      return "causal_lm";
-  }
-  return "";
+  return std::string(std::ranges::find(kObjectives, objective, &ObjectiveName::objective)->name);
 }
 
 TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective, const FormatRegistry& formats) {

@@ -2,34 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <functional>
-
-#include "core/error.h"
+#include "core/data/formats/read_lines.h"
 #include "core/text/text_file.h"
 
 namespace filigree::data {
 namespace {
-
-using FillLine = std::function<std::string(std::string_view line, Row& row)>;
-
-Table read_lines(const std::string& path, const TableOptions& options, const FillLine& fill) {
-  const std::string text = read_rows_of(path);
-  Table table{{path}, {}, 0, ""};
-  BadRows bad(table, options.skip_bad_rows);
-  LineReader lines(text);
-  for (std::string_view line; lines.next(line);) {
-    if (line.empty()) continue;
-    Row row{lines.number(), {}};
-    std::string fault = encoding_fault(line);
-    if (fault.empty()) fault = fill(line, row);
-    if (fault.empty()) {
-      table.rows.push_back(std::move(row));
-    } else {
-      bad.add(lines.number(), fault);
-    }
-  }
-  return table;
-}
 
 recipe::FormatTraits text_lines() {
   recipe::FormatTraits traits{"text", "a line of text"};
@@ -51,7 +28,7 @@ recipe::FormatTraits contexts_and_references(const std::string& name, const std:
 TextLines::TextLines() : Format(text_lines()) {}
 
 Table TextLines::read(const std::string& path, const TableOptions& options) const {
-  return read_lines(path, options, [](std::string_view line, Row& row) -> std::string {
+  return read_lines(path, options.skip_bad_rows, "", [](std::string_view line, Row& row) -> std::string {
     row.fields.emplace_back(line);
     return "";
   });
@@ -60,7 +37,7 @@ Table TextLines::read(const std::string& path, const TableOptions& options) cons
 E2e::E2e() : Format(contexts_and_references("e2e", "a line `meaning||reference`")) {}
 
 Table E2e::read(const std::string& path, const TableOptions& options) const {
-  return read_lines(path, options, [](std::string_view line, Row& row) -> std::string {
+  return read_lines(path, options.skip_bad_rows, "", [](std::string_view line, Row& row) -> std::string {
     const size_t bars = line.find("||");
     if (bars == std::string_view::npos)
       return fmt::format("has no '||' between meaning and reference: {}", shown(line));

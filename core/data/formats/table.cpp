@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/data/formats/read_lines.h"
 #include "core/error.h"
 #include "core/text/text_file.h"
 
@@ -30,25 +31,11 @@ bool is_blank(std::string_view line, std::string_view blanks) {
 }
 
 Table read_json_lines(const std::string& path, bool skip_bad_rows, const FillRow& fill) {
-  const std::string text = read_rows_of(path);
-  Table table{{path}, {}, 0, ""};
-  BadRows bad(table, skip_bad_rows);
-  LineReader lines(text);
-  for (std::string_view line; lines.next(line);) {
-    if (is_blank(line, " \t\r")) continue;
-    Row row{lines.number(), {}};
-    std::string fault = encoding_fault(line);
-    const json object = fault.empty() ? json::parse(line, nullptr, false) : json();
-    if (fault.empty() && object.is_discarded()) fault = fmt::format("is not valid JSON: {}", shown(line));
-    if (fault.empty() && !object.is_object()) fault = "is not a JSON object";
-    if (fault.empty()) fault = fill(object, row);
-    if (fault.empty()) {
-      table.rows.push_back(std::move(row));
-    } else {
-      bad.add(lines.number(), fault);
-    }
-  }
-  return table;
+  return read_lines(path, skip_bad_rows, " \t\r", [&](std::string_view line, Row& row) -> std::string {
+    const json object = json::parse(line, nullptr, false);
+    if (object.is_discarded()) return fmt::format("is not valid JSON: {}", shown(line));
+    return object.is_object() ? fill(object, row) : "is not a JSON object";
+  });
 }
 
 }  // namespace filigree::data

@@ -111,6 +111,10 @@ void overwrite_values(Session& session, const checkpoint::Loaded& loaded) {
     if (linear->mask()) linear->set_mask(linear->mask());  // multiplies a frozen weight by the restored mask
 }
 
+bool has_same_recipe(const SavedState& saved, const Session& session) {
+  return saved_decisive(saved.decisive, session) == decisive_recipe(session.recipe);
+}
+
 }  // namespace
 
 void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
@@ -128,8 +132,7 @@ void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
         fmt::format("{}: was trained on a different training set than this recipe's; the data files, their order or "
                     "the tokenizer changed",
                     path));
-  check_fits(saved, session.recipe, saved_decisive(saved.decisive, session) == decisive_recipe(session.recipe),
-             session.train_data.size(), path);
+  check_fits(saved, session.recipe, has_same_recipe(saved, session), session.train_data.size(), path);
 }
 
 void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded& loaded) {
@@ -147,7 +150,7 @@ void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded
 void restore_model(Session& session, const checkpoint::Loaded& loaded) {
   const SavedState saved = saved_state(loaded);
   session.state = saved.run;
-  session.state.recipe_changed |= saved_decisive(saved.decisive, session) != decisive_recipe(session.recipe);
+  session.state.recipe_changed |= !has_same_recipe(saved, session);
   replay(session, loaded);
   overwrite_values(session, loaded);
 }
