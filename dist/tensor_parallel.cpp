@@ -117,11 +117,6 @@ struct VocabularyCrossEntropy : torch::autograd::Function<VocabularyCrossEntropy
   }
 };
 
-LineRange overlap(const LineRange& a, const LineRange& b) {
-  const int64_t begin = std::max(a.begin, b.begin);
-  return {begin, std::max(begin, std::min(a.end, b.end))};
-}
-
 }  // namespace
 
 at::Tensor copy_to(const at::Tensor& x, Communicator& tp) { return tp.size() == 1 ? x : CopyTo::apply(x, &tp); }
@@ -133,28 +128,28 @@ at::Tensor vocabulary_cross_entropy(const at::Tensor& logits, const at::Tensor& 
   return VocabularyCrossEntropy::apply(logits, labels, vocabulary, &tp);
 }
 
-at::Tensor redistribute(const at::Tensor& local, int64_t dim, const std::vector<LineRange>& before,
-                        const std::vector<LineRange>& after, Communicator& tp) {
+at::Tensor redistribute(const at::Tensor& local, int64_t dim, const std::vector<IndexRange>& before,
+                        const std::vector<IndexRange>& after, Communicator& tp) {
   const auto me = static_cast<size_t>(tp.rank());
   std::vector<int64_t> shape = local.sizes().vec();
   shape[static_cast<size_t>(dim)] = after[me].size();
   at::Tensor result = at::empty(shape, local.options());
-  const auto part = [dim](const at::Tensor& of, const LineRange& held, const LineRange& lines) {
+  const auto part = [dim](const at::Tensor& of, const IndexRange& held, const IndexRange& lines) {
     return of.narrow(dim, lines.begin - held.begin, lines.size());
   };
   const auto send = [&](size_t to) {
-    const LineRange lines = overlap(before[me], after[to]);
+    const IndexRange lines = overlap(before[me], after[to]);
     if (lines.size() > 0) tp.send(part(local.detach(), before[me], lines).contiguous(), static_cast<int>(to));
   };
   const auto receive = [&](size_t from) {
-    const LineRange lines = overlap(before[from], after[me]);
+    const IndexRange lines = overlap(before[from], after[me]);
     if (lines.size() == 0) return;
     at::Tensor target = part(result, after[me], lines);
     at::Tensor wire = at::empty(target.sizes(), target.options());
     tp.recv(wire, static_cast<int>(from));
     target.copy_(wire);
   };
-  const LineRange kept = overlap(before[me], after[me]);
+  const IndexRange kept = overlap(before[me], after[me]);
   if (kept.size() > 0) part(result, after[me], kept).copy_(part(local.detach(), before[me], kept));
   // All ranks process the pairs in the same order, so no two of them wait for each other.
   for (size_t a = 0; a < before.size(); ++a) {

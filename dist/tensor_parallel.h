@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "dist/communicator.h"
-#include "dist/line_range.h"
+#include "dist/index_range.h"
 
 namespace filigree::dist {
 
@@ -30,9 +30,9 @@ at::Tensor gather_from(const at::Tensor& x, Communicator& tp);
 /// logits: [N, local columns], fp32; labels: int64 [N], indices into the full vocabulary, `ignored` where there is no
 /// loss. Returns the same fp32 scalar on every rank.
 struct Vocabulary {
-  int64_t begin = 0;  ///< vocabulary index of the first local column
-  int64_t size = 0;   ///< columns of all ranks
-  int64_t ignored = -100;
+  int64_t begin = 0;     ///< vocabulary index of the first local column
+  int64_t size = 0;      ///< columns of all ranks
+  int64_t ignored = 0;   ///< the label of a row without a loss
   double smoothing = 0;  ///< e: a row's loss is (1 - e) (-log p[label]) + e mean over the vocabulary of -log p
 };
 at::Tensor vocabulary_cross_entropy(const at::Tensor& logits, const at::Tensor& labels, const Vocabulary& vocabulary,
@@ -40,7 +40,7 @@ at::Tensor vocabulary_cross_entropy(const at::Tensor& logits, const at::Tensor& 
 
 /// Redistributes a tensor that is split along `dim` over the ranks, by send and receive; data that stays on its rank
 /// is not sent. before[r], after[r]: the range of rank r along `dim` of the full tensor.
-at::Tensor redistribute(const at::Tensor& local, int64_t dim, const std::vector<LineRange>& before,
-                        const std::vector<LineRange>& after, Communicator& tp);
+at::Tensor redistribute(const at::Tensor& local, int64_t dim, const std::vector<IndexRange>& before,
+                        const std::vector<IndexRange>& after, Communicator& tp);
 
 }  // namespace filigree::dist

@@ -241,7 +241,8 @@ void ExportOptions::describe(CommandLine& line) {
   line.positional("SOURCE", source, "run or checkpoint");
   Argument& kind = line.flag("format", "FORMAT", format, "output format");
   kind.needed = true;
-  kind.choices = {"hf", "hf_pruned", "peft", "filigree"};
+  kind.choices = all_enum_names<recipe::ExportFormat>();
+  kind.choices.emplace_back("peft");
   line.positional("DIR", dir, "output directory");
   line.flag("shard-mb", "N", shard_mb,
             "maximum MiB per weight file; larger models get several files and an index; default: one file",

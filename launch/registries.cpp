@@ -5,23 +5,18 @@
 namespace filigree::launch {
 namespace {
 
-models::ResetHead reset_head_from(const std::string& name) {
-  if (name == "true") return models::ResetHead::always;
-  return name == "auto" ? models::ResetHead::automatic : models::ResetHead::never;
-}
-
 std::unique_ptr<nn::Model> load_model(const std::string& dir, const train::ModelRequest& request) {
   models::ModelOptions options;
   options.task = request.keep_task ? models::stored_task(dir) : request.task;
   options.label_names = request.labels;
   options.num_labels = static_cast<int64_t>(request.labels.size());
-  if (options.task == nn::Task::regression) options.num_labels = 1;
+  if (options.task == Task::regression) options.num_labels = 1;
   options.dropout = request.dropout;
   options.pretrained = !request.random_init;
   options.shapes_only = request.shapes_only;
   options.seed = request.seed;
   options.shard = request.shard;
-  options.reset_head = reset_head_from(request.reset_head);
+  options.reset_head = request.reset_head;
   return models::load_model(dir, options, request.report);
 }
 

@@ -51,7 +51,7 @@ std::unique_ptr<nn::Model> load_model(const std::string& dir, const ModelOptions
   return family->load(dir, config, options, report == nullptr ? ignored : *report);
 }
 
-nn::Task stored_task(const std::string& dir) {
+Task stored_task(const std::string& dir) {
   const nlohmann::json config = read_config(dir);
   const std::string file = config_path(dir);
   return task_in(ConfigReader(config, file));

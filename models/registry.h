@@ -13,19 +13,14 @@
 
 #include "core/nn/load_report.h"
 #include "core/nn/model.h"
+#include "core/recipe/choices.h"
 
 namespace filigree::models {
 
-/// What happens to a task head that does not fit the requested labels: another number of classes, other names, another
-/// kind of model.
-enum class ResetHead {
-  automatic,  ///< a new head replaces it
-  always,     ///< a new head, even if the file's head fits
-  never,      ///< an error
-};
+using recipe::ResetHead;
 
 struct ModelOptions {
-  nn::Task task = nn::Task::sequence_classification;
+  Task task = Task::sequence_classification;
   int64_t num_labels = 0;                ///< 0: from config.json
   std::vector<std::string> label_names;  ///< empty: from config.json
   ResetHead reset_head = ResetHead::never;
@@ -43,6 +38,6 @@ std::unique_ptr<nn::Model> load_model(const std::string& dir, const ModelOptions
                                       LoadReport* report = nullptr);
 
 /// The task of a model directory, from the architecture, problem type and labels in its config.json.
-nn::Task stored_task(const std::string& dir);
+Task stored_task(const std::string& dir);
 
 }  // namespace filigree::models

@@ -128,14 +128,6 @@ at::Tensor search_all(const std::vector<Matrix>& matrices, const SupportOptions&
 
 }  // namespace
 
-SupportKind support_from(const std::string& name) {
-  if (name == "grebsmo") return SupportKind::grebsmo;
-  if (name == "random") return SupportKind::random;
-  if (name == "magnitude") return SupportKind::magnitude;
-  if (name == "svd") return SupportKind::svd;
-  throw UsageError(fmt::format("support: unknown support '{}'; use one of grebsmo, random, magnitude, svd", name));
-}
-
 std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const SupportOptions& options,
                                      dist::Communicator& ranks, const std::function<void(const std::string&)>& warn) {
   if (matrices.empty()) return {};

@@ -15,12 +15,18 @@
 #include <string>
 #include <vector>
 
+#include "core/enum_names.h"
 #include "dist/communicator.h"
 
 namespace filigree::adapt {
 
 enum class SupportKind { grebsmo, random, magnitude, svd };
-SupportKind support_from(const std::string& name);  ///< throws UsageError
+constexpr std::array<EnumName<SupportKind>, 4> enum_names(SupportKind) {
+  return {{{SupportKind::grebsmo, "grebsmo"},
+           {SupportKind::random, "random"},
+           {SupportKind::magnitude, "magnitude"},
+           {SupportKind::svd, "svd"}}};
+}
 
 struct SupportOptions {
   SupportKind kind = SupportKind::grebsmo;

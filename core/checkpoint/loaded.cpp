@@ -17,11 +17,6 @@ std::string stem_of(const std::string& file) {
   return std::regex_match(file, match, numbered) ? match[1].str() : file;
 }
 
-dist::LineRange overlap(const dist::LineRange& a, const dist::LineRange& b) {
-  const int64_t begin = std::max(a.begin, b.begin);
-  return {begin, std::max(begin, std::min(a.end, b.end))};
-}
-
 std::vector<int64_t> shape_of(const TensorPart& part) {
   std::vector<int64_t> shape = part.shape;
   shape[static_cast<size_t>(part.dim)] = part.lines.size();
@@ -109,14 +104,14 @@ at::Tensor Loaded::tensor(const std::string& file, const std::string& name) cons
 }
 
 at::Tensor Loaded::lines(const std::string& file, const std::string& name, int64_t dim,
-                         const dist::LineRange& wanted) const {
+                         const dist::IndexRange& wanted) const {
   const Pieces& pieces = find(file, name);
   if (!pieces.front().part) return pieces.front().file->read_lines(name, dim, wanted);
   if (pieces.front().part->dim != dim) return tensor(file, name).narrow(dim, wanted.begin, wanted.size()).contiguous();
   std::vector<at::Tensor> parts;
   for (const Piece& piece : pieces) {
-    const dist::LineRange& held = piece.part->lines;
-    const dist::LineRange both = overlap(held, wanted);
+    const dist::IndexRange& held = piece.part->lines;
+    const dist::IndexRange both = overlap(held, wanted);
     if (both.size() == 0 && !(parts.empty() && &piece == &pieces.back())) continue;
     parts.push_back(piece.file->read_lines(name, dim, {both.begin - held.begin, both.end - held.begin}));
   }

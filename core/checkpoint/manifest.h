@@ -19,14 +19,14 @@
 #include <vector>
 
 #include "core/files/hash.h"
-#include "dist/line_range.h"
+#include "dist/index_range.h"
 
 namespace filigree::checkpoint {
 
 /// Position of a stored slice in the full tensor.
 struct TensorPart {
   int64_t dim = 0;
-  dist::LineRange lines;
+  dist::IndexRange lines;
   std::vector<int64_t> shape;  ///< of the full tensor
 };
 using TensorParts = std::map<std::string, TensorPart>;  ///< by tensor name

@@ -66,7 +66,7 @@ class Loaded {
   at::Tensor tensor(const std::string& file, const std::string& name) const;
   std::vector<int64_t> shape(const std::string& file, const std::string& name) const;  ///< of the full tensor
   /// The range `wanted` along `dim`, regardless of how the tensor was sharded when it was saved.
-  at::Tensor lines(const std::string& file, const std::string& name, int64_t dim, const dist::LineRange& wanted) const;
+  at::Tensor lines(const std::string& file, const std::string& name, int64_t dim, const dist::IndexRange& wanted) const;
 
  private:
   friend Loaded open_checkpoint(const CheckpointInfo& info);

@@ -11,12 +11,12 @@
 namespace filigree::data {
 namespace {
 
-/// Masks the tokens of one sample in place and fills their labels (-100: no loss).
+/// Masks the tokens of one sample in place and fills their labels (kIgnoredLabel: no loss).
 void mask_sample(const Masking& masking, uint64_t mask_epoch, int64_t sample, int64_t length, int64_t* ids,
                  int64_t* labels) {
   const uint64_t stream = random::stream(masking.seed, "masked_lm", mask_epoch, sample);
   for (int64_t i = 0; i < length; ++i) {
-    labels[i] = -100;
+    labels[i] = kIgnoredLabel;
     if (std::binary_search(masking.special_ids.begin(), masking.special_ids.end(), static_cast<int32_t>(ids[i])))
       continue;
     const auto counter = static_cast<uint64_t>(i) * 3;
@@ -31,11 +31,11 @@ void mask_sample(const Masking& masking, uint64_t mask_epoch, int64_t sample, in
   }
 }
 
-/// Labels each token with the next one if that is a target; -100: no loss.
+/// Labels each token with the next one if that is a target; kIgnoredLabel: no loss.
 void shift_sample(const Dataset& dataset, int64_t sample, const int64_t* ids, int64_t* labels) {
   const int64_t length = dataset.length(sample), begin = dataset.offsets[static_cast<size_t>(sample)];
   for (int64_t i = 0; i < length; ++i)
-    labels[i] = i + 1 < length && dataset.targets[static_cast<size_t>(begin + i + 1)] != 0 ? ids[i + 1] : -100;
+    labels[i] = i + 1 < length && dataset.targets[static_cast<size_t>(begin + i + 1)] != 0 ? ids[i + 1] : kIgnoredLabel;
 }
 
 void fill_sample(const Dataset& dataset, int64_t sample, int64_t* ids, int64_t* types, int64_t* positions) {
@@ -60,7 +60,7 @@ at::Tensor rows_with_loss(const at::Tensor& labels) {
   const int64_t* label = labels.const_data_ptr<int64_t>();
   std::vector<int64_t> rows;
   for (int64_t t = 0; t < labels.numel(); ++t)
-    if (label[t] != -100) rows.push_back(t);
+    if (label[t] != kIgnoredLabel) rows.push_back(t);
   return at::tensor(rows, at::kLong);
 }
 
@@ -75,7 +75,7 @@ Batch collate(const Dataset& dataset, const std::vector<int64_t>& samples, uint6
     batch.offsets.push_back(batch.offsets.back() + dataset.length(sample));
   }
   const int64_t tokens = batch.offsets.back();
-  const bool masked = dataset.objective == Objective::masked_lm, causal = !dataset.targets.empty();
+  const bool masked = dataset.model_task == Task::masked_lm, causal = !dataset.targets.empty();
   batch.ids = at::empty({tokens}, at::kLong);
   batch.type_ids = at::empty({tokens}, at::kLong);
   batch.positions = at::empty({tokens}, at::kLong);

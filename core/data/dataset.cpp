@@ -28,7 +28,7 @@ std::vector<size_t> add_texts(const Samples& samples, const Tokenizer& tokenizer
     const auto encodings = tokenizer.encode_batch(texts, config.max_length);
     for (size_t i = 0; i < encodings.size(); ++i) {
       if (encodings[i].ids.empty()) {
-        out.leave_out(fmt::format("{}: {}", where(begin + i), kNoTokens), config.bad_rows == "skip");
+        out.leave_out(fmt::format("{}: {}", where(begin + i), kNoTokens), config.bad_rows == recipe::BadRows::skip);
         continue;
       }
       out.add(encodings[i]);
@@ -57,9 +57,9 @@ bool predicts(const Dataset& dataset) {
 }
 
 void check_predicted(const Dataset& dataset, const std::string& file) {
-  if (!is_over_tokens(dataset.objective) || predicts(dataset)) return;
+  if (!is_over_tokens(dataset.model_task) || predicts(dataset)) return;
   throw DataError(fmt::format("{}: the split '{}' has no token with a loss: {}", file, dataset.split,
-                              dataset.objective == Objective::causal_lm
+                              dataset.model_task == Task::causal_lm
                                   ? "every sample is its end-of-text token alone"
                                   : "no token that is not special was selected for masking; add more text"));
 }
@@ -72,7 +72,7 @@ void Dataset::leave_out(const std::string& fault, bool skip) {
 }
 
 void Dataset::check_labelled() const {
-  if (labelled() || is_over_tokens(objective)) return;
+  if (labelled() || is_over_tokens(model_task)) return;
   throw DataError(
       fmt::format("{}: the split '{}' of {} has no labels, so nothing can be scored; `filigree predict` labels texts",
                   files.empty() ? task : files.front(), split, task));
@@ -147,19 +147,19 @@ Dataset load_dataset(const recipe::DataConfig& config, const TaskSpec& task, con
   Dataset out;
   out.task = task.name;
   out.split = split;
-  out.objective = task.objective;
+  out.model_task = task.model_task;
   out.label_names = task.labels;
   out.metrics = task.metrics;
-  if (task.objective == Objective::masked_lm) out.masking = masking_for(config, tokenizer, seed);
+  if (task.model_task == Task::masked_lm) out.masking = masking_for(config, tokenizer, seed);
 
   Samples samples = read_samples(config, task, split, seed, out);
   const auto where = [&](size_t row) {
     return fmt::format("{}:{}", out.files.at(static_cast<size_t>(samples.file[row])), samples.lines[row]);
   };
   const std::vector<size_t> kept =
-      task.objective == Objective::causal_lm
+      task.model_task == Task::causal_lm
           ? add_causal(samples.texts, *task.format, tokenizer,
-                       {config.max_length, config.pack, config.bad_rows == "skip"}, where, out)
+                       {config.max_length, config.pack, config.bad_rows == recipe::BadRows::skip}, where, out)
           : add_texts(samples, tokenizer, config, where, out);
   if (kept.empty())
     throw DataError(fmt::format("{}: the split '{}' has no usable sample{}", source->second.file, split,

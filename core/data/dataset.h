@@ -31,7 +31,7 @@ inline constexpr const char* kNoTokens = "has no tokens: the text is empty, and 
 
 struct Dataset {
   std::string task, split;
-  Objective objective = Objective::classification;
+  Task model_task = Task::sequence_classification;
   std::vector<int32_t> ids;
   std::vector<int64_t> offsets{0};
   std::vector<uint8_t> type_ids;
@@ -39,7 +39,7 @@ struct Dataset {
   std::vector<float> scores;
   std::vector<uint8_t> targets;
   std::vector<std::string> label_names;  ///< by class number
-  std::vector<std::string> metrics;      ///< the first one is the main metric
+  std::vector<Metric> metrics;           ///< the first one is the main metric
   Masking masking;
 
   std::vector<std::string> files;  ///< sample i is in files[file[i]], line lines[i]

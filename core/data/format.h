@@ -43,7 +43,7 @@ class Format {
   virtual std::string label_column() const { return ""; }
   /// Its classes, in class-number order, and its metrics.
   virtual std::vector<std::string> labels() const { return {}; }
-  virtual std::vector<std::string> metrics() const { return {}; }
+  virtual std::vector<Metric> metrics() const { return {}; }
 
   /// The directory of its files if data.dir is empty.
   virtual std::string default_dir() const { return ""; }

@@ -16,21 +16,21 @@ struct Layout {
   Names text, test_text;
   const char* label;
   Names labels;  ///< in order of the class numbers; empty: scores
-  Names metrics;
+  std::vector<Metric> metrics;
   bool header = true;
 };
 
 const std::vector<Layout>& layouts() {
   static const std::vector<Layout> table = {
-      {"cola", {"3"}, {"1"}, "1", {"unacceptable", "acceptable"}, {"mcc"}, false},
-      {"sst2", {"0"}, {"1"}, "1", {"negative", "positive"}, {"accuracy"}},
-      {"mrpc", {"3", "4"}, {"3", "4"}, "0", {"not_equivalent", "equivalent"}, {"accuracy", "f1"}},
-      {"stsb", {"7", "8"}, {"7", "8"}, "-1", {}, {"pearson", "spearman"}},
-      {"qqp", {"3", "4"}, {"1", "2"}, "5", {"not_duplicate", "duplicate"}, {"accuracy", "f1"}},
-      {"mnli", {"8", "9"}, {"8", "9"}, "-1", {"entailment", "neutral", "contradiction"}, {"accuracy"}},
-      {"qnli", {"1", "2"}, {"1", "2"}, "-1", {"entailment", "not_entailment"}, {"accuracy"}},
-      {"rte", {"1", "2"}, {"1", "2"}, "-1", {"entailment", "not_entailment"}, {"accuracy"}},
-      {"wnli", {"1", "2"}, {"1", "2"}, "-1", {"not_entailment", "entailment"}, {"accuracy"}},
+      {"sst2", {"0"}, {"1"}, "1", {"negative", "positive"}, {Metric::accuracy}},
+      {"cola", {"3"}, {"1"}, "1", {"unacceptable", "acceptable"}, {Metric::mcc}, false},
+      {"mrpc", {"3", "4"}, {"3", "4"}, "0", {"not_equivalent", "equivalent"}, {Metric::accuracy, Metric::f1}},
+      {"rte", {"1", "2"}, {"1", "2"}, "-1", {"entailment", "not_entailment"}, {Metric::accuracy}},
+      {"qnli", {"1", "2"}, {"1", "2"}, "-1", {"entailment", "not_entailment"}, {Metric::accuracy}},
+      {"qqp", {"3", "4"}, {"1", "2"}, "5", {"not_duplicate", "duplicate"}, {Metric::accuracy, Metric::f1}},
+      {"mnli", {"8", "9"}, {"8", "9"}, "-1", {"entailment", "neutral", "contradiction"}, {Metric::accuracy}},
+      {"stsb", {"7", "8"}, {"7", "8"}, "-1", {}, {Metric::pearson, Metric::spearman}},
+      {"wnli", {"1", "2"}, {"1", "2"}, "-1", {"not_entailment", "entailment"}, {Metric::accuracy}},
   };
   return table;
 }
@@ -38,7 +38,7 @@ const std::vector<Layout>& layouts() {
 TaskSpec build(const Layout& layout) {
   TaskSpec task;
   task.name = layout.name;
-  task.objective = layout.labels.empty() ? Objective::regression : Objective::classification;
+  task.model_task = layout.labels.empty() ? Task::regression : Task::sequence_classification;
   task.labels = layout.labels;
   task.metrics = layout.metrics;
   const SplitSource labelled{"", layout.header, layout.text, layout.label};
@@ -67,13 +67,13 @@ TaskSpec build(const Layout& layout) {
 TaskSpec preset_task(const std::string& name) {
   for (const Layout& layout : layouts())
     if (name == layout.name) return build(layout);
-  throw UsageError(
-      fmt::format("data.task: unknown task '{}': use {} or wordnet", name, fmt::join(preset_names(), ", ")));
+  throw UsageError(fmt::format("data.task: unknown task '{}': use one of {}", name, fmt::join(preset_names(), ", ")));
 }
 
 std::vector<std::string> preset_names() {
   std::vector<std::string> names;
   for (const Layout& layout : layouts()) names.emplace_back(layout.name);
+  names.emplace_back("wordnet");  // the format of this name
   return names;
 }
 

@@ -9,6 +9,6 @@ namespace filigree::data {
 
 /// The task before the recipe's keys apply; file names are relative. Throws UsageError on an unknown name.
 TaskSpec preset_task(const std::string& name);
-std::vector<std::string> preset_names();
+std::vector<std::string> preset_names();  ///< values of data.task
 
 }  // namespace filigree::data

@@ -32,9 +32,9 @@ void apply_limit(int64_t limit, int64_t seed, Samples& samples) {
 }
 
 /// Reads a label into `samples`. Returns what is wrong with it, or an empty string.
-std::string read_label(const std::string& text, Objective objective, const LabelReader& reader, Samples& samples) {
+std::string read_label(const std::string& text, Task model_task, const LabelReader& reader, Samples& samples) {
   std::string fault;
-  if (objective == Objective::regression) {
+  if (model_task == Task::regression) {
     if (const auto score = read_score(text, fault)) samples.scores.push_back(*score);
   } else {
     if (const auto number = reader.read(text, fault)) samples.classes.push_back(*number);
@@ -44,9 +44,9 @@ std::string read_label(const std::string& text, Objective objective, const Label
 
 Samples read_rows(const recipe::DataConfig& config, const TaskSpec& task, const std::string& split, Dataset& out) {
   const SplitSource& source = task.splits.at(split);
-  TableOptions options{source.header, source.text, config.bad_rows == "skip"};
+  TableOptions options{source.header, source.text, config.bad_rows == recipe::BadRows::skip};
   options.split = split;
-  const bool labelled = !source.label.empty() && !is_over_tokens(task.objective);
+  const bool labelled = !source.label.empty() && !is_over_tokens(task.model_task);
   if (labelled) options.columns.push_back(source.label);
   if (labelled && split != "train") options.label = source.label;
   Table table = task.format->read(source.file, options);
@@ -58,7 +58,7 @@ Samples read_rows(const recipe::DataConfig& config, const TaskSpec& task, const 
   const LabelReader reader(task.labels);
   for (Row& row : table.rows) {
     if (labelled) {
-      const std::string fault = read_label(row.fields.back(), task.objective, reader, samples);
+      const std::string fault = read_label(row.fields.back(), task.model_task, reader, samples);
       row.fields.pop_back();
       if (!fault.empty()) {
         out.leave_out(fmt::format("{}:{}: {}", out.files[static_cast<size_t>(row.file)], row.line, fault),

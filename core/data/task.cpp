@@ -16,16 +16,6 @@
 namespace filigree::data {
 namespace {
 
-/// The values of model.task.
-struct ObjectiveName {
-  std::string_view name;
-  Objective objective;
-};
-constexpr ObjectiveName kObjectives[] = {{"sequence_classification", Objective::classification},
-                                         {"regression", Objective::regression},
-                                         {"masked_lm", Objective::masked_lm},
-                                         {"causal_lm", Objective::causal_lm}};
-
 std::string path_in(const std::string& dir, const std::string& file) {
   return file.empty() ? dir : (std::filesystem::path(dir) / file).string();
 }
@@ -41,9 +31,9 @@ TaskSpec custom_task(const Format& format) {
   return task;
 }
 
-void check_rules(const recipe::DataConfig& config, Objective objective, const FormatRegistry& formats) {
-  const recipe::Catalog catalog{{}, formats.traits()};
-  for (const recipe::DataProblem& problem : recipe::data_problems(config, model_task_of(objective), catalog))
+void check_rules(const recipe::DataConfig& config, Task model_task, const FormatRegistry& formats) {
+  const recipe::Catalog catalog{{}, formats.traits(), preset_names()};
+  for (const recipe::DataProblem& problem : recipe::data_problems(config, model_task, catalog))
     throw UsageError(fmt::format("{}: {}", problem.key, problem.message));
 }
 
@@ -69,37 +59,38 @@ void apply_config(const recipe::DataConfig& config, TaskSpec& task) {
   }
 }
 
-void apply_objective(Objective objective, TaskSpec& task) {
-  const bool scores = task.objective == Objective::regression;
-  if (objective == Objective::regression && !task.labels.empty())
+void apply_model_task(Task model_task, TaskSpec& task) {
+  const bool scores = task.model_task == Task::regression;
+  if (model_task == Task::regression && !task.labels.empty())
     throw UsageError(fmt::format("model.task: regression does not fit data.task {}, which has classes", task.name));
-  if (objective == Objective::classification && scores)
+  if (model_task == Task::sequence_classification && scores)
     throw UsageError(fmt::format("data.task: {} has scores; set model.task: regression", task.name));
-  task.objective = objective;
-  if (objective == Objective::classification) {
-    if (task.metrics.empty()) task.metrics = {"accuracy"};
+  task.model_task = model_task;
+  if (model_task == Task::sequence_classification) {
+    if (task.metrics.empty()) task.metrics = {Metric::accuracy};
     return;
   }
   task.labels.clear();
-  if (objective == Objective::regression) {
-    if (task.metrics.empty()) task.metrics = {"pearson", "spearman"};
+  if (model_task == Task::regression) {
+    if (task.metrics.empty()) task.metrics = {Metric::pearson, Metric::spearman};
     return;
   }
   task.metrics.clear();
   for (auto& [split, source] : task.splits) {
     source.label.clear();
-    if (objective == Objective::masked_lm)
+    if (model_task == Task::masked_lm)
       source.text.resize(std::min<size_t>(source.text.size(), 1));  // the first text of a pair
   }
 }
 
-void apply_metric(const std::string& metric, TaskSpec& task) {
-  if (metric.empty() || is_over_tokens(task.objective)) return;
-  const bool of_scores = metric == "pearson" || metric == "spearman";
-  if (of_scores != (task.objective == Objective::regression))
-    throw UsageError(fmt::format("data.metric: {} is not for {}", metric, of_scores ? "classes" : "scores"));
-  task.metrics.erase(std::remove(task.metrics.begin(), task.metrics.end(), metric), task.metrics.end());
-  task.metrics.insert(task.metrics.begin(), metric);
+void apply_metric(std::optional<Metric> metric, TaskSpec& task) {
+  if (!metric || is_over_tokens(task.model_task)) return;
+  const bool of_scores = is_of_scores(*metric);
+  if (of_scores != (task.model_task == Task::regression))
+    throw UsageError(
+        fmt::format("data.metric: {} is not for {}", enum_name(*metric), of_scores ? "classes" : "scores"));
+  std::erase(task.metrics, *metric);
+  task.metrics.insert(task.metrics.begin(), *metric);
 }
 
 /// A missing value is a bad row, not a class.
@@ -120,7 +111,7 @@ void drop_missing(const std::string& file, const Table& table, bool skip_bad_row
 
 std::vector<std::string> collect_labels(const recipe::DataConfig& config, const TaskSpec& task) {
   const SplitSource& train = task.splits.at("train");
-  const TableOptions options{train.header, {train.label}, config.bad_rows == "skip"};
+  const TableOptions options{train.header, {train.label}, config.bad_rows == recipe::BadRows::skip};
   const Table table = task.format->read(train.file, options);
   std::set<std::string> names;
   for (const Row& row : table.rows) {
@@ -143,35 +134,24 @@ std::vector<std::string> collect_labels(const recipe::DataConfig& config, const 
 
 }  // namespace
 
-Objective objective_from(const std::string& model_task) {
-  const auto* found = std::ranges::find(kObjectives, model_task, &ObjectiveName::name);
-  if (found != std::end(kObjectives)) return found->objective;
-  throw UsageError(fmt::format(
-      "model.task: unknown task '{}': use sequence_classification, regression, masked_lm or causal_lm", model_task));
-}
-
-std::string model_task_of(Objective objective) {
-  return std::string(std::ranges::find(kObjectives, objective, &ObjectiveName::objective)->name);
-}
-
-TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective, const FormatRegistry& formats) {
+TaskSpec resolve_task(const recipe::DataConfig& config, Task model_task, const FormatRegistry& formats) {
   const auto format = formats.find(recipe::format_of(config));
-  check_rules(config, objective, formats);
+  check_rules(config, model_task, formats);
   const bool preset = !config.task.empty() && config.task != format->name();
   TaskSpec task = preset ? preset_task(config.task) : custom_task(*format);
   task.format = format;
   if (task.eval_splits.empty()) task.eval_splits = {"dev"};
   apply_config(config, task);
-  if (!config.labels.empty() && objective == Objective::classification) {
+  if (!config.labels.empty() && model_task == Task::sequence_classification) {
     if (const auto fixed = format->labels(); !fixed.empty() && config.labels != fixed)
       throw UsageError(fmt::format("data.labels: the labels of {} have fixed names", format->name()));
     if (std::set<std::string>(config.labels.begin(), config.labels.end()).size() != config.labels.size())
       throw UsageError("data.labels: contains a duplicate name");
     task.labels = config.labels;
   }
-  apply_objective(objective, task);
+  apply_model_task(model_task, task);
   apply_metric(config.metric, task);
-  if (objective == Objective::classification && task.labels.empty()) task.labels = collect_labels(config, task);
+  if (model_task == Task::sequence_classification && task.labels.empty()) task.labels = collect_labels(config, task);
   return task;
 }
 

@@ -14,17 +14,11 @@
 #include <vector>
 
 #include "core/data/format.h"
+#include "core/metric.h"
 #include "core/recipe/recipe.h"
+#include "core/task.h"
 
 namespace filigree::data {
-
-enum class Objective { classification, regression, masked_lm, causal_lm };
-Objective objective_from(const std::string& model_task);  ///< recipe's model.task; throws UsageError
-std::string model_task_of(Objective objective);           ///< its inverse
-/// Whether the objective predicts tokens, not labels of samples.
-inline bool is_over_tokens(Objective objective) {
-  return objective == Objective::masked_lm || objective == Objective::causal_lm;
-}
 
 /// Where one split is stored.
 struct SplitSource {
@@ -37,17 +31,17 @@ struct SplitSource {
 struct TaskSpec {
   std::string name;  ///< "sst2"; without a preset, the name of the format
   std::shared_ptr<const Format> format;
-  Objective objective = Objective::classification;
+  Task model_task = Task::sequence_classification;
   std::map<std::string, SplitSource> splits;  ///< by split: train, dev, test, dev_mismatched, ...
   std::vector<std::string> eval_splits;       ///< what "dev" stands for: {dev}, for MNLI {dev_matched, dev_mismatched}
   std::vector<std::string> labels;            ///< class names by number; empty for regression and language modeling
-  std::vector<std::string> metrics;  ///< accuracy, f1, mcc, pearson, spearman, macro_f1; the first one is the main one
+  std::vector<Metric> metrics;                ///< the first one is the main one
 };
 
 /// Resolves the data section. Labels that neither the recipe nor the preset names are collected from the
 /// training split (numbers by value, otherwise names by bytes). Throws UsageError if the recipe does not fit
 /// the task, DataError on a bad training file.
-TaskSpec resolve_task(const recipe::DataConfig& config, Objective objective, const FormatRegistry& formats);
+TaskSpec resolve_task(const recipe::DataConfig& config, Task model_task, const FormatRegistry& formats);
 
 /// The splits that `split` of a recipe names: {split}, except for "dev" of a task with several dev splits.
 std::vector<std::string> splits_of(const TaskSpec& task, const std::string& split);

@@ -58,13 +58,6 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
 
 }  // namespace
 
-ExportFormat export_format_from(const std::string& name) {
-  if (name == "hf") return ExportFormat::hf;
-  if (name == "hf_pruned") return ExportFormat::hf_pruned;
-  if (name == "filigree") return ExportFormat::filigree;
-  throw UsageError(fmt::format("unknown export format '{}': use hf, hf_pruned or filigree", name));
-}
-
 data::Batch probe_batch(nn::Model& model) {
   const uint64_t stream = random::stream(0, "export probe");
   std::vector<int64_t> ids, positions;

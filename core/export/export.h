@@ -22,6 +22,7 @@
 #include "core/data/batch.h"
 #include "core/files/staged_directory.h"
 #include "core/nn/model.h"
+#include "core/recipe/choices.h"
 #include "core/safetensors/safetensors.h"
 #include "dist/communicator.h"
 
@@ -39,8 +40,7 @@ struct ExportSource {
 };
 ExportSource export_source(nn::Model& model, dist::Communicator& tp);  ///< collective as merged_state
 
-enum class ExportFormat { hf, hf_pruned, filigree };
-ExportFormat export_format_from(const std::string& name);  ///< throws UsageError
+using recipe::ExportFormat;
 
 struct ExportRequest {
   std::string dir;

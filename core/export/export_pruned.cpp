@@ -44,11 +44,11 @@ class Pruned{0}({0}):
             resize(self, name, outputs, inputs)
 )";
 
-const char* auto_class(nn::Task task) {
+const char* auto_class(Task task) {
   switch (task) {
-    case nn::Task::masked_lm:
+    case Task::masked_lm:
       return "AutoModelForMaskedLM";
-    case nn::Task::causal_lm:
+    case Task::causal_lm:
       return "AutoModelForCausalLM";
     default:
       return "AutoModelForSequenceClassification";

@@ -108,10 +108,10 @@ nlohmann::json export_config(nn::Model& model, ExportFormat format) {
   nlohmann::json config = model.config();
   erase_base_keys(config);
   config["architectures"] = {model.architecture()};
-  if (nn::is_over_tokens(model.task())) {
+  if (is_over_tokens(model.task())) {
     for (const char* key : {"problem_type", "id2label", "label2id", "num_labels"}) config.erase(key);
   } else {
-    config["problem_type"] = model.task() == nn::Task::regression ? "regression" : "single_label_classification";
+    config["problem_type"] = model.task() == Task::regression ? "regression" : "single_label_classification";
   }
   config["dtype"] = "float32";
   if (format == ExportFormat::filigree) {

@@ -85,9 +85,9 @@ int trained_after(nn::Model& model, const nn::Linear& linear) {
   return trained;
 }
 
-class Passes {
+class MemoryTrace {
  public:
-  Passes(nn::Model& model, const MicroBatch& batch, const PassOptions& options)
+  MemoryTrace(nn::Model& model, const MicroBatch& batch, const TraceOptions& options)
       : model_(model), batch_(batch), options_(options), element_(static_cast<double>(options.element)) {}
 
   std::vector<Place> list() {
@@ -232,7 +232,7 @@ class Passes {
 
   nn::Model& model_;
   MicroBatch batch_;
-  PassOptions options_;
+  TraceOptions options_;
   double element_;
   bool gradients_ = false;  ///< whether the next site needs a gradient of its input
   std::vector<Place> places_;
@@ -240,8 +240,8 @@ class Passes {
 
 }  // namespace
 
-uint64_t peak_activations(nn::Model& model, const MicroBatch& batch, const PassOptions& options) {
-  return static_cast<uint64_t>(fullest_moment(Passes(model, batch, options).list()));
+uint64_t peak_activations(nn::Model& model, const MicroBatch& batch, const TraceOptions& options) {
+  return static_cast<uint64_t>(fullest_moment(MemoryTrace(model, batch, options).list()));
 }
 
 bool trains(const nn::Linear& linear) {

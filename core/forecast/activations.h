@@ -32,14 +32,14 @@ struct MicroBatch {
   double predicted = 0;  ///< tokens with a loss, in language modeling
 };
 
-struct PassOptions {
+struct TraceOptions {
   int64_t element = 4;       ///< bytes per activation element
   bool dropout = true;       ///< in the residual blocks
   bool recompute = false;    ///< a layer keeps only its input
   bool staged_wire = false;  ///< gradients are sent in bf16, in separate tensors
 };
 
-uint64_t peak_activations(nn::Model& model, const MicroBatch& batch, const PassOptions& options);
+uint64_t peak_activations(nn::Model& model, const MicroBatch& batch, const TraceOptions& options);
 
 /// Whether its weight, bias or update trains.
 bool trains(const nn::Linear& linear);

@@ -25,10 +25,8 @@ struct Layout {
 std::unique_ptr<nn::Model> load(const recipe::Recipe& recipe, const Registries& registries, const Layout& layout,
                                 const std::optional<TrainingSet>& set) {
   ModelRequest request;
-  request.task = nn::task_from(recipe.model.task);
-  request.labels =
-      set ? set->labels
-          : data::resolve_task(recipe.data, data::objective_from(recipe.model.task), registries.formats).labels;
+  request.task = recipe.model.task;
+  request.labels = set ? set->labels : data::resolve_task(recipe.data, recipe.model.task, registries.formats).labels;
   request.seed = static_cast<uint64_t>(recipe.seed);
   request.shapes_only = true;
   const int64_t tensor = layout.tensor;
@@ -132,8 +130,9 @@ StageForecast count(nn::Model& model, const recipe::Recipe& recipe, const recipe
 
 /// The device that a run of this recipe would use if it were started here.
 at::Device device_of(const recipe::ParallelConfig& parallel) {
-  return parallel.device == "cuda" || (parallel.device == "auto" && at::hasCUDA()) ? at::Device(at::kCUDA, 0)
-                                                                                   : at::kCPU;
+  return parallel.device == recipe::Device::cuda || (parallel.device == recipe::Device::automatic && at::hasCUDA())
+             ? at::Device(at::kCUDA, 0)
+             : at::kCPU;
 }
 
 Layout layout_of(const recipe::ParallelConfig& parallel, int64_t ranks, int64_t tensor) {
@@ -142,7 +141,7 @@ Layout layout_of(const recipe::ParallelConfig& parallel, int64_t ranks, int64_t 
     throw UsageError(fmt::format("--tensor {}: must divide the number of ranks, {}", tensor, ranks));
   return {ranks / tensor, tensor,
           static_cast<int64_t>(at::elementSize(choose_precision(parallel.precision, device_of(parallel)))),
-          parallel.grad_dtype == "bf16" ? 2U : 4U};
+          parallel.grad_dtype == recipe::GradDtype::bf16 ? 2U : 4U};
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ namespace {
 double predicted_share(const data::Dataset& set) {
   if (!set.targets.empty())
     return static_cast<double>(std::ranges::count(set.targets, 1)) / static_cast<double>(set.tokens());
-  if (set.objective != data::Objective::masked_lm || set.ids.empty()) return 0;
+  if (set.model_task != Task::masked_lm || set.ids.empty()) return 0;
   const auto& special = set.masking.special_ids;
   const auto plain = std::count_if(set.ids.begin(), set.ids.end(),
                                    [&](int32_t id) { return !std::binary_search(special.begin(), special.end(), id); });
@@ -78,7 +78,7 @@ Workload from_max_length(const recipe::Recipe& recipe, const recipe::TrainConfig
 
 std::optional<TrainingSet> read_training_set(const recipe::Recipe& recipe, const data::FormatRegistry& formats) {
   try {
-    const auto task = data::resolve_task(recipe.data, data::objective_from(recipe.model.task), formats);
+    const auto task = data::resolve_task(recipe.data, recipe.model.task, formats);
     const auto tokenizer = data::load_tokenizer(recipe.model.path);
     const auto set = data::load_dataset(recipe.data, task, "train", *tokenizer, recipe.seed);
     return TrainingSet{set.lengths(), predicted_share(set), set.label_names};
@@ -90,9 +90,9 @@ std::optional<TrainingSet> read_training_set(const recipe::Recipe& recipe, const
 Workload workload(const recipe::Recipe& recipe, size_t stage, int64_t data, const std::optional<TrainingSet>& set) {
   Workload work = set ? from_lengths(recipe, stage, data, set->lengths)
                       : from_max_length(recipe, *recipe.stages[stage].train, data);
-  const nn::Task task = nn::task_from(recipe.model.task);
-  if (!nn::is_over_tokens(task)) return work;
-  const double share = set ? set->predicted : task == nn::Task::causal_lm ? 1.0 : recipe.data.mask_probability;
+  const Task task = recipe.model.task;
+  if (!is_over_tokens(task)) return work;
+  const double share = set ? set->predicted : task == Task::causal_lm ? 1.0 : recipe.data.mask_probability;
   work.mean.predicted = share * work.mean.tokens;
   // Predicted tokens are drawn at random: two standard deviations above the mean occur within a few dozen steps.
   const double mean = share * work.fullest.tokens;

@@ -163,7 +163,7 @@ std::vector<std::vector<int32_t>> decode(Decoder& decoder, const std::vector<Pro
 }
 
 void check(nn::Model& model, const std::vector<Prompt>& prompts) {
-  if (model.task() != nn::Task::causal_lm)
+  if (model.task() != Task::causal_lm)
     throw UsageError(fmt::format("generate: needs a causal language model (GPT2LMHeadModel), but this one is a {}",
                                  model.architecture()));
   for (const Prompt& prompt : prompts) {

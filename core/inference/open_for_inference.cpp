@@ -28,7 +28,7 @@ constexpr const char* kSameFiles =
 Subject model_subject(const OpenedModel& opened, dist::Communicator& ranks) {
   Subject subject{"model", kSameFiles, 3, {}};
   if (ranks.size() == 1) return subject;
-  const bool from_nothing = !opened.checkpoint.empty() && opened.recipe->model.init == "random";
+  const bool from_nothing = !opened.checkpoint.empty() && opened.recipe->model.init == recipe::InitialWeights::random;
   if (!from_nothing) subject.facts.push_back({"weights of " + opened.files, weights_hash(ranks, opened.files)});
   for (const auto& [name, hash] : model_file_hashes(opened.files))
     subject.facts.push_back({opened.files + "/" + name, hash});
@@ -45,7 +45,7 @@ void require_same_data(const data::Dataset& dataset, dist::Communicator& world) 
 
 InferenceModel open_for_inference(const std::string& path, const Registries& registries,
                                   const dist::Environment& environment, std::vector<Subject> given,
-                                  const std::string& task, int64_t tensor) {
+                                  std::optional<Task> task, int64_t tensor) {
   InferenceModel served;
   recipe::ParallelConfig parallel;
   given.insert(given.begin(), program_subject());
@@ -53,7 +53,7 @@ InferenceModel open_for_inference(const std::string& path, const Registries& reg
   served.opened = open_model(path, registries, task);
   refuse_random_parameters(served.opened);
   if (environment.world_rank() == 0) print_findings(served.opened);
-  parallel.precision = "fp32";
+  parallel.precision = recipe::Precision::fp32;
   if (served.opened.recipe) parallel = served.opened.recipe->parallel;
   const auto device = choose_device(parallel.device, environment.local_rank());
   served.options.compute = choose_precision(parallel.precision, device);
@@ -61,7 +61,8 @@ InferenceModel open_for_inference(const std::string& path, const Registries& reg
   std::vector<Subject> found{model_subject(served.opened, control), device_subject(device, served.options.compute)};
   if (served.opened.recipe) found.push_back(recipe_subject(*served.opened.recipe));
   require_agreement(control, found);
-  std::shared_ptr<dist::Communicator> world = environment.world(parallel.backend, device.is_cuda(), parallel.timeout);
+  std::shared_ptr<dist::Communicator> world =
+      environment.world(std::string(enum_name(parallel.backend)), device.is_cuda(), parallel.timeout);
   choose_threads(*world);
   if (world->size() % tensor != 0)
     throw UsageError(fmt::format("{} ranks are not a multiple of {}, the ranks that share one copy of the model",

@@ -58,8 +58,6 @@ std::vector<double> average_ranks(std::span<const double> values) {
   return ranks;
 }
 
-bool needs_classes(const std::string& name) { return name != "pearson" && name != "spearman"; }
-
 std::vector<double> to_doubles(const at::Tensor& tensor) {
   const auto values = tensor.detach().to(at::kCPU, at::kDouble).contiguous();
   const double* begin = values.const_data_ptr<double>();
@@ -135,22 +133,14 @@ double spearman(std::span<const double> a, std::span<const double> b) {
   return pearson(ranks_a, ranks_b);
 }
 
-const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names{"accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman"};
-  return names;
-}
-
-MetricSet::MetricSet(std::vector<std::string> names, bool regression, int64_t classes)
-    : names_(std::move(names)), regression_(regression), confusion_(regression ? 0 : classes) {
-  const auto& known = metric_names();
-  for (const auto& name : names_) {
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      throw UsageError(fmt::format("data.metric: unknown metric '{}': use one of {}", name, fmt::join(known, ", ")));
-    if (needs_classes(name) == regression_)
-      throw UsageError(fmt::format("data.metric: {} is for {}, but this task is {}", name,
-                                   needs_classes(name) ? "classification" : "regression",
+MetricSet::MetricSet(std::vector<Metric> metrics, bool regression, int64_t classes)
+    : metrics_(std::move(metrics)), regression_(regression), confusion_(regression ? 0 : classes) {
+  for (const Metric metric : metrics_) {
+    if (is_of_scores(metric) != regression_)
+      throw UsageError(fmt::format("data.metric: {} is for {}, but this task is {}", enum_name(metric),
+                                   is_of_scores(metric) ? "regression" : "classification",
                                    regression_ ? "regression" : "classification"));
-    if (name == "f1" && classes != 2)
+    if (metric == Metric::f1 && classes != 2)
       throw UsageError(fmt::format("data.metric: f1 is for two classes, but this task has {}; use macro_f1", classes));
   }
 }
@@ -197,14 +187,24 @@ std::map<std::string, double> MetricSet::compute(dist::Communicator& ranks) cons
   std::vector<double> labels, predictions;
   for (const auto& [label, prediction] : pairs) labels.push_back(label), predictions.push_back(prediction);
   std::map<std::string, double> values;
-  for (const auto& name : names_) {
-    if (name == "accuracy") values[name] = accuracy(confusion);
-    if (name == "f1") values[name] = f1(confusion);
-    if (name == "macro_f1") values[name] = macro_f1(confusion);
-    if (name == "mcc") values[name] = mcc(confusion);
-    if (name == "pearson") values[name] = pearson(predictions, labels);
-    if (name == "spearman") values[name] = spearman(predictions, labels);
-  }
+  const auto value_of = [&](Metric metric) {
+    switch (metric) {
+      case Metric::accuracy:
+        return accuracy(confusion);
+      case Metric::f1:
+        return f1(confusion);
+      case Metric::macro_f1:
+        return macro_f1(confusion);
+      case Metric::mcc:
+        return mcc(confusion);
+      case Metric::pearson:
+        return pearson(predictions, labels);
+      case Metric::spearman:
+        return spearman(predictions, labels);
+    }
+    return 0.0;
+  };
+  for (const Metric metric : metrics_) values[std::string(enum_name(metric))] = value_of(metric);
   return values;
 }
 

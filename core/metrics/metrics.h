@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/metric.h"
 #include "dist/communicator.h"
 
 namespace filigree::train {
@@ -38,27 +39,24 @@ double mcc(const Confusion& confusion);
 double pearson(std::span<const double> a, std::span<const double> b);
 double spearman(std::span<const double> a, std::span<const double> b);
 
-/// Names that a recipe may use.
-const std::vector<std::string>& metric_names();
-
 /// Collects the predictions of one rank; compute() combines those of all ranks. The result does not depend on
 /// the number of ranks or on the order of the samples.
 class MetricSet {
  public:
   /// classes: number of labels of a classification task. Throws UsageError if a metric does not fit the task.
-  MetricSet(std::vector<std::string> names, bool regression, int64_t classes);
+  MetricSet(std::vector<Metric> metrics, bool regression, int64_t classes);
 
   /// logits: [B, classes], labels: int64 [B]; regression: [B, 1] or [B] and float [B]. B may be 0.
   void add(const at::Tensor& logits, const at::Tensor& labels);
 
-  /// Collective; a rank may hold no samples. Returns the same values on every rank.
+  /// The values by name. Collective; a rank may hold no samples. Returns the same values on every rank.
   std::map<std::string, double> compute(dist::Communicator& ranks) const;
   int64_t samples() const { return samples_; }  ///< of this rank
 
  private:
   void gather(dist::Communicator& ranks, Confusion& confusion, std::vector<std::pair<double, double>>& pairs) const;
 
-  std::vector<std::string> names_;
+  std::vector<Metric> metrics_;
   bool regression_;
   Confusion confusion_;
   std::vector<double> predictions_, labels_;  ///< regression only

@@ -15,16 +15,11 @@
 #include "core/nn/ops/loss.h"
 #include "core/nn/parameter.h"
 #include "core/nn/structure.h"
+#include "core/task.h"
 
 namespace filigree::nn {
 
 class KeyValueCache;
-
-enum class Task { sequence_classification, regression, masked_lm, causal_lm };
-Task task_from(const std::string& name);  ///< throws UsageError
-const char* to_string(Task task);
-/// Whether the loss is per token, over the vocabulary (language modeling), and not per sample.
-bool is_over_tokens(Task task);
 
 /// What a forward pass needs in addition to the batch. Dropout masks are a function of only (seed, step,
 /// global sample, site, position), so they do not depend on the rank.
@@ -60,7 +55,7 @@ struct TokenOutput {
   /// logits: fp32 [N, local vocabulary]; labels: int64 [N], ops::kIgnoredLabel where there is no loss.
   std::function<at::Tensor(const at::Tensor& logits, const at::Tensor& labels, double smoothing)> loss =
       ops::cross_entropy;
-  Hook whole = [](const at::Tensor& logits) { return logits; };  ///< [N, vocabulary]
+  Hook gather = [](const at::Tensor& logits) { return logits; };  ///< [N, vocabulary]
 };
 
 /// A linear as the family's files store it: possibly part `part` of `parts` linears fused along their

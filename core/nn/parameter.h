@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "dist/line_range.h"
+#include "dist/index_range.h"
 
 namespace filigree::nn {
 
@@ -24,7 +24,7 @@ enum class Role { frozen, trainable, mask, buffer };
 const char* to_string(Role role);
 
 /// Half-open range of indices along one dimension.
-using Slice = dist::LineRange;
+using Slice = dist::IndexRange;
 
 /// How a logical tensor is placed on the tensor-parallel axis: replicated, or split along one dimension, where this
 /// rank holds one slice of the rows (dim 0) or columns (dim 1). The slices are contiguous and in rank order.

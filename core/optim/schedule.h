@@ -3,15 +3,13 @@
 // 0, or constant, each after a linear warm-up. The values equal those of
 // get_{linear,cosine,constant}_schedule_with_warmup in transformers.
 #include <cstdint>
-#include <string>
+
+#include "core/recipe/choices.h"
 
 namespace filigree::optim {
 
-enum class ScheduleKind { linear, cosine, constant };
-ScheduleKind schedule_from(const std::string& name);  ///< throws UsageError
-
 struct Schedule {
-  ScheduleKind kind = ScheduleKind::linear;
+  recipe::LrSchedule kind = recipe::LrSchedule::linear;
   double lr = 1e-3;
   int64_t warmup = 0;  ///< steps
   int64_t total = 1;   ///< steps

@@ -89,7 +89,7 @@ void connect_decoder(nn::Model& model, nn::Linear& decoder, dist::Communicator& 
                                       smoothing};
     return dist::vocabulary_cross_entropy(logits, labels, vocabulary, tp);
   };
-  model.token_output.whole = [&tp](const at::Tensor& logits) { return dist::gather_from(logits, tp); };
+  model.token_output.gather = [&tp](const at::Tensor& logits) { return dist::gather_from(logits, tp); };
 }
 
 }  // namespace

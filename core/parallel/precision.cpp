@@ -17,9 +17,9 @@ bool multiplies_bf16(at::Device device) {
   return std::any_of(std::begin(kInstructions), std::end(kInstructions), has);
 }
 
-at::ScalarType choose_precision(const std::string& name, at::Device device) {
-  if (name == "auto") return multiplies_bf16(device) ? at::kBFloat16 : at::kFloat;
-  return name == "bf16" ? at::kBFloat16 : at::kFloat;
+at::ScalarType choose_precision(recipe::Precision precision, at::Device device) {
+  if (precision == recipe::Precision::automatic) return multiplies_bf16(device) ? at::kBFloat16 : at::kFloat;
+  return precision == recipe::Precision::bf16 ? at::kBFloat16 : at::kFloat;
 }
 
 const char* precision_name(at::ScalarType type) { return type == at::kBFloat16 ? "bf16" : "fp32"; }

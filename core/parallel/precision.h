@@ -2,7 +2,7 @@
 // parallel.precision: the data type of frozen weights and of the computation.
 #include <ATen/core/Tensor.h>
 
-#include <string>
+#include "core/recipe/choices.h"
 
 namespace filigree::train {
 
@@ -10,8 +10,8 @@ namespace filigree::train {
 /// On others bf16 is emulated, at least ten times slower than fp32.
 bool multiplies_bf16(at::Device device);
 
-/// name: "fp32", "bf16", or "auto": bf16 if multiplies_bf16(device), else fp32.
-at::ScalarType choose_precision(const std::string& name, at::Device device);
+/// automatic: bf16 if multiplies_bf16(device), else fp32.
+at::ScalarType choose_precision(recipe::Precision precision, at::Device device);
 
 const char* precision_name(at::ScalarType type);  ///< "fp32" or "bf16"
 

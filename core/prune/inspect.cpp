@@ -84,7 +84,7 @@ double unpruned_flops(nn::Model& model, int64_t n) {
 ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequence) {
   ModelSummary summary;
   summary.family = model.family();
-  summary.task = nn::to_string(model.task());
+  summary.task = enum_name(model.task());
   for (const nn::ParameterPtr& parameter : model.parameters()) {
     if (parameter->role != nn::Role::frozen && parameter->role != nn::Role::trainable) continue;
     summary.parameters += parameter->logical_numel();

@@ -24,9 +24,6 @@
 namespace filigree::prune {
 namespace {
 
-constexpr ScoreKind kKinds[] = {ScoreKind::magnitude, ScoreKind::delta,  ScoreKind::magnitude_delta, ScoreKind::merged,
-                                ScoreKind::l1,        ScoreKind::taylor, ScoreKind::random};
-
 bool asked(const nn::StructureGroup& group, const ScoreRequest& request) {
   return group.kind == nn::StructureKind::head ? request.heads : request.ffn;
 }
@@ -38,22 +35,22 @@ at::Tensor base_weight(const nn::Linear& linear) {
 }
 
 /// Scores of single entries, computed only from the weights.
-at::Tensor weight_score(const nn::Linear& linear, ScoreKind kind) {
+at::Tensor weight_score(const nn::Linear& linear, PruneScore kind) {
   const at::Tensor base = base_weight(linear);
   const at::Tensor delta = linear.adapter() ? linear.adapter()->delta() : at::Tensor();
   switch (kind) {
-    case ScoreKind::magnitude:
+    case PruneScore::magnitude:
       return base.abs();
-    case ScoreKind::delta:
+    case PruneScore::delta:
       return delta.defined() ? delta.abs() : at::zeros_like(base);
-    case ScoreKind::magnitude_delta:
+    case PruneScore::magnitude_delta:
       return delta.defined() ? at::add(base.abs(), delta.abs()) : base.abs();
-    case ScoreKind::merged:
+    case PruneScore::merged:
       return delta.defined() ? at::add(base, delta).abs_() : base.abs();
     default:
       break;
   }
-  throw InternalError(fmt::format("score '{}' is not computed from weights", to_string(kind)));
+  throw InternalError(fmt::format("score '{}' is not computed from weights", enum_name(kind)));
 }
 
 bool counts(const nn::StructureMember& member) {
@@ -86,8 +83,8 @@ std::vector<double> to_vector(const at::Tensor& values) {
   return {copy.data_ptr<double>(), copy.data_ptr<double>() + copy.numel()};
 }
 
-std::vector<double> weight_scores(const nn::StructureGroup& group, ScoreKind kind) {
-  if (kind == ScoreKind::delta) check_has_adapter(group);
+std::vector<double> weight_scores(const nn::StructureGroup& group, PruneScore kind) {
+  if (kind == PruneScore::delta) check_has_adapter(group);
   at::Tensor sum;
   for (const nn::StructureMember& member : group.members) {
     if (!counts(member)) continue;
@@ -122,7 +119,7 @@ std::vector<nn::Linear*> linears_of(const std::vector<nn::StructureGroup*>& grou
   return linears;
 }
 
-Scores taylor_scores(const std::vector<nn::StructureGroup*>& groups, const DataPass& data) {
+Scores taylor_scores(const std::vector<nn::StructureGroup*>& groups, const ScoringBatches& data) {
   const std::vector<nn::Linear*> linears = linears_of(groups);
   const std::vector<Importance> importance = taylor_importance(linears, data);
   Scores scores;
@@ -151,15 +148,15 @@ at::Tensor random_entries(const nn::Linear& linear, uint64_t seed) {
   return values.to(linear.weight()->value().device());
 }
 
-const DataPass& data_of(const ScoreRequest& request) {
-  FG_CHECK(request.data, "score '{}' needs batches", to_string(request.kind));
+const ScoringBatches& data_of(const ScoreRequest& request) {
+  FG_CHECK(request.data, "score '{}' needs batches", enum_name(request.kind));
   return *request.data;
 }
 
 /// Scores of the local units.
 Scores own_scores(const std::vector<nn::StructureGroup*>& groups, const ScoreRequest& request) {
-  if (request.kind == ScoreKind::taylor) return taylor_scores(groups, data_of(request));
-  if (request.kind == ScoreKind::l1) return l1_scores(groups, data_of(request));
+  if (request.kind == PruneScore::taylor) return taylor_scores(groups, data_of(request));
+  if (request.kind == PruneScore::l1) return l1_scores(groups, data_of(request));
   Scores scores;
   for (const nn::StructureGroup* group : groups) scores.push_back(weight_scores(*group, request.kind));
   return scores;
@@ -172,7 +169,7 @@ std::vector<double> gathered(const std::vector<double>& own, dist::Communicator&
 
 Scores scores_of(const std::vector<nn::StructureGroup*>& groups, const ScoreRequest& request, dist::Communicator& tp) {
   Scores scores;
-  if (request.kind == ScoreKind::random) {
+  if (request.kind == PruneScore::random) {
     for (const nn::StructureGroup* group : groups) scores.push_back(random_scores(*group, request.seed));
     return scores;
   }
@@ -186,35 +183,7 @@ Scores scores_of(const std::vector<nn::StructureGroup*>& groups, const ScoreRequ
 
 }  // namespace
 
-ScoreKind score_from(const std::string& name) {
-  for (const ScoreKind kind : kKinds) {
-    if (name == to_string(kind)) return kind;
-  }
-  throw UsageError(
-      fmt::format("unknown score '{}': use magnitude, delta, magnitude+delta, merged, l1, taylor or random", name));
-}
-
-const char* to_string(ScoreKind kind) {
-  switch (kind) {
-    case ScoreKind::magnitude:
-      return "magnitude";
-    case ScoreKind::delta:
-      return "delta";
-    case ScoreKind::magnitude_delta:
-      return "magnitude+delta";
-    case ScoreKind::merged:
-      return "merged";
-    case ScoreKind::l1:
-      return "l1";
-    case ScoreKind::taylor:
-      return "taylor";
-    case ScoreKind::random:
-      return "random";
-  }
-  return "unknown";
-}
-
-bool reads_data(ScoreKind kind) { return kind == ScoreKind::l1 || kind == ScoreKind::taylor; }
+bool reads_data(PruneScore kind) { return kind == PruneScore::l1 || kind == PruneScore::taylor; }
 
 Scores score_structures(nn::Model& model, const ScoreRequest& request, dist::Communicator& tp) {
   std::vector<nn::StructureGroup*> groups;
@@ -232,19 +201,19 @@ Scores score_structures(nn::Model& model, const ScoreRequest& request, dist::Com
 }
 
 std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, const ScoreRequest& request) {
-  if (request.kind == ScoreKind::l1) {
+  if (request.kind == PruneScore::l1) {
     throw UsageError("score 'l1' trains a coefficient per head and neuron; it is undefined for single weights");
   }
   std::vector<at::Tensor> scores;
-  if (request.kind == ScoreKind::taylor) {
+  if (request.kind == PruneScore::taylor) {
     for (const Importance& importance : taylor_importance(linears, data_of(request)))
       scores.push_back(importance.weight);
     return scores;
   }
   for (const nn::Linear* linear : linears) {
-    if (request.kind == ScoreKind::delta && !linear->adapter()) refuse_delta(fmt::format("'{}'", linear->name()));
-    scores.push_back(request.kind == ScoreKind::random ? random_entries(*linear, request.seed)
-                                                       : weight_score(*linear, request.kind));
+    if (request.kind == PruneScore::delta && !linear->adapter()) refuse_delta(fmt::format("'{}'", linear->name()));
+    scores.push_back(request.kind == PruneScore::random ? random_entries(*linear, request.seed)
+                                                        : weight_score(*linear, request.kind));
   }
   return scores;
 }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/prune/plan.h"
+#include "core/recipe/choices.h"
 
 namespace filigree::dist {
 class Communicator;
@@ -27,27 +28,25 @@ class Communicator;
 
 namespace filigree::prune {
 
-enum class ScoreKind { magnitude, delta, magnitude_delta, merged, l1, taylor, random };
-ScoreKind score_from(const std::string& name);  ///< throws UsageError
-const char* to_string(ScoreKind kind);
-bool reads_data(ScoreKind kind);  ///< l1 and taylor
+using recipe::PruneScore;
+bool reads_data(PruneScore kind);  ///< l1 and taylor
 
 /// Batches for the scores that read data. run_batch(i) runs forward and backward on this rank's share of the
 /// i-th global batch, with a loss whose gradient, summed over `dp`, is that of the batch's mean loss. It
 /// may leave gradients in the trainable parameters; the caller clears them afterwards.
-struct DataPass {
+struct ScoringBatches {
   int64_t batches = 0;
   std::function<void(int64_t)> run_batch;
   dist::Communicator& dp;  ///< ranks that split each batch
 };
 
 struct ScoreRequest {
-  ScoreKind kind = ScoreKind::magnitude_delta;
-  bool heads = true;                            ///< score the heads
-  bool ffn = true;                              ///< score the FFN neurons
-  bool global = false;                          ///< make layers comparable
-  uint64_t seed = 0;                            ///< for random
-  std::optional<DataPass> data = std::nullopt;  ///< for l1 and taylor
+  PruneScore kind = PruneScore::magnitude_delta;
+  bool heads = true;                                  ///< score the heads
+  bool ffn = true;                                    ///< score the FFN neurons
+  bool global = false;                                ///< make layers comparable
+  uint64_t seed = 0;                                  ///< for random
+  std::optional<ScoringBatches> data = std::nullopt;  ///< for l1 and taylor
 };
 
 /// Scores of all remaining units, for make_plan; an empty list for groups that were not requested. Throws UsageError if

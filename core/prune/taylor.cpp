@@ -77,7 +77,7 @@ void WeightGradients::install(nn::Linear& linear, const at::Tensor& weight, cons
 
 void WeightGradients::zero() { flat_.zero_(); }
 
-std::vector<Importance> taylor_importance(const std::vector<nn::Linear*>& linears, const DataPass& data) {
+std::vector<Importance> taylor_importance(const std::vector<nn::Linear*>& linears, const ScoringBatches& data) {
   FG_CHECK(data.run_batch && data.batches > 0, "taylor needs batches");
   std::vector<Importance> importance;
   std::vector<at::Tensor> effective;

@@ -46,6 +46,6 @@ struct Importance {
   at::Tensor bias;    ///< fp32 [out]; undefined without a bias
 };
 
-std::vector<Importance> taylor_importance(const std::vector<nn::Linear*>& linears, const DataPass& data);
+std::vector<Importance> taylor_importance(const std::vector<nn::Linear*>& linears, const ScoringBatches& data);
 
 }  // namespace filigree::prune

@@ -6,7 +6,7 @@
 //
 //   auto linears = select_linears(model, config.targets);
 //   Sparsity result = prune_weights(model, linears, {.share = 0.5, .global = true,
-//                                                    .scores = {.kind = ScoreKind::magnitude}}, mesh.tp());
+//                                                    .scores = {.kind = recipe::PruneScore::magnitude}}, mesh.tp());
 #include <string>
 #include <vector>
 

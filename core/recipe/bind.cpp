@@ -107,7 +107,7 @@ void Binder::entry(const Entry& item, const Field& field, const std::string& pat
   source_.where[path] = item.value.origin;
   const size_t before = problems_.size();
   const bool good =
-      std::visit([&](const auto& target) { return read(item.value, field.key(), target, path); }, field.target());
+      std::visit([&](const auto& target) { return read(item.value, field, target, path); }, field.target());
   if (!good || problems_.size() != before) return;
   const std::string problem = field.problem(item.value.text);
   if (!problem.empty()) fail(item.value.origin, path, problem);
@@ -157,7 +157,7 @@ void Binder::idle_keys(const Tree& tree, const Schema& schema, const std::string
   }
 }
 
-bool Binder::read(const Tree& tree, const std::string& key, const Section& target, const std::string& path) {
+bool Binder::read(const Tree& tree, const Field& field, const Section& target, const std::string& path) {
   if (target.optional && tree.is(Tree::Kind::null)) {
     target.reset();
     return false;
@@ -169,11 +169,11 @@ bool Binder::read(const Tree& tree, const std::string& key, const Section& targe
   target.create();
   Schema schema(&catalog_);
   target.describe(schema);
-  section(tree, schema, path, key);
+  section(tree, schema, path, field.key());
   return true;
 }
 
-bool Binder::read(const Tree& tree, const std::string& /*key*/, const SectionList& target, const std::string& path) {
+bool Binder::read(const Tree& tree, const Field& /*field*/, const SectionList& target, const std::string& path) {
   if (!tree.is(Tree::Kind::list) || tree.items.empty()) {
     fail(tree.origin, path,
          tree.is(Tree::Kind::list) ? "is empty"
@@ -197,8 +197,7 @@ bool Binder::read(const Tree& tree, const std::string& /*key*/, const SectionLis
   return true;
 }
 
-bool Binder::read(const Tree& tree, const std::string& /*key*/, std::vector<std::string>* target,
-                  const std::string& path) {
+bool Binder::read(const Tree& tree, const Field& field, std::vector<std::string>* target, const std::string& path) {
   if (!tree.is(Tree::Kind::list)) {
     const std::string example = tree.is(Tree::Kind::scalar) ? fmt::format("; write [{}]", shown(tree.text)) : "";
     fail(tree.origin, path, fmt::format("must be a list, not {}{}", describe_kind(tree), example));
@@ -207,7 +206,7 @@ bool Binder::read(const Tree& tree, const std::string& /*key*/, std::vector<std:
   target->clear();
   for (size_t i = 0; i < tree.items.size(); ++i) {
     std::string item;
-    if (!read(tree.items[i], "", &item, fmt::format("{}.{}", path, i))) {
+    if (!read(tree.items[i], field, &item, fmt::format("{}.{}", path, i))) {
       source_.doubtful.insert(path);
       return false;
     }
@@ -217,19 +216,19 @@ bool Binder::read(const Tree& tree, const std::string& /*key*/, std::vector<std:
 }
 
 template <class T>
-bool Binder::read(const Tree& tree, const std::string& key, std::optional<T>* target, const std::string& path) {
+bool Binder::read(const Tree& tree, const Field& field, std::optional<T>* target, const std::string& path) {
   if (tree.is(Tree::Kind::null)) {
     target->reset();
     return false;
   }
   T value{};
-  if (!read(tree, key, &value, path)) return false;
+  if (!read(tree, field, &value, path)) return false;
   *target = std::move(value);
   return true;
 }
 
 template <class T>
-bool Binder::read(const Tree& tree, const std::string& /*key*/, T* target, const std::string& path) {
+bool Binder::read(const Tree& tree, const Field& /*field*/, T* target, const std::string& path) {
   std::string problem;
   if (!tree.is(Tree::Kind::scalar)) {
     const char* wanted = std::is_same_v<T, std::string> ? "text"
@@ -243,7 +242,7 @@ bool Binder::read(const Tree& tree, const std::string& /*key*/, T* target, const
   return problem.empty();
 }
 
-bool Binder::read(const Tree& tree, const std::string& /*key*/, std::optional<MethodConfig>* target,
+bool Binder::read(const Tree& tree, const Field& /*field*/, std::optional<MethodConfig>* target,
                   const std::string& path) {
   if (tree.is(Tree::Kind::null)) {
     target->reset();
@@ -252,6 +251,25 @@ bool Binder::read(const Tree& tree, const std::string& /*key*/, std::optional<Me
   target->emplace();
   method(tree, **target, path);
   return false;
+}
+
+bool Binder::read(const Tree& tree, const Field& field, const Choice& target, const std::string& path) {
+  std::string name;
+  if (!read(tree, field, &name, path)) return false;
+  if (!target.set(name)) fail(tree.origin, path, field.choice_problem(name));
+  return true;
+}
+
+bool Binder::read(const Tree& tree, const Field& field, const ChoiceList& target, const std::string& path) {
+  std::vector<std::string> names;
+  if (!read(tree, field, &names, path)) return false;
+  for (const std::string& name : names) {
+    const std::string problem = field.choice_problem(name);
+    if (problem.empty()) continue;
+    fail(tree.origin, path, problem);
+    return false;
+  }
+  return target.set(names);
 }
 
 void Binder::method(const Tree& tree, MethodConfig& config, const std::string& path) {

@@ -41,14 +41,16 @@ class Binder {
   void idle_keys(const Tree& tree, const Schema& schema, const std::string& path);
 
   // One reader per kind of target. Returns true if a value was read and its range must be checked.
-  bool read(const Tree& tree, const std::string& key, const Section& target, const std::string& path);
-  bool read(const Tree& tree, const std::string& key, const SectionList& target, const std::string& path);
-  bool read(const Tree& tree, const std::string& key, std::optional<MethodConfig>* target, const std::string& path);
-  bool read(const Tree& tree, const std::string& key, std::vector<std::string>* target, const std::string& path);
+  bool read(const Tree& tree, const Field& field, const Section& target, const std::string& path);
+  bool read(const Tree& tree, const Field& field, const SectionList& target, const std::string& path);
+  bool read(const Tree& tree, const Field& field, std::optional<MethodConfig>* target, const std::string& path);
+  bool read(const Tree& tree, const Field& field, std::vector<std::string>* target, const std::string& path);
+  bool read(const Tree& tree, const Field& field, const Choice& target, const std::string& path);
+  bool read(const Tree& tree, const Field& field, const ChoiceList& target, const std::string& path);
   template <class T>
-  bool read(const Tree& tree, const std::string& key, std::optional<T>* target, const std::string& path);
+  bool read(const Tree& tree, const Field& field, std::optional<T>* target, const std::string& path);
   template <class T>
-  bool read(const Tree& tree, const std::string& key, T* target, const std::string& path);
+  bool read(const Tree& tree, const Field& field, T* target, const std::string& path);
 
   void method(const Tree& tree, MethodConfig& config, const std::string& path);
   void fail(const Origin& origin, const std::string& path, const std::string& message);

@@ -1,5 +1,6 @@
 #pragma once
-// What a recipe may name: methods with the structs of their options, and data formats with what their checks need.
+// What a recipe may name: methods with the structs of their options, data formats with what their checks need, and the
+// presets of data.task.
 // core/adapt and core/data fill it (adapt::builtin_methods(), data::builtin_formats()), so that the loader knows no
 // method and no format.
 #include <functional>
@@ -34,7 +35,7 @@ struct FormatTraits {
   bool named_columns = false;             ///< data.text and data.label name columns; otherwise the columns are fixed
   bool header = false;                    ///< the first line may name the columns (data.header)
   std::vector<std::string> columns = {};  ///< fixed columns from which data.text may choose for causal_lm
-  std::vector<std::string> tasks = {};    ///< values of model.task that it can be used with
+  std::vector<Task> tasks = {};           ///< values of model.task that it can be used with
   std::string content = {};      ///< what it contains, for the error about another task: "texts without labels"
   bool packs = false;            ///< data.pack may concatenate its rows
   bool has_default_dir = false;  ///< data.dir may be left out
@@ -43,6 +44,7 @@ struct FormatTraits {
 struct Catalog {
   MethodCatalog methods;
   std::vector<FormatTraits> formats;
+  std::vector<std::string> presets = {};  ///< values of data.task
 
   const FormatTraits* find_format(const std::string& name) const;  ///< nullptr: unknown
   std::vector<std::string> format_names() const;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <initializer_list>
 #include <map>
 #include <set>
 
@@ -36,18 +35,14 @@ class Rules {
   std::vector<Problem>& problems_;
 };
 
-bool in(const std::string& value, std::initializer_list<const char*> values) {
-  return std::find(values.begin(), values.end(), value) != values.end();
-}
-
 void check_data(const Recipe& recipe, const Catalog& catalog, Rules& rules) {
   for (const DataProblem& problem : data_problems(recipe.data, recipe.model.task, catalog))
     rules.broken(problem.key, problem.message, problem.rests_on);
 }
 
 void check_labels(const ModelConfig& model, const DataConfig& data, Rules& rules) {
-  const bool regression = model.task == "regression";
-  if (data.task == "stsb" && model.task == "sequence_classification") {
+  const bool regression = model.task == Task::regression;
+  if (data.task == "stsb" && model.task == Task::sequence_classification) {
     rules.broken("model.task", "is sequence_classification, but stsb has scores, not classes; set it to regression",
                  {"data.task"});
   }
@@ -61,11 +56,13 @@ void check_labels(const ModelConfig& model, const DataConfig& data, Rules& rules
   }
 }
 
-void check_metric(const std::string& metric, const std::string& path, const ModelConfig& model, Rules& rules) {
-  if (metric.empty() || metric == "loss") return;
-  const bool score = in(metric, {"pearson", "spearman"});
-  const bool fits = model.task == "regression" ? score : model.task == "sequence_classification" && !score;
-  if (!fits) rules.broken(path, fmt::format("is {}, which does not measure {}", metric, model.task), {"model.task"});
+void check_metric(std::optional<Metric> metric, const std::string& path, const ModelConfig& model, Rules& rules) {
+  if (!metric) return;
+  const bool score = is_of_scores(*metric);
+  const bool fits = model.task == Task::regression ? score : model.task == Task::sequence_classification && !score;
+  if (!fits)
+    rules.broken(path, fmt::format("is {}, which does not measure {}", enum_name(*metric), enum_name(model.task)),
+                 {"model.task"});
 }
 
 void check_split(const std::string& split, const DataConfig& data, Rules& rules) {
@@ -85,7 +82,7 @@ void check_split(const std::string& split, const DataConfig& data, Rules& rules)
 
 void check_adapter(const Recipe& recipe, Rules& rules) {
   if (recipe.model.init_lora.empty()) return;
-  if (recipe.model.init == "random")
+  if (recipe.model.init == InitialWeights::random)
     rules.broken("model.init_lora", "was trained on pretrained weights, but model.init is random", {"model.init"});
   const auto has_method = [](const StageConfig& stage) { return stage.method.has_value(); };
   if (std::none_of(recipe.stages.begin(), recipe.stages.end(), has_method))
@@ -93,11 +90,11 @@ void check_adapter(const Recipe& recipe, Rules& rules) {
 }
 
 void check_parallel(const ParallelConfig& parallel, Rules& rules) {
-  if (parallel.backend == "nccl" && parallel.device == "cpu") {
+  if (parallel.backend == Backend::nccl && parallel.device == Device::cpu) {
     rules.broken("parallel.backend", "is nccl, which supports only CUDA tensors, but device is cpu",
                  {"parallel.device"});
   }
-  if (parallel.backend == "mpi" && parallel.device == "cuda") {
+  if (parallel.backend == Backend::mpi && parallel.device == Device::cuda) {
     rules.broken("parallel.backend", "is mpi, which supports only CPU tensors; with device cuda use nccl",
                  {"parallel.device"});
   }
@@ -161,9 +158,9 @@ void check_train(const TrainConfig& train, const std::string& path, const ModelC
         fmt::format("is {}, more than the {} samples of batch_size", train.gradient_accumulation, train.batch_size),
         {path + ".batch_size"});
   }
-  if (train.label_smoothing > 0 && !in(model.task, {"masked_lm", "causal_lm"})) {
-    rules.broken(path + ".label_smoothing", fmt::format("is for masked_lm and causal_lm, not for {}", model.task),
-                 {"model.task"});
+  if (train.label_smoothing > 0 && !is_over_tokens(model.task)) {
+    rules.broken(path + ".label_smoothing",
+                 fmt::format("is for masked_lm and causal_lm, not for {}", enum_name(model.task)), {"model.task"});
   }
   if (!train.distill) return;
   if (before.known && !before.pruned_trained && !(before.trained && stage.prune)) {
@@ -171,8 +168,9 @@ void check_train(const TrainConfig& train, const std::string& path, const ModelC
                  "has no teacher: it learns from the trained model as it was before a prune, so a stage that "
                  "trains and then one that prunes must come first");
   }
-  if (in(model.task, {"masked_lm", "causal_lm"}))
-    rules.broken(path + ".distill", fmt::format("works for classification and regression, not for {}", model.task),
+  if (is_over_tokens(model.task))
+    rules.broken(path + ".distill",
+                 fmt::format("works for classification and regression, not for {}", enum_name(model.task)),
                  {"model.task"});
 }
 
@@ -182,18 +180,18 @@ void check_prune(const PruneConfig& prune, const std::string& path, bool may_hav
   if (!structured && !rules.given(path + ".sparsity")) {
     rules.broken(path, "needs structure ([heads, ffn]) or sparsity (0.5)", {structure, path + ".sparsity"});
   }
-  if (structured && prune.scope == "matrix") {
+  if (structured && prune.scope == PruneScope::matrix) {
     rules.broken(scope, "is matrix, which is for single weights; structured pruning uses layer or global", {structure});
   }
-  if (!structured && prune.scope == "layer") {
+  if (!structured && prune.scope == PruneScope::layer) {
     rules.broken(scope, "is layer, which is for structures; unstructured pruning uses matrix or global", {structure});
   }
-  if (!structured && prune.score == "l1") {
+  if (!structured && prune.score == PruneScore::l1) {
     rules.broken(score,
                  "is l1, which has coefficients for heads and ffn only; unstructured pruning needs another score",
                  {structure});
   }
-  if (prune.score == "delta" && !may_have_method) {
+  if (prune.score == PruneScore::delta && !may_have_method) {
     rules.broken(score, "is delta, but nothing has been trained before this stage; use magnitude");
   }
 }
@@ -261,7 +259,7 @@ void check(const Recipe& recipe, const Catalog& catalog, const Source& source, s
   check_data(recipe, catalog, rules);
   check_labels(recipe.model, recipe.data, rules);
   check_metric(recipe.data.metric, "data.metric", recipe.model, rules);
-  check_metric(recipe.eval.best, "eval.best", recipe.model, rules);
+  check_metric(enum_from<Metric>(recipe.eval.best), "eval.best", recipe.model, rules);
   check_split(recipe.eval.split, recipe.data, rules);
   check_adapter(recipe, rules);
   check_parallel(recipe.parallel, rules);
@@ -273,7 +271,7 @@ void settle(Recipe& recipe, const Source& source) {
   for (size_t i = 0; i < names.size(); ++i) {
     auto& prune = recipe.stages[i].prune;
     const bool by_default = prune && !source.given(stage_path(names, i) + ".prune.scope");
-    if (by_default && prune->structure.empty()) prune->scope = "matrix";
+    if (by_default && prune->structure.empty()) prune->scope = PruneScope::matrix;
   }
 }
 

@@ -28,7 +28,7 @@ bool all_numbers(const DataConfig& data) {
 /// Collects the broken rules of one data section.
 class DataRules {
  public:
-  DataRules(const DataConfig& data, const std::string& model_task, const FormatTraits& format)
+  DataRules(const DataConfig& data, Task model_task, const FormatTraits& format)
       : data_(data), model_task_(model_task), format_(format) {}
 
   std::vector<DataProblem> problems() {
@@ -44,7 +44,6 @@ class DataRules {
   void broken(const std::string& key, const std::string& message, std::vector<std::string> rests_on = {}) {
     problems_.push_back({key, message, std::move(rests_on)});
   }
-  bool over_tokens() const { return model_task_ == "masked_lm" || model_task_ == "causal_lm"; }
 
   void files() {
     if (data_.dir.empty() && !format_.has_default_dir && !data_.train && !data_.dev && !data_.test)
@@ -60,7 +59,7 @@ class DataRules {
     if (data_.text.empty())
       broken("data.text", "is missing: name the text column, or choose a preset with task",
              {"data.task", "data.format"});
-    if (data_.label.empty() && !over_tokens())
+    if (data_.label.empty() && !is_over_tokens(model_task_))
       broken("data.label", "is missing: name the label column, or choose a preset with task",
              {"data.task", "data.format", "model.task"});
     if (format_.header && !data_.header && all_numbers(data_))
@@ -71,27 +70,28 @@ class DataRules {
   }
 
   void task() {
-    if (data_.task.empty() && !contains(format_.tasks, model_task_))
+    if (data_.task.empty() && std::ranges::find(format_.tasks, model_task_) == format_.tasks.end())
       broken("data.format",
              fmt::format("is {}, {}; use it with {}, not {}", format_.name, format_.content,
-                         fmt::join(format_.tasks, " or "), model_task_),
+                         fmt::join(enum_names_of(format_.tasks), " or "), enum_name(model_task_)),
              {"model.task"});
   }
 
   void pack() {
     if (!data_.pack) return;
-    if (model_task_ != "causal_lm")
-      broken("data.pack", fmt::format("joins texts for causal_lm, but model.task is {}", model_task_), {"model.task"});
+    if (model_task_ != Task::causal_lm)
+      broken("data.pack", fmt::format("joins texts for causal_lm, but model.task is {}", enum_name(model_task_)),
+             {"model.task"});
     if (data_.text.size() > 1 || !format_.packs)
       broken("data.pack", "joins texts of one column; a context and its reference must stay together",
              {"data.text", "data.format"});
   }
 
   void texts() {
-    if (data_.text.size() > 1 && model_task_ == "masked_lm")
+    if (data_.text.size() > 1 && model_task_ == Task::masked_lm)
       broken("data.text", "names two columns, but masked_lm takes one", {"model.task"});
     if (data_.text.empty() || format_.named_columns) return;
-    if (format_.columns.empty() || model_task_ != "causal_lm")
+    if (format_.columns.empty() || model_task_ != Task::causal_lm)
       return broken("data.text", fmt::format("names columns, but format {} has none", format_.name), {"data.format"});
     for (const std::string& column : data_.text)
       if (!contains(format_.columns, column))
@@ -101,7 +101,7 @@ class DataRules {
   }
 
   const DataConfig& data_;
-  const std::string& model_task_;
+  Task model_task_;
   const FormatTraits& format_;
   std::vector<DataProblem> problems_;
 };
@@ -113,7 +113,7 @@ std::string format_of(const DataConfig& data) {
   return data.task.empty() ? data.format : "tsv";
 }
 
-std::vector<DataProblem> data_problems(const DataConfig& data, const std::string& model_task, const Catalog& catalog) {
+std::vector<DataProblem> data_problems(const DataConfig& data, Task model_task, const Catalog& catalog) {
   const FormatTraits* given = catalog.find_format(data.format);
   const FormatTraits* format = catalog.find_format(format_of(data));
   if (given == nullptr || format == nullptr) return {};

@@ -17,7 +17,7 @@ struct DataProblem {
 };
 
 /// The rules that are broken, in the order of the keys. An unknown format breaks none.
-std::vector<DataProblem> data_problems(const DataConfig& data, const std::string& model_task, const Catalog& catalog);
+std::vector<DataProblem> data_problems(const DataConfig& data, Task model_task, const Catalog& catalog);
 
 /// The format that the data section stands for: wordnet with `task: wordnet`, tsv with another preset.
 std::string format_of(const DataConfig& data);

@@ -8,6 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "core/metric.h"
+#include "core/recipe/choices.h"
+#include "core/task.h"
+
 namespace filigree::recipe {
 
 class Schema;
@@ -21,12 +25,12 @@ struct MethodOptions {
 };
 
 struct ModelConfig {
-  std::string path;                              ///< Hugging Face directory, run, checkpoint or export
-  std::string task = "sequence_classification";  ///< sequence_classification | regression | masked_lm | causal_lm
-  std::string init = "pretrained";               ///< pretrained | random (config.json only)
-  std::optional<double> dropout;                 ///< overrides hidden and attention dropout of config.json
-  std::string reset_head = "auto";               ///< auto | true | false
-  std::string init_lora;                         ///< directory of a peft LoRA that the first method starts from
+  std::string path;  ///< Hugging Face directory, run, checkpoint or export
+  Task task = Task::sequence_classification;
+  InitialWeights init = InitialWeights::pretrained;  ///< random: config.json only
+  std::optional<double> dropout;                     ///< overrides hidden and attention dropout of config.json
+  ResetHead reset_head = ResetHead::automatic;
+  std::string init_lora;  ///< directory of a peft LoRA that the first method starts from
 };
 
 struct DataConfig {
@@ -38,23 +42,23 @@ struct DataConfig {
   std::string label;                            ///< label column, by name or number (negative: from the end)
   std::vector<std::string> labels;              ///< label names in class-number order
   std::optional<bool> header;                   ///< whether the first line names the columns
-  std::string metric;              ///< accuracy | f1 | mcc | pearson | spearman | macro_f1; empty: the preset's
-  int64_t max_length = 128;        ///< maximum tokens per sample, including special tokens
-  std::string bad_rows = "error";  ///< error | skip (counted and reported)
-  int64_t max_train_samples = 0;   ///< maximum number of training samples, by a seeded shuffle; 0: all
-  double mask_probability = 0.15;  ///< masked LM: fraction of tokens to predict
-  bool pack = false;               ///< causal LM: concatenate texts, cut into blocks of max_length tokens
+  std::optional<Metric> metric;                 ///< none: the preset's
+  int64_t max_length = 128;                     ///< maximum tokens per sample, including special tokens
+  BadRows bad_rows = BadRows::error;            ///< skip: counted and reported
+  int64_t max_train_samples = 0;                ///< maximum number of training samples, by a seeded shuffle; 0: all
+  double mask_probability = 0.15;               ///< masked LM: fraction of tokens to predict
+  bool pack = false;                            ///< causal LM: concatenate texts, cut into blocks of max_length tokens
 };
 
 struct ParallelConfig {
-  int64_t tensor = 1;               ///< ranks that share one copy of the model
-  std::string device = "auto";      ///< auto | cpu | cuda
-  std::string backend = "auto";     ///< auto | single | mpi | nccl
-  std::string precision = "auto";   ///< auto | fp32 | bf16
-  double timeout = 600;             ///< seconds until a collective is considered hung
-  std::string grad_dtype = "fp32";  ///< data type of communicated gradients: fp32 | bf16
-  double bucket_mb = 4;             ///< size of a gradient bucket in MiB
-  bool shard_frozen = false;        ///< shard frozen weights over the data-parallel ranks, gather layer by layer
+  int64_t tensor = 1;  ///< ranks that share one copy of the model
+  Device device = Device::automatic;
+  Backend backend = Backend::automatic;
+  Precision precision = Precision::automatic;
+  double timeout = 600;                    ///< seconds until a collective is considered hung
+  GradDtype grad_dtype = GradDtype::fp32;  ///< data type of communicated gradients
+  double bucket_mb = 4;                    ///< size of a gradient bucket in MiB
+  bool shard_frozen = false;               ///< shard frozen weights over the data-parallel ranks, gather layer by layer
 };
 
 struct MethodConfig {
@@ -73,31 +77,32 @@ struct TrainConfig {
   int64_t batch_size = 32;                ///< global: over all ranks and accumulated micro-batches
   int64_t gradient_accumulation = 1;      ///< micro-batches per step
   bool activation_checkpointing = false;  ///< layers keep only their inputs, the backward pass recomputes the rest
-  std::string optimizer = "adamw";
+  Optimizer optimizer = Optimizer::adamw;
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;
-  std::string schedule = "linear";  ///< linear | cosine | constant
-  double warmup = 0.0;              ///< fraction of the steps (< 1) or a number of steps
-  double max_grad_norm = 1.0;       ///< global gradient norm; 0: off
-  double label_smoothing = 0;       ///< language modeling: fraction of the loss spread uniformly over the vocabulary
+  LrSchedule schedule = LrSchedule::linear;
+  double warmup = 0.0;         ///< fraction of the steps (< 1) or a number of steps
+  double max_grad_norm = 1.0;  ///< global gradient norm; 0: off
+  double label_smoothing = 0;  ///< language modeling: fraction of the loss spread uniformly over the vocabulary
   std::optional<DistillConfig> distill;
 };
 
 struct PruneConfig {
-  std::vector<std::string> structure;  ///< heads, ffn; empty: unstructured
-  double heads = 0.25;                 ///< fraction of the heads to remove
-  double ffn = 0.4;                    ///< fraction of the FFN neurons to remove
-  double sparsity = 0.5;               ///< unstructured: fraction of the entries to zero
+  std::vector<Structure> structure;  ///< empty: unstructured
+  double heads = 0.25;               ///< fraction of the heads to remove
+  double ffn = 0.4;                  ///< fraction of the FFN neurons to remove
+  double sparsity = 0.5;             ///< unstructured: fraction of the entries to zero
   std::vector<std::string>
       targets;  ///< unstructured: linears, by the last words of their names; empty: all in the encoder
-  std::string score = "magnitude+delta";  ///< magnitude | delta | magnitude+delta | merged | l1 | taylor | random
-  std::string scope = "layer";            ///< layer | global (unstructured: matrix | global)
-  int64_t steps = 1;                      ///< rounds that reach the fraction (with `train`: over its steps)
-  int64_t batches = 32;                   ///< training batches for taylor and l1
+  PruneScore score = PruneScore::magnitude_delta;
+  PruneScope scope = PruneScope::layer;  ///< structured: layer or global; unstructured: matrix or global
+  int64_t steps = 1;                     ///< rounds that reach the fraction (with `train`: over its steps)
+  int64_t batches = 32;                  ///< training batches for taylor and l1
+  int64_t batch_size = 0;                ///< samples per batch for them; 0: as the adapted stage (core/run/steps.h)
 };
 
 struct ExportConfig {
-  std::string format = "hf";   ///< hf | hf_pruned | filigree
+  ExportFormat format = ExportFormat::hf;
   std::string dir = "export";  ///< inside the run directory
   double shard_mb = 0;         ///< maximum MiB per weight file; 0: one file
 };

@@ -26,6 +26,9 @@ class Walker {
   template <class T>
   void descend(T*, const std::string&) {}
 
+  void descend(const Choice&, const std::string&) {}
+  void descend(const ChoiceList&, const std::string&) {}
+
   void descend(const Section& target, const std::string& path) {
     target.create();
     Schema schema(&catalog_);
@@ -135,7 +138,8 @@ class Page {
   std::string formats() const {
     std::string out = "\nThe formats:\n\n| format | a row | use with `model.task` |\n| --- | --- | --- |\n";
     for (const FormatTraits& format : catalog_.formats)
-      out += fmt::format("| `{}` | {} | {} |\n", format.name, cell(format.help), fmt::join(format.tasks, ", "));
+      out += fmt::format("| `{}` | {} | {} |\n", format.name, cell(format.help),
+                         fmt::join(enum_names_of(format.tasks), ", "));
     return out;
   }
 

@@ -26,6 +26,8 @@ template <class T>
 std::string type_text(const std::optional<T>*) {
   return type_text(static_cast<const T*>(nullptr));
 }
+std::string type_text(const Choice&) { return "text"; }
+std::string type_text(const ChoiceList&) { return "list of texts"; }
 std::string type_text(const Section&) { return "section"; }
 std::string type_text(const SectionList&) { return "list of sections"; }
 
@@ -33,14 +35,17 @@ std::string text_of(const std::string* value) { return *value; }
 std::string text_of(const int64_t* value) { return fmt::format("{}", *value); }
 std::string text_of(const double* value) { return fmt::format("{}", *value); }
 std::string text_of(const bool* value) { return *value ? "true" : "false"; }
-std::string text_of(const std::vector<std::string>* value) {
-  return value->empty() ? "" : fmt::format("[{}]", fmt::join(*value, ", "));
+std::string text_of(const std::vector<std::string>& values) {
+  return values.empty() ? "" : fmt::format("[{}]", fmt::join(values, ", "));
 }
+std::string text_of(const std::vector<std::string>* value) { return text_of(*value); }
 std::string text_of(const std::optional<MethodConfig>* value) { return value->has_value() ? (*value)->name : ""; }
 template <class T>
 std::string text_of(const std::optional<T>* value) {
   return value->has_value() ? text_of(&**value) : "";
 }
+std::string text_of(const Choice& choice) { return choice.get(); }
+std::string text_of(const ChoiceList& choices) { return text_of(choices.get()); }
 std::string text_of(const Section&) { return ""; }
 std::string text_of(const SectionList&) { return ""; }
 
@@ -133,6 +138,8 @@ std::string Field::problem(const std::string& given) const {
           return *target ? choice_problem(**target) : "";
         } else if constexpr (std::is_same_v<T, std::vector<std::string>*>) {
           return list_problem(*target);
+        } else if constexpr (std::is_same_v<T, ChoiceList>) {
+          return list_problem(target.get());
         } else {
           return "";
         }
@@ -158,6 +165,13 @@ std::string Field::allowed() const {
 
 std::vector<std::string> Schema::format_names() const {
   return catalog_ == nullptr ? std::vector<std::string>{} : catalog_->format_names();
+}
+
+std::vector<std::string> Schema::preset_names() const {
+  if (catalog_ == nullptr) return {};
+  std::vector<std::string> names = catalog_->presets;
+  names.insert(names.begin(), "");
+  return names;
 }
 
 const Field* Schema::find_former(const std::string& key) const {

@@ -21,6 +21,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/enum_names.h"
 #include "core/recipe/catalog.h"
 #include "core/recipe/range.h"
 #include "core/recipe/recipe.h"
@@ -43,9 +44,22 @@ struct SectionList {
   std::function<void(size_t, Schema&)> describe;
 };
 
-using Target = std::variant<std::string*, int64_t*, double*, bool*, std::optional<std::string>*,
-                            std::optional<int64_t>*, std::optional<double>*, std::optional<bool>*,
-                            std::vector<std::string>*, std::optional<MethodConfig>*, Section, SectionList>;
+/// A value out of a fixed list: an enum with names (core/enum_names.h), behind its text.
+struct Choice {
+  std::function<std::string()> get;
+  std::function<bool(const std::string&)> set;  ///< false, and no change: no value has this name
+};
+
+/// A list of such values.
+struct ChoiceList {
+  std::function<std::vector<std::string>()> get;
+  std::function<bool(const std::vector<std::string>&)> set;  ///< as Choice's
+};
+
+using Target =
+    std::variant<std::string*, int64_t*, double*, bool*, std::optional<std::string>*, std::optional<int64_t>*,
+                 std::optional<double>*, std::optional<bool>*, std::vector<std::string>*, std::optional<MethodConfig>*,
+                 Choice, ChoiceList, Section, SectionList>;
 
 /// One key. The setters return the field, so that they chain.
 class Field {
@@ -81,6 +95,8 @@ class Field {
   const std::vector<std::string>& choices() const { return choices_; }
   const std::optional<Range>& range() const { return range_; }  ///< of a number
 
+  /// What is wrong with a text that must be one of choices(); "" when nothing is.
+  std::string choice_problem(const std::string& value) const;
   /// What is wrong with the value just read; "" when it is allowed. `given` is the value as it was written.
   std::string problem(const std::string& given) const;
   std::string type_name() const;   ///< "number", "list of texts", ...
@@ -89,7 +105,6 @@ class Field {
 
  private:
   std::string number_problem(double value, const std::string& given) const;
-  std::string choice_problem(const std::string& value) const;
   std::string list_problem(const std::vector<std::string>& values) const;
 
   std::string key_, former_key_;
@@ -111,12 +126,13 @@ class Schema {
   /// `catalog`: what keys of registered things may name; nullptr where no value is read.
   explicit Schema(const Catalog* catalog = nullptr) : catalog_(catalog) {}
 
-  /// The registered data formats; empty without a catalog.
+  /// The registered data formats, and the presets of data.task with "" for none; empty without a catalog.
   std::vector<std::string> format_names() const;
+  std::vector<std::string> preset_names() const;
 
   /// A value: text, true or false, an optional of these, or a list of texts.
   template <class T>
-  requires(!Number<T>) Field& field(const std::string& key, T& value, const std::string& doc) {
+  requires(!Number<T> && !NamedEnum<T>) Field& field(const std::string& key, T& value, const std::string& doc) {
     return fields_.emplace_back(key, Target(&value), doc);
   }
 
@@ -124,6 +140,26 @@ class Schema {
   template <Number T>
   Field& field(const std::string& key, T& value, const std::string& doc, Range range) {
     return fields_.emplace_back(key, Target(&value), doc, range);
+  }
+
+  /// A value out of a fixed list.
+  template <NamedEnum E>
+  Field& field(const std::string& key, E& value, const std::string& doc) {
+    return fields_.emplace_back(key, choice(value), doc).one_of(all_enum_names<E>());
+  }
+
+  /// A value out of a fixed list, or "" for none.
+  template <NamedEnum E>
+  Field& field(const std::string& key, std::optional<E>& value, const std::string& doc) {
+    std::vector<std::string> names = all_enum_names<E>();
+    names.insert(names.begin(), "");
+    return fields_.emplace_back(key, choice(value), doc).one_of(std::move(names));
+  }
+
+  /// A list of values out of a fixed list.
+  template <NamedEnum E>
+  Field& field(const std::string& key, std::vector<E>& values, const std::string& doc) {
+    return fields_.emplace_back(key, choice(values), doc).one_of(all_enum_names<E>());
   }
 
   template <class T>
@@ -159,9 +195,42 @@ class Schema {
   const Field* find_former(const std::string& key) const;  ///< by its name in earlier versions
 
  private:
+  template <NamedEnum E>
+  static Choice choice(E& value) {
+    return {[&value] { return std::string(enum_name(value)); },
+            [&value](const std::string& name) {
+              const std::optional<E> named = enum_from<E>(name);
+              value = named.value_or(value);
+              return named.has_value();
+            }};
+  }
+  template <NamedEnum E>
+  static Choice choice(std::optional<E>& value) {
+    return {[&value] { return std::string(value ? enum_name(*value) : ""); },
+            [&value](const std::string& name) {
+              const std::optional<E> named = enum_from<E>(name);
+              if (named || name.empty()) value = named;
+              return named || name.empty();
+            }};
+  }
+  template <NamedEnum E>
+  static ChoiceList choice(std::vector<E>& values);
+
   const Catalog* catalog_;
   std::deque<Field> fields_;  // a deque: field() returns references that must stay valid
 };
+
+template <NamedEnum E>
+ChoiceList Schema::choice(std::vector<E>& values) {
+  return {[&values] { return enum_names_of(values); },
+          [&values](const std::vector<std::string>& names) {
+            std::vector<E> named;
+            for (const std::string& name : names)
+              if (const std::optional<E> value = enum_from<E>(name)) named.push_back(*value);
+            if (named.size() == names.size()) values = named;
+            return named.size() == names.size();
+          }};
+}
 
 /// The keys of a recipe (sections.cpp).
 void describe(ModelConfig& model, Schema& schema);

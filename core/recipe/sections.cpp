@@ -9,14 +9,20 @@
 namespace filigree::recipe {
 namespace {
 
-bool has(const std::vector<std::string>& items, const std::string& item) {
-  return std::find(items.begin(), items.end(), item) != items.end();
-}
+bool has(const std::vector<Structure>& items, Structure item) { return std::ranges::find(items, item) != items.end(); }
 
 bool only_letters_of(const std::string& text, const char* more) {
   return std::all_of(text.begin(), text.end(), [&](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string(more).find(c) != std::string::npos;
   });
+}
+
+/// Values of eval.best: "" for the task's metric, a metric, or the loss.
+std::vector<std::string> best_metrics() {
+  std::vector<std::string> names = all_enum_names<Metric>();
+  names.insert(names.begin(), "");
+  names.emplace_back("loss");
+  return names;
 }
 
 /// Names become file names and parts of a --set path.
@@ -48,18 +54,13 @@ std::string export_dir_problem(const std::string& dir) {
 
 void describe(ModelConfig& model, Schema& schema) {
   schema.field("path", model.path, "Hugging Face directory, run, checkpoint or export").required();
-  schema.field("task", model.task, "task of the model; selects the head and the loss")
-      .one_of({"sequence_classification", "regression", "masked_lm", "causal_lm"});
-  schema
-      .field("init", model.init,
-             "source of the weights: the directory, or random initialization (needs only config.json)")
-      .one_of({"pretrained", "random"});
+  schema.field("task", model.task, "task of the model; selects the head and the loss");
+  schema.field("init", model.init,
+               "source of the weights: the directory, or random initialization (needs only config.json)");
   schema.field("dropout", model.dropout, "overrides the hidden and attention dropout of config.json", from(0).below(1));
-  schema
-      .field("reset_head", model.reset_head,
-             "whether a new task head replaces the one in the directory: auto, if its number of classes or their "
-             "names do not match the task's; true, always; false, never: a head that does not match is an error")
-      .one_of({"auto", "true", "false"});
+  schema.field("reset_head", model.reset_head,
+               "whether a new task head replaces the one in the directory: auto, if its number of classes or their "
+               "names do not match the task's; true, always; false, never: a head that does not match is an error");
   schema
       .field("init_lora", model.init_lora,
              "directory of a LoRA saved by peft: initializes the low-rank part of the first method, and the task head")
@@ -68,8 +69,7 @@ void describe(ModelConfig& model, Schema& schema) {
 
 void describe(DataConfig& data, Schema& schema) {
   schema.field("format", data.format, "format of the files, see the table of formats").one_of(schema.format_names());
-  schema.field("task", data.task, "preset for files, columns, labels and metric")
-      .one_of({"", "sst2", "cola", "mrpc", "rte", "qnli", "qqp", "mnli", "stsb", "wnli", "wordnet"});
+  schema.field("task", data.task, "preset for files, columns, labels and metric").one_of(schema.preset_names());
   schema.field("dir", data.dir, "directory of the files; optional for wordnet (default /usr/share/wordnet)");
   schema.field("train", data.train, "training file in dir; default without a preset: train.tsv, train.csv, ...");
   schema.field("dev", data.dev, "development file in dir; default as for train");
@@ -79,15 +79,12 @@ void describe(DataConfig& data, Schema& schema) {
   schema.field("labels", data.labels, "label names in class-number order; empty: the preset's, or those in the data")
       .unique();
   schema.field("header", data.header, "whether the first line names the columns");
-  schema.field("metric", data.metric, "metric of the task; empty: the preset's, else accuracy")
-      .one_of({"", "accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman"});
+  schema.field("metric", data.metric, "metric of the task; empty: the preset's, else accuracy");
   schema.field("max_length", data.max_length,
                "maximum tokens per sample, including special tokens; longer samples are truncated",
                from(3).to(kMostTokens));
-  schema
-      .field("bad_rows", data.bad_rows,
-             "invalid row: error stops the run; skip skips the row, and the count is reported")
-      .one_of({"error", "skip"});
+  schema.field("bad_rows", data.bad_rows,
+               "invalid row: error stops the run; skip skips the row, and the count is reported");
   schema
       .field("max_train_samples", data.max_train_samples,
              "maximum number of training samples, chosen by a seeded shuffle; 0: all", from(0).to(kMostSteps))
@@ -101,19 +98,14 @@ void describe(ParallelConfig& parallel, Schema& schema) {
   schema.field("tensor", parallel.tensor,
                "ranks that share one copy of the model; the data-parallel size is ranks / tensor",
                from(1).to(kMostRanks));
-  schema.field("device", parallel.device, "auto: CUDA if a device is available").one_of({"auto", "cpu", "cuda"});
-  schema.field("backend", parallel.backend, "auto: single for one rank, nccl on CUDA, else mpi")
-      .one_of({"auto", "single", "mpi", "nccl"});
-  schema
-      .field("precision", parallel.precision,
-             "precision of frozen weights and computation; trainable parameters stay fp32; auto: bf16 if the device "
-             "has a hardware bf16 matrix multiply, else fp32")
-      .one_of({"auto", "fp32", "bf16"});
+  schema.field("device", parallel.device, "auto: CUDA if a device is available");
+  schema.field("backend", parallel.backend, "auto: single for one rank, nccl on CUDA, else mpi");
+  schema.field("precision", parallel.precision,
+               "precision of frozen weights and computation; trainable parameters stay fp32; auto: bf16 if the device "
+               "has a hardware bf16 matrix multiply, else fp32");
   schema.field("timeout", parallel.timeout, "seconds until a collective is considered hung and the job ends",
                from(1).to(1e8));
-  schema.field("grad_dtype", parallel.grad_dtype, "data type of communicated gradients")
-      .one_of({"fp32", "bf16"})
-      .formerly("wire");
+  schema.field("grad_dtype", parallel.grad_dtype, "data type of communicated gradients").formerly("wire");
   schema.field("bucket_mb", parallel.bucket_mb, "size of a gradient bucket in MiB", from(0.001).to(65536));
   schema.field(
       "shard_frozen", parallel.shard_frozen,
@@ -139,14 +131,13 @@ void describe(TrainConfig& train, Schema& schema) {
       .field("activation_checkpointing", train.activation_checkpointing,
              "keep only the input of each layer and recompute the rest in the backward pass: less memory, more time")
       .formerly("recompute");
-  schema.field("optimizer", train.optimizer, "optimizer").one_of({"adamw"});
+  schema.field("optimizer", train.optimizer, "optimizer");
   schema.field("lr", train.lr, "peak learning rate", above(0).to(1e6));
   schema.field("beta1", train.beta1, "decay of the first moment", from(0).below(1));
   schema.field("beta2", train.beta2, "decay of the second moment", from(0).below(1));
   schema.field("eps", train.eps, "added to the square root of the second moment", from(1e-30).to(1));
   schema.field("weight_decay", train.weight_decay, "decoupled weight decay", from(0).to(1e6));
-  schema.field("schedule", train.schedule, "learning rate after the warm-up: linear or cosine decay to 0, or constant")
-      .one_of({"linear", "cosine", "constant"});
+  schema.field("schedule", train.schedule, "learning rate after the warm-up: linear or cosine decay to 0, or constant");
   schema.field("warmup", train.warmup, "length of the linear warm-up from 0", from(0).to(kMostSteps))
       .rule("a fraction of the steps (below 1) or a whole number of steps", [&train]() -> std::string {
         if (train.warmup < 1 || train.warmup == std::floor(train.warmup)) return "";
@@ -162,35 +153,34 @@ void describe(TrainConfig& train, Schema& schema) {
 void describe(PruneConfig& prune, Schema& schema) {
   const auto unstructured = [&prune] { return prune.structure.empty(); };
   schema.field("structure", prune.structure, "structures to remove; empty: zero single weights (unstructured)")
-      .one_of({"heads", "ffn"})
       .unique();
   schema.field("heads", prune.heads, "fraction of the attention heads to remove", from(0).below(1))
-      .only("structure", "contains heads", [&prune] { return has(prune.structure, "heads"); });
+      .only("structure", "contains heads", [&prune] { return has(prune.structure, Structure::heads); });
   schema.field("ffn", prune.ffn, "fraction of the FFN neurons to remove", from(0).below(1))
-      .only("structure", "contains ffn", [&prune] { return has(prune.structure, "ffn"); });
+      .only("structure", "contains ffn", [&prune] { return has(prune.structure, Structure::ffn); });
   schema.field("sparsity", prune.sparsity, "fraction of the weights to zero", from(0).below(1))
       .only("structure", "is empty", unstructured);
   schema
       .field("targets", prune.targets, "linears to prune, by the last words of their names; empty: all in the encoder")
       .unique()
       .only("structure", "is empty", unstructured);
-  schema.field("score", prune.score, "importance score; delta is the size of the adapter's effective update")
-      .one_of({"magnitude", "delta", "magnitude+delta", "merged", "l1", "taylor", "random"});
-  schema
-      .field("scope", prune.scope,
-             "scope of the fraction: per layer (structured), per matrix (unstructured), or global")
-      .one_of({"layer", "matrix", "global"});
+  schema.field("score", prune.score, "importance score; delta is the size of the adapter's effective update");
+  schema.field("scope", prune.scope,
+               "scope of the fraction: per layer (structured), per matrix (unstructured), or global");
   schema.field("steps", prune.steps,
                "pruning rounds to reach the fraction; with train, over the first 3/4 of its steps", from(1).to(10000));
   schema.field("batches", prune.batches, "training batches for the scores taylor and l1", from(1).to(1e6));
+  schema.field(
+      "batch_size", prune.batch_size,
+      "samples per batch for the scores taylor and l1; 0: those of the latest stage up to this one that trains, "
+      "else of the next one that trains",
+      from(0).to(kMostSamples));
 }
 
 void describe(ExportConfig& export_config, Schema& schema) {
-  schema
-      .field("format", export_config.format,
-             "hf: for transformers, original shapes; hf_pruned: pruned shapes, for transformers 4 or with "
-             "trust_remote_code; filigree: pruned shapes, for filigree")
-      .one_of({"hf", "hf_pruned", "filigree"});
+  schema.field("format", export_config.format,
+               "hf: for transformers, original shapes; hf_pruned: pruned shapes, for transformers 4 or with "
+               "trust_remote_code; filigree: pruned shapes, for filigree");
   schema.field("dir", export_config.dir, "directory of the export, inside the run directory")
       .required()
       .rule("a new name in the run directory", [&export_config] { return export_dir_problem(export_config.dir); });
@@ -231,8 +221,7 @@ void describe(EvalConfig& eval, Schema& schema) {
   schema.field("every", eval.every, "steps between evaluations; 0: at the end of each epoch and stage",
                from(0).to(kMostSteps));
   schema.field("split", eval.split, "split to evaluate").required();
-  schema.field("best", eval.best, "metric that selects `best`; empty: the task's")
-      .one_of({"", "accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman", "loss"});
+  schema.field("best", eval.best, "metric that selects `best`; empty: the task's").one_of(best_metrics());
   schema.field("batch_size", eval.batch_size, "samples per rank and forward pass", from(1).to(kMostSamples));
   schema.section("generate", eval.generate,
                  "causal_lm with a context: `filigree eval` generates texts and prints BLEU, NIST, ROUGE-L and CIDEr");

@@ -53,8 +53,8 @@ std::string write_merged(const Session& session, const std::string& given, const
   if (!fs::exists(dir + "/config.json")) {
     session.store->run().folder(files::run_names::kCache);
     const auto opened = open_model(checkpoint, *session.registries);
-    checkpoint::export_model(*opened.model,
-                             export_request(*session.registries, *opened.model, opened.files, "filigree", dir, 0));
+    checkpoint::export_model(*opened.model, export_request(*session.registries, *opened.model, opened.files,
+                                                           checkpoint::ExportFormat::filigree, dir, 0));
   }
   files::add_to_marker(session.run_dir, files::DirectoryKind::run, kBaseKey,
                        {{"of", absolute_path(given)}, {"dir", name}});
@@ -93,14 +93,14 @@ void use_base(Session& session, const RunRequest& request) {
   auto& world = session.mesh->world();
   BaseModel base;
   std::string recorded;
-  on_rank_zero(session, [&] {
+  on_rank_zero(session.mesh->world(), [&] {
     recorded = recorded_base(run_directory_of(session.recipe, request), path);
     if (recorded.empty()) base = find_base(path);
   });
   std::string dir = world.broadcast_text(base.dir);
   if (dir.empty()) {
     open_run_directory(session, request);
-    on_rank_zero(session,
+    on_rank_zero(session.mesh->world(),
                  [&] { dir = recorded.empty() ? write_merged(session, path, base.checkpoint->path) : recorded; });
     dir = world.broadcast_text(dir);
   }

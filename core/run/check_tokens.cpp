@@ -42,7 +42,7 @@ void check_tokens(data::Dataset& dataset, const data::Tokenizer& tokenizer, cons
       if (dataset.type_ids[i] >= types) fail_type(dataset.type_ids[i], dataset.where(sample), model, path);
     }
   }
-  if (dataset.objective != data::Objective::masked_lm) return;
+  if (dataset.model_task != Task::masked_lm) return;
   if (dataset.masking.mask_id >= rows) fail_id(dataset.masking.mask_id, path, tokenizer, model, path);
   dataset.masking.vocab_size = std::min(dataset.masking.vocab_size, rows);
 }

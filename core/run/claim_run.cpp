@@ -55,9 +55,9 @@ std::vector<std::string> exports_of(const recipe::Recipe& recipe) {
   return dirs;
 }
 
-void refuse_foreign_exports(const Session& session) {
-  for (const std::string& dir : exports_of(session.recipe)) {
-    const std::string path = files::RunPaths(session.run_dir).at(dir);
+void refuse_foreign_exports(const std::string& run_dir, const recipe::Recipe& recipe) {
+  for (const std::string& dir : exports_of(recipe)) {
+    const std::string path = files::RunPaths(run_dir).at(dir);
     std::error_code ignored;
     const auto type = fs::symlink_status(path, ignored).type();
     if (type == fs::file_type::not_found || (type == fs::file_type::directory && fs::is_empty(path, ignored))) continue;
@@ -68,16 +68,16 @@ void refuse_foreign_exports(const Session& session) {
   }
 }
 
-void refuse_input_that_is_replaced(const Session& session) {
+void refuse_input_that_is_replaced(const std::string& run_dir, const recipe::Recipe& recipe) {
   const auto check = [&](const char* key, const std::string& input) {
     if (input.empty()) return;
-    for (const std::string& dir : exports_of(session.recipe))
-      if (lies_in(canonical(input), canonical(files::RunPaths(session.run_dir).at(dir))))
+    for (const std::string& dir : exports_of(recipe))
+      if (lies_in(canonical(input), canonical(files::RunPaths(run_dir).at(dir))))
         throw UsageError(fmt::format("{}: {} is in {}/{}, which this run will replace; choose another --out", key,
-                                     input, session.run_dir, dir));
+                                     input, run_dir, dir));
   };
-  check("model.path", session.recipe.model.path);
-  check("model.init_lora", session.recipe.model.init_lora);
+  check("model.path", recipe.model.path);
+  check("model.init_lora", recipe.model.init_lora);
 }
 
 /// The checkpoint that a path given by the user names, or the newest complete one of that run or folder.
@@ -87,9 +87,9 @@ std::optional<checkpoint::CheckpointInfo> named_checkpoint(const std::string& pa
   return checkpoint::newest_whole(fs::exists(folder) ? folder : path);
 }
 
-std::optional<checkpoint::CheckpointInfo> newest_of_own(const Session& session) {
+std::optional<checkpoint::CheckpointInfo> newest_of_own(checkpoint::CheckpointStore& store) {
   std::vector<checkpoint::Rejected> rejected;
-  auto found = session.store->newest_whole(&rejected);
+  auto found = store.newest_whole(&rejected);
   for (const auto& [path, reason] : rejected) std::cerr << fmt::format("skipping {}: {}\n", path, reason);
   return found;
 }
@@ -103,7 +103,7 @@ std::string recorded_origin(const std::string& run_dir) {
 std::optional<checkpoint::CheckpointInfo> choose_named(const Session& session, const std::string& path) {
   const bool same_origin = recorded_origin(session.run_dir) == canonical(path);
   if (same_origin)
-    if (auto own = newest_of_own(session)) return own;
+    if (auto own = newest_of_own(*session.store)) return own;
   auto found = named_checkpoint(path);
   if (!found)
     throw DataError(
@@ -145,31 +145,31 @@ std::unique_ptr<checkpoint::CheckpointStore> claim_run_directory(const Session& 
     throw UsageError(fmt::format(
         "{} already contains a run, which --resume never would overwrite; choose another --out, or remove it",
         session.run_dir));
-  refuse_input_that_is_replaced(session);
-  refuse_foreign_exports(session);
+  refuse_input_that_is_replaced(session.run_dir, session.recipe);
+  refuse_foreign_exports(session.run_dir, session.recipe);
   return store;
 }
 
 std::optional<checkpoint::CheckpointInfo> choose_checkpoint(const Session& session, const RunRequest& request) {
   if (request.resume == "never") return std::nullopt;
   if (request.resume != "auto") return choose_named(session, request.resume);
-  auto found = newest_of_own(session);
+  auto found = newest_of_own(*session.store);
   if (!found) refuse_to_lose_results(session);
   return found;
 }
 
-void record_origin(const Session& session, const RunRequest& request) {
+void record_origin(const std::string& run_dir, const RunRequest& request) {
   if (request.resume == "auto" || request.resume == "never") return;
   const fs::path origin = canonical(request.resume);
-  if (lies_in(origin, canonical(session.run_dir)) || recorded_origin(session.run_dir) == origin) return;
-  files::add_to_marker(session.run_dir, files::DirectoryKind::run, kOriginKey, origin.string());
+  if (lies_in(origin, canonical(run_dir)) || recorded_origin(run_dir) == origin) return;
+  files::add_to_marker(run_dir, files::DirectoryKind::run, kOriginKey, origin.string());
 }
 
-void write_recipe(const Session& session) {
-  const std::string path = files::RunPaths(session.run_dir).recipe();
-  const std::string resolved = recipe::to_yaml(session.recipe);
+void write_recipe(const std::string& run_dir, const recipe::Recipe& recipe) {
+  const std::string path = files::RunPaths(run_dir).recipe();
+  const std::string resolved = recipe::to_yaml(recipe);
   std::error_code ignored;
-  if (!fs::equivalent(path, session.recipe.file, ignored)) return files::replace_file(path, resolved);
+  if (!fs::equivalent(path, recipe.file, ignored)) return files::replace_file(path, resolved);
   if (files::read_file(path) != resolved)
     std::cerr << fmt::format("note: {} is the recipe that was given; it is not overwritten with the resolved one\n",
                              path);

@@ -27,9 +27,9 @@ std::unique_ptr<checkpoint::CheckpointStore> claim_run_directory(const Session& 
 std::optional<checkpoint::CheckpointInfo> choose_checkpoint(const Session& session, const RunRequest& request);
 
 /// Records in the run directory that it was started from a checkpoint of another run. Does nothing for its own.
-void record_origin(const Session& session, const RunRequest& request);
+void record_origin(const std::string& run_dir, const RunRequest& request);
 
 /// Writes recipe.yaml, the resolved recipe, unless the program was started with that file.
-void write_recipe(const Session& session);
+void write_recipe(const std::string& run_dir, const recipe::Recipe& recipe);
 
 }  // namespace filigree::train

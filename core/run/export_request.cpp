@@ -5,17 +5,17 @@
 namespace filigree::train {
 
 checkpoint::ExportRequest export_request(const Registries& registries, nn::Model& model, const std::string& files,
-                                         const std::string& format, const std::string& dir, double shard_mb) {
+                                         checkpoint::ExportFormat format, const std::string& dir, double shard_mb) {
   checkpoint::ExportRequest request;
   request.dir = dir;
-  request.format = checkpoint::export_format_from(format);
+  request.format = format;
   request.tokenizer_dir = files;
   request.shard_bytes = static_cast<uint64_t>(shard_mb * 1024 * 1024);
   request.reload = [&registries, task = model.task(), labels = label_names(model)](const std::string& written) {
     ModelRequest load;
     load.task = task;
     load.labels = labels;
-    load.reset_head = "auto";  // the base of an adapter may have a different head
+    load.reset_head = recipe::ResetHead::automatic;  // the base of an adapter may have a different head
     return registries.load_model(written, load);
   };
   return request;

@@ -9,6 +9,6 @@ namespace filigree::train {
 
 /// The request to export a model to `dir`, with `reload` filled in. files: directory of the tokenizer files.
 checkpoint::ExportRequest export_request(const Registries& registries, nn::Model& model, const std::string& files,
-                                         const std::string& format, const std::string& dir, double shard_mb = 0);
+                                         checkpoint::ExportFormat format, const std::string& dir, double shard_mb = 0);
 
 }  // namespace filigree::train

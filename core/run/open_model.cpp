@@ -21,11 +21,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-OpenedModel open_directory(const std::string& path, const Registries& registries, const std::string& task) {
+OpenedModel open_directory(const std::string& path, const Registries& registries, std::optional<Task> task) {
   OpenedModel opened;
   ModelRequest request;
-  if (!task.empty()) request.task = nn::task_from(task);
-  request.keep_task = task.empty();
+  request.task = task.value_or(request.task);
+  request.keep_task = !task;
   request.report = &opened.report;
   opened.model = registries.load_model(path, request);
   opened.tokenizer = data::load_tokenizer(path);
@@ -47,33 +47,31 @@ std::string base_of(const checkpoint::CheckpointInfo& info, const std::string& p
 
 OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Registries& registries) {
   const auto loaded = checkpoint::load(info);
-  Session session;
-  session.registries = &registries;
   const SavedState saved = saved_state(loaded);
-  session.recipe = recipe::load_text(saved.recipe, checkpoint::manifest_path(info.path) + " (recipe)",
-                                     registries.catalog(), {}, recipe::OldKeys::accept);
-  session.mesh = std::make_shared<dist::Mesh>(dist::make_single(), 1);
-  session.recipe.model.path = base_of(info, session.recipe.model.path);
-  const auto& config = session.recipe.model;
+  OpenedModel opened;
+  recipe::Recipe& recipe =
+      opened.recipe.emplace(recipe::load_text(saved.recipe, checkpoint::manifest_path(info.path) + " (recipe)",
+                                              registries.catalog(), {}, recipe::OldKeys::accept));
+  recipe.model.path = base_of(info, recipe.model.path);
+  const recipe::ModelConfig& config = recipe.model;
   ModelRequest request;
-  request.task = nn::task_from(config.task);
+  request.task = config.task;
   request.labels = saved.labels;
   request.reset_head = config.reset_head;
-  request.random_init = config.init == "random";
-  request.seed = static_cast<uint64_t>(session.recipe.seed);
-  session.model = registries.load_model(config.path, request);
+  request.random_init = config.init == recipe::InitialWeights::random;
+  request.seed = static_cast<uint64_t>(recipe.seed);
+  opened.model = registries.load_model(config.path, request);
   check_base(request.random_init ? saved.origin.base : checkpoint::content_hash(config.path),
              model_file_hashes(config.path), saved.origin, config.path, info.path);
-  check_fits(saved, session.recipe, /*same_recipe=*/true, std::nullopt, info.path);
-  restore_model(session, loaded);
-
-  OpenedModel opened;
-  opened.model = std::move(session.model);
+  check_fits(saved, recipe, /*same_recipe=*/true, std::nullopt, info.path);
+  const dist::Mesh mesh(dist::make_single(), 1);
+  std::unique_ptr<adapt::Method> method;
+  RunState state;
+  restore_model({recipe, registries, mesh, at::kFloat, *opened.model, method, state}, loaded);
   opened.tokenizer = data::load_tokenizer(config.path);
   opened.labels = request.labels;
   opened.files = config.path;
   opened.checkpoint = info.path;
-  opened.recipe = session.recipe;
   return opened;
 }
 
@@ -87,7 +85,7 @@ void note_changed_files(const std::string& dir, nn::LoadReport& report) {
 
 std::vector<std::string> label_names(const nn::Model& model) {
   std::vector<std::string> names;
-  if (nn::is_over_tokens(model.task())) return names;
+  if (is_over_tokens(model.task())) return names;
   const nlohmann::json config = model.config();
   for (int64_t i = 0; i < model.num_labels(); ++i)
     names.push_back(config.at("id2label").at(std::to_string(i)).get<std::string>());
@@ -108,7 +106,7 @@ void refuse_random_parameters(const OpenedModel& opened) {
 }
 
 void use_labels(OpenedModel& opened, const std::vector<std::string>& labels) {
-  if (opened.model->task() != nn::Task::sequence_classification) return;
+  if (opened.model->task() != Task::sequence_classification) return;
   if (static_cast<int64_t>(labels.size()) != opened.model->num_labels())
     throw UsageError(
         fmt::format("{}: has {} labels, but the task has {}", opened.files, opened.model->num_labels(), labels.size()));
@@ -120,7 +118,7 @@ void use_labels(OpenedModel& opened, const std::vector<std::string>& labels) {
   opened.labels = labels;
 }
 
-OpenedModel open_model(const std::string& path, const Registries& registries, const std::string& task) {
+OpenedModel open_model(const std::string& path, const Registries& registries, std::optional<Task> task) {
   if (!fs::exists(path)) throw DataError(fmt::format("{}: there is no such directory", path));
   if (fs::exists(checkpoint::manifest_path(path))) return open_checkpoint(checkpoint::checkpoint_at(path), registries);
   if (fs::exists(path + "/config.json")) return open_directory(path, registries, task);

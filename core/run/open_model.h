@@ -23,8 +23,8 @@ struct OpenedModel {
   nn::LoadReport report;                 ///< missing and unused tensors
 };
 
-/// task: overrides the task of config.json ("" keeps it). Throws a DataError that names what was looked for.
-OpenedModel open_model(const std::string& path, const Registries& registries, const std::string& task = "");
+/// task: overrides the task of config.json (none keeps it). Throws a DataError that names what was looked for.
+OpenedModel open_model(const std::string& path, const Registries& registries, std::optional<Task> task = std::nullopt);
 
 /// Class names by number, from the model's configuration; none for a task over tokens.
 std::vector<std::string> label_names(const nn::Model& model);

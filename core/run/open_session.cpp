@@ -29,7 +29,8 @@ std::shared_ptr<dist::Mesh> open_mesh(const recipe::ParallelConfig& parallel, co
         "parallel.tensor: {0} ranks were started, which is not a multiple of {1}: ranks = data-parallel size x "
         "tensor-parallel size. Start a multiple of {1}, or set another parallel.tensor",
         ranks, parallel.tensor));
-  std::shared_ptr<dist::Communicator> world = environment.world(parallel.backend, cuda, parallel.timeout);
+  std::shared_ptr<dist::Communicator> world =
+      environment.world(std::string(enum_name(parallel.backend)), cuda, parallel.timeout);
   return std::make_shared<dist::Mesh>(std::move(world), static_cast<int>(parallel.tensor));
 }
 
@@ -37,7 +38,7 @@ std::shared_ptr<dist::Mesh> open_mesh(const recipe::ParallelConfig& parallel, co
 void check_best(const Session& session) {
   const std::string& wanted = session.recipe.eval.best;
   if (wanted.empty() || session.eval_data.empty()) return;
-  std::vector<std::string> known = session.eval_data.front().metrics;
+  std::vector<std::string> known = enum_names_of(session.eval_data.front().metrics);
   known.emplace_back("loss");
   if (std::ranges::find(known, wanted) == known.end())
     throw UsageError(
@@ -46,7 +47,7 @@ void check_best(const Session& session) {
 
 void load_data(Session& session) {
   const auto& recipe = session.recipe;
-  session.task = data::resolve_task(recipe.data, data::objective_from(recipe.model.task), session.registries->formats);
+  session.task = data::resolve_task(recipe.data, recipe.model.task, session.registries->formats);
   session.tokenizer = data::load_tokenizer(recipe.model.path);
   session.train_data = data::load_dataset(recipe.data, session.task, "train", *session.tokenizer, recipe.seed);
   for (const auto& split : data::splits_of(session.task, recipe.eval.split))
@@ -75,10 +76,10 @@ nn::LoadReport load_model(Session& session) {
   ModelRequest request;
   request.report = &report;
   request.reset_head = recipe.model.reset_head;
-  request.task = nn::task_from(recipe.model.task);
+  request.task = recipe.model.task;
   request.labels = session.train_data.label_names;
   request.dropout = recipe.model.dropout;
-  request.random_init = recipe.model.init == "random";
+  request.random_init = recipe.model.init == recipe::InitialWeights::random;
   request.seed = static_cast<uint64_t>(recipe.seed);
   dist::Communicator& tp = session.mesh->tp();
   if (tp.size() > 1) request.shard = [&tp](nn::Model& model) { shard_model(model, tp.rank(), tp.size()); };
@@ -94,15 +95,15 @@ nn::LoadReport load_model(Session& session) {
 
 /// For new runs: a resumed run has its values from the checkpoint, and logged its findings at its first start.
 void log_findings(const Session& session, nn::LoadReport report) {
-  if (session.recipe.model.init == "random") return;
+  if (session.recipe.model.init == recipe::InitialWeights::random) return;
   if (session.is_rank_zero()) note_changed_files(session.recipe.model.path, report);
   for (const std::string& line : describe(report, session.recipe.model.path)) session.log->info("{}", line);
 }
 
 }  // namespace
 
-at::Device choose_device(const std::string& name, int local_rank) {
-  if (name == "cpu" || (name == "auto" && !at::hasCUDA())) return at::kCPU;
+at::Device choose_device(recipe::Device device, int local_rank) {
+  if (device == recipe::Device::cpu || (device == recipe::Device::automatic && !at::hasCUDA())) return at::kCPU;
   if (!at::hasCUDA())
     throw UsageError(
         "parallel.device: cuda is requested, but there is no CUDA device here, or LibTorch is a CPU build");
@@ -144,7 +145,7 @@ OpenedSession open_session(recipe::Recipe recipe, const Registries& registries, 
   opened.resumed = find_checkpoint(session, request);
   if (opened.resumed) {
     check_origin(session, *opened.resumed);
-    restore_model(session, *opened.resumed);
+    restore_model(restore_target(session), *opened.resumed);
   }
   open_logs(session, request, opened.resumed);
   if (opened.resumed)

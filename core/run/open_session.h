@@ -28,7 +28,7 @@ OpenedSession open_session(recipe::Recipe recipe, const Registries& registries, 
 
 /// The device that a recipe requests ("auto": CUDA if there is one); ranks of a host take its devices in
 /// turn. UsageError if it is not available.
-at::Device choose_device(const std::string& name, int local_rank);
+at::Device choose_device(recipe::Device device, int local_rank);
 
 /// Sets one thread per core, divided among the ranks of this host, unless OMP_NUM_THREADS is set. Returns the
 /// number of threads.

@@ -106,7 +106,7 @@ Origin origin_of(const recipe::Recipe& recipe, const data::Dataset& train, const
                  dist::Communicator& ranks) {
   const auto& model = recipe.model;
   Origin origin;
-  const bool random = model.init == "random";
+  const bool random = model.init == recipe::InitialWeights::random;
   origin.base = random ? fmt::format("random-{}", recipe.seed) : weights_hash(ranks, model.path);
   origin.files = model_file_hashes(model.path);
   if (!model.init_lora.empty()) origin.adapter = hashes_of(model.init_lora, kAdapterFiles);

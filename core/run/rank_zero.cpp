@@ -83,6 +83,4 @@ void throw_user_error(int exit_code, const std::string& message) {
   throw DataError(message);
 }
 
-void on_rank_zero(Session& session, const std::function<void()>& body) { on_rank_zero(session.mesh->world(), body); }
-
 }  // namespace filigree::train

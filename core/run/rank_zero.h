@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "core/run/session.h"
+#include "dist/communicator.h"
 
 namespace filigree::train {
 
@@ -12,7 +12,6 @@ namespace filigree::train {
 /// ranks throw the same UsageError or DataError (a DataError for a filesystem_error), and a CommError "rank 0 failed:
 /// ..." for any other exception. CommError if rank 0 sent something else.
 void on_rank_zero(dist::Communicator& world, const std::function<void()>& body);
-void on_rank_zero(Session& session, const std::function<void()>& body);
 
 /// Throws the UsageError or DataError with this exit code.
 [[noreturn]] void throw_user_error(int exit_code, const std::string& message);

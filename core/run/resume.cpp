@@ -47,8 +47,8 @@ void bring_teacher_logits(const Session& session, const checkpoint::Loaded& resu
 }
 
 void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, bool named) {
-  const std::string difference_text =
-      recipe_difference(saved_decisive(saved_state(loaded).decisive, session), decisive_recipe(session.recipe));
+  const std::string difference_text = recipe_difference(
+      saved_decisive(saved_state(loaded).decisive, session.registries->catalog()), decisive_recipe(session.recipe));
   if (difference_text.empty()) return;
   if (!named)
     throw UsageError(
@@ -74,16 +74,15 @@ std::string seen_at(const std::string& path) {
 }
 
 /// Rank 0 has verified it; the others must see the same one at its path.
-void require_same_checkpoint(Session& session, const std::string& path) {
+void require_same_checkpoint(dist::Communicator& world, const std::string& path) {
   require_agreement(
-      session.mesh->world(),
-      {{"checkpoint", "Put the run directory in a folder that all hosts share", 3, {{path, seen_at(path)}}}});
+      world, {{"checkpoint", "Put the run directory in a folder that all hosts share", 3, {{path, seen_at(path)}}}});
 }
 
 /// Lines of another run's metrics.jsonl are not copied.
-LogPosition log_position(const Session& session, const checkpoint::Loaded& resumed) {
+LogPosition log_position(const std::string& run_dir, const checkpoint::Loaded& resumed) {
   const SavedState saved = saved_state(resumed);
-  return {saved.metrics_lines, saved.metrics_digest, run_of(resumed) == fs::weakly_canonical(session.run_dir)};
+  return {saved.metrics_lines, saved.metrics_digest, run_of(resumed) == fs::weakly_canonical(run_dir)};
 }
 
 }  // namespace
@@ -99,11 +98,9 @@ std::string recipe_difference(const std::string& before, const std::string& afte
   return text;
 }
 
-std::string saved_decisive(const std::string& saved, const Session& session) {
+std::string saved_decisive(const std::string& saved, const recipe::Catalog& catalog) {
   try {
-    const auto recipe =
-        recipe::load_text(saved, "the checkpoint's recipe", session.registries->catalog(), {}, recipe::OldKeys::accept);
-    return recipe::to_yaml(recipe);
+    return recipe::to_yaml(recipe::load_text(saved, "the checkpoint's recipe", catalog, {}, recipe::OldKeys::accept));
   } catch (const UsageError&) {
     return saved;  // of a version whose recipes mean something else: every difference is shown
   }
@@ -111,10 +108,9 @@ std::string saved_decisive(const std::string& saved, const Session& session) {
 
 std::string decisive_recipe(const recipe::Recipe& recipe) {
   recipe::Recipe decisive = recipe;
-  const std::string precision = recipe.parallel.precision, wire = recipe.parallel.grad_dtype;
   decisive.parallel = {};
-  decisive.parallel.precision = precision;
-  decisive.parallel.grad_dtype = wire;
+  decisive.parallel.precision = recipe.parallel.precision;
+  decisive.parallel.grad_dtype = recipe.parallel.grad_dtype;
   decisive.checkpoint = {};
   decisive.eval = {};
   decisive.log_every = 1;
@@ -129,18 +125,18 @@ std::string run_directory_of(const recipe::Recipe& recipe, const RunRequest& req
 
 void open_run_directory(Session& session, const RunRequest& request) {
   session.run_dir = run_directory_of(session.recipe, request);
-  on_rank_zero(session, [&] { session.store = claim_run_directory(session, request); });
+  on_rank_zero(session.mesh->world(), [&] { session.store = claim_run_directory(session, request); });
 }
 
 std::optional<checkpoint::Loaded> find_checkpoint(Session& session, const RunRequest& request) {
   std::string path;
-  on_rank_zero(session, [&] {
+  on_rank_zero(session.mesh->world(), [&] {
     if (const auto chosen = choose_checkpoint(session, request)) path = checkpoint::load(*chosen).info.path;
   });
   path = session.mesh->world().broadcast_text(path);
   std::optional<checkpoint::Loaded> loaded;
   if (!path.empty()) {
-    require_same_checkpoint(session, path);
+    require_same_checkpoint(session.mesh->world(), path);
     loaded = checkpoint::open_checkpoint(checkpoint::checkpoint_at(path));
     compare_recipes(session, *loaded, request.resume != "auto");
   }
@@ -148,16 +144,16 @@ std::optional<checkpoint::Loaded> find_checkpoint(Session& session, const RunReq
 }
 
 void open_logs(Session& session, const RunRequest& request, const std::optional<checkpoint::Loaded>& resumed) {
-  on_rank_zero(session, [&] {
+  on_rank_zero(session.mesh->world(), [&] {
     std::optional<LogPosition> position;
     if (resumed) {
       const auto& best = session.state.best;
       session.store->rewind(resumed->info.step, best ? std::optional(best->step) : std::nullopt);
       bring_teacher_logits(session, *resumed);
-      position = log_position(session, *resumed);
+      position = log_position(session.run_dir, *resumed);
     }
-    record_origin(session, request);
-    write_recipe(session);
+    record_origin(session.run_dir, request);
+    write_recipe(session.run_dir, session.recipe);
     session.log = std::make_unique<RunLog>(session.run_dir, true, position);
   });
   if (!session.log) session.log = std::make_unique<RunLog>(session.run_dir, false);

@@ -14,7 +14,7 @@ namespace filigree::train {
 std::string decisive_recipe(const recipe::Recipe& recipe);
 
 /// The decisive_recipe() that a checkpoint holds, in the present names of its keys.
-std::string saved_decisive(const std::string& saved, const Session& session);
+std::string saved_decisive(const std::string& saved, const recipe::Catalog& catalog);
 
 /// The lines that only one of two recipe texts has, one per line, marked - (before) and + (after).
 std::string recipe_difference(const std::string& before, const std::string& after);

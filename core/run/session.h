@@ -10,6 +10,7 @@
 #include "core/checkpoint/store.h"
 #include "core/data/dataset.h"
 #include "core/data/format.h"
+#include "core/data/presets.h"
 #include "core/log/run_log.h"
 #include "core/nn/load_report.h"
 #include "core/nn/model.h"
@@ -24,11 +25,11 @@ namespace filigree::train {
 
 /// What a model family's loader needs; models/registry.h provides the function.
 struct ModelRequest {
-  nn::Task task = nn::Task::sequence_classification;
-  bool keep_task = false;            ///< use the task of config.json's architecture; `task` is not read
-  std::vector<std::string> labels;   ///< names by class number; empty: from config.json
-  std::string reset_head = "false";  ///< model.reset_head; "false": a head that does not fit is refused
-  nn::LoadReport* report = nullptr;  ///< receives missing and unused tensors
+  Task task = Task::sequence_classification;
+  bool keep_task = false;           ///< use the task of config.json's architecture; `task` is not read
+  std::vector<std::string> labels;  ///< names by class number; empty: from config.json
+  recipe::ResetHead reset_head = recipe::ResetHead::never;  ///< of a head that does not fit
+  nn::LoadReport* report = nullptr;                         ///< receives missing and unused tensors
   std::optional<double> dropout;
   bool random_init = false;
   bool shapes_only = false;  ///< tensors without values or memory, from config.json alone
@@ -43,7 +44,7 @@ struct Registries {
   data::FormatRegistry formats;
   ModelLoader load_model;
 
-  recipe::Catalog catalog() const { return {methods.catalog(), formats.traits()}; }
+  recipe::Catalog catalog() const { return {methods.catalog(), formats.traits(), data::preset_names()}; }
 };
 
 struct Session {

@@ -18,4 +18,15 @@ int64_t round_step(const recipe::PruneConfig& config, int64_t round, int64_t tot
   return round * (total_steps * 3 / 4) / std::max<int64_t>(1, config.steps);
 }
 
+int64_t scoring_batch_size(const recipe::Recipe& recipe, int64_t stage) {
+  constexpr int64_t kWithoutTraining = 32;
+  const auto begin = recipe.stages.begin(), here = begin + stage + 1;
+  if (const int64_t given = recipe.stages.at(static_cast<size_t>(stage)).prune->batch_size; given > 0) return given;
+  const auto trains = [](const recipe::StageConfig& other) { return other.train.has_value(); };
+  const auto before = std::find_if(std::make_reverse_iterator(here), recipe.stages.rend(), trains);
+  if (before != recipe.stages.rend()) return before->train->batch_size;
+  const auto after = std::find_if(here, recipe.stages.end(), trains);
+  return after == recipe.stages.end() ? kWithoutTraining : after->train->batch_size;
+}
+
 }  // namespace filigree::train

@@ -233,7 +233,7 @@ at::Tensor SafetensorsReader::read(const std::string& name) const {
   return copy;
 }
 
-at::Tensor SafetensorsReader::read_lines(const std::string& name, int64_t dim, const dist::LineRange& lines) const {
+at::Tensor SafetensorsReader::read_lines(const std::string& name, int64_t dim, const dist::IndexRange& lines) const {
   const TensorInfo& tensor = readable(name);
   std::vector<int64_t> shape = tensor.shape;
   const auto axis = static_cast<size_t>(dim);

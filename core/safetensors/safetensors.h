@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "dist/line_range.h"
+#include "dist/index_range.h"
 
 namespace filigree::checkpoint {
 
@@ -63,7 +63,7 @@ class SafetensorsReader {
 
   at::Tensor read(const std::string& name) const;  ///< a copy on the CPU
   /// Part of a tensor: the range `lines` along `dim`. No other bytes are read.
-  at::Tensor read_lines(const std::string& name, int64_t dim, const dist::LineRange& lines) const;
+  at::Tensor read_lines(const std::string& name, int64_t dim, const dist::IndexRange& lines) const;
 
  private:
   struct Location {

@@ -61,7 +61,7 @@ at::Tensor read_teacher_logits(const Session& session) {
 void cache_teacher_logits(Session& session) {
   const auto logits = all_logits(*session.model, session.train_data, eval_options(session), session.mesh->dp());
   Teacher teacher{session.state.stage, fmt::format("teacher-logits-stage{}.safetensors", session.state.stage), ""};
-  on_rank_zero(session, [&] {
+  on_rank_zero(session.mesh->world(), [&] {
     const std::string path = teacher_file(session.run_dir, teacher), aside = path + ".tmp";
     const std::string folder = session.store->run().folder(files::run_names::kCache);
     checkpoint::write_safetensors(aside, {{"logits", logits}});
@@ -74,13 +74,13 @@ void cache_teacher_logits(Session& session) {
 }
 
 Distiller::Distiller(Session& session, recipe::DistillConfig config)
-    : config_(config), regression_(session.model->task() == nn::Task::regression) {
-  if (nn::is_over_tokens(session.model->task()))
+    : config_(config), regression_(session.model->task() == Task::regression) {
+  if (is_over_tokens(session.model->task()))
     throw UsageError(
         fmt::format("distill: works for classification and regression, not for {}; remove it from the recipe",
                     nn::to_string(session.model->task())));
   teacher_ = at::zeros({session.train_data.size(), session.model->num_labels()}, at::kFloat);
-  on_rank_zero(session, [&] { teacher_ = read_teacher_logits(session); });
+  on_rank_zero(session.mesh->world(), [&] { teacher_ = read_teacher_logits(session); });
   teacher_ = teacher_.to(session.device).contiguous();
   session.mesh->world().broadcast(teacher_);
 }

@@ -65,24 +65,24 @@ void for_each_batch(nn::Model& model, const data::Dataset& dataset, const EvalOp
 EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options,
                     dist::Communicator& dp) {
   double loss = 0, count = 0;
-  MetricSet metrics(dataset.metrics, model.task() == nn::Task::regression, model.num_labels());
+  MetricSet metrics(dataset.metrics, model.task() == Task::regression, model.num_labels());
   for_each_batch(model, dataset, options, dp, [&](const data::Batch& batch, const nn::Output& output) {
     loss += output.loss_sum.item<double>();
     count += static_cast<double>(output.count);
-    if (!nn::is_over_tokens(model.task())) metrics.add(output.logits, batch.labels);
+    if (!is_over_tokens(model.task())) metrics.add(output.logits, batch.labels);
   });
   const auto sums = at::tensor({loss, count}, at::kDouble);
   dp.all_reduce(sums);
   const double total = sums.const_data_ptr<double>()[0], counted = sums.const_data_ptr<double>()[1];
-  if (nn::is_over_tokens(model.task()) && counted == 0)
+  if (is_over_tokens(model.task()) && counted == 0)
     throw DataError(fmt::format("the split '{}' has no token with a loss; add more text", dataset.split));
   if (!std::isfinite(total))
     throw DataError(fmt::format("the loss on '{}' is not finite: {}", dataset.split, kDiverged));
   EvalResult result;
   result.samples = dataset.size();
   result.loss = total / std::max(1.0, counted);
-  if (!nn::is_over_tokens(model.task())) result.metrics = metrics.compute(dp);
-  if (model.task() == nn::Task::causal_lm) result.metrics["perplexity"] = std::exp(result.loss);
+  if (!is_over_tokens(model.task())) result.metrics = metrics.compute(dp);
+  if (model.task() == Task::causal_lm) result.metrics["perplexity"] = std::exp(result.loss);
   return result;
 }
 

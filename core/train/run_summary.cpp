@@ -14,21 +14,21 @@
 namespace filigree::train {
 namespace {
 
-std::string describe_stage(const Session& session, const recipe::StageConfig& stage) {
+std::string describe_stage(const recipe::StageConfig& stage, int64_t train_samples) {
   std::vector<std::string> parts;
   if (stage.method) parts.push_back(fmt::format("method {}", stage.method->name));
   if (stage.train)
-    parts.push_back(fmt::format("train {} steps, batch {}, lr {:g}",
-                                stage_steps(*stage.train, session.train_data.size()), stage.train->batch_size,
-                                stage.train->lr));
+    parts.push_back(fmt::format("train {} steps, batch {}, lr {:g}", stage_steps(*stage.train, train_samples),
+                                stage.train->batch_size, stage.train->lr));
   if (stage.prune) {
     const auto& prune = *stage.prune;
     parts.push_back(prune.structure.empty()
-                        ? fmt::format("zero {:.0f}% of the weights by {}", 100 * prune.sparsity, prune.score)
-                        : fmt::format("prune {} by {}", fmt::join(prune.structure, " and "), prune.score));
+                        ? fmt::format("zero {:.0f}% of the weights by {}", 100 * prune.sparsity, enum_name(prune.score))
+                        : fmt::format("prune {} by {}", fmt::join(enum_names_of(prune.structure), " and "),
+                                      enum_name(prune.score)));
   }
   if (stage.export_config)
-    parts.push_back(fmt::format("export {} to {}", stage.export_config->format, stage.export_config->dir));
+    parts.push_back(fmt::format("export {} to {}", enum_name(stage.export_config->format), stage.export_config->dir));
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
@@ -68,7 +68,8 @@ void describe_start(Session& session, const checkpoint::Loaded* resumed) {
            session.train_data.size());
   warn_of_skipped_rows(log, session.train_data);
   for (const auto& dataset : session.eval_data) warn_of_skipped_rows(log, dataset);
-  for (const auto& stage : session.recipe.stages) log.info("stage {}: {}", stage.name, describe_stage(session, stage));
+  for (const auto& stage : session.recipe.stages)
+    log.info("stage {}: {}", stage.name, describe_stage(stage, session.train_data.size()));
   if (resumed) log.info("resuming from {}", resumed->info.path);
 }
 

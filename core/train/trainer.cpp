@@ -40,8 +40,7 @@ Trainer::Trainer(Session& session, const recipe::StageConfig& stage)
       lengths_(session.train_data.lengths()),
       last_save_(Clock::now()) {
   total_steps_ = stage_steps(config_, session.train_data.size());
-  schedule_ = {optim::schedule_from(config_.schedule), config_.lr, warmup_steps(config_.warmup, total_steps_),
-               total_steps_};
+  schedule_ = {config_.schedule, config_.lr, warmup_steps(config_.warmup, total_steps_), total_steps_};
   optimizer_ = std::make_unique<optim::FlatAdamW>(
       session.model->parameters(),
       optim::AdamWOptions{config_.beta1, config_.beta2, config_.eps, config_.weight_decay});
@@ -56,7 +55,7 @@ void Trainer::make_buckets() {
   const auto& parallel = session_.recipe.parallel;
   dist::BucketOptions options;
   options.bucket_bytes = static_cast<int64_t>(parallel.bucket_mb * 1024 * 1024);
-  options.wire = parallel.grad_dtype == "bf16" ? at::kBFloat16 : at::kFloat;
+  options.wire = parallel.grad_dtype == recipe::GradDtype::bf16 ? at::kBFloat16 : at::kFloat;
   buckets_ = std::make_unique<dist::GradBuckets>(optimizer_->leaves(), session_.mesh->dp(), options);
 }
 
@@ -235,7 +234,7 @@ void Trainer::log_step(const StepReport& report, double seconds) {
 
 void Trainer::log_stage(const StepReport& report) {
   const ElementCounts elements = count_elements(*session_.model);
-  const uint64_t wire = session_.recipe.parallel.grad_dtype == "bf16" ? 2 : 4;
+  const uint64_t wire = session_.recipe.parallel.grad_dtype == recipe::GradDtype::bf16 ? 2 : 4;
   const auto gradients = report.comm.find("dp.gradients");
   const uint64_t own = total(report.comm);
   const bool shared = gradients != report.comm.end();

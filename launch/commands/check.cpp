@@ -20,7 +20,7 @@ std::string summary(const recipe::StageConfig& stage) {
   if (stage.method) parts.push_back(stage.method->name);
   if (stage.prune) parts.emplace_back("prune");
   if (stage.train) parts.emplace_back("train");
-  if (stage.export_config) parts.push_back("export " + stage.export_config->format);
+  if (stage.export_config) parts.push_back(fmt::format("export {}", enum_name(stage.export_config->format)));
   return fmt::format("{} ({})", stage.name, fmt::join(parts, ", "));
 }
 
@@ -42,7 +42,7 @@ void check_model(const recipe::Recipe& recipe, const train::Registries& registri
                     path));
   const std::string dir = train::config_directory(path, registries);
   train::ModelRequest request;
-  request.task = nn::task_from(recipe.model.task);
+  request.task = recipe.model.task;
   request.labels = recipe.data.labels;
   request.shapes_only = true;
   train::check_length(recipe.data.max_length, *registries.load_model(dir, request), dir);

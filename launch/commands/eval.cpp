@@ -66,8 +66,8 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
     recipe = recipe::load(options.data, options.sets, registries.catalog());
     given.push_back(train::recipe_subject(*recipe));
   }
-  auto served =
-      train::open_for_inference(options.model, registries, environment, given, recipe ? recipe->model.task : "");
+  auto served = train::open_for_inference(options.model, registries, environment, given,
+                                          recipe ? std::optional(recipe->model.task) : std::nullopt);
   auto& opened = served.opened;
   if (!recipe) recipe = own_recipe(options, opened, registries);
   const std::string wanted = chosen_split(options, recipe->data);
@@ -75,8 +75,7 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
   if (config.labels.empty() && !opened.labels.empty() && config.task.empty() &&
       registries.formats.find(config.format)->labels().empty())
     config.labels = opened.labels;
-  const auto task =
-      data::resolve_task(config, data::objective_from(nn::to_string(opened.model->task())), registries.formats);
+  const auto task = data::resolve_task(config, opened.model->task(), registries.formats);
   train::use_labels(opened, task.labels);
   const int64_t seed = opened.recipe ? opened.recipe->seed : 42;
   for (const auto& split : data::splits_of(task, wanted)) {

@@ -17,11 +17,11 @@ namespace {
 
 nlohmann::ordered_json export_merged(const train::OpenedModel& opened, const train::Registries& registries,
                                      const ExportOptions& options) {
-  auto request =
-      train::export_request(registries, *opened.model, opened.files, options.format, options.dir, options.shard_mb);
+  const auto format = enum_from<recipe::ExportFormat>(options.format);
+  FG_CHECK(format, "--format {} is not a choice", options.format);
+  auto request = train::export_request(registries, *opened.model, opened.files, *format, options.dir, options.shard_mb);
   // With its recipe, a model in filigree's own format can be evaluated without --data.
-  if (request.format == checkpoint::ExportFormat::filigree && opened.recipe)
-    request.recipe = recipe::to_yaml(*opened.recipe);
+  if (*format == checkpoint::ExportFormat::filigree && opened.recipe) request.recipe = recipe::to_yaml(*opened.recipe);
   const auto result = checkpoint::export_model(*opened.model, request);
   if (result.zero_filled)
     std::cerr
@@ -32,7 +32,9 @@ nlohmann::ordered_json export_merged(const train::OpenedModel& opened, const tra
 
 nlohmann::ordered_json export_adapter(const train::OpenedModel& opened, const train::Registries& registries,
                                       const ExportOptions& options) {
-  const auto reload = train::export_request(registries, *opened.model, opened.files, "hf", options.dir, 0).reload;
+  const auto reload =
+      train::export_request(registries, *opened.model, opened.files, checkpoint::ExportFormat::hf, options.dir, 0)
+          .reload;
   return {{"largest_difference", checkpoint::export_peft(*opened.model, options.dir, opened.files, reload)}};
 }
 

@@ -79,10 +79,10 @@ generate::Options options_of(const GenerateOptions& given, const data::Tokenizer
 int cmd_generate(const GenerateOptions& options, dist::Environment& environment) {
   const auto registries = make_registries();
   const data::InputLines lines(options.input);
-  auto served =
-      train::open_for_inference(options.model, registries, environment,
-                                {given_arguments(options), given_lines(options.input, lines)}, "", options.tensor);
-  if (served.opened.model->task() != nn::Task::causal_lm)
+  auto served = train::open_for_inference(options.model, registries, environment,
+                                          {given_arguments(options), given_lines(options.input, lines)}, std::nullopt,
+                                          options.tensor);
+  if (served.opened.model->task() != Task::causal_lm)
     throw UsageError(fmt::format("{}: is a {}; generate needs a causal language model (GPT2LMHeadModel)", options.model,
                                  served.opened.model->architecture()));
   const auto prompts = prompts_of(lines, served.opened, registries.formats);

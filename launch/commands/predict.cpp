@@ -15,11 +15,11 @@ namespace filigree::launch {
 namespace {
 
 /// {"label":…,"logits":[…]}; a regression's label is its score.
-nlohmann::ordered_json prediction(const at::Tensor& logits, const std::vector<std::string>& labels, nn::Task task) {
+nlohmann::ordered_json prediction(const at::Tensor& logits, const std::vector<std::string>& labels, Task task) {
   const auto* values = logits.const_data_ptr<float>();
   const std::vector<float> row(values, values + logits.numel());
   nlohmann::ordered_json json;
-  if (task == nn::Task::regression) {
+  if (task == Task::regression) {
     json["label"] = row.front();
   } else {
     const auto best = static_cast<size_t>(std::max_element(row.begin(), row.end()) - row.begin());
@@ -37,7 +37,7 @@ int cmd_predict(const PredictOptions& options, dist::Environment& environment) {
   auto served = train::open_for_inference(options.model, registries, environment,
                                           {given_arguments(options), given_lines(options.input, lines)});
   auto& model = *served.opened.model;
-  if (nn::is_over_tokens(model.task()))
+  if (is_over_tokens(model.task()))
     throw UsageError(
         fmt::format("{}: is a language model; predict needs a classification or regression model", options.model));
   const int64_t max_length = served.opened.recipe ? served.opened.recipe->data.max_length : model.max_positions();

@@ -24,10 +24,10 @@ const std::string& Model::family() const {
 }
 
 std::string Model::architecture() const {
-  return nn::is_over_tokens(config_.task) ? "BertForMaskedLM" : "BertForSequenceClassification";
+  return is_over_tokens(config_.task) ? "BertForMaskedLM" : "BertForSequenceClassification";
 }
 
-at::Tensor Model::classify(const at::Tensor& x_TC, const Pass& pass) const {
+at::Tensor Model::classify(const at::Tensor& x_TC, const ForwardPass& pass) const {
   const at::Tensor first_B = pass.first_tokens(x_TC.device());
   const at::Tensor pooled_BC = at::tanh(dense_->forward(x_TC.index_select(0, first_B))).to(at::kFloat);
   return out_->forward(ops::dropout(pooled_BC, pass.dropout(kPooled, config_.head_dropout).rows(first_B)));

@@ -35,7 +35,7 @@ Encoder::Encoder(EncoderConfig config, const std::string& dense, const std::stri
               structures_);
   }
   const int64_t c = config_.hidden;
-  if (!nn::is_over_tokens(config_.task)) {
+  if (!is_over_tokens(config_.task)) {
     dense_ = std::make_unique<nn::Linear>(build().linear(dense, c, c));
     out_ = std::make_unique<nn::Linear>(build().linear(out, config_.num_labels, c));
     return;
@@ -97,10 +97,10 @@ nn::StateTensors Encoder::to_files(nn::StateTensors state) const {
 }
 
 nn::Output Encoder::forward(const data::Batch& batch, const nn::ForwardContext& context) {
-  const Pass pass(batch, context);
+  const ForwardPass pass(batch, context);
   const at::Tensor x_TC = encode(pass);
   if (dense_) return sequence_output(classify(x_TC, pass), pass, config_.task);
-  return models::token_output(x_TC, pass, token_output, [this](const at::Tensor& x) {
+  return models::lm_head_output(x_TC, pass, token_output, [this](const at::Tensor& x) {
     return decoder_->forward(transform_norm_(ops::activate(transform_->forward(x), transform_activation_)));
   });
 }
@@ -139,10 +139,10 @@ std::vector<nn::ShardRule> Encoder::encoder_shard_plan(const std::string& decode
           {decoder, Shard::vocab}};
 }
 
-at::Tensor Encoder::encode(const Pass& pass) const {
+at::Tensor Encoder::encode(const ForwardPass& pass) const {
   at::Tensor x_TC = embed(pass);
   for (size_t i = 0; i < layers_.size(); ++i)
-    x_TC = run(
+    x_TC = checkpointed(
         pass, layers_[i]->trains(), [this, i, pass](const at::Tensor& x) { return run_layer(i, x, pass); }, x_TC);
   return x_TC;
 }
@@ -156,7 +156,7 @@ at::Tensor Encoder::counted_positions(const data::Batch& batch) const {
   return count.sub(before).mul(real).add(config_.position_offset - 1);
 }
 
-at::Tensor Encoder::embed(const Pass& pass) const {
+at::Tensor Encoder::embed(const ForwardPass& pass) const {
   const at::ScalarType compute = pass.context.compute;
   const at::Tensor rows = config_.position_offset == 0 ? pass.batch.positions : counted_positions(pass.batch);
   at::Tensor x_TC =
@@ -165,7 +165,7 @@ at::Tensor Encoder::embed(const Pass& pass) const {
   return ops::dropout(x_TC, pass.dropout(kEmbeddings, config_.hidden_dropout));
 }
 
-at::Tensor Encoder::run_layer(size_t index, const at::Tensor& x_TC, const Pass& pass) const {
+at::Tensor Encoder::run_layer(size_t index, const at::Tensor& x_TC, const ForwardPass& pass) const {
   const Layer& layer = *layers_[index];
   const auto dropout = [&](LayerSite site, double p) { return pass.dropout(layer_site(index, site), p); };
   const at::Tensor context_TC = ops::attention(

@@ -30,7 +30,7 @@ class Encoder : public nn::Model {
   std::vector<nn::Embedding*> embeddings() override { return {word_.get()}; }
   std::vector<nn::StructureGroup>& structures() override { return structures_; }
 
-  nn::Task task() const override { return config_.task; }
+  Task task() const override { return config_.task; }
   nlohmann::json config() const override { return config_.json; }
   int64_t hidden_size() const override { return config_.hidden; }
   int64_t num_labels() const override { return config_.num_labels; }
@@ -47,7 +47,7 @@ class Encoder : public nn::Model {
   Encoder(EncoderConfig config, const std::string& dense, const std::string& out, const TokenHeadNames& token);
 
   /// x: [T, C], the last layer's output; result: fp32 [B, labels].
-  virtual at::Tensor classify(const at::Tensor& x, const Pass& pass) const = 0;
+  virtual at::Tensor classify(const at::Tensor& x, const ForwardPass& pass) const = 0;
   /// The shard rules of the embeddings and the encoder; `decoder`: the name of the masked-LM decoder.
   std::vector<nn::ShardRule> encoder_shard_plan(const std::string& decoder) const;
 
@@ -56,7 +56,7 @@ class Encoder : public nn::Model {
 
  private:
   std::vector<nn::Linear*> head_linears() const;  ///< in order of depth
-  at::Tensor encode(const Pass& pass) const;
+  at::Tensor encode(const ForwardPass& pass) const;
   Builder build() { return Builder(parameters_); }
 
   struct Layer {
@@ -71,8 +71,8 @@ class Encoder : public nn::Model {
   void add_embeddings();
   void add_layer(size_t index);
   at::Tensor counted_positions(const data::Batch& batch) const;
-  at::Tensor embed(const Pass& pass) const;
-  at::Tensor run_layer(size_t index, const at::Tensor& x, const Pass& pass) const;
+  at::Tensor embed(const ForwardPass& pass) const;
+  at::Tensor run_layer(size_t index, const at::Tensor& x, const ForwardPass& pass) const;
 
   nn::ParameterTable parameters_;
   std::unique_ptr<nn::Embedding> word_, position_, token_type_;

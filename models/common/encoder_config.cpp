@@ -38,7 +38,7 @@ void check_supported(const ConfigReader& in, const ModelOptions& options) {
   if (positions != "absolute") in.refuse("position_embedding_type '{}' is not supported, only 'absolute'", positions);
   for (const char* key : {"is_decoder", "add_cross_attention"}) in.refuse_if_set(key, "only encoders are supported");
   refuse_unsupported(in);
-  if (options.task == nn::Task::causal_lm)
+  if (options.task == Task::causal_lm)
     in.refuse("model.task: causal_lm needs a decoder such as gpt2; an encoder supports masked_lm");
 }
 

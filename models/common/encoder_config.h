@@ -31,7 +31,7 @@ struct EncoderConfig {
   double attention_dropout = 0.1;
   double head_dropout = 0.1;  ///< before the classifier
   nn::ops::Activation activation = nn::ops::Activation::gelu;
-  nn::Task task = nn::Task::sequence_classification;
+  Task task = Task::sequence_classification;
   int64_t num_labels = 2;
   HeadFit head;                                    ///< of the files, to the requested labels
   bool tied = true;                                ///< the masked-LM decoder shares the word embeddings

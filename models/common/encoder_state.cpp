@@ -44,7 +44,7 @@ InitSpec initial(const nn::Parameter& parameter, const EncoderConfig& config) {
 void consult_weights(const Weights& weights, const EncoderNames& names, const std::string& file, EncoderConfig& config,
                      LoadReport& report) {
   check_layers(ConfigReader(config.json, file), weights, "num_hidden_layers", config.layers, "encoder.layer.");
-  if (!nn::is_over_tokens(config.task)) return;
+  if (!is_over_tokens(config.task)) return;
   config.tied =
       is_tied(config.tied, weights, {aliases(words_name(config), config.prefix), {names.decoder + ".weight"}}, report);
   if (config.tied) return;
@@ -64,7 +64,7 @@ StateDictAdapter encoder_state_map(const EncoderConfig& config, EncoderNames nam
   };
   map.is_redundant = [config, names = std::move(names)](const std::string& name) {
     const bool copy = name == names.decoder + ".bias" || (config.tied && name == names.decoder + ".weight") ||
-                      (nn::is_over_tokens(config.task) && name == names.decoder_bias);
+                      (is_over_tokens(config.task) && name == names.decoder_bias);
     return copy || name.ends_with("embeddings.position_ids") || name.ends_with("embeddings.token_type_ids") ||
            std::find(names.nothing.begin(), names.nothing.end(), name) != names.nothing.end();
   };

@@ -175,7 +175,7 @@ class Filler {
 
   /// The parameters of the head, if a new one replaces it.
   std::set<std::string> replaced_head(const checkpoint::SafetensorsReader& reader) {
-    if (nn::is_over_tokens(model_.task())) return {};
+    if (is_over_tokens(model_.task())) return {};
     std::string why = misfit(reader);
     if (!why.empty() && options_.reset_head == ResetHead::never)
       throw DataError(

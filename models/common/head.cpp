@@ -73,7 +73,7 @@ HeadFit fit_of(const ConfigReader& in, const ModelOptions& options,
     for (const char* other : kOtherHeads)
       if (name.ends_with(other)) fit.mismatch = fmt::format("it belongs to a {}", name);
   const std::vector<std::string>& wanted = options.label_names;
-  if (!fit.mismatch.empty() || options.task == nn::Task::regression || !stored || stored->size() != wanted.size())
+  if (!fit.mismatch.empty() || options.task == Task::regression || !stored || stored->size() != wanted.size())
     return fit;
   const auto order = nn::match_labels(*stored, wanted);
   if (order && !nn::is_identity(*order)) fit.order = *order;
@@ -99,12 +99,12 @@ void write_names(std::vector<std::string> names, int64_t count, json& config) {
 }  // namespace
 
 Labels read_labels(const ConfigReader& in, const ModelOptions& options, int64_t fallback, json& config) {
-  if (nn::is_over_tokens(options.task)) return {fallback, {}};
+  if (is_over_tokens(options.task)) return {fallback, {}};
   const auto stored = stored_names(in);
   Labels labels;
-  labels.count = options.task == nn::Task::regression ? 1
-                 : options.num_labels > 0             ? options.num_labels
-                                                      : stored_count(in, stored);
+  labels.count = options.task == Task::regression ? 1
+                 : options.num_labels > 0         ? options.num_labels
+                                                  : stored_count(in, stored);
   labels.fit = fit_of(in, options, stored);
   std::vector<std::string> names = options.label_names;
   if (names.empty() && stored && stored_count(in, stored) == labels.count) names = *stored;
@@ -112,18 +112,18 @@ Labels read_labels(const ConfigReader& in, const ModelOptions& options, int64_t 
   return labels;
 }
 
-nn::Task task_in(const ConfigReader& in) {
+Task task_in(const ConfigReader& in) {
   for (const std::string& name : architectures(in)) {
-    if (name.ends_with("ForMaskedLM")) return nn::Task::masked_lm;
-    if (name.ends_with("LMHeadModel")) return nn::Task::causal_lm;
+    if (name.ends_with("ForMaskedLM")) return Task::masked_lm;
+    if (name.ends_with("LMHeadModel")) return Task::causal_lm;
   }
   const std::string problem = in.text("problem_type", "");
-  if (problem == "regression") return nn::Task::regression;
+  if (problem == "regression") return Task::regression;
   const int64_t classes = stored_count(in, stored_names(in));
   if (problem == "single_label_classification" && classes == 1)
     in.refuse("problem_type is {}, which needs at least two classes; there is 1", problem);
   const bool one = problem.empty() && classes == 1;
-  return one ? nn::Task::regression : nn::Task::sequence_classification;
+  return one ? Task::regression : Task::sequence_classification;
 }
 
 }  // namespace filigree::models

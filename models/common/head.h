@@ -28,6 +28,6 @@ Labels read_labels(const ConfigReader& in, const ModelOptions& options, int64_t 
 
 /// The task of a model directory, from the architecture, the problem type and the number of labels in config.json;
 /// sequence_classification if it has none of them.
-nn::Task task_in(const ConfigReader& in);
+Task task_in(const ConfigReader& in);
 
 }  // namespace filigree::models

@@ -42,20 +42,20 @@ at::Tensor Norm::operator()(const at::Tensor& x, const at::Tensor& residual, con
   return ops::residual_layer_norm(x, residual, gain->value(), bias->value(), eps, dropout);
 }
 
-Pass::Pass(const data::Batch& of, const nn::ForwardContext& with)
+ForwardPass::ForwardPass(const data::Batch& of, const nn::ForwardContext& with)
     : batch(of), context(with), keys(with.training ? ops::token_keys(of, with.seed, with.step) : at::Tensor()) {}
 
-at::Tensor Pass::first_tokens(at::Device device) const {
+at::Tensor ForwardPass::first_tokens(at::Device device) const {
   return to_device(at::tensor(at::ArrayRef<int64_t>(batch.offsets.data(), batch.offsets.size() - 1), at::kLong),
                    device);
 }
 
-at::Tensor Pass::last_tokens(at::Device device) const {
+at::Tensor ForwardPass::last_tokens(at::Device device) const {
   return to_device(at::tensor(at::ArrayRef<int64_t>(batch.offsets).slice(1), at::kLong).sub(1), device);
 }
 
-at::Tensor run(const Pass& pass, bool trains, const std::function<at::Tensor(const at::Tensor&)>& layer,
-               const at::Tensor& x) {
+at::Tensor checkpointed(const ForwardPass& pass, bool trains, const std::function<at::Tensor(const at::Tensor&)>& layer,
+                        const at::Tensor& x) {
   const bool again = pass.context.training && pass.context.recompute && (trains || x.requires_grad());
   return again ? nn::recompute(layer, x) : layer(x);
 }
@@ -70,12 +70,12 @@ bool trains(const std::vector<nn::Linear*>& linears, const std::vector<const Nor
                      [](const Norm* norm) { return norm->gain->trainable() || norm->bias->trainable(); });
 }
 
-nn::Output sequence_output(const at::Tensor& logits, const Pass& pass, nn::Task task) {
+nn::Output sequence_output(const at::Tensor& logits, const ForwardPass& pass, Task task) {
   nn::Output out;
   out.logits = logits;
   const at::Tensor& labels = pass.batch.labels;
   if (!labels.defined()) return out;
-  out.loss_sum = task == nn::Task::regression ? ops::squared_error(logits, labels) : ops::cross_entropy(logits, labels);
+  out.loss_sum = task == Task::regression ? ops::squared_error(logits, labels) : ops::cross_entropy(logits, labels);
   out.count = labels.size(0);
   return out;
 }
@@ -90,8 +90,8 @@ at::Tensor rows_with_loss(const data::Batch& batch) {
 
 }  // namespace
 
-nn::Output token_output(const at::Tensor& x, const Pass& pass, const nn::TokenOutput& output,
-                        const std::function<at::Tensor(const at::Tensor&)>& to_logits) {
+nn::Output lm_head_output(const at::Tensor& x, const ForwardPass& pass, const nn::TokenOutput& output,
+                          const std::function<at::Tensor(const at::Tensor&)>& to_logits) {
   at::Tensor input = x, labels = pass.batch.labels;
   const at::Tensor predicted = labels.defined() ? rows_with_loss(pass.batch) : at::Tensor();
   if (pass.context.training && labels.defined()) {
@@ -101,7 +101,7 @@ nn::Output token_output(const at::Tensor& x, const Pass& pass, const nn::TokenOu
   nn::Output out;
   const at::Tensor logits = to_logits(input).to(at::kFloat);
   if (!labels.defined()) {
-    out.logits = output.whole(logits);
+    out.logits = output.gather(logits);
     return out;
   }
   out.logits = logits;

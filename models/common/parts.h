@@ -37,12 +37,12 @@ struct Norm {
 };
 
 /// One forward pass: batch, context, and the dropout keys of the tokens.
-struct Pass {
+struct ForwardPass {
   const data::Batch& batch;
   const nn::ForwardContext& context;
   at::Tensor keys;  ///< undefined in evaluation
 
-  Pass(const data::Batch& batch, const nn::ForwardContext& context);
+  ForwardPass(const data::Batch& batch, const nn::ForwardContext& context);
   nn::ops::Dropout dropout(uint64_t site, double p) const { return {keys, site, p}; }
   /// Index of the first, or of the last, token of each sample.
   at::Tensor first_tokens(at::Device device) const;
@@ -51,8 +51,8 @@ struct Pass {
 
 /// layer(x). If the context asks for it, the activations are recomputed in the backward pass; batch and context must
 /// live until then. `trains`: whether any parameter of the layer is trainable.
-at::Tensor run(const Pass& pass, bool trains, const std::function<at::Tensor(const at::Tensor&)>& layer,
-               const at::Tensor& x);
+at::Tensor checkpointed(const ForwardPass& pass, bool trains, const std::function<at::Tensor(const at::Tensor&)>& layer,
+                        const at::Tensor& x);
 bool trains(const std::vector<nn::Linear*>& linears, const std::vector<const Norm*>& norms);
 
 /// Dropout site indices of a layer: kLayerSites per layer, after the sites of the whole model.
@@ -60,12 +60,12 @@ constexpr uint64_t kFirstLayerSite = 16, kLayerSites = 16;
 inline uint64_t layer_site(size_t layer, uint64_t site) { return kFirstLayerSite + layer * kLayerSites + site; }
 
 /// Loss of a sequence task from fp32 logits [B, labels], if the batch has labels.
-nn::Output sequence_output(const at::Tensor& logits, const Pass& pass, nn::Task task);
+nn::Output sequence_output(const at::Tensor& logits, const ForwardPass& pass, Task task);
 
 /// Logits over the vocabulary, for a task over tokens. to_logits: [N, C] -> [N, vocabulary]; in training it gets only
 /// the tokens with a loss, to save memory.
-nn::Output token_output(const at::Tensor& x, const Pass& pass, const nn::TokenOutput& output,
-                        const std::function<at::Tensor(const at::Tensor&)>& to_logits);
+nn::Output lm_head_output(const at::Tensor& x, const ForwardPass& pass, const nn::TokenOutput& output,
+                          const std::function<at::Tensor(const at::Tensor&)>& to_logits);
 
 /// The two groups of a layer, heads and neurons, as structure.h defines them.
 struct LayerUnits {

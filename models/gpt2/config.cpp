@@ -35,7 +35,7 @@ void check_supported(const ConfigReader& in, const ModelOptions& options) {
   in.refuse_if_set("scale_attn_by_inverse_layer_idx", "attention scores scaled by layer index are not supported");
   if (!in.flag("scale_attn_weights", true))
     in.refuse("scale_attn_weights is false: unscaled attention scores are not supported");
-  if (options.task == nn::Task::masked_lm) in.refuse("model.task: masked_lm needs an encoder; gpt2 supports causal_lm");
+  if (options.task == Task::masked_lm) in.refuse("model.task: masked_lm needs an encoder; gpt2 supports causal_lm");
 }
 
 std::optional<int64_t> end_of_text(const ConfigReader& in, const Config& config) {

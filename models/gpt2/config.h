@@ -29,7 +29,7 @@ struct Config {
   double initializer_range = 0.02;
   double embedding_dropout = 0.1, attention_dropout = 0.1, residual_dropout = 0.1;
   nn::ops::Activation activation = nn::ops::Activation::gelu_tanh;
-  nn::Task task = nn::Task::causal_lm;
+  Task task = Task::causal_lm;
   int64_t num_labels = 2;
   HeadFit head;                                    ///< of the files, to the requested labels
   bool tied = true;                                ///< the language-modeling head shares the word embeddings

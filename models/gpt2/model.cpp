@@ -35,8 +35,7 @@ Model::Model(Config config) : config_(std::move(config)) {
   for (size_t i = 0; i < static_cast<size_t>(config_.layers); ++i) add_layer(i);
   last_norm_ = Norm(build, "transformer.ln_f", config_.hidden, config_.norm_eps);
   const auto head = [&]() -> nn::Linear {
-    if (!nn::is_over_tokens(config_.task))
-      return build.linear_without_bias("score", config_.num_labels, config_.hidden);
+    if (!is_over_tokens(config_.task)) return build.linear_without_bias("score", config_.num_labels, config_.hidden);
     if (!config_.tied) return build.linear_without_bias("lm_head", config_.vocab_size, config_.hidden);
     return {"lm_head", word_->weight(), nullptr};
   };
@@ -76,7 +75,7 @@ std::vector<nn::Linear*> Model::linears() {
 }
 
 std::vector<std::string> Model::head_parameters() const {
-  if (nn::is_over_tokens(config_.task) && config_.tied) return {};
+  if (is_over_tokens(config_.task) && config_.tied) return {};
   return {head_->weight()->name};
 }
 
@@ -86,12 +85,12 @@ const std::string& Model::family() const {
 }
 
 std::string Model::architecture() const {
-  return nn::is_over_tokens(config_.task) ? "GPT2LMHeadModel" : "GPT2ForSequenceClassification";
+  return is_over_tokens(config_.task) ? "GPT2LMHeadModel" : "GPT2ForSequenceClassification";
 }
 
 double Model::flops(int64_t n) const {
   const auto tokens = static_cast<double>(n);
-  double total = (nn::is_over_tokens(config_.task) ? tokens : 1) * macs(*head_);
+  double total = (is_over_tokens(config_.task) ? tokens : 1) * macs(*head_);
   for (const auto& layer : layers_) {
     for (const nn::Linear* linear : layer->linears()) total += tokens * macs(*linear);
     // q k^T and P v over the keys that a token sees: 1 .. n.
@@ -101,22 +100,22 @@ double Model::flops(int64_t n) const {
 }
 
 nn::Output Model::forward(const data::Batch& batch, const nn::ForwardContext& context) {
-  const Pass pass(batch, context);
+  const ForwardPass pass(batch, context);
   at::Tensor x_TC = embed(pass);
   for (size_t i = 0; i < layers_.size(); ++i)
-    x_TC = run(
+    x_TC = checkpointed(
         pass, layers_[i]->trains(), [this, i, pass](const at::Tensor& x) { return run_layer(i, x, pass); }, x_TC);
   if (context.cache)
     x_TC = x_TC.index_select(0, pass.last_tokens(x_TC.device()));  // the other tokens' successors are known
-  if (nn::is_over_tokens(config_.task)) {
-    return models::token_output(x_TC, pass, token_output,
-                                [this](const at::Tensor& x) { return head_->forward(last_norm_(x)); });
+  if (is_over_tokens(config_.task)) {
+    return models::lm_head_output(x_TC, pass, token_output,
+                                  [this](const at::Tensor& x) { return head_->forward(last_norm_(x)); });
   }
   const at::Tensor last_BC = x_TC.index_select(0, classified_tokens(pass));
   return sequence_output(head_->forward(last_norm_(last_BC).to(at::kFloat)), pass, config_.task);
 }
 
-at::Tensor Model::classified_tokens(const Pass& pass) const {
+at::Tensor Model::classified_tokens(const ForwardPass& pass) const {
   const at::Tensor& ids = pass.batch.ids;
   const at::Tensor last = pass.last_tokens(ids.device());
   if (!config_.padding || ids.numel() == 0) return last;
@@ -127,14 +126,14 @@ at::Tensor Model::classified_tokens(const Pass& pass) const {
   return at::maximum(so_far, pass.first_tokens(ids.device()));
 }
 
-at::Tensor Model::embed(const Pass& pass) const {
+at::Tensor Model::embed(const ForwardPass& pass) const {
   const at::ScalarType compute = pass.context.compute;
   const at::Tensor x_TC =
       at::add(word_->forward(pass.batch.ids, compute), position_->forward(pass.batch.positions, compute));
   return ops::dropout(x_TC, pass.dropout(kEmbeddings, config_.embedding_dropout));
 }
 
-at::Tensor Model::run_layer(size_t index, const at::Tensor& x_TC, const Pass& pass) const {
+at::Tensor Model::run_layer(size_t index, const at::Tensor& x_TC, const ForwardPass& pass) const {
   const Layer& layer = *layers_[index];
   const auto dropout = [&](LayerSite site, double p) { return pass.dropout(layer_site(index, site), p); };
   const at::Tensor in_TC = layer.attention_norm(x_TC);

@@ -33,7 +33,7 @@ class Model final : public nn::Model {
   nn::FileLinear file_linear(const std::string& name) const override;
   nn::StateTensors to_files(nn::StateTensors state) const override;
 
-  nn::Task task() const override { return config_.task; }
+  Task task() const override { return config_.task; }
   const std::string& family() const override;
   std::string architecture() const override;
   std::string ffn_width_key() const override { return "n_inner"; }
@@ -55,10 +55,10 @@ class Model final : public nn::Model {
   };
 
   void add_layer(size_t index);
-  at::Tensor embed(const Pass& pass) const;
-  at::Tensor run_layer(size_t index, const at::Tensor& x, const Pass& pass) const;
+  at::Tensor embed(const ForwardPass& pass) const;
+  at::Tensor run_layer(size_t index, const at::Tensor& x, const ForwardPass& pass) const;
   /// Index of the token that each sample is classified by.
-  at::Tensor classified_tokens(const Pass& pass) const;
+  at::Tensor classified_tokens(const ForwardPass& pass) const;
 
   Config config_;
   nn::ParameterTable parameters_;

@@ -116,7 +116,7 @@ std::unique_ptr<nn::Model> load(const std::string& dir, const nlohmann::json& js
   Config config = parse_config(json, file, options);
   const Weights weights = open_weights(dir, options);
   check_layers(ConfigReader(json, file, key_names()), weights, "n_layer", config.layers, "h.");
-  if (nn::is_over_tokens(config.task)) {
+  if (is_over_tokens(config.task)) {
     config.tied = is_tied(config.tied, weights, {stored(kWords).names, {kDecoder}}, report);
     if (!config.tied) config.json["tie_word_embeddings"] = false;
   }

@@ -18,10 +18,10 @@ const std::string& Model::family() const {
 }
 
 std::string Model::architecture() const {
-  return nn::is_over_tokens(config_.task) ? "RobertaForMaskedLM" : "RobertaForSequenceClassification";
+  return is_over_tokens(config_.task) ? "RobertaForMaskedLM" : "RobertaForSequenceClassification";
 }
 
-at::Tensor Model::classify(const at::Tensor& x_TC, const Pass& pass) const {
+at::Tensor Model::classify(const at::Tensor& x_TC, const ForwardPass& pass) const {
   const at::Tensor first_B = pass.first_tokens(x_TC.device());
   const auto drop = [&](const at::Tensor& x, Site site) {
     return ops::dropout(x, pass.dropout(site, config_.head_dropout).rows(first_B));

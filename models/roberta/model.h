@@ -14,7 +14,7 @@ class Model final : public Encoder {
   std::string architecture() const override;
 
  protected:
-  at::Tensor classify(const at::Tensor& x, const Pass& pass) const override;
+  at::Tensor classify(const at::Tensor& x, const ForwardPass& pass) const override;
 };
 
 }  // namespace filigree::models::roberta

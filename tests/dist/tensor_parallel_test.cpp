@@ -25,9 +25,9 @@ at::Tensor drawn(uint64_t stream, int64_t rows, int64_t columns) {
 at::Tensor leaf(const at::Tensor& values) { return values.clone().requires_grad_(); }
 
 /// Columns of rank `rank` when 7 are shared out over `size`.
-LineRange columns(int rank, int size) { return even_part(7, rank, size); }
+IndexRange columns(int rank, int size) { return even_part(7, rank, size); }
 at::Tensor own(const at::Tensor& whole, const Communicator& tp) {
-  const LineRange range = columns(tp.rank(), tp.size());
+  const IndexRange range = columns(tp.rank(), tp.size());
   return whole.narrow(1, range.begin, range.size());
 }
 
@@ -94,7 +94,7 @@ TEST_P(TensorParallel, CrossEntropyOfAPartOfTheVocabulary) {
 TEST_P(TensorParallel, LinesMoveToTheirNewPlaces) {
   on_ranks([](Communicator& tp) {
     const at::Tensor whole = drawn(1, 23, 3);
-    std::vector<LineRange> before, after;
+    std::vector<IndexRange> before, after;
     int64_t begin = 0;
     for (int r = 0; r < tp.size(); ++r) {  // the first rank has all but a line for each other one
       const int64_t end = r == 0 ? 23 - (tp.size() - 1) : begin + 1;
@@ -105,7 +105,7 @@ TEST_P(TensorParallel, LinesMoveToTheirNewPlaces) {
     const auto me = static_cast<size_t>(tp.rank());
     for (const int64_t dim : {0, 1}) {
       const at::Tensor all = dim == 0 ? whole : whole.t();
-      const auto held = [&](const LineRange& range) { return all.narrow(dim, range.begin, range.size()); };
+      const auto held = [&](const IndexRange& range) { return all.narrow(dim, range.begin, range.size()); };
       EXPECT_TRUE(redistribute(held(before[me]), dim, before, after, tp).equal(held(after[me])));
       EXPECT_TRUE(redistribute(held(after[me]), dim, after, before, tp).equal(held(before[me])));
     }

@@ -23,7 +23,7 @@ const fs::path kReference = fs::path(FILIGREE_BINARY_DIR) / "reference" / "gener
 
 std::unique_ptr<nn::Model> load(const std::string& name, dist::Communicator& tp) {
   ModelOptions options;
-  options.task = nn::Task::causal_lm;
+  options.task = Task::causal_lm;
   if (tp.size() > 1) options.shard = [&tp](nn::Model& model) { train::shard_model(model, tp.rank(), tp.size()); };
   auto model = load_model((kReference / name).string(), options);
   if (tp.size() > 1) train::install_tp_hooks(*model, tp);

@@ -45,7 +45,7 @@ class Heads : public testing::TestWithParam<const char*> {
   }
 
   void write_config(const json& config) const { std::ofstream(dir_ / "config.json") << config.dump(); }
-  std::unique_ptr<nn::Model> make(const Names& labels, nn::Task task = nn::Task::sequence_classification) {
+  std::unique_ptr<nn::Model> make(const Names& labels, Task task = Task::sequence_classification) {
     write_config(config_);
     ModelOptions options = asking(labels, task);
     options.pretrained = false;
@@ -58,7 +58,7 @@ class Heads : public testing::TestWithParam<const char*> {
     return model;
   }
 
-  static ModelOptions asking(const Names& labels, nn::Task task = nn::Task::sequence_classification) {
+  static ModelOptions asking(const Names& labels, Task task = Task::sequence_classification) {
     ModelOptions options;
     options.task = task;
     options.label_names = labels;
@@ -145,7 +145,7 @@ TEST_P(Heads, AnotherNumberOfClassesGetsANewHeadOrIsRefused) {
   EXPECT_EQ(logits(*fresh).size(1), 2);
   EXPECT_EQ(fresh->config()["id2label"].size(), 2U);
 
-  auto scores = asking({}, nn::Task::regression);
+  auto scores = asking({}, Task::regression);
   scores.num_labels = 1;
   scores.reset_head = ResetHead::automatic;
   EXPECT_EQ(logits(*load_model(dir_.string(), scores)).size(1), 1);
@@ -210,8 +210,8 @@ TEST_P(Heads, NamesMayBeNumbersAndNothingElse) {
 }
 
 TEST_P(Heads, OneClassWithoutAProblemTypeIsARegression) {
-  make({}, nn::Task::regression);
-  EXPECT_EQ(stored_task(dir_.string()), nn::Task::regression);
+  make({}, Task::regression);
+  EXPECT_EQ(stored_task(dir_.string()), Task::regression);
   config_["problem_type"] = "single_label_classification";  // transformers refuses it, too
   write_config(config_);
   EXPECT_THROW(stored_task(dir_.string()), DataError);

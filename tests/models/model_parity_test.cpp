@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 const fs::path kReference = fs::path(FILIGREE_BINARY_DIR) / "reference" / "models";
 
-data::Batch pack(const nlohmann::json& samples, nn::Task task) {
+data::Batch pack(const nlohmann::json& samples, Task task) {
   std::vector<int64_t> ids, types, positions;
   std::vector<double> labels;
   data::Batch batch;
@@ -41,7 +41,7 @@ data::Batch pack(const nlohmann::json& samples, nn::Task task) {
   batch.ids = at::tensor(ids, at::kLong);
   batch.type_ids = at::tensor(types, at::kLong);
   batch.positions = at::tensor(positions, at::kLong);
-  batch.labels = at::tensor(labels, at::kDouble).to(task == nn::Task::regression ? at::kFloat : at::kLong);
+  batch.labels = at::tensor(labels, at::kDouble).to(task == Task::regression ? at::kFloat : at::kLong);
   return batch;
 }
 
@@ -57,7 +57,7 @@ TEST_P(ModelParity, LogitsLossAndGradients) {
   const auto given = nlohmann::json::parse(std::ifstream(dir / "batch.json"));
   const auto reference = checkpoint::SafetensorsReader::open((dir / "reference.safetensors").string());
   ModelOptions options;
-  options.task = nn::task_from(given["task"]);
+  options.task = enum_from<Task>(given["task"].get<std::string>()).value();
   LoadReport report;
   const auto model = load_model(dir.string(), options, &report);
   EXPECT_TRUE(report.newly_initialized.empty()) << report.newly_initialized.front();

@@ -35,9 +35,8 @@ inline at::Tensor drawn(const std::string& name, const std::vector<int64_t>& sha
 }
 
 /// A model of random weights large enough that rounding and a wrong merge tell apart; config.json is written to `dir`.
-inline std::unique_ptr<nn::Model> random_model(const std::string& family, const std::filesystem::path& dir,
-                                               nn::Task task, int64_t labels,
-                                               const nlohmann::json& more = nlohmann::json::object()) {
+inline std::unique_ptr<nn::Model> random_model(const std::string& family, const std::filesystem::path& dir, Task task,
+                                               int64_t labels, const nlohmann::json& more = nlohmann::json::object()) {
   std::filesystem::create_directories(dir);
   nlohmann::json config = {{"vocab_size", 101},         {"hidden_size", 36},       {"num_hidden_layers", 3},
                            {"num_attention_heads", 6},  {"intermediate_size", 50}, {"max_position_embeddings", 42},
@@ -52,13 +51,13 @@ inline std::unique_ptr<nn::Model> random_model(const std::string& family, const 
   options.task = task;
   options.pretrained = false;
   options.num_labels = labels;
-  for (int64_t i = 0; task == nn::Task::sequence_classification && i < labels; ++i) {
+  for (int64_t i = 0; task == Task::sequence_classification && i < labels; ++i) {
     options.label_names.push_back("noun." + std::to_string(i));
   }
   return models::load_model(dir.string(), options);
 }
 
-inline std::unique_ptr<nn::Model> random_bert(const std::filesystem::path& dir, nn::Task task, int64_t labels) {
+inline std::unique_ptr<nn::Model> random_bert(const std::filesystem::path& dir, Task task, int64_t labels) {
   return random_model("bert", dir, task, labels);
 }
 
@@ -110,7 +109,7 @@ inline void prune_units(nn::Model& model, double heads, double ffn, bool global)
 
 struct ExportCase {
   std::string name;
-  nn::Task task = nn::Task::sequence_classification;
+  Task task = Task::sequence_classification;
   std::function<void(nn::Model&)> change;
   bool zero_filled = false;  ///< in format hf
   int64_t width = 50;        ///< neurons a layer that format hf says
@@ -142,17 +141,17 @@ inline std::vector<ExportCase> export_cases() {
     request.global = true;
     prune::prune_weights(model, prune::select_linears(model, {}), request, *dist::make_single());
   };
-  return {{"plain", nn::Task::sequence_classification, [](nn::Model&) {}},
-          {"adapted", nn::Task::sequence_classification, add_updates},
-          {"unstructured", nn::Task::sequence_classification,
+  return {{"plain", Task::sequence_classification, [](nn::Model&) {}},
+          {"adapted", Task::sequence_classification, add_updates},
+          {"unstructured", Task::sequence_classification,
            [=](nn::Model& model) { add_updates(model), unstructured(model); }},
-          {"ffn_even", nn::Task::sequence_classification,
+          {"ffn_even", Task::sequence_classification,
            [](nn::Model& model) { add_updates(model), prune_units(model, 0, 0.4, false); }, false, 30},
-          {"ffn_uneven", nn::Task::sequence_classification,
+          {"ffn_uneven", Task::sequence_classification,
            [](nn::Model& model) { add_updates(model), prune_units(model, 0, 0.4, true); }, true, 50},
-          {"heads", nn::Task::sequence_classification,
+          {"heads", Task::sequence_classification,
            [](nn::Model& model) { add_updates(model), prune_units(model, 0.34, 0, false); }, true, 50},
-          {"everything", nn::Task::sequence_classification,
+          {"everything", Task::sequence_classification,
            [=](nn::Model& model) {
              add_updates(model);
              unstructured(model);
@@ -160,40 +159,40 @@ inline std::vector<ExportCase> export_cases() {
              prune_units(model, 0.5, 0.5, true);
            },
            true, 50},
-          {"heads_ffn_even", nn::Task::regression,
+          {"heads_ffn_even", Task::regression,
            [](nn::Model& model) { add_updates(model), prune_units(model, 0.34, 0.4, false); }, true, 30},
-          {"masked_lm", nn::Task::masked_lm,
+          {"masked_lm", Task::masked_lm,
            [](nn::Model& model) { add_updates(model), prune_units(model, 0, 0.4, false); }, false, 30},
-          {"frozen_bf16", nn::Task::sequence_classification,
+          {"frozen_bf16", Task::sequence_classification,
            [](nn::Model& model) {
              model.parameters().set_frozen_dtype(at::kBFloat16);
              add_updates(model);
              prune_units(model, 0, 0.4, false);
            },
            false, 30},
-          {"roberta_adapted", nn::Task::sequence_classification, add_updates, false, 50, "roberta"},
-          {"roberta_heads", nn::Task::masked_lm,
+          {"roberta_adapted", Task::sequence_classification, add_updates, false, 50, "roberta"},
+          {"roberta_heads", Task::masked_lm,
            [](nn::Model& model) { add_updates(model), prune_units(model, 0.34, 0.4, false); }, true, 30, "roberta"},
-          {"gpt2_adapted", nn::Task::sequence_classification, add_updates, false, 50, "gpt2", 20000},
-          {"gpt2_lm_ffn", nn::Task::causal_lm,
+          {"gpt2_adapted", Task::sequence_classification, add_updates, false, 50, "gpt2", 20000},
+          {"gpt2_lm_ffn", Task::causal_lm,
            [](nn::Model& model) { add_updates(model), prune_units(model, 0, 0.4, false); }, false, 30, "gpt2"},
-          {"gpt2_lm_everything", nn::Task::causal_lm,
+          {"gpt2_lm_everything", Task::causal_lm,
            [=](nn::Model& model) {
              add_updates(model);
              unstructured(model);
              prune_units(model, 0.34, 0.4, true);
            },
            true, 50, "gpt2"},
-          {"base_only_keys", nn::Task::sequence_classification, add_updates, false, 50, "bert", 0, base_only_keys()},
-          {"base_only_keys_lm", nn::Task::masked_lm, [](nn::Model& model) { prune_units(model, 0.34, 0.4, false); },
-           true, 30, "bert", 0, base_only_keys()},
-          {"masked_lm_untied", nn::Task::masked_lm, add_updates, false, 50, "bert", 0, untied()},
-          {"roberta_untied", nn::Task::masked_lm, add_updates, false, 50, "roberta", 0, untied()},
-          {"gpt2_lm_untied", nn::Task::causal_lm, add_updates, false, 50, "gpt2", 0, untied()}};
+          {"base_only_keys", Task::sequence_classification, add_updates, false, 50, "bert", 0, base_only_keys()},
+          {"base_only_keys_lm", Task::masked_lm, [](nn::Model& model) { prune_units(model, 0.34, 0.4, false); }, true,
+           30, "bert", 0, base_only_keys()},
+          {"masked_lm_untied", Task::masked_lm, add_updates, false, 50, "bert", 0, untied()},
+          {"roberta_untied", Task::masked_lm, add_updates, false, 50, "roberta", 0, untied()},
+          {"gpt2_lm_untied", Task::causal_lm, add_updates, false, 50, "gpt2", 0, untied()}};
 }
 
 /// How the tests read an export back: nothing may be missing or left over.
-inline std::unique_ptr<nn::Model> reread(const std::string& dir, nn::Task task) {
+inline std::unique_ptr<nn::Model> reread(const std::string& dir, Task task) {
   models::ModelOptions options;
   options.task = task;
   models::LoadReport report;
@@ -204,7 +203,7 @@ inline std::unique_ptr<nn::Model> reread(const std::string& dir, nn::Task task) 
 }
 
 /// Loads the base of an adapter.
-inline std::function<std::unique_ptr<nn::Model>(const std::string&)> reload_base(nn::Task task) {
+inline std::function<std::unique_ptr<nn::Model>(const std::string&)> reload_base(Task task) {
   return [task](const std::string& dir) { return reread(dir, task); };
 }
 

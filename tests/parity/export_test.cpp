@@ -57,7 +57,7 @@ TEST_P(ExportParity, BothFormatsGiveTheLiveLogits) {
   const fs::path dir = kOut / given.name;
   fs::remove_all(dir);
   const auto model =
-      random_model(given.family, dir / "base", given.task, given.task == nn::Task::regression ? 1 : 5, given.more);
+      random_model(given.family, dir / "base", given.task, given.task == Task::regression ? 1 : 5, given.more);
   given.change(*model);
 
   const auto hf = checkpoint::export_model(*model, export_request(dir / "hf", given, ExportFormat::hf));
@@ -90,13 +90,13 @@ INSTANTIATE_TEST_SUITE_P(Cases, ExportParity, testing::ValuesIn(export_cases()),
 TEST(PeftExportTest, HoldsTheUpdatesAndTheHead) {
   const fs::path dir = kOut / "peft";
   fs::remove_all(dir);
-  const auto model = random_bert(dir / "config", nn::Task::sequence_classification, 5);
+  const auto model = random_bert(dir / "config", Task::sequence_classification, 5);
   checkpoint::export_model(*model, export_request(dir / "base", export_cases().front(), ExportFormat::hf));
   add_mixed_updates(*model);
   model->parameters().set_role(model->parameters().at("classifier.weight"), nn::Role::trainable);
   model->parameters().at("classifier.weight").value().detach().copy_(drawn("head", {5, 36}, 0.3));
   checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string(),
-                          reload_base(nn::Task::sequence_classification));
+                          reload_base(Task::sequence_classification));
   write_live(*model, dir / "live.safetensors");
   const json config = json::parse(std::ifstream(dir / "peft" / "adapter_config.json"));
   EXPECT_EQ(config["target_modules"].size(), 12U);
@@ -112,7 +112,7 @@ TEST(PeftExportTest, HoldsTheUpdatesAndTheHead) {
 
 /// Query, value and FFN of a GPT-2: a fused module and plain ones, all stored as [in, out].
 TEST(PeftExportTest, JoinsTheUpdatesOfAFusedModule) {
-  for (const nn::Task task : {nn::Task::sequence_classification, nn::Task::causal_lm}) {
+  for (const Task task : {Task::sequence_classification, Task::causal_lm}) {
     const fs::path dir = kOut / fmt::format("peft_gpt2_{}", nn::to_string(task));
     fs::remove_all(dir);
     const auto model = random_model("gpt2", dir / "config", task, 5);
@@ -133,11 +133,11 @@ TEST(PeftExportTest, JoinsTheUpdatesOfAFusedModule) {
 TEST(PeftExportTest, WhatReadsBackDifferentlyIsNotLeft) {
   const fs::path dir = kOut / "other_base";
   fs::remove_all(dir);
-  const auto model = random_bert(dir / "config", nn::Task::sequence_classification, 5);
+  const auto model = random_bert(dir / "config", Task::sequence_classification, 5);
   checkpoint::export_model(*model, export_request(dir / "base", export_cases().front(), ExportFormat::hf));
   add_updates(*model);
   const auto other = [](const std::string& written) {
-    auto base = reread(written, nn::Task::sequence_classification);
+    auto base = reread(written, Task::sequence_classification);
     base->parameters().at("bert.pooler.dense.bias").value().add_(1e-2);
     return base;
   };
@@ -149,11 +149,11 @@ TEST(PeftExportTest, RefusesWhatAnAdapterCannotHold) {
   const fs::path dir = kOut / "refused";
   fs::remove_all(dir);
   const auto refuses = [&](const std::function<void(nn::Model&)>& change, const std::string& reason) {
-    const auto model = random_bert(dir / "config", nn::Task::sequence_classification, 5);
+    const auto model = random_bert(dir / "config", Task::sequence_classification, 5);
     change(*model);
     try {
       checkpoint::export_peft(*model, (dir / "peft").string(), (dir / "base").string(),
-                              reload_base(nn::Task::sequence_classification));
+                              reload_base(Task::sequence_classification));
       ADD_FAILURE() << reason;
     } catch (const UsageError& error) {
       EXPECT_NE(std::string(error.what()).find(reason), std::string::npos) << error.what();
@@ -183,7 +183,7 @@ class ExportTest : public testing::Test {
   void SetUp() override {
     dir_ = fs::temp_directory_path() / fmt::format("filigree-export-{}", ::getpid());
     fs::create_directories(dir_);
-    model_ = random_bert(dir_ / "base", nn::Task::sequence_classification, 5);
+    model_ = random_bert(dir_ / "base", Task::sequence_classification, 5);
   }
   void TearDown() override { fs::remove_all(dir_); }
 
@@ -215,7 +215,7 @@ TEST_F(ExportTest, ConfigSaysTaskLabelsAndType) {
 }
 
 TEST_F(ExportTest, KeysThatAreTrueOfTheBaseAloneAreLeftOut) {
-  for (const nn::Task task : {nn::Task::sequence_classification, nn::Task::masked_lm}) {
+  for (const Task task : {Task::sequence_classification, Task::masked_lm}) {
     const auto model = random_model("bert", dir_ / "other", task, 5, base_only_keys());
     for (const auto format : {ExportFormat::hf, ExportFormat::hf_pruned, ExportFormat::filigree}) {
       const json config = checkpoint::export_config(*model, format);
@@ -224,7 +224,7 @@ TEST_F(ExportTest, KeysThatAreTrueOfTheBaseAloneAreLeftOut) {
         EXPECT_FALSE(config.contains(key)) << key;
       EXPECT_EQ(config["dtype"], "float32");
       EXPECT_EQ(config["architectures"], json({model->architecture()}));
-      const bool classes = task == nn::Task::sequence_classification;
+      const bool classes = task == Task::sequence_classification;
       EXPECT_EQ(config.value("problem_type", ""), classes ? "single_label_classification" : "");
       EXPECT_EQ(config.contains("id2label"), classes);
       EXPECT_EQ(config.contains("label2id"), classes);
@@ -270,7 +270,7 @@ TEST_F(ExportTest, TheToleranceFollowsTheSizeOfTheLogits) {
 TEST_F(ExportTest, WhatReadsBackDifferentlyIsNotLeft) {
   auto wanted = request("out");
   wanted.reload = [](const std::string& written) {
-    auto model = reread(written, nn::Task::sequence_classification);
+    auto model = reread(written, Task::sequence_classification);
     model->parameters().at("classifier.bias").value().add_(1e-3);
     return model;
   };
@@ -281,13 +281,6 @@ TEST_F(ExportTest, WhatReadsBackDifferentlyIsNotLeft) {
 TEST_F(ExportTest, AnUnwritablePlaceIsADataError) {
   std::ofstream(dir_ / "file") << "text";
   EXPECT_THROW(checkpoint::export_model(*model_, request("file/out")), UserError);
-}
-
-TEST(ExportFormatTest, Names) {
-  EXPECT_EQ(checkpoint::export_format_from("hf"), ExportFormat::hf);
-  EXPECT_EQ(checkpoint::export_format_from("filigree"), ExportFormat::filigree);
-  EXPECT_EQ(checkpoint::export_format_from("hf_pruned"), ExportFormat::hf_pruned);
-  EXPECT_THROW(checkpoint::export_format_from("onnx"), UsageError);
 }
 
 }  // namespace

@@ -39,12 +39,11 @@ inline constexpr int64_t kVocabulary = 101, kSamples = 7;
 
 struct Family {
   std::string name;
-  std::vector<nn::Task> tasks;
+  std::vector<Task> tasks;
   std::vector<std::string> masked;  ///< linears for unstructured pruning: split by outputs, by inputs, not at all
 };
 
 inline const std::vector<Family>& families() {
-  using nn::Task;
   static const std::vector<Family> all = {
       {"bert",
        {Task::sequence_classification, Task::regression, Task::masked_lm},
@@ -58,9 +57,9 @@ inline const std::vector<Family>& families() {
 
 /// With a decoder of their own over the vocabulary.
 inline const std::vector<Family>& untied_families() {
-  static const std::vector<Family> all = {{"bert_untied", {nn::Task::masked_lm}, {}},
-                                          {"roberta_untied", {nn::Task::masked_lm}, {}},
-                                          {"gpt2_untied", {nn::Task::causal_lm}, {}}};
+  static const std::vector<Family> all = {{"bert_untied", {Task::masked_lm}, {}},
+                                          {"roberta_untied", {Task::masked_lm}, {}},
+                                          {"gpt2_untied", {Task::causal_lm}, {}}};
   return all;
 }
 
@@ -103,12 +102,11 @@ inline at::Tensor drawn(const std::string& name, const std::vector<int64_t>& sha
 }
 
 /// mesh: cut over its tensor-parallel axis; nullptr: whole.
-inline std::unique_ptr<nn::Model> model_of(const Family& family, nn::Task task, const dist::Mesh* mesh,
-                                           at::Device device) {
+inline std::unique_ptr<nn::Model> model_of(const Family& family, Task task, const dist::Mesh* mesh, at::Device device) {
   models::ModelOptions options;
   options.task = task;
   options.pretrained = false;
-  options.num_labels = task == nn::Task::regression ? 1 : 3;
+  options.num_labels = task == Task::regression ? 1 : 3;
   options.seed = 5;
   if (mesh)
     options.shard = [mesh](nn::Model& model) { train::shard_model(model, mesh->tp().rank(), mesh->tp().size()); };
@@ -123,7 +121,7 @@ inline std::unique_ptr<nn::Model> model_of(const Family& family, nn::Task task, 
 }
 
 /// Samples of 1 to 12 tokens; the i-th is the same in every batch that holds it.
-inline data::Batch batch_of(const std::vector<int64_t>& samples, nn::Task task, at::Device device) {
+inline data::Batch batch_of(const std::vector<int64_t>& samples, Task task, at::Device device) {
   std::vector<int64_t> ids, positions, classes;
   std::vector<double> targets;
   data::Batch batch;
@@ -135,9 +133,9 @@ inline data::Batch batch_of(const std::vector<int64_t>& samples, nn::Task task, 
       const auto word = static_cast<int64_t>(random::bits(stream, static_cast<uint64_t>(i + 2)) % kVocabulary);
       ids.push_back(word);
       positions.push_back(i);
-      if (nn::is_over_tokens(task)) classes.push_back(i % 3 == 0 ? (word * 31 + 7) % kVocabulary : -100);
+      if (is_over_tokens(task)) classes.push_back(i % 3 == 0 ? (word * 31 + 7) % kVocabulary : -100);
     }
-    if (task == nn::Task::sequence_classification) classes.push_back(sample % 3);
+    if (task == Task::sequence_classification) classes.push_back(sample % 3);
     targets.push_back(0.3 * static_cast<double>(sample));
     batch.samples.push_back(sample);
     batch.offsets.push_back(static_cast<int64_t>(ids.size()));
@@ -145,7 +143,7 @@ inline data::Batch batch_of(const std::vector<int64_t>& samples, nn::Task task, 
   batch.ids = at::tensor(ids, at::kLong);
   batch.positions = at::tensor(positions, at::kLong);
   batch.type_ids = batch.ids.mul(0);
-  batch.labels = task == nn::Task::regression ? at::tensor(targets, at::kFloat) : at::tensor(classes, at::kLong);
+  batch.labels = task == Task::regression ? at::tensor(targets, at::kFloat) : at::tensor(classes, at::kLong);
   return data::to(batch, device);
 }
 
@@ -189,7 +187,7 @@ inline void check_recompute(dist::Communicator& world, int tensor, at::Device de
   std::vector<std::unique_ptr<nn::Model>> models;
   std::vector<at::Tensor> losses;
   // A causal language model has no head of its own that could train.
-  const nn::Task task = method == "head" ? family.tasks.front() : family.tasks.back();
+  const Task task = method == "head" ? family.tasks.front() : family.tasks.back();
   for (const bool recompute : {false, true}) {
     models.push_back(model_of(family, task, &mesh, device));
     attach(*models.back(), method, world, mesh.tp());
@@ -221,7 +219,7 @@ inline nn::ForwardContext training() {
 }
 
 /// Losses and gradients of one pass with dropout on, and logits without.
-inline void check_pass(dist::Communicator& world, int tensor, at::Device device, const Family& family, nn::Task task,
+inline void check_pass(dist::Communicator& world, int tensor, at::Device device, const Family& family, Task task,
                        const std::string& method) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto single = dist::make_single();
@@ -259,7 +257,7 @@ inline void check_pass(dist::Communicator& world, int tensor, at::Device device,
   }
 }
 
-inline prune::DataPass pass_of(nn::Model& model, dist::Communicator& dp) {
+inline prune::ScoringBatches pass_of(nn::Model& model, dist::Communicator& dp) {
   const auto run_batch = [&model, &dp](int64_t i) {
     std::vector<int64_t> own;
     for (const int64_t sample : samples_of(dp.rank(), dp.size())) own.push_back(sample + 10 * i);
@@ -272,10 +270,10 @@ inline prune::DataPass pass_of(nn::Model& model, dist::Communicator& dp) {
 
 /// The same units go, the ranks' shares are even afterwards, and what is left computes the same.
 inline void check_structured(dist::Communicator& world, int tensor, at::Device device, const Family& family,
-                             prune::ScoreKind kind, bool global) {
+                             prune::PruneScore kind, bool global) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto single = dist::make_single();
-  const auto task = nn::Task::sequence_classification;
+  const auto task = Task::sequence_classification;
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
   attach(*whole, "dsee", *single, *single);
   attach(*cut, "dsee", world, mesh.tp());
@@ -306,12 +304,12 @@ inline void check_structured(dist::Communicator& world, int tensor, at::Device d
 inline void check_masks(dist::Communicator& world, int tensor, at::Device device, const Family& family, bool global,
                         bool coarse) {
   const dist::Mesh mesh = mesh_of(world, tensor);
-  const auto task = nn::Task::sequence_classification;
+  const auto task = Task::sequence_classification;
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
   for (nn::Model* model : {whole.get(), cut.get()})
     for (const nn::ParameterPtr& parameter : model->parameters())
       if (coarse) parameter->value().copy_(parameter->value().mul(8).round().div(8));
-  const prune::WeightRequest request{0.37, global, {prune::ScoreKind::magnitude}};
+  const prune::WeightRequest request{0.37, global, {prune::PruneScore::magnitude}};
   const auto whole_linears = prune::select_linears(*whole, family.masked);
   const auto expected = prune::prune_weights(*whole, whole_linears, request, *dist::make_single());
   const auto linears = prune::select_linears(*cut, family.masked);
@@ -329,7 +327,7 @@ inline void check_masks(dist::Communicator& world, int tensor, at::Device device
 inline void check_export(dist::Communicator& world, int tensor, at::Device device, const Family& family) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto single = dist::make_single();
-  const nn::Task task = family.tasks.back();
+  const Task task = family.tasks.back();
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
   attach(*whole, "dsee", *single, *single);
   attach(*cut, "dsee", world, mesh.tp());
@@ -345,7 +343,7 @@ inline void check_export(dist::Communicator& world, int tensor, at::Device devic
 inline void check_sums(dist::Communicator& world, int tensor, at::Device device, const Family& family) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   if (tensor == 1) return;
-  const auto model = model_of(family, nn::Task::sequence_classification, &mesh, device);
+  const auto model = model_of(family, Task::sequence_classification, &mesh, device);
   attach(*model, "full", world, mesh.tp());
   const auto calls = [&] {
     const auto found = mesh.tp().traffic().find("all_reduce");
@@ -366,7 +364,7 @@ struct MeshCheck {
 inline void add_passes(const Family& family, std::vector<MeshCheck>& checks) {
   using dist::Communicator;
   const auto add = [&](const std::string& name, auto body) { checks.push_back({family.name + "_" + name, body}); };
-  for (const nn::Task task : family.tasks)
+  for (const Task task : family.tasks)
     for (const std::string method : {"full", "dsee", "lora", "bitfit"})
       add(fmt::format("{}_{}", nn::to_string(task), method), [=](Communicator& world, int tensor, at::Device device) {
         check_pass(world, tensor, device, family, task, method);
@@ -378,8 +376,8 @@ inline void add_passes(const Family& family, std::vector<MeshCheck>& checks) {
 inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
   using dist::Communicator;
   const auto add = [&](const std::string& name, auto body) { checks.push_back({family.name + "_" + name, body}); };
-  for (const auto kind :
-       {prune::ScoreKind::magnitude_delta, prune::ScoreKind::taylor, prune::ScoreKind::l1, prune::ScoreKind::random})
+  for (const auto kind : {prune::PruneScore::magnitude_delta, prune::PruneScore::taylor, prune::PruneScore::l1,
+                          prune::PruneScore::random})
     for (const bool global : {false, true})
       add(fmt::format("prune_{}_{}", static_cast<int>(kind), global ? "global" : "layer"),
           [=](Communicator& world, int tensor, at::Device device) {

@@ -22,7 +22,7 @@ inline data::Dataset toy_dataset(int64_t samples, ToySizes sizes = {}) {
   data::Dataset dataset;
   dataset.task = "toy";
   dataset.split = "dev";
-  dataset.metrics = {"accuracy"};
+  dataset.metrics = {Metric::accuracy};
   dataset.offsets = batch.offsets;
   const auto* id = batch.ids.const_data_ptr<int64_t>();
   const auto* label = batch.labels.const_data_ptr<int64_t>();

@@ -88,7 +88,7 @@ class ToyModel : public nn::Model {
             {"bert.encoder.layer.*.output.dense", nn::Shard::row}};
   }
   std::vector<std::string> head_parameters() const override { return {"classifier.weight", "classifier.bias"}; }
-  nn::Task task() const override { return nn::Task::sequence_classification; }
+  Task task() const override { return Task::sequence_classification; }
   const std::string& family() const override { return family_; }
   std::string architecture() const override { return "Toy"; }
   nlohmann::json config() const override { return {{"model_type", "toy"}, {"intermediate_size", sizes_.ffn}}; }

@@ -79,8 +79,7 @@ std::vector<Support> supports_of(const std::vector<nn::Linear*>& linears, const 
     const bool mine = searched_by(matrices.size(), context.ranks);
     matrices.push_back({linear->name(), whole_weight(*linear, mine, context)});
   }
-  const SupportOptions search{support_from(options.support), options.num_sparse, options.rank, options.passes,
-                              context.seed};
+  const SupportOptions search{options.support, options.num_sparse, options.rank, options.passes, context.seed};
   return select_supports(matrices, search, context.ranks, context.warn);
 }
 
@@ -160,8 +159,7 @@ void DseeOptions::describe(recipe::Schema& schema) {
             [this] { return rank == 0 && num_sparse == 0 ? "is 0 and rank is 0: nothing to train" : ""; })
       .formerly("sparse");
   schema.field("targets", targets, kTargetsHelp).required().unique();
-  schema.field("support", support, "how the positions of S2 are chosen")
-      .one_of({"grebsmo", "random", "magnitude", "svd"});
+  schema.field("support", support, "how the positions of S2 are chosen");
   schema.field("passes", passes, "number of GreBsmo passes; 0: end at about 0.65 of the full rank",
                recipe::from(0).to(10000));
   schema.field("train_head", train_head, kHeadHelp);

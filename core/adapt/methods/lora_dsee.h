@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/adapt/method.h"
+#include "core/adapt/support.h"
 #include "core/recipe/recipe.h"
 
 namespace filigree::adapt {
@@ -16,7 +17,7 @@ struct DseeOptions : recipe::MethodOptions {
   double alpha = 32;
   int64_t num_sparse = 64;
   std::vector<std::string> targets = {"query", "value"};
-  std::string support = "grebsmo";
+  SupportKind support = SupportKind::grebsmo;
   int64_t passes = 0;
   bool train_head = true;
   void describe(recipe::Schema& schema) override;

@@ -152,7 +152,7 @@ recipe::FormatTraits named_columns(const std::string& name, const std::string& h
   traits.named_columns = true;
   traits.header = header;
   traits.packs = true;
-  traits.tasks = {"sequence_classification", "regression", "masked_lm", "causal_lm"};
+  traits.tasks = {Task::sequence_classification, Task::regression, Task::masked_lm, Task::causal_lm};
   return traits;
 }
 

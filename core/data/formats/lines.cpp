@@ -10,7 +10,7 @@ namespace {
 
 recipe::FormatTraits text_lines() {
   recipe::FormatTraits traits{"text", "a line of text"};
-  traits.tasks = {"masked_lm", "causal_lm"};
+  traits.tasks = {Task::masked_lm, Task::causal_lm};
   traits.content = "texts without labels";
   traits.packs = true;
   return traits;
@@ -20,7 +20,7 @@ recipe::FormatTraits text_lines() {
 
 recipe::FormatTraits contexts_and_references(const std::string& name, const std::string& help) {
   recipe::FormatTraits traits{name, help};
-  traits.tasks = {"causal_lm"};
+  traits.tasks = {Task::causal_lm};
   traits.content = "contexts and references";
   return traits;
 }

@@ -51,7 +51,7 @@ std::string row_fault(const json& object, std::vector<std::string>& fields) {
 recipe::FormatTraits messages_traits() {
   recipe::FormatTraits traits{
       "messages", "a line `{\"messages\": [{\"role\": ..., \"content\": ...}, ...]}` with one conversation"};
-  traits.tasks = {"causal_lm"};
+  traits.tasks = {Task::causal_lm};
   traits.content = "conversations";
   return traits;
 }

@@ -117,7 +117,7 @@ namespace {
 recipe::FormatTraits wordnet_traits() {
   recipe::FormatTraits traits{"wordnet", "a synset of WordNet 3.0: its gloss, its words and its supersense"};
   traits.columns = {"word", "gloss"};
-  traits.tasks = {"sequence_classification", "masked_lm", "causal_lm"};
+  traits.tasks = {Task::sequence_classification, Task::masked_lm, Task::causal_lm};
   traits.content = "glosses with classes";
   traits.packs = true;
   traits.has_default_dir = true;

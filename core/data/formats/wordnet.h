@@ -19,7 +19,7 @@ class WordNet : public Format {
   std::vector<std::string> default_columns() const override { return {"gloss"}; }
   std::string label_column() const override { return "supersense"; }
   std::vector<std::string> labels() const override;
-  std::vector<std::string> metrics() const override { return {"accuracy", "macro_f1"}; }
+  std::vector<Metric> metrics() const override { return {Metric::accuracy, Metric::macro_f1}; }
   std::string default_dir() const override;
 };
 

@@ -122,7 +122,7 @@ std::set<std::string> head_modules(nn::Model& model) {
 }
 
 void check_expressible(nn::Model& model) {
-  if (model.task() == nn::Task::masked_lm)
+  if (model.task() == Task::masked_lm)
     throw UsageError("format peft: works for classification, regression and causal_lm; use --format hf");
   for (const nn::StructureGroup& group : model.structures()) {
     if (group.left() == group.total) continue;
@@ -163,7 +163,7 @@ nlohmann::json adapter_config(nn::Model& model, const std::map<std::string, Modu
   }
   const auto head = head_modules(model);
   return {{"peft_type", "LORA"},
-          {"task_type", model.task() == nn::Task::causal_lm ? "CAUSAL_LM" : "SEQ_CLS"},
+          {"task_type", model.task() == Task::causal_lm ? "CAUSAL_LM" : "SEQ_CLS"},
           {"base_model_name_or_path", std::filesystem::absolute(base).string()},
           {"target_modules", targets},
           {"modules_to_save", head.empty() ? nlohmann::json() : nlohmann::json(head)},

@@ -124,7 +124,7 @@ void for_each_linear(nn::Model& model, const PeftLora& lora, const Use& use) {
 
 std::vector<int64_t> base_classes(const nn::Model& model, const std::string& dir) {
   const std::string file = dir + "/config.json";
-  if (model.task() != nn::Task::sequence_classification || !std::filesystem::exists(file)) return {};
+  if (model.task() != Task::sequence_classification || !std::filesystem::exists(file)) return {};
   const auto base = nlohmann::json::parse(files::read_file(file), nullptr, /*allow_exceptions=*/false);
   if (!base.is_object()) return {};
   const auto order = nn::match_labels(class_names(base), class_names(model.config()));

@@ -2,11 +2,11 @@
 // Losses as sums in fp32. The caller averages over the global batch, never over one rank's share.
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
+#include "core/data/batch.h"
 
 namespace filigree::nn::ops {
 
-inline constexpr int64_t kIgnoredLabel = -100;
+using data::kIgnoredLabel;
 
 /// fp32 scalar. logits: [N, classes]; labels: int64 [N], kIgnoredLabel where there is no loss. With smoothing e the
 /// loss of a row is (1 - e) (-log p[label]) + e mean_c(-log p[c]) (Szegedy et al., 2016).

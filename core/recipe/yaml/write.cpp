@@ -74,6 +74,14 @@ class Writer {
     if (value->has_value()) write(key, &**value, indent);
   }
 
+  void write(const std::string& key, const Choice& choice, int indent) {
+    line(indent, fmt::format("{}: {}", key, scalar(choice.get())));
+  }
+
+  void write(const std::string& key, const ChoiceList& choices, int indent) {
+    line(indent, fmt::format("{}: {}", key, scalar(choices.get())));
+  }
+
   void write(const std::string& key, std::optional<MethodConfig>* value, int indent) {
     if (!value->has_value()) return;
     Schema schema;

@@ -30,37 +30,37 @@ at::Tensor own_part(const checkpoint::Loaded& loaded, const std::string& file, c
 
 /// Adds a mask of ones. Later events cut it with its weight, as in the uninterrupted run, and it gets its
 /// values at the end.
-void replay_mask(Session& session, const Event& event) {
+void replay_mask(const RestoreTarget& target, const Event& event) {
   std::set<std::string> names = event.plan.get<std::set<std::string>>();
-  for (auto* linear : session.model->linears()) {
+  for (auto* linear : target.model.linears()) {
     if (names.erase(prune::mask_name(*linear)) == 0 || linear->mask()) continue;
-    prune::put_mask(*session.model, *linear, at::ones(linear->weight()->sizes(), at::kByte));
+    prune::put_mask(target.model, *linear, at::ones(linear->weight()->sizes(), at::kByte));
   }
   if (!names.empty()) throw DataError(fmt::format("the model has no linear with the mask {}", *names.begin()));
 }
 
-void replay_prune(Session& session, const Event& event) {
-  prune::apply(*session.model, prune::plan_from_json(event.plan));
-  prune::rebalance(*session.model, session.mesh->tp());
+void replay_prune(const RestoreTarget& target, const Event& event) {
+  prune::apply(target.model, prune::plan_from_json(event.plan));
+  prune::rebalance(target.model, target.mesh.tp());
 }
 
-void replay_attach(Session& session, const Event& event) {
-  const auto& stage = session.recipe.stages.at(static_cast<size_t>(event.stage));
-  session.method = session.registries->methods.make(*stage.method);
-  session.method->attach(*session.model, {static_cast<uint64_t>(session.recipe.seed), session.mesh->world(),
-                                          session.mesh->tp(), /*resume=*/true});
-  session.model->parameters().set_frozen_dtype(session.compute);
+void replay_attach(const RestoreTarget& target, const Event& event) {
+  const auto& stage = target.recipe.stages.at(static_cast<size_t>(event.stage));
+  target.method = target.registries.methods.make(*stage.method);
+  target.method->attach(target.model, {static_cast<uint64_t>(target.recipe.seed), target.mesh.world(), target.mesh.tp(),
+                                       /*resume=*/true});
+  target.model.parameters().set_frozen_dtype(target.compute);
 }
 
-void replay(Session& session, const checkpoint::Loaded& loaded) {
-  for (size_t i = 0; i < session.state.events.size(); ++i) {
-    const Event& event = session.state.events[i];
+void replay(const RestoreTarget& target, const checkpoint::Loaded& loaded) {
+  for (size_t i = 0; i < target.state.events.size(); ++i) {
+    const Event& event = target.state.events[i];
     const std::string where =
         fmt::format("{}/{}: state.run.events[{}].plan", loaded.info.path, checkpoint::kManifestName, i);
     try {
-      if (event.kind == Event::Kind::attach) replay_attach(session, event);
-      if (event.kind == Event::Kind::prune) replay_prune(session, event);
-      if (event.kind == Event::Kind::mask) files::take_values(where, [&] { replay_mask(session, event); });
+      if (event.kind == Event::Kind::attach) replay_attach(target, event);
+      if (event.kind == Event::Kind::prune) replay_prune(target, event);
+      if (event.kind == Event::Kind::mask) files::take_values(where, [&] { replay_mask(target, event); });
     } catch (const DataError& error) {
       throw DataError(fmt::format("{}: {}", where, error.what()));
     }
@@ -75,18 +75,18 @@ void take_shapes(nn::Model& model, const checkpoint::Loaded& loaded) {
 }
 
 /// Checks that every tensor of the checkpoint has a parameter, so that no trained tensor is skipped.
-void check_all_used(const Session& session, const checkpoint::Loaded& loaded) {
+void check_all_used(const RestoreTarget& target, const checkpoint::Loaded& loaded) {
   for (const std::string& name : loaded.names("trained")) {
-    const nn::ParameterPtr parameter = session.model->parameters().find(name);
-    if (!parameter || !belongs_in_checkpoint(*parameter, session.state))
+    const nn::ParameterPtr parameter = target.model.parameters().find(name);
+    if (!parameter || !belongs_in_checkpoint(*parameter, target.state))
       throw DataError(
           fmt::format("{}: contains '{}', which is not among the parameters that its state or the recipe names",
                       loaded.info.path, name));
   }
   if (loaded.version < checkpoint::kManifestVersion)
     return;  // before 3 a state also listed parameters of replaced methods
-  for (const std::string& name : session.state.touched)
-    if (!session.model->parameters().find(name))
+  for (const std::string& name : target.state.touched)
+    if (!target.model.parameters().find(name))
       throw DataError(fmt::format("{}/{}: state.run.touched: '{}' is not a parameter of the model", loaded.info.path,
                                   checkpoint::kManifestName, name));
 }
@@ -98,21 +98,21 @@ void check_shape(const std::vector<int64_t>& found, const nn::Parameter& paramet
                                 fmt::join(found, "x"), fmt::join(parameter.logical_shape, "x")));
 }
 
-void overwrite_values(Session& session, const checkpoint::Loaded& loaded) {
+void overwrite_values(const RestoreTarget& target, const checkpoint::Loaded& loaded) {
   at::NoGradGuard no_grad;
-  check_all_used(session, loaded);
-  take_shapes(*session.model, loaded);
-  for (const auto& parameter : session.model->parameters()) {
-    if (!belongs_in_checkpoint(*parameter, session.state)) continue;
+  check_all_used(target, loaded);
+  take_shapes(target.model, loaded);
+  for (const auto& parameter : target.model.parameters()) {
+    if (!belongs_in_checkpoint(*parameter, target.state)) continue;
     check_shape(loaded.shape("trained", parameter->name), *parameter, parameter->name, loaded);
     parameter->value().copy_(own_part(loaded, "trained", parameter->name, parameter->placement));
   }
-  for (nn::Linear* linear : session.model->linears())
+  for (nn::Linear* linear : target.model.linears())
     if (linear->mask()) linear->set_mask(linear->mask());  // multiplies a frozen weight by the restored mask
 }
 
-bool has_same_recipe(const SavedState& saved, const Session& session) {
-  return saved_decisive(saved.decisive, session) == decisive_recipe(session.recipe);
+bool has_same_recipe(const SavedState& saved, const recipe::Recipe& recipe, const Registries& registries) {
+  return saved_decisive(saved.decisive, registries.catalog()) == decisive_recipe(recipe);
 }
 
 }  // namespace
@@ -132,7 +132,8 @@ void check_origin(const Session& session, const checkpoint::Loaded& loaded) {
         fmt::format("{}: was trained on a different training set than this recipe's; the data files, their order or "
                     "the tokenizer changed",
                     path));
-  check_fits(saved, session.recipe, has_same_recipe(saved, session), session.train_data.size(), path);
+  check_fits(saved, session.recipe, has_same_recipe(saved, session.recipe, *session.registries),
+             session.train_data.size(), path);
 }
 
 void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded& loaded) {
@@ -147,12 +148,17 @@ void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded
   }
 }
 
-void restore_model(Session& session, const checkpoint::Loaded& loaded) {
+RestoreTarget restore_target(Session& session) {
+  return {session.recipe, *session.registries, *session.mesh, session.compute,
+          *session.model, session.method,      session.state};
+}
+
+void restore_model(const RestoreTarget& target, const checkpoint::Loaded& loaded) {
   const SavedState saved = saved_state(loaded);
-  session.state = saved.run;
-  session.state.recipe_changed |= !has_same_recipe(saved, session);
-  replay(session, loaded);
-  overwrite_values(session, loaded);
+  target.state = saved.run;
+  target.state.recipe_changed |= !has_same_recipe(saved, target.recipe, target.registries);
+  replay(target, loaded);
+  overwrite_values(target, loaded);
 }
 
 void restore_optimizer(optim::FlatAdamW& optimizer, const checkpoint::Loaded& loaded) {

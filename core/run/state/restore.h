@@ -13,9 +13,21 @@ void check_origin(const Session& session, const checkpoint::Loaded& loaded);
 /// Logs a warning if the evaluation data changed. They determine the best checkpoint, but no number of the training.
 void warn_of_changed_evaluation(const Session& session, const checkpoint::Loaded& loaded);
 
-/// Puts the session's newly loaded model into the checkpoint's state: replays the events, then overwrites the
-/// values. DataError if model and checkpoint do not match.
-void restore_model(Session& session, const checkpoint::Loaded& loaded);
+/// A newly loaded model, and what a checkpoint sets in it.
+struct RestoreTarget {
+  const recipe::Recipe& recipe;
+  const Registries& registries;
+  const dist::Mesh& mesh;
+  at::ScalarType compute;  ///< type of the frozen weights
+  nn::Model& model;
+  std::unique_ptr<adapt::Method>& method;  ///< of the latest stage that named one
+  RunState& state;
+};
+RestoreTarget restore_target(Session& session);
+
+/// Puts the model into the checkpoint's state: replays the events, then overwrites the values. DataError if model and
+/// checkpoint do not match.
+void restore_model(const RestoreTarget& target, const checkpoint::Loaded& loaded);
 
 /// Restores the moments of the stage in progress.
 void restore_optimizer(optim::FlatAdamW& optimizer, const checkpoint::Loaded& loaded);

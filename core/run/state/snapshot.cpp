@@ -24,10 +24,10 @@ struct Item {
   at::Tensor value() const { return moment.defined() ? moment : parameter->gather().detach(); }
 };
 
-std::vector<Item> trained_items(const Session& session) {
+std::vector<Item> trained_items(nn::Model& model, const RunState& state) {
   std::vector<Item> items;
-  for (const auto& parameter : session.model->parameters())
-    if (belongs_in_checkpoint(*parameter, session.state)) items.push_back({parameter->name, parameter.get()});
+  for (const auto& parameter : model.parameters())
+    if (belongs_in_checkpoint(*parameter, state)) items.push_back({parameter->name, parameter.get()});
   return items;
 }
 
@@ -72,8 +72,8 @@ SavedState state_of(const Session& session, const optim::FlatAdamW* optimizer) {
 }
 
 /// Writes this rank's files. Returns their entries in the manifest, or why they could not be written.
-std::string write_own(Session& session, const checkpoint::CheckpointData& data, const std::string& folder) {
-  const auto& world = session.mesh->world();
+std::string write_own(const dist::Communicator& world, const checkpoint::CheckpointData& data,
+                      const std::string& folder) {
   nlohmann::json reports = nlohmann::json::object();
   try {
     reports["files"] = nlohmann::json::array();
@@ -86,7 +86,7 @@ std::string write_own(Session& session, const checkpoint::CheckpointData& data, 
 }
 
 /// Rank 0 makes a checkpoint of the ranks' files.
-void commit(Session& session, const checkpoint::CheckpointData& data, const nlohmann::json& state,
+void commit(checkpoint::CheckpointStore& store, const checkpoint::CheckpointData& data, const nlohmann::json& state,
             const std::vector<std::string>& reports) {
   std::vector<checkpoint::ManifestFile> files;
   try {
@@ -95,16 +95,15 @@ void commit(Session& session, const checkpoint::CheckpointData& data, const nloh
       if (json.contains("problem")) throw DataError(json["problem"].get<std::string>());
       for (const auto& file : json["files"]) files.push_back(checkpoint::manifest_file_from(file));
     }
-    session.store->commit(data.step, state, files);
+    store.commit(data.step, state, files);
   } catch (const UserError& error) {
-    session.store->give_up(data.step, data.bytes(), error.what());
+    store.give_up(data.step, data.bytes(), error.what());
   }
 }
 
 /// A method that replaces another one removes parameters.
-void forget_removed(Session& session) {
-  std::erase_if(session.state.touched,
-                [&](const std::string& name) { return !session.model->parameters().find(name); });
+void forget_removed(RunState& state, nn::Model& model) {
+  std::erase_if(state.touched, [&](const std::string& name) { return !model.parameters().find(name); });
 }
 
 }  // namespace
@@ -116,13 +115,13 @@ bool belongs_in_checkpoint(const nn::Parameter& parameter, const RunState& state
 
 void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool best) {
   auto& world = session.mesh->world();
-  forget_removed(session);
+  forget_removed(session.state, *session.model);
   checkpoint::CheckpointData data;
   data.step = session.state.global_step;
-  add_own(*session.mesh, trained_items(session), "trained", data);
+  add_own(*session.mesh, trained_items(*session.model, session.state), "trained", data);
   if (optimizer) add_own(*session.mesh, optimizer_items(*optimizer), "optimizer", data);
   std::string folder;
-  on_rank_zero(session, [&] {
+  on_rank_zero(session.mesh->world(), [&] {
     try {
       folder = session.store->begin(data.step);
     } catch (const UserError& error) {
@@ -130,20 +129,20 @@ void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool b
     }
   });
   folder = world.broadcast_text(folder);
-  const auto reports = world.all_gather_text(write_own(session, data, folder));
-  on_rank_zero(session, [&] {
+  const auto reports = world.all_gather_text(write_own(world, data, folder));
+  on_rank_zero(session.mesh->world(), [&] {
     session.log->sync();
-    commit(session, data, to_json(state_of(session, optimizer)), reports);
+    commit(*session.store, data, to_json(state_of(session, optimizer)), reports);
     if (best) session.store->mark_best(data.step);
   });
 }
 
 void check_space(Session& session, const optim::FlatAdamW& optimizer) {
   uint64_t bytes = 0;
-  for (const auto& items : {trained_items(session), optimizer_items(optimizer)})
+  for (const auto& items : {trained_items(*session.model, session.state), optimizer_items(optimizer)})
     for (const auto& item : items)
       bytes += static_cast<uint64_t>(item.parameter->logical_numel()) * item.element_size();
-  on_rank_zero(session, [&] { session.store->check_space(bytes); });
+  on_rank_zero(session.mesh->world(), [&] { session.store->check_space(bytes); });
 }
 
 }  // namespace filigree::train

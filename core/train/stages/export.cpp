@@ -31,7 +31,7 @@ void write_files(Session& session, const checkpoint::ExportSource& source, const
   if (result.kept)
     session.log->warn("{}: contained files that this run did not write; they are now in {}", dir, *result.kept);
   session.log->info("exported to {} ({}); when read back, its logits differ from the live model's by at most {:.1e}{}",
-                    dir, config.format, result.largest_difference,
+                    dir, enum_name(config.format), result.largest_difference,
                     result.zero_filled
                         ? "; removed structures are zero-filled, formats hf_pruned and filigree keep the small shapes"
                         : "");
@@ -41,7 +41,7 @@ void write_files(Session& session, const checkpoint::ExportSource& source, const
 void write_export(Session& session, const recipe::ExportConfig& config, const std::string& name, bool with_recipe) {
   checkpoint::ExportSource source;
   if (session.mesh->dp().rank() == 0) source = checkpoint::export_source(*session.model, session.mesh->tp());
-  on_rank_zero(session, [&] { write_files(session, source, config, name, with_recipe); });
+  on_rank_zero(session.mesh->world(), [&] { write_files(session, source, config, name, with_recipe); });
 }
 
 }  // namespace
@@ -50,6 +50,8 @@ void export_stage(Session& session, const recipe::ExportConfig& config) {
   write_export(session, config, config.dir, false);
 }
 
-void export_final(Session& session) { write_export(session, {.format = "filigree"}, files::run_names::kFinal, true); }
+void export_final(Session& session) {
+  write_export(session, {.format = recipe::ExportFormat::filigree}, files::run_names::kFinal, true);
+}
 
 }  // namespace filigree::train

@@ -17,17 +17,16 @@
 #include "core/prune/unstructured.h"
 #include "core/random.h"
 #include "core/run/rank_zero.h"
+#include "core/run/steps.h"
 
 namespace filigree::train {
 namespace {
 
 /// Gradients of some training batches, without dropout, in a separate random order.
-prune::DataPass data_pass(Session& session, const recipe::StageConfig& stage) {
-  int64_t batch_size = 32;
-  for (const auto& other : session.recipe.stages)
-    if (other.train) batch_size = other.train->batch_size;
+prune::ScoringBatches scoring_batches(Session& session, const recipe::StageConfig& stage) {
   const auto sampler = std::make_shared<data::Sampler>(
-      session.train_data.size(), batch_size, random::stream(static_cast<uint64_t>(session.recipe.seed), "scores"));
+      session.train_data.size(), scoring_batch_size(session.recipe, session.state.stage),
+      random::stream(static_cast<uint64_t>(session.recipe.seed), "scores"));
   const auto lengths = std::make_shared<std::vector<int64_t>>(session.train_data.lengths());
   dist::Communicator& dp = session.mesh->dp();
   const auto run_batch = [&session, &dp, sampler, lengths](int64_t i) {
@@ -37,8 +36,8 @@ prune::DataPass data_pass(Session& session, const recipe::StageConfig& stage) {
     const auto mask_epoch = static_cast<uint64_t>(sampler->epoch(i)) + 1;
     const auto batch = to(data::collate(session.train_data, share, mask_epoch), session.device);
     const auto output = session.model->forward(batch, session.forward_context(false));
-    // The mean over the global batch. In language modeling the global number of predictions is not
-    // known here, so divide by samples.
+    // The mean over the samples of the global batch, in language modeling too: a rank does not know how many tokens
+    // with a loss the other ranks have.
     output.loss_sum.div(static_cast<double>(global.size())).backward();
   };
   return {stage.prune->batches, run_batch, dp};
@@ -47,12 +46,12 @@ prune::DataPass data_pass(Session& session, const recipe::StageConfig& stage) {
 prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& stage) {
   const auto& config = *stage.prune;
   prune::ScoreRequest request;
-  request.kind = prune::score_from(config.score);
-  request.heads = std::count(config.structure.begin(), config.structure.end(), "heads") > 0;
-  request.ffn = std::count(config.structure.begin(), config.structure.end(), "ffn") > 0;
-  request.global = config.scope == "global";
+  request.kind = config.score;
+  request.heads = std::ranges::count(config.structure, recipe::Structure::heads) > 0;
+  request.ffn = std::ranges::count(config.structure, recipe::Structure::ffn) > 0;
+  request.global = config.scope == recipe::PruneScope::global;
   request.seed = static_cast<uint64_t>(session.recipe.seed);
-  if (prune::reads_data(request.kind)) request.data.emplace(data_pass(session, stage));
+  if (prune::reads_data(request.kind)) request.data.emplace(scoring_batches(session, stage));
   return request;
 }
 
@@ -64,8 +63,9 @@ void check_agreement(dist::Communicator& ranks, uint64_t hash) {
   FG_CHECK(extremes[0] == -extremes[1], "the ranks made different prune plans (rank {} has {:x})", ranks.rank(), hash);
 }
 
+/// Rank 0 writes the plan of a round.
 void write_plan(Session& session, const std::string& stage, const nlohmann::json& plan) {
-  on_rank_zero(session, [&] {
+  on_rank_zero(session.mesh->world(), [&] {
     const std::string folder = session.store->run().folder(files::run_names::kPlans);
     files::write_file(fmt::format("{}/{}-{}.json", folder, stage, session.state.prune_rounds + 1), plan.dump(1) + "\n");
   });
@@ -75,9 +75,9 @@ std::vector<nn::Reslice> structured_round(Session& session, const recipe::StageC
   const auto& config = *stage.prune;
   const auto request = score_request(session, stage);
   const auto scores = prune::score_structures(*session.model, request, session.mesh->tp());
-  const auto plan = prune::make_plan(
-      session.model->structures(), scores,
-      {request.heads ? config.heads * part : 0, request.ffn ? config.ffn * part : 0, request.global, config.score});
+  const auto plan = prune::make_plan(session.model->structures(), scores,
+                                     {request.heads ? config.heads * part : 0, request.ffn ? config.ffn * part : 0,
+                                      request.global, std::string(enum_name(config.score))});
   check_agreement(session.mesh->world(), plan.hash());
   session.log->info("stage {}: pruning\n{}", stage.name, prune::to_text(plan));
   write_plan(session, stage.name, prune::to_json(plan));
@@ -101,7 +101,8 @@ void unstructured_round(Session& session, const recipe::StageConfig& stage, doub
   const auto& config = *stage.prune;
   const auto linears = prune::select_linears(*session.model, config.targets);
   const auto result = prune::prune_weights(
-      *session.model, linears, {config.sparsity * part, config.scope == "global", score_request(session, stage)},
+      *session.model, linears,
+      {config.sparsity * part, config.scope == recipe::PruneScope::global, score_request(session, stage)},
       session.mesh->tp());
   check_agreement(session.mesh->dp(), mask_hash(linears));  // these ranks hold the same parts
   std::vector<std::string> names;

@@ -63,7 +63,7 @@ std::string usage_error(const Body& body) {
 TEST(Dsee, BertBaseHas589824LowRankParameters) {
   ToyModel model(sizes(12, 768, 8));  // query and value do not depend on the width of the FFN
   DseeOptions options;
-  options.support = "magnitude";
+  options.support = SupportKind::magnitude;
   attach(model, "dsee", options);
   int64_t low_rank = 0, sparse = 0, head = 0;
   for (const auto& parameter : model.parameters().with_role(Role::trainable)) {

@@ -11,15 +11,15 @@ namespace filigree::checkpoint {
 namespace {
 
 using namespace filigree::test;
-using dist::LineRange;
+using dist::IndexRange;
 
 at::Tensor rows() { return at::arange(0, 7 * 3).view({7, 3}).to(at::kFloat); }
 at::Tensor columns() { return at::arange(100, 100 + 2 * 5).view({2, 5}).to(at::kBFloat16); }
 
 /// What rank `rank` of three writes: rows 0..3, 3..3, 3..7 of one tensor, columns of another, and a whole one.
 CheckpointData of_rank(int rank) {
-  const std::vector<LineRange> of_rows = {{0, 3}, {3, 3}, {3, 7}}, of_columns = {{0, 1}, {1, 4}, {4, 5}};
-  const LineRange r = of_rows[static_cast<size_t>(rank)], c = of_columns[static_cast<size_t>(rank)];
+  const std::vector<IndexRange> of_rows = {{0, 3}, {3, 3}, {3, 7}}, of_columns = {{0, 1}, {1, 4}, {4, 5}};
+  const IndexRange r = of_rows[static_cast<size_t>(rank)], c = of_columns[static_cast<size_t>(rank)];
   CheckpointData data;
   data.step = 5;
   data.files.push_back({"trained",

@@ -38,7 +38,7 @@ TEST(Collate, ScoresAndNoLabels) {
   Dataset data = small();
   data.classes.clear();
   EXPECT_FALSE(collate(data, {0}).labels.defined());
-  data.objective = Objective::regression;
+  data.model_task = Task::regression;
   data.scores = {0.5f, 1.5f, 2.5f};
   const at::Tensor labels = collate(data, {2, 1}).labels;
   ASSERT_EQ(labels.scalar_type(), at::kFloat);
@@ -65,7 +65,7 @@ TEST(Collate, ToKeepsTheBatch) {
 
 Dataset masked(int64_t samples, int64_t length) {
   Dataset data;
-  data.objective = Objective::masked_lm;
+  data.model_task = Task::masked_lm;
   data.masking = {0.15, 9, 4, 1000, {0, 1, 2, 3, 4}};
   for (int64_t i = 0; i < samples; ++i) {
     for (int64_t t = 0; t < length; ++t)

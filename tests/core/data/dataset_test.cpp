@@ -14,12 +14,12 @@ using testing::TempDir;
 
 class DatasetTest : public ::testing::Test {
  protected:
-  Dataset load(const std::string& split = "train", Objective objective = Objective::classification) {
+  Dataset load(const std::string& split = "train", Task model_task = Task::sequence_classification) {
     config_.dir = dir_.path();
-    return load_split(config_, split, *tokenizer_, objective, seed_);
+    return load_split(config_, split, *tokenizer_, model_task, seed_);
   }
-  std::string error(const std::string& split = "train", Objective objective = Objective::classification) {
-    return error_of([&] { load(split, objective); });
+  std::string error(const std::string& split = "train", Task model_task = Task::sequence_classification) {
+    return error_of([&] { load(split, model_task); });
   }
   TempDir dir_;
   recipe::DataConfig config_;
@@ -38,7 +38,7 @@ TEST_F(DatasetTest, Sst2) {
   EXPECT_EQ(data.type_ids, std::vector<uint8_t>(8, 0));
   EXPECT_EQ(data.classes, (std::vector<int64_t>{1, 0}));
   EXPECT_EQ(data.label_names, (std::vector<std::string>{"negative", "positive"}));
-  EXPECT_EQ(data.metrics, std::vector<std::string>{"accuracy"});
+  EXPECT_EQ(data.metrics, std::vector<Metric>{Metric::accuracy});
   EXPECT_EQ(data.where(1), dir_.path() + "/train.tsv:3");
   const Dataset test = load("test");
   EXPECT_FALSE(test.labelled());
@@ -63,7 +63,7 @@ TEST_F(DatasetTest, ColaHasNoHeader) {
   dir_.write("test.tsv", "index\tsentence\n0\td\n");
   const Dataset data = load();
   EXPECT_EQ(data.classes, (std::vector<int64_t>{1, 0}));
-  EXPECT_EQ(data.metrics, std::vector<std::string>{"mcc"});
+  EXPECT_EQ(data.metrics, std::vector<Metric>{Metric::mcc});
   EXPECT_EQ(load("test").ids, (std::vector<int32_t>{2, 8, 3}));
 }
 
@@ -73,7 +73,7 @@ TEST_F(DatasetTest, PairsHaveASecondSegment) {
   const Dataset data = load();
   EXPECT_EQ(data.ids, (std::vector<int32_t>{2, 5, 22, 6, 3, 7, 3}));
   EXPECT_EQ(data.type_ids, (std::vector<uint8_t>{0, 0, 0, 0, 0, 1, 1}));
-  EXPECT_EQ(data.metrics, (std::vector<std::string>{"accuracy", "f1"}));
+  EXPECT_EQ(data.metrics, (std::vector<Metric>{Metric::accuracy, Metric::f1}));
 }
 
 TEST_F(DatasetTest, LongPairsAreCutLongestFirst) {
@@ -97,9 +97,9 @@ TEST_F(DatasetTest, QqpQnliWnliAndStsb) {
   config_.task = "stsb";
   dir_.write("train.tsv",
              "index\tgenre\tfile\tyear\told\ts1\ts2\tsentence1\tsentence2\tscore\n0\tg\tf\ty\to\tx\tx\ta\tb\t3.800\n");
-  const Dataset data = load("train", Objective::regression);
+  const Dataset data = load("train", Task::regression);
   EXPECT_EQ(data.scores, std::vector<float>{3.8f});
-  EXPECT_EQ(data.metrics, (std::vector<std::string>{"pearson", "spearman"}));
+  EXPECT_EQ(data.metrics, (std::vector<Metric>{Metric::pearson, Metric::spearman}));
   EXPECT_HAS(error(), "2 data.task: stsb has scores; set model.task: regression");
 }
 
@@ -116,7 +116,7 @@ TEST_F(DatasetTest, MnliHasTwoDevSplits) {
         c.dir = dir_.path();
         return c;
       }(),
-      Objective::classification, builtin_formats());
+      Task::sequence_classification, builtin_formats());
   EXPECT_EQ(splits_of(task, "dev"), (std::vector<std::string>{"dev_matched", "dev_mismatched"}));
   EXPECT_EQ(splits_of(task, "train"), std::vector<std::string>{"train"});
   EXPECT_EQ(load_dataset(config_, task, "train", *tokenizer_, 0).classes, std::vector<int64_t>{2});
@@ -136,7 +136,7 @@ TEST_F(DatasetTest, LabelsByNameOrNumber) {
   EXPECT_HAS(error(), "3 " + dir_.path() + "/train.csv:3: label 2 is out of range: there are 2 classes (no, yes)");
   dir_.write("train.csv", "t,y\na,maybe\n");
   EXPECT_HAS(error(), "train.csv:2: label 'maybe' is not known; the labels are no, yes");
-  config_.bad_rows = "skip";
+  config_.bad_rows = recipe::BadRows::skip;
   dir_.write("train.csv", "t,y\na,maybe\nb,yes\n\"c\"d,no\n");
   const Dataset data = load();
   EXPECT_EQ(data.classes, std::vector<int64_t>{1});
@@ -172,9 +172,9 @@ TEST_F(DatasetTest, Regression) {
   config_.text = {"t"};
   config_.label = "y";
   dir_.write("train.tsv", "t\ty\na\t1e-3\nb\tnan\n");
-  EXPECT_HAS(error("train", Objective::regression), "train.tsv:3: label 'nan' is not a finite number");
+  EXPECT_HAS(error("train", Task::regression), "train.tsv:3: label 'nan' is not a finite number");
   config_.task = "sst2";
-  EXPECT_HAS(error("train", Objective::regression), "2 model.task: regression does not fit data.task sst2");
+  EXPECT_HAS(error("train", Task::regression), "2 model.task: regression does not fit data.task sst2");
 }
 
 TEST_F(DatasetTest, LabelsThatAreNumbersAreComparedAsNumbers) {
@@ -211,9 +211,9 @@ TEST_F(DatasetTest, WhitespaceAroundALabelIsNoPartOfIt) {
   EXPECT_EQ(data.label_names, (std::vector<std::string>{"no", "yes"}));
   EXPECT_EQ(std::count(data.classes.begin(), data.classes.end(), 1), 10);
   dir_.write("train.csv", "t,y\na,+1.5\nb,\u00a0-2\u00a0\nc,1e2\n");
-  EXPECT_EQ(load("train", Objective::regression).scores, (std::vector<float>{1.5f, -2.0f, 100.0f}));
+  EXPECT_EQ(load("train", Task::regression).scores, (std::vector<float>{1.5f, -2.0f, 100.0f}));
   dir_.write("train.csv", "t,y\na,+-1\n");
-  EXPECT_HAS(error("train", Objective::regression), "label '+-1' is not a finite number");
+  EXPECT_HAS(error("train", Task::regression), "label '+-1' is not a finite number");
 }
 
 TEST_F(DatasetTest, TestSplitsWithoutLabelsNamePredict) {
@@ -242,7 +242,7 @@ TEST_F(DatasetTest, TestSplitsWithoutLabelsNamePredict) {
         dir_.write("ok.tsv", "sentence\tlabel\na\t1\n");
         return c;
       }(),
-      "train", *tokenizer_, Objective::classification, 0)
+      "train", *tokenizer_, Task::sequence_classification, 0)
       .check_labelled();
 }
 
@@ -261,7 +261,7 @@ TEST_F(DatasetTest, ASampleWithoutTokensIsABadRow) {
   config_.label = "y";
   dir_.write("train.tsv", "t\ty\na\t1\n\t0\nb\t0\nxyz\t1\nab\t1\n");
   EXPECT_HAS(error(), "3 " + dir_.path() + "/train.tsv:3: has no tokens: the text is empty");
-  config_.bad_rows = "skip";
+  config_.bad_rows = recipe::BadRows::skip;
   const Dataset data = load();
   EXPECT_EQ(data.ids, (std::vector<int32_t>{0, 1, 0, 1}));
   EXPECT_EQ(data.classes, (std::vector<int64_t>{1, 0, 1}));
@@ -272,7 +272,7 @@ TEST_F(DatasetTest, ASampleWithoutTokensIsABadRow) {
   EXPECT_HAS(error(),
              "the split 'train' has no usable sample; the first skipped row: " + dir_.path() + "/train.tsv:2: has no");
   config_.text = {"t", "u"};
-  config_.bad_rows = "fail";
+  config_.bad_rows = recipe::BadRows::error;
   dir_.write("train.tsv", "t\tu\ty\n\ta\t1\n\t\t0\n");
   EXPECT_HAS(error(), "train.tsv:3: has no tokens");
 }
@@ -280,18 +280,16 @@ TEST_F(DatasetTest, ASampleWithoutTokensIsABadRow) {
 TEST_F(DatasetTest, ASplitWithoutAPredictedTokenIsRefused) {
   config_.format = "text";
   dir_.write("train.txt", "[SEP] [MASK]\n");
-  EXPECT_HAS(error("train", Objective::masked_lm),
+  EXPECT_HAS(error("train", Task::masked_lm),
              "3 " + dir_.path() + "/train.txt: the split 'train' has no token with a loss");
   dir_.write("dev.txt", "a\n");
   config_.mask_probability = 1e-9;
-  EXPECT_HAS(error("dev", Objective::masked_lm),
-             "dev.txt: the split 'dev' has no token with a loss: no token that is not");
+  EXPECT_HAS(error("dev", Task::masked_lm), "dev.txt: the split 'dev' has no token with a loss: no token that is not");
   dir_.write("train.txt", "a\n");
-  EXPECT_EQ(load("train", Objective::masked_lm).size(), 1) << "another epoch draws others";
+  EXPECT_EQ(load("train", Task::masked_lm).size(), 1) << "another epoch draws others";
   tokenizer_ = bare_tokenizer();
   dir_.write("dev.txt", "xyz\nz\n");
-  EXPECT_HAS(error("dev", Objective::causal_lm),
-             "dev.txt: the split 'dev' has no token with a loss: every sample is its");
+  EXPECT_HAS(error("dev", Task::causal_lm), "dev.txt: the split 'dev' has no token with a loss: every sample is its");
 }
 
 TEST_F(DatasetTest, WrongRecipes) {
@@ -306,9 +304,9 @@ TEST_F(DatasetTest, WrongRecipes) {
   EXPECT_HAS(error(), "2 data.task: unknown task 'sst3': use cola, sst2");
   config_.task = "sst2";
   config_.text.clear();
-  config_.metric = "pearson";
+  config_.metric = Metric::pearson;
   EXPECT_HAS(error(), "2 data.metric: pearson is not for classes");
-  config_.metric.clear();
+  config_.metric.reset();
   EXPECT_HAS(error(), "3 " + dir_.path() + "/train.tsv: there is no such file");
   dir_.write("train.tsv", "sentence\tlabel\n");
   EXPECT_HAS(error(), "3 " + dir_.path() + "/train.tsv: the split 'train' has no samples");
@@ -359,7 +357,7 @@ TEST_F(DatasetTest, HashSeesIdsAndLabels) {
 TEST_F(DatasetTest, MaskedLmFromTextLinesAndFromColumns) {
   config_.format = "text";
   dir_.write("train.txt", "a b\n\nc\n");
-  const Dataset lines = load("train", Objective::masked_lm);
+  const Dataset lines = load("train", Task::masked_lm);
   EXPECT_EQ(lines.size(), 2);
   EXPECT_FALSE(lines.labelled());
   EXPECT_TRUE(lines.metrics.empty());
@@ -369,7 +367,7 @@ TEST_F(DatasetTest, MaskedLmFromTextLinesAndFromColumns) {
   config_.format = "tsv";
   config_.task = "sst2";
   dir_.write("train.tsv", "sentence\tlabel\na b\t7\n");
-  EXPECT_EQ(load("train", Objective::masked_lm).ids, (std::vector<int32_t>{2, 5, 6, 3}));
+  EXPECT_EQ(load("train", Task::masked_lm).ids, (std::vector<int32_t>{2, 5, 6, 3}));
 }
 
 TEST(SharedData, PresetsReadEveryRow) {
@@ -384,8 +382,8 @@ TEST(SharedData, PresetsReadEveryRow) {
     recipe::DataConfig config;
     config.task = task;
     config.dir = root + folder;
-    EXPECT_EQ(load_split(config, "train", *tokenizer, Objective::classification, 0).size(), train) << task;
-    const Dataset data = load_split(config, "dev", *tokenizer, Objective::classification, 0);
+    EXPECT_EQ(load_split(config, "train", *tokenizer, Task::sequence_classification, 0).size(), train) << task;
+    const Dataset data = load_split(config, "dev", *tokenizer, Task::sequence_classification, 0);
     EXPECT_EQ(data.size(), dev) << task;
     EXPECT_EQ(std::set<int64_t>(data.classes.begin(), data.classes.end()), (std::set<int64_t>{0, 1})) << task;
   }
@@ -431,7 +429,8 @@ TEST_F(WordNetTest, Faults) {
   std::filesystem::remove(dir_.path() + "/data.verb");
   EXPECT_HAS(error(), "data.verb: there is no such file");
   config_.dir = dir_.path() + "/missing";
-  EXPECT_HAS(error_of([&] { load_split(config_, "dev", *tokenizer_, Objective::classification, 0); }), "wordnet-base");
+  EXPECT_HAS(error_of([&] { load_split(config_, "dev", *tokenizer_, Task::sequence_classification, 0); }),
+             "wordnet-base");
 }
 
 TEST(WordNet, SplitsOfTheRealFilesAreFixed) {
@@ -443,7 +442,7 @@ TEST(WordNet, SplitsOfTheRealFilesAreFixed) {
   std::map<std::string, int64_t> sizes;
   std::set<int64_t> classes;
   for (const char* split : {"train", "dev", "test"}) {
-    const Dataset data = load_split(config, split, *tokenizer, Objective::classification, 0);
+    const Dataset data = load_split(config, split, *tokenizer, Task::sequence_classification, 0);
     sizes[split] = data.size();
     if (std::string(split) == "train") classes.insert(data.classes.begin(), data.classes.end());
   }

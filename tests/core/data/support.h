@@ -66,8 +66,8 @@ inline bool contains(const std::string& text, const std::string& part) { return 
 
 /// A split of the task that a data section stands for; of several dev splits the first.
 inline Dataset load_split(const recipe::DataConfig& config, const std::string& split, const Tokenizer& tokenizer,
-                          Objective objective, int64_t seed) {
-  const TaskSpec task = resolve_task(config, objective, builtin_formats());
+                          Task model_task, int64_t seed) {
+  const TaskSpec task = resolve_task(config, model_task, builtin_formats());
   return load_dataset(config, task, splits_of(task, split).front(), tokenizer, seed);
 }
 

@@ -41,9 +41,9 @@ TEST_F(MetricsReference, ClassificationAgrees) {
   for (const auto& item : reference_["classification"]) {
     const int64_t classes = item["classes"];
     const auto labels = item["labels"].get<std::vector<int64_t>>();
-    std::vector<std::string> names{"accuracy", "macro_f1", "mcc"};
-    if (classes == 2) names.push_back("f1");
-    MetricSet set(names, false, classes);
+    std::vector<Metric> metrics{Metric::accuracy, Metric::macro_f1, Metric::mcc};
+    if (classes == 2) metrics.push_back(Metric::f1);
+    MetricSet set(metrics, false, classes);
     set.add(as_logits(item["predictions"], classes), at::tensor(labels, at::kLong));
     for (const auto& [name, value] : set.compute(*single)) {
       EXPECT_NEAR(value, item[name].get<double>(), kTolerance)
@@ -88,7 +88,7 @@ TEST(Metrics, EachSampleCountsOnceOnAnyNumberOfRanks) {
   const std::vector<int64_t> labels{0, 1, 2, 2, 1, 0, 1}, predictions{0, 1, 1, 2, 1, 2, 0};
   const auto make = [&](int ranks) {
     return [&, ranks](int rank) {
-      MetricSet set({"accuracy", "macro_f1", "mcc"}, false, 3);
+      MetricSet set({Metric::accuracy, Metric::macro_f1, Metric::mcc}, false, 3);
       const auto own = own_part(labels, rank, ranks);
       if (!own.empty()) set.add(as_logits(own_part(predictions, rank, ranks), 3), at::tensor(own, at::kLong));
       return set;
@@ -105,7 +105,7 @@ TEST(Metrics, RegressionIsTheSameToTheBitOnAnyNumberOfRanks) {
   for (int i = 0; i < 101; ++i) labels.push_back(i % 17 * 0.3), predictions.push_back((i * 37 % 101) / 7.0);
   const auto make = [&](int ranks) {
     return [&, ranks](int rank) {
-      MetricSet set({"pearson", "spearman"}, true, 1);
+      MetricSet set({Metric::pearson, Metric::spearman}, true, 1);
       const auto own = own_part(labels, rank, ranks);
       set.add(at::tensor(own_part(predictions, rank, ranks), at::kDouble).unsqueeze(1), at::tensor(own, at::kDouble));
       return set;
@@ -118,17 +118,17 @@ TEST(Metrics, RegressionIsTheSameToTheBitOnAnyNumberOfRanks) {
 
 TEST(Metrics, NothingSeenIsZero) {
   auto single = dist::make_single();
-  for (const auto& [name, value] : MetricSet({"accuracy", "f1", "macro_f1", "mcc"}, false, 2).compute(*single))
+  for (const auto& [name, value] :
+       MetricSet({Metric::accuracy, Metric::f1, Metric::macro_f1, Metric::mcc}, false, 2).compute(*single))
     EXPECT_EQ(value, 0) << name;
-  for (const auto& [name, value] : MetricSet({"pearson", "spearman"}, true, 1).compute(*single))
+  for (const auto& [name, value] : MetricSet({Metric::pearson, Metric::spearman}, true, 1).compute(*single))
     EXPECT_EQ(value, 0) << name;
 }
 
 TEST(Metrics, RefusesAMetricThatDoesNotFit) {
-  EXPECT_THROW(MetricSet({"acuracy"}, false, 2), UsageError);
-  EXPECT_THROW(MetricSet({"pearson"}, false, 2), UsageError);
-  EXPECT_THROW(MetricSet({"accuracy"}, true, 1), UsageError);
-  EXPECT_THROW(MetricSet({"f1"}, false, 3), UsageError);
+  EXPECT_THROW(MetricSet({Metric::pearson}, false, 2), UsageError);
+  EXPECT_THROW(MetricSet({Metric::accuracy}, true, 1), UsageError);
+  EXPECT_THROW(MetricSet({Metric::f1}, false, 3), UsageError);
 }
 
 }  // namespace

@@ -19,23 +19,6 @@ namespace {
 
 using test::ToyModel;
 
-TEST(Task, NamesGoBothWays) {
-  for (const Task task : {Task::sequence_classification, Task::regression, Task::masked_lm, Task::causal_lm})
-    EXPECT_EQ(task_from(to_string(task)), task);
-  EXPECT_STREQ(to_string(Task::causal_lm), "causal_lm");
-  try {
-    task_from("causal-lm");
-    FAIL() << "an unknown name";
-  } catch (const UsageError& error) {
-    EXPECT_NE(std::string(error.what()).find("'causal-lm'"), std::string::npos) << error.what();
-  }
-}
-
-TEST(Task, LanguageModelsHaveALossPerToken) {
-  EXPECT_TRUE(is_over_tokens(Task::masked_lm) && is_over_tokens(Task::causal_lm));
-  EXPECT_FALSE(is_over_tokens(Task::sequence_classification) || is_over_tokens(Task::regression));
-}
-
 TEST(Model, MovesAllParametersAndKeepsLeaves) {
   ToyModel model;
   ParameterTable& table = model.parameters();
@@ -65,7 +48,7 @@ TEST(Model, DefaultTokenOutputIsTheWholeVocabulary) {
   const at::Tensor logp = at::log_softmax(logits, 1);
   const double expected = -logp[0][4].item<double>() - logp[2][1].item<double>();
   EXPECT_NEAR(model.token_output.loss(logits, labels, 0).item<double>(), expected, 1e-5);
-  EXPECT_TRUE(model.token_output.whole(logits).is_same(logits));
+  EXPECT_TRUE(model.token_output.gather(logits).is_same(logits));
 }
 
 }  // namespace

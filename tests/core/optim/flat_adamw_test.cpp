@@ -194,7 +194,7 @@ TEST(FlatAdamW, NormOverRanksCountsEachValueOnce) {
     dist::run_threads(ranks, [&](dist::Communicator& tp) {
       OverRanks model(tp);
       const FlatAdamW optimizer(model.table, {});
-      const dist::LineRange rows = dist::even_part(7, tp.rank(), tp.size());
+      const dist::IndexRange rows = dist::even_part(7, tp.rank(), tp.size());
       const at::Tensor grad =
           at::cat({randn("g split", {21}).slice(0, 3 * rows.begin, 3 * rows.end), randn("g replicated", {9})});
       EXPECT_NEAR(optimizer.grad_norm(grad, -0.25, tp), expected, 1e-6 * expected) << ranks;

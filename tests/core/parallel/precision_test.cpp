@@ -10,8 +10,8 @@ namespace {
 
 TEST(Precision, ANamedTypeDoesNotDependOnTheDevice) {
   for (const at::Device device : {at::Device(at::kCPU), at::Device(at::kCUDA, 0)}) {
-    EXPECT_EQ(choose_precision("fp32", device), at::kFloat);
-    EXPECT_EQ(choose_precision("bf16", device), at::kBFloat16);
+    EXPECT_EQ(choose_precision(recipe::Precision::fp32, device), at::kFloat);
+    EXPECT_EQ(choose_precision(recipe::Precision::bf16, device), at::kBFloat16);
   }
 }
 
@@ -19,12 +19,13 @@ TEST(Precision, ANamedTypeDoesNotDependOnTheDevice) {
 TEST(Precision, AutoIsBf16WhereTheHardwareMultipliesIt) {
   const at::Device gpu(at::kCUDA, 0), cpu(at::kCPU);
   EXPECT_TRUE(multiplies_bf16(gpu));
-  EXPECT_EQ(choose_precision("auto", gpu), at::kBFloat16);
-  EXPECT_EQ(choose_precision("auto", cpu), multiplies_bf16(cpu) ? at::kBFloat16 : at::kFloat);
+  EXPECT_EQ(choose_precision(recipe::Precision::automatic, gpu), at::kBFloat16);
+  EXPECT_EQ(choose_precision(recipe::Precision::automatic, cpu), multiplies_bf16(cpu) ? at::kBFloat16 : at::kFloat);
 }
 
 TEST(Precision, NamesAreThoseOfTheRecipe) {
-  for (const char* name : {"fp32", "bf16"}) EXPECT_STREQ(precision_name(choose_precision(name, at::kCPU)), name);
+  for (const auto precision : {recipe::Precision::fp32, recipe::Precision::bf16})
+    EXPECT_EQ(precision_name(choose_precision(precision, at::kCPU)), enum_name(precision));
 }
 
 }  // namespace

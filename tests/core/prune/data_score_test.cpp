@@ -29,7 +29,7 @@ std::vector<int64_t> share(int64_t batch, int rank, int ranks) {
   return samples;
 }
 
-DataPass pass_for(ToyModel& model, dist::Communicator& dp) {
+ScoringBatches pass_for(ToyModel& model, dist::Communicator& dp) {
   const auto run_batch = [&model, &dp](int64_t i) {
     const auto samples = share(i, dp.rank(), dp.size());
     model.forward(toy_batch(samples), {}).loss_sum.div(static_cast<double>(kBatchSize)).backward();
@@ -42,7 +42,7 @@ void dress(ToyModel& model) {
   query.set_adapter(std::make_shared<DenseAdapter>(model, query, 3));
 }
 
-Scores data_scores(ToyModel& model, ScoreKind kind, dist::Communicator& dp) {
+Scores data_scores(ToyModel& model, PruneScore kind, dist::Communicator& dp) {
   ScoreRequest request;
   request.kind = kind;
   request.data.emplace(pass_for(model, dp));
@@ -131,7 +131,7 @@ std::vector<double> reference(const nn::StructureGroup& of, int64_t batches) {
 TEST(TaylorTest, ScoresAreTheDefinition) {
   ToyModel model;
   dress(model);
-  const Scores scores = data_scores(model, ScoreKind::taylor, *dist::make_single());
+  const Scores scores = data_scores(model, PruneScore::taylor, *dist::make_single());
   for (size_t g = 0; g < scores.size(); ++g) {
     const std::vector<double> expected = reference(model.structures()[g], kBatches);
     for (size_t i = 0; i < expected.size(); ++i)
@@ -139,7 +139,7 @@ TEST(TaylorTest, ScoresAreTheDefinition) {
   }
 }
 
-class AnyRanksTest : public ::testing::TestWithParam<ScoreKind> {};
+class AnyRanksTest : public ::testing::TestWithParam<PruneScore> {};
 
 TEST_P(AnyRanksTest, SameScoresAndSamePlan) {
   const auto scores_over = [](dist::Communicator& dp) {
@@ -166,9 +166,9 @@ TEST_P(AnyRanksTest, SameScoresAndSamePlan) {
   }
 }
 
-std::string name_of(const ::testing::TestParamInfo<ScoreKind>& test) { return to_string(test.param); }
+std::string name_of(const ::testing::TestParamInfo<PruneScore>& test) { return std::string(enum_name(test.param)); }
 
-INSTANTIATE_TEST_SUITE_P(Scores, AnyRanksTest, ::testing::Values(ScoreKind::taylor, ScoreKind::l1), name_of);
+INSTANTIATE_TEST_SUITE_P(Scores, AnyRanksTest, ::testing::Values(PruneScore::taylor, PruneScore::l1), name_of);
 
 std::vector<nn::StructureGroup*> groups_of(ToyModel& model) {
   std::vector<nn::StructureGroup*> groups;
@@ -235,7 +235,7 @@ TEST(CoefficientsTest, APenaltyAlonePullsAllDownAlike) {
 TEST(CoefficientsTest, EntriesHaveNoCoefficient) {
   ToyModel model;
   ScoreRequest request;
-  request.kind = ScoreKind::l1;
+  request.kind = PruneScore::l1;
   const auto single = dist::make_single();
   request.data.emplace(pass_for(model, *single));
   EXPECT_THROW(score_entries(model.linears(), request), UsageError);

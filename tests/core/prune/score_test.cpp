@@ -39,7 +39,7 @@ double delta(double, double d) { return std::abs(d); }
 double both(double w, double d) { return std::abs(w) + std::abs(d); }
 double merged(double w, double d) { return std::abs(w + d); }
 
-Scores scores_of(ToyModel& model, ScoreKind kind, bool global = false) {
+Scores scores_of(ToyModel& model, PruneScore kind, bool global = false) {
   ScoreRequest request;
   request.kind = kind;
   request.global = global;
@@ -57,7 +57,7 @@ void add_to_query_and_value(ToyModel& model) {
 }
 
 template <class F>
-void expect_head_scores(ToyModel& model, ScoreKind kind, F f) {
+void expect_head_scores(ToyModel& model, PruneScore kind, F f) {
   ScoreRequest request;
   request.kind = kind;
   request.ffn = false;
@@ -74,24 +74,24 @@ void expect_head_scores(ToyModel& model, ScoreKind kind, F f) {
 TEST(ScoreTest, HeadsReadTheRowsOfQueryAndValue) {
   ToyModel model;
   add_to_query_and_value(model);
-  expect_head_scores(model, ScoreKind::magnitude, magnitude);
-  expect_head_scores(model, ScoreKind::delta, delta);
-  expect_head_scores(model, ScoreKind::magnitude_delta, both);
-  expect_head_scores(model, ScoreKind::merged, merged);
+  expect_head_scores(model, PruneScore::magnitude, magnitude);
+  expect_head_scores(model, PruneScore::delta, delta);
+  expect_head_scores(model, PruneScore::magnitude_delta, both);
+  expect_head_scores(model, PruneScore::merged, merged);
 }
 
 TEST(ScoreTest, AnAdapterElsewhereIsReadToo) {
   ToyModel model;
   nn::Linear& out = model.linear(0, ToyModel::attention_out);
-  const double plain = scores_of(model, ScoreKind::magnitude_delta)[0][2];
+  const double plain = scores_of(model, PruneScore::magnitude_delta)[0][2];
   out.set_adapter(std::make_shared<DenseAdapter>(model, out, 3));
   const double expected = plain + sum_of(out, 1, 2, 3, both);
-  EXPECT_NEAR(scores_of(model, ScoreKind::magnitude_delta)[0][2], expected, 1e-5 * expected);
+  EXPECT_NEAR(scores_of(model, PruneScore::magnitude_delta)[0][2], expected, 1e-5 * expected);
 }
 
 TEST(ScoreTest, NeuronsReadARowInAndAColumnOut) {
   ToyModel model;
-  const Scores scores = scores_of(model, ScoreKind::magnitude_delta);
+  const Scores scores = scores_of(model, PruneScore::magnitude_delta);
   for (int64_t neuron = 0; neuron < 10; ++neuron) {
     const double expected = sum_of(model.linear(1, ToyModel::ffn_in), 0, neuron, 1, both) +
                             sum_of(model.linear(1, ToyModel::ffn_out), 1, neuron, 1, both);
@@ -103,7 +103,7 @@ TEST(ScoreTest, DeltaWithoutAnAdapterIsRefused) {
   ToyModel model;
   add_to_query_and_value(model);
   ScoreRequest request;
-  request.kind = ScoreKind::delta;
+  request.kind = PruneScore::delta;
   request.ffn = false;
   EXPECT_EQ(score_structures(model, request, *dist::make_single())[1].size(), 0U);
   request.ffn = true;
@@ -114,18 +114,18 @@ TEST(ScoreTest, DeltaWithoutAnAdapterIsRefused) {
 TEST(ScoreTest, MaskedEntriesDoNotCount) {
   ToyModel model;
   nn::Linear& query = model.linear(0, ToyModel::query);
-  const double before = scores_of(model, ScoreKind::magnitude)[0][1];
+  const double before = scores_of(model, PruneScore::magnitude)[0][1];
   at::Tensor mask = at::ones({12, 12}, at::kByte);
   mask[4].fill_(0);
   const double row = query.weight()->value()[4].abs().sum().item<double>();
   put_mask(model, query, mask);
-  EXPECT_NEAR(scores_of(model, ScoreKind::magnitude)[0][1], before - row, 1e-5);
+  EXPECT_NEAR(scores_of(model, PruneScore::magnitude)[0][1], before - row, 1e-5);
 }
 
 TEST(ScoreTest, GlobalScopeMakesLayersComparable) {
   ToyModel model;
   for (const auto member : {ToyModel::query, ToyModel::value}) model.linear(1, member).weight()->value().mul_(100);
-  const Scores plain = scores_of(model, ScoreKind::magnitude), global = scores_of(model, ScoreKind::magnitude, true);
+  const Scores plain = scores_of(model, PruneScore::magnitude), global = scores_of(model, PruneScore::magnitude, true);
   for (const size_t group : {0U, 2U}) {
     const double squares = std::inner_product(global[group].begin(), global[group].end(), global[group].begin(), 0.0);
     EXPECT_NEAR(squares, 4.0, 1e-9);
@@ -135,24 +135,17 @@ TEST(ScoreTest, GlobalScopeMakesLayersComparable) {
 
 TEST(ScoreTest, RandomDependsOnSeedLayerKindAndNumberOnly) {
   ToyModel model;
-  const Scores all = scores_of(model, ScoreKind::random);
+  const Scores all = scores_of(model, PruneScore::random);
   EXPECT_NE(all[0], all[2]);
   apply(model, make_plan(model.structures(), all, {0.5, 0, false, "random"}));
-  const Scores left = scores_of(model, ScoreKind::random);
+  const Scores left = scores_of(model, PruneScore::random);
   for (size_t i = 0; i < left[0].size(); ++i) {
     EXPECT_EQ(left[0][i], all[0][static_cast<size_t>(model.heads(0).kept[i])]);
   }
   ScoreRequest other;
-  other.kind = ScoreKind::random;
+  other.kind = PruneScore::random;
   other.seed = 6;
   EXPECT_NE(score_structures(model, other, *dist::make_single())[1], all[1]);
-}
-
-TEST(ScoreTest, NamesGoBothWays) {
-  for (const char* name : {"magnitude", "delta", "magnitude+delta", "merged", "l1", "taylor", "random"}) {
-    EXPECT_STREQ(to_string(score_from(name)), name);
-  }
-  EXPECT_THROW(score_from("magnitud"), UsageError);
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ TEST(SelectTest, KeysKeepTheOrderAndRefuseWhatHasNone) {
   EXPECT_THROW(key_of_value(std::numeric_limits<float>::quiet_NaN()), InternalError);
 }
 
-WeightRequest request_for(double share, bool global, ScoreKind kind = ScoreKind::magnitude) {
+WeightRequest request_for(double share, bool global, PruneScore kind = PruneScore::magnitude) {
   WeightRequest request;
   request.share = share;
   request.global = global;
@@ -136,7 +136,7 @@ TEST(UnstructuredTest, ASecondRoundKeepsTheFirstsZeros) {
   ToyModel model;
   const auto linears = select_linears(model, {"query", "intermediate.dense"});
   ASSERT_EQ(linears.size(), 4U);
-  prune_alone(model, linears, request_for(0.3, true, ScoreKind::random));
+  prune_alone(model, linears, request_for(0.3, true, PruneScore::random));
   std::vector<at::Tensor> first;
   for (const nn::Linear* linear : linears) first.push_back(linear->mask()->value().clone());
   const auto parameters = model.parameters().size();
@@ -155,7 +155,7 @@ TEST(UnstructuredTest, TheMaskLeavesTheUpdateAlone) {
   const auto adapter = std::make_shared<DenseAdapter>(model, query, 3);
   query.set_adapter(adapter);
   const at::Tensor base = query.weight()->value().clone();
-  prune_alone(model, {&query}, request_for(0.5, false, ScoreKind::magnitude_delta));
+  prune_alone(model, {&query}, request_for(0.5, false, PruneScore::magnitude_delta));
   const at::Tensor expected = base.mul(query.mask()->value().to(at::kFloat)).add(adapter->delta());
   EXPECT_TRUE(query.merged_weight().equal(expected));
 }

@@ -13,10 +13,10 @@ TEST_F(LoadTest, ReadsValuesAndFillsDefaults) {
   EXPECT_EQ(recipe.name, "demo");
   EXPECT_EQ(recipe.seed, 7);
   EXPECT_EQ(recipe.model.path, "/models/minilm");
-  EXPECT_EQ(recipe.model.init, "pretrained");
+  EXPECT_EQ(recipe.model.init, InitialWeights::pretrained);
   EXPECT_FALSE(recipe.model.dropout.has_value());
   EXPECT_EQ(recipe.data.max_length, 128);
-  EXPECT_EQ(recipe.parallel.precision, "fp32");
+  EXPECT_EQ(recipe.parallel.precision, Precision::fp32);
   EXPECT_DOUBLE_EQ(recipe.parallel.timeout, 60);
   ASSERT_EQ(recipe.stages.size(), 4u);
   EXPECT_DOUBLE_EQ(recipe.stages[0].train->lr, 1e-3);

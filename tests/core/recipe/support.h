@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/data/format.h"
+#include "core/data/presets.h"
 #include "core/error.h"
 #include "core/recipe/load.h"
 #include "core/recipe/schema.h"
@@ -40,7 +41,7 @@ struct NoOptions : MethodOptions {
 };
 
 inline Catalog catalog() {
-  Catalog catalog{{}, data::builtin_formats().traits()};
+  Catalog catalog{{}, data::builtin_formats().traits(), data::preset_names()};
   catalog.methods.add("sketch", "low rank and sparse", [] { return std::make_shared<SketchOptions>(); });
   catalog.methods.add("full", "every weight", [] { return std::make_shared<NoOptions>(); });
   return catalog;

@@ -120,6 +120,7 @@ const std::vector<Row>& rows() {
       {"stages[].prune.scope", "stages.cut.prune.scope=global", ""},
       {"stages[].prune.steps", "stages.cut.prune.steps=2", ""},
       {"stages[].prune.batches", "stages.cut.prune.batches=3", "", {"stages.cut.prune.score=taylor"}},
+      {"stages[].prune.batch_size", "stages.cut.prune.batch_size=3", "", {"stages.cut.prune.score=taylor"}},
       {"stages[].train", "stages.zero.train={max_steps: 1, batch_size: 2, lr: 1e-3}", "stages.6.train.max_steps"},
       {"stages[].train.epochs", "stages.all.train.epochs=3", ""},
       {"stages[].train.max_steps", "stages.warm.train.max_steps=3", ""},

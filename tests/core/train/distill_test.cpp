@@ -35,11 +35,11 @@ const std::vector<int64_t> kBatch{4, 0, 5};  // the samples of the batch
 class Regression final : public test::ToyModel {
  public:
   Regression() : ToyModel({.labels = 1}) {}
-  nn::Task task() const override { return nn::Task::regression; }
+  Task task() const override { return Task::regression; }
 };
 class LanguageModel final : public test::ToyModel {
  public:
-  nn::Task task() const override { return nn::Task::causal_lm; }
+  Task task() const override { return Task::causal_lm; }
 };
 
 /// A session whose state names the file with the teacher's logits, which rank 0 writes.

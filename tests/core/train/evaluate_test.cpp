@@ -148,7 +148,7 @@ TEST(EvaluateErrors, NamesTheSplitOfALossThatIsNotFinite) {
 class HalfLoss final : public ToyModel {
  public:
   explicit HalfLoss(bool silent = false) : silent_(silent) {}
-  nn::Task task() const override { return nn::Task::causal_lm; }
+  Task task() const override { return Task::causal_lm; }
   nn::Output forward(const data::Batch& batch, const nn::ForwardContext&) override {
     nn::Output output;
     for (size_t b = 0; b < batch.samples.size(); ++b)

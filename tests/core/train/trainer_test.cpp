@@ -37,7 +37,7 @@ recipe::TrainConfig one_step() {
   config.lr = 0.05;
   config.eps = 0.01;
   config.weight_decay = 0.1;
-  config.schedule = "constant";
+  config.schedule = recipe::LrSchedule::constant;
   config.max_grad_norm = 0.1;
   return config;
 }
@@ -167,7 +167,7 @@ TEST(TrainerStep, DoesNotDependOnRanksAndMicroBatches) {
 std::vector<double> rates(double warmup) {
   recipe::TrainConfig config = one_step();
   config.max_steps = 4;
-  config.schedule = "linear";
+  config.schedule = recipe::LrSchedule::linear;
   config.lr = 0.0625;  // a power of two: the factors are exact
   config.warmup = warmup;
   std::vector<double> all;

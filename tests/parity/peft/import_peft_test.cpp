@@ -24,7 +24,7 @@ const fs::path kReference = fs::path(FILIGREE_BINARY_DIR) / "reference" / "peft_
 
 struct Case {
   const char* name;
-  nn::Task task;
+  Task task;
   std::vector<std::string> targets;
 };
 
@@ -46,8 +46,7 @@ void attach(nn::Model& model, const std::vector<std::string>& targets, const std
   adapt::builtin_methods().make({method, options})->attach(model, {1, *ranks, *ranks});
 }
 
-std::unique_ptr<nn::Model> load(const fs::path& dir, nn::Task task,
-                                const std::function<void(nn::Model&)>& cut = nullptr) {
+std::unique_ptr<nn::Model> load(const fs::path& dir, Task task, const std::function<void(nn::Model&)>& cut = nullptr) {
   models::ModelOptions options;
   options.task = task;
   options.shard = cut;
@@ -111,7 +110,6 @@ TEST_P(ImportPeft, EachRankTakesItsPart) {
   }
 }
 
-using nn::Task;
 const std::vector<std::string> kAttention = {"query", "key", "value"};
 INSTANTIATE_TEST_SUITE_P(
     Cases, ImportPeft,

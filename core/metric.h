@@ -1,0 +1,21 @@
+#pragma once
+// The metrics of classification and regression (core/metrics/metrics.h computes them): the values of data.metric, and
+// of eval.best beside `loss`.
+#include "core/enum_names.h"
+
+namespace filigree {
+
+enum class Metric { accuracy, f1, macro_f1, mcc, pearson, spearman };
+constexpr std::array<EnumName<Metric>, 6> enum_names(Metric) {
+  return {{{Metric::accuracy, "accuracy"},
+           {Metric::f1, "f1"},
+           {Metric::macro_f1, "macro_f1"},
+           {Metric::mcc, "mcc"},
+           {Metric::pearson, "pearson"},
+           {Metric::spearman, "spearman"}}};
+}
+
+/// Whether it compares scores (regression), and not classes.
+constexpr bool is_of_scores(Metric metric) { return metric == Metric::pearson || metric == Metric::spearman; }
+
+}  // namespace filigree
