@@ -182,7 +182,8 @@ void describe(PruneConfig& prune, Schema& schema) {
       .one_of({"layer", "matrix", "global"});
   schema.field("steps", prune.steps,
                "pruning rounds to reach the fraction; with train, over the first 3/4 of its steps", from(1).to(10000));
-  schema.field("batches", prune.batches, "training batches for the scores taylor and l1", from(1).to(1e6));
+  schema.field("batches", prune.batches, "training batches for the scores taylor and l1", from(1).to(1e6))
+      .only("score", "is taylor or l1", [&prune] { return prune.score == "taylor" || prune.score == "l1"; });
 }
 
 void describe(ExportConfig& export_config, Schema& schema) {
