@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/text/text_file.h"
 
 namespace filigree::data {
 namespace {
@@ -14,10 +15,18 @@ namespace {
 struct Sample {
   std::vector<int32_t> ids;
   std::vector<uint8_t> targets;
+  bool answered = true;  ///< false: it has a context, and only blanks after it
 };
+
+bool has_answer(const std::vector<Segment>& segments) {
+  if (std::ranges::all_of(segments, &Segment::has_loss)) return true;
+  return std::ranges::any_of(segments,
+                             [](const Segment& segment) { return segment.has_loss && !trimmed(segment.text).empty(); });
+}
 
 Sample encode(const std::vector<Segment>& segments, const Tokenizer& tokenizer, int32_t end) {
   Sample sample;
+  sample.answered = has_answer(segments);
   for (const Segment& segment : segments) {
     tokenizer.tokenize(segment.text, sample.ids);
     if (segment.ends) sample.ids.push_back(end);
@@ -38,10 +47,14 @@ std::vector<Sample> encode_rows(const std::vector<std::vector<std::string>>& row
   return samples;
 }
 
-/// Whether truncation would leave a context without any of its targets.
-bool lacks_room(const Sample& sample, size_t max_length) {
-  const auto first = std::ranges::find(sample.targets, 1);
-  return first != sample.targets.end() && static_cast<size_t>(first - sample.targets.begin()) >= max_length;
+/// Why nothing can be learned from a sample of at most `most` tokens, or "".
+std::string sample_fault(const Sample& sample, size_t most, const Format::Parts& parts) {
+  if (!sample.answered) return fmt::format("the {} is empty, so there is nothing to learn", parts.answer);
+  const auto context = static_cast<size_t>(std::ranges::find(sample.targets, 1) - sample.targets.begin());
+  if (context == sample.targets.size()) return "the text is empty, so there is nothing to learn";
+  if (context < most) return "";
+  return fmt::format("the {} has {} tokens, so data.max_length {} leaves none for the {}", parts.context, context, most,
+                     parts.answer);
 }
 
 void append(const std::vector<int32_t>& ids, const std::vector<uint8_t>& targets, Dataset& out) {
@@ -93,11 +106,8 @@ std::vector<size_t> add_causal(const std::vector<std::vector<std::string>>& rows
   std::vector<size_t> first_rows;
   for (size_t row = 0; row < samples.size(); ++row) {
     Sample& sample = samples[row];
-    if (lacks_room(sample, most)) {
-      const auto context = std::ranges::find(sample.targets, 1) - sample.targets.begin();
-      out.leave_out(fmt::format("{}: the context has {} tokens, so data.max_length {} leaves none for the reference",
-                                where(row), context, options.max_length),
-                    options.skip_bad);
+    if (const std::string fault = sample_fault(sample, most, format.parts()); !fault.empty()) {
+      out.leave_out(fmt::format("{}: {}", where(row), fault), options.skip_bad);
       continue;
     }
     sample.ids.resize(std::min(sample.ids.size(), most));

@@ -23,12 +23,13 @@ namespace filigree::data {
 struct CausalOptions {
   int64_t max_length = 128;
   bool pack = false;
-  bool skip_bad = false;  ///< skip a context that leaves no room for its reference; Dataset::skipped counts it
+  bool skip_bad = false;  ///< skip a row that has nothing to learn; Dataset::skipped counts it
 };
 
 /// Appends the samples of `rows` (the fields of `format`) to `out`, with Dataset::targets. Returns the first row of each
-/// sample. Throws DataError if the tokenizer has no end-of-text token or, without skip_bad, if a context leaves no room
-/// for its reference (`where(row)` names the row).
+/// sample. Throws DataError if the tokenizer has no end-of-text token or, without skip_bad and without packing, if a row
+/// has nothing to learn: an empty text, an empty reference, a context that leaves no room for its reference (`where(row)`
+/// names the row).
 std::vector<size_t> add_causal(const std::vector<std::vector<std::string>>& rows, const Format& format,
                                const Tokenizer& tokenizer, const CausalOptions& options,
                                const std::function<std::string(size_t)>& where, Dataset& out);

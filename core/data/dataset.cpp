@@ -60,7 +60,7 @@ void check_predicted(const Dataset& dataset, const std::string& file) {
   if (!is_over_tokens(dataset.model_task) || predicts(dataset)) return;
   throw DataError(fmt::format("{}: the split '{}' has no token with a loss: {}", file, dataset.split,
                               dataset.model_task == Task::causal_lm
-                                  ? "every sample is its end-of-text token alone"
+                                  ? "all texts are empty"
                                   : "no token that is not special was selected for masking; add more text"));
 }
 

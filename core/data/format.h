@@ -55,6 +55,13 @@ class Format {
   /// What precedes the answer to `text`, given the number of text columns; nullopt: the model continues the text.
   virtual std::optional<std::vector<Segment>> prompt(const std::string& text, size_t columns) const;
 
+  /// What messages call the parts of a sample with a context.
+  struct Parts {
+    std::string context;  ///< what precedes the first token with a loss
+    std::string answer;
+  };
+  virtual Parts parts() const { return {"context", "reference"}; }
+
  private:
   recipe::FormatTraits traits_;
 };

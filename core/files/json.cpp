@@ -1,10 +1,9 @@
 #include "core/files/json.h"
 
 #include <algorithm>
-#include <unordered_set>
-#include <vector>
 
 #include "core/files/read.h"
+#include "core/shown.h"
 
 namespace filigree::files {
 namespace {
@@ -14,7 +13,7 @@ using nlohmann::json;
 constexpr size_t kShown = 24;  // bytes of the text that a message quotes
 
 constexpr int kMostNested = 512;  // values are copied and destroyed recursively
-constexpr int kWrongType = 302, kMissingKey = 403, kShortList = 401, kNumberTooLarge = 406;
+constexpr int kParseError = 101, kWrongType = 302, kMissingKey = 403, kShortList = 401, kNumberTooLarge = 406;
 
 bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
 
@@ -38,31 +37,19 @@ std::string shown(std::string_view text, size_t position) {
                               found.empty() ? "" : fmt::format(", near '{}'", found)));
 }
 
+/// Why a text cannot be parsed, in plain words.
+std::string why_invalid(const json::exception& error) {
+  const bool surrogate =
+      error.id == kParseError && std::string_view(error.what()).find("surrogate") != std::string::npos;
+  return surrogate ? "has half of a surrogate pair (\\ud800 to \\udfff), which is no character" : "is not valid JSON";
+}
+
 [[noreturn]] void fail_parse(std::string_view text, const std::string& path, const json::parse_error& error) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) throw DataError(fmt::format("{}: is empty", path));
   if (error.byte > text.size())
     fail_at_byte(text, path, error.byte, "the JSON text ends in the middle of a value; the file may be cut short");
-  fail_at_byte(text, path, error.byte, "is not valid JSON");
+  fail_at_byte(text, path, error.byte, why_invalid(error));
 }
-
-/// A parser callback that throws at a duplicate key in an object.
-class KeyCheck {
- public:
-  explicit KeyCheck(const std::string& path) : path_(path) {}
-
-  bool operator()(int depth, json::parse_event_t event, json& value) {
-    const auto level = static_cast<size_t>(depth);
-    if (keys_.size() < level + 2) keys_.resize(level + 2);
-    if (event == json::parse_event_t::object_start) keys_[level + 1].clear();
-    if (event == json::parse_event_t::key && !keys_[level].insert(value.get<std::string>()).second)
-      throw DataError(fmt::format("{}: contains the key '{}' twice in one object", path_, value.get<std::string>()));
-    return true;
-  }
-
- private:
-  const std::string& path_;
-  std::vector<std::unordered_set<std::string>> keys_;  // of the object that is open at each depth
-};
 
 void check_depth(int depth, const std::string& path) {
   if (depth > kMostNested)
@@ -71,17 +58,50 @@ void check_depth(int depth, const std::string& path) {
 
 }  // namespace
 
-json parse_json(std::string_view text, const std::string& path, DuplicateKeys duplicates) {
+json parse_json(std::string_view text, const std::string& path, const json::parser_callback_t& watch) {
   try {
-    KeyCheck check(path);
     return json::parse(text, [&](int depth, json::parse_event_t event, json& value) {
       check_depth(depth, path);
-      return duplicates == DuplicateKeys::take_last || check(depth, event, value);
+      return watch(depth, event, value);
     });
   } catch (const json::parse_error& error) {
     fail_parse(text, path, error);
   } catch (const json::exception& error) {
     throw DataError(fmt::format("{}: {}", path, explain(error)));
+  }
+}
+
+json parse_json(std::string_view text, const std::string& path, DuplicateKeys duplicates) {
+  KeyCheck keys;
+  return parse_json(text, path, [&](int depth, json::parse_event_t event, const json& value) {
+    if (duplicates == DuplicateKeys::take_last) return true;
+    if (const auto key = keys.repeated(depth, event, value))
+      throw DataError(fmt::format("{}: contains the key '{}' twice in one object", path, *key));
+    return true;
+  });
+}
+
+std::optional<std::string> KeyCheck::repeated(int depth, json::parse_event_t event, const json& value) {
+  const auto level = static_cast<size_t>(depth);
+  if (keys_.size() < level + 2) keys_.resize(level + 2);
+  if (event == json::parse_event_t::object_start) keys_[level + 1].clear();
+  if (event != json::parse_event_t::key) return std::nullopt;
+  const auto& key = value.get_ref<const std::string&>();
+  return keys_[level].insert(key).second ? std::nullopt : std::optional(key);
+}
+
+json parse_json_line(std::string_view line, std::string& fault) {
+  KeyCheck keys;
+  const auto watch = [&](int depth, json::parse_event_t event, const json& value) {
+    if (const auto key = keys.repeated(depth, event, value); key && fault.empty())
+      fault = fmt::format("contains the key '{}' twice in one object", filigree::shown(*key));
+    return true;
+  };
+  try {
+    return json::parse(line, watch);
+  } catch (const json::exception& error) {
+    fault = fmt::format("{}: {}", why_invalid(error), filigree::shown(line));
+    return {};
   }
 }
 

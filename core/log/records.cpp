@@ -5,7 +5,9 @@
 #include <set>
 #include <sstream>
 
+#include "core/error.h"
 #include "core/files/json_values.h"
+#include "core/files/python_json.h"
 #include "core/files/read.h"
 
 namespace filigree::train {
@@ -159,6 +161,17 @@ std::optional<MetricRecord> read_as(const std::string& kind, const Json& line) {
   return std::nullopt;
 }
 
+/// A line of other writers may contain NaN or Infinity, which are read as values that are not numbers.
+Json parse_line(const std::string& line) {
+  Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_discarded()) return json;
+  try {
+    return files::parse_python_json(line, "");
+  } catch (const DataError&) {
+    return json;
+  }
+}
+
 }  // namespace
 
 std::optional<double> EvalRecord::value(const std::string& name) const {
@@ -185,8 +198,7 @@ MetricRecords read_records(const std::string& path) {
   MetricRecords found;
   std::istringstream in(files::read_file(path));
   for (std::string line; std::getline(in, line); ++found.lines)
-    if (auto record = record_from_json(Json::parse(line, nullptr, /*allow_exceptions=*/false)))
-      found.records.push_back(std::move(*record));
+    if (auto record = record_from_json(parse_line(line))) found.records.push_back(std::move(*record));
   return found;
 }
 

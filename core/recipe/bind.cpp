@@ -27,6 +27,18 @@ std::vector<std::string> key_names(const Schema& schema) {
   return names;
 }
 
+/// Where a key of earlier versions is now, for one in the wrong section. "" if there is no such key.
+std::string present_place(const std::string& old_key, const Catalog& catalog) {
+  std::vector<std::string> places;
+  for (const auto& [former, path] : former_keys(catalog)) {
+    if (former != old_key) continue;
+    const std::string home = parent_of(path), key = path.substr(home.empty() ? 0 : home.size() + 1);
+    places.push_back(
+        fmt::format("'{}' and {}", key, home.empty() ? "stands at the top of the recipe" : "belongs in " + home));
+  }
+  return fmt::format("{}", fmt::join(places, ", or "));
+}
+
 /// The only section that has `key`, for a key in the wrong section: "stages[].train". "" if none or several have it.
 std::string home_of(const std::string& key, const Catalog& catalog) {
   std::vector<std::string> homes;
@@ -42,6 +54,12 @@ const std::string& text_or(const Tree* tree, const std::string& other) {
 
 /// `--set KEY=null`: treat the key as not given.
 bool is_taken_away(const Tree& value) { return value.is(Tree::Kind::null) && value.origin.from_set(); }
+
+/// Whether --set gave the present name of a key that the file gives under its former name.
+bool is_overridden(const Tree& tree, const Entry& item, const Field& field) {
+  const Tree* present = item.key == field.key() ? nullptr : tree.find(field.key());
+  return present != nullptr && present->origin.from_set();
+}
 
 /// A required value with a default may be omitted, but must not be given as empty.
 bool must_be_given(const Field& field) { return field.is_required() && field.value_text().empty(); }
@@ -61,6 +79,11 @@ bool Source::sound(const std::string& path) const {
   return true;
 }
 
+bool Source::by_user(const std::string& path) const {
+  const auto found = where.find(path);
+  return found != where.end() && (old_keys == OldKeys::refuse || found->second.from_set());
+}
+
 Origin Source::origin(const std::string& path) const {
   for (std::string at = path; !at.empty(); at = parent_of(at)) {
     if (const auto found = where.find(at); found != where.end()) return found->second;
@@ -77,6 +100,7 @@ std::string stage_path(const std::vector<std::string>& names, size_t index) {
 Source Binder::bind(const Tree& tree, Recipe& recipe) {
   source_ = {};
   source_.file = tree.origin.file;
+  source_.old_keys = old_keys_;
   Schema schema(&catalog_);
   describe(recipe, schema);
   section(tree, schema, "", "a recipe");
@@ -86,8 +110,8 @@ Source Binder::bind(const Tree& tree, Recipe& recipe) {
 void Binder::section(const Tree& tree, Schema& schema, const std::string& path, const std::string& what) {
   std::map<std::string, Origin> seen;
   for (const Entry& item : tree.entries) {
-    const Field* field = schema.find(item.key);
-    if (field == nullptr && old_keys_ == OldKeys::accept) field = schema.find_former(item.key);
+    const Field* field = field_of(item, schema);
+    if (field != nullptr && is_overridden(tree, item, *field)) continue;
     const std::string& key = field == nullptr ? item.key : field->key();
     if (const auto [first, fresh] = seen.emplace(key, item.origin); !fresh) {
       fail(item.origin, join(path, item.key), fmt::format("is given twice, first on line {}", first->second.line));
@@ -103,6 +127,13 @@ void Binder::section(const Tree& tree, Schema& schema, const std::string& path, 
   idle_keys(tree, schema, path);
 }
 
+/// A saved recipe may use a former name, --set may not.
+const Field* Binder::field_of(const Entry& item, const Schema& schema) const {
+  const Field* field = schema.find(item.key);
+  const bool saved = old_keys_ == OldKeys::accept && !item.value.origin.from_set();
+  return field == nullptr && saved ? schema.find_former(item.key) : field;
+}
+
 void Binder::entry(const Entry& item, const Field& field, const std::string& path) {
   source_.where[path] = item.value.origin;
   const size_t before = problems_.size();
@@ -116,10 +147,13 @@ void Binder::entry(const Entry& item, const Field& field, const std::string& pat
 void Binder::unknown_key(const Entry& item, const Schema& schema, const std::string& path, const std::string& what) {
   if (const Field* field = schema.find_former(item.key)) {
     source_.doubtful.insert(join(path, field->key()));
-    return fail(item.origin, join(path, item.key), fmt::format("is now called '{}'", field->key()));
+    const Origin& origin = item.value.origin.from_set() ? item.value.origin : item.origin;
+    return fail(origin, join(path, item.key), fmt::format("is now called '{}'", field->key()));
   }
   const std::vector<std::string> known = key_names(schema);
   const std::string home = home_of(item.key, catalog_);
+  const std::string moved = home.empty() ? present_place(item.key, catalog_) : "";
+  if (!moved.empty()) return fail(item.origin, join(path, item.key), "is now called " + moved);
   const std::string guess = home.empty() ? nearest(item.key, known) : "";
   std::string message = fmt::format("is not a key of {}", what);
   if (!home.empty()) {
@@ -151,6 +185,7 @@ void Binder::idle_keys(const Tree& tree, const Schema& schema, const std::string
     if (value == nullptr || is_taken_away(*value) || field.applies() || !source_.sound(join(path, field.depends_on())))
       continue;
     // Skip a key of the file that --set made irrelevant: the later setting wins.
+    if (old_keys_ == OldKeys::accept && !value->origin.from_set()) continue;
     const Tree* other = tree.find(field.depends_on());
     if (other != nullptr && other->origin.from_set() && !value->origin.from_set()) continue;
     fail(value->origin, join(path, field.key()), fmt::format("has no effect: it is used only when {}", field.when()));

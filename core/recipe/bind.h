@@ -15,10 +15,13 @@ namespace filigree::recipe {
 /// What the rules between sections need to know about a recipe's text.
 struct Source {
   std::string file;
+  OldKeys old_keys = OldKeys::refuse;
   std::map<std::string, Origin> where;  ///< origin of each key given, by its path: "stages.adapt.train.lr"
   std::set<std::string> doubtful;       ///< paths whose value may not be what the user meant: misread or misspelled
 
   bool given(const std::string& path) const { return where.count(path) != 0; }
+  /// Whether the user gave the path: in a recipe of their own or, over a saved recipe, with --set.
+  bool by_user(const std::string& path) const;
   bool sound(const std::string& path) const;     ///< neither the path nor a section above it is doubtful
   Origin origin(const std::string& path) const;  ///< of the path, or of the nearest given section above it
 };
@@ -34,6 +37,7 @@ class Binder {
 
  private:
   void section(const Tree& tree, Schema& schema, const std::string& path, const std::string& what);
+  const Field* field_of(const Entry& entry, const Schema& schema) const;
   void entry(const Entry& entry, const Field& field, const std::string& path);
   void unknown_key(const Entry& entry, const Schema& schema, const std::string& path, const std::string& what);
   void take_away(const Entry& entry, const Field& field, const std::string& path);

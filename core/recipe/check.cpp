@@ -10,6 +10,7 @@
 
 #include "core/name_pattern.h"
 #include "core/recipe/data_rules.h"
+#include "core/recipe/idle_keys.h"
 #include "core/recipe/suggest.h"
 
 namespace filigree::recipe {
@@ -28,6 +29,7 @@ class Rules {
     problems_.push_back({origin.file, origin.line, path, message});
   }
   bool given(const std::string& path) const { return source_.given(path); }
+  bool by_user(const std::string& path) const { return source_.by_user(path); }
   bool sound(const std::string& path) const { return source_.sound(path); }
 
  private:
@@ -36,6 +38,8 @@ class Rules {
 };
 
 void check_data(const Recipe& recipe, const Catalog& catalog, Rules& rules) {
+  if (const auto problem = preset_problem(recipe.data, rules.by_user("data.format")))
+    return rules.broken(problem->key, problem->message, problem->rests_on);
   for (const DataProblem& problem : data_problems(recipe.data, recipe.model.task, catalog))
     rules.broken(problem.key, problem.message, problem.rests_on);
 }
@@ -264,9 +268,11 @@ void check(const Recipe& recipe, const Catalog& catalog, const Source& source, s
   check_adapter(recipe, rules);
   check_parallel(recipe.parallel, rules);
   check_stages(recipe, rules);
+  check_idle_keys(recipe, catalog, source, problems);
 }
 
 void settle(Recipe& recipe, const Source& source) {
+  if (!source.by_user("data.format")) recipe.data.format = format_of(recipe.data);
   const std::vector<std::string> names = stage_names(recipe);
   for (size_t i = 0; i < names.size(); ++i) {
     auto& prune = recipe.stages[i].prune;

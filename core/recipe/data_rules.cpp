@@ -113,14 +113,21 @@ std::string format_of(const DataConfig& data) {
   return data.task.empty() ? data.format : "tsv";
 }
 
+std::optional<DataProblem> preset_problem(const DataConfig& data, bool format_given) {
+  const std::string format = format_of(data);
+  if (!format_given || data.format == format) return std::nullopt;
+  return DataProblem{"data.format",
+                     fmt::format("is {}, but data.task: {} is a preset for files of the format {}; remove data.format, "
+                                 "or remove data.task and describe the files with their own keys",
+                                 data.format, data.task, format),
+                     {"data.task"}};
+}
+
 std::vector<DataProblem> data_problems(const DataConfig& data, Task model_task, const Catalog& catalog) {
   const FormatTraits* given = catalog.find_format(data.format);
   const FormatTraits* format = catalog.find_format(format_of(data));
   if (given == nullptr || format == nullptr) return {};
-  if (!data.task.empty() && data.task != "wordnet" && !given->named_columns)
-    return {{"data.task",
-             fmt::format("is '{}', a preset for files with columns; format {} has none", data.task, data.format),
-             {"data.format"}}};
+  if (auto problem = preset_problem(data, data.format != DataConfig().format)) return {*std::move(problem)};
   return DataRules(data, model_task, *format).problems();
 }
 

@@ -4,10 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/error.h"
+#include "core/files/ownership.h"
+#include "core/files/run_paths.h"
 #include "core/recipe/bind.h"
 #include "core/recipe/check.h"
+#include "core/recipe/idle_keys.h"
 #include "core/recipe/yaml/set.h"
 #include "core/recipe/yaml/tree.h"
 #include "core/shown.h"
@@ -25,6 +29,14 @@ std::string all_lines(std::vector<Problem> problems) {
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
+/// Whether filigree wrote the file into a run or an export.
+bool is_saved(const std::string& path) {
+  const std::filesystem::path file(path);
+  if (file.filename() != files::run_names::kRecipe) return false;
+  const std::string dir = file.has_parent_path() ? file.parent_path().string() : ".";
+  return files::is_marked(dir, files::DirectoryKind::run) || files::is_marked(dir, files::DirectoryKind::model_export);
+}
+
 Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::string>& sets, const Catalog& catalog,
                  OldKeys old_keys) {
   std::vector<Problem> problems;
@@ -35,6 +47,7 @@ Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::stri
   settle(recipe, source);
   check(recipe, catalog, source, problems);
   if (!problems.empty()) throw UsageError(all_lines(std::move(problems)));
+  reset_idle_keys(recipe, catalog);
   return recipe;
 }
 
@@ -50,7 +63,7 @@ std::string to_string(const Problem& problem) {
 }
 
 Recipe load(const std::string& path, const std::vector<std::string>& sets, const Catalog& catalog, OldKeys old_keys) {
-  return from_tree(read_tree(path), path, sets, catalog, old_keys);
+  return from_tree(read_tree(path), path, sets, catalog, is_saved(path) ? OldKeys::accept : old_keys);
 }
 
 Recipe load_text(const std::string& text, const std::string& name, const Catalog& catalog,

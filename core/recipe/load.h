@@ -1,6 +1,7 @@
 #pragma once
 // Reading, checking and writing recipes.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/recipe/catalog.h"
@@ -17,12 +18,13 @@ struct Problem {
 };
 std::string to_string(const Problem& problem);  ///< "file:line: key: message"
 
-/// Keys that have another name now: a user's recipe with one is refused with the new name; the recipe that a run or
-/// checkpoint of an earlier version holds is read.
+/// Keys that have another name now, or no effect: a user's recipe with one is refused; the recipe that a run, a
+/// checkpoint or an export of an earlier version holds is read. What --set gives is the user's in both cases.
 enum class OldKeys { refuse, accept };
 
 /// Reads `path`, substitutes ${VAR}, applies `--set` items ("stages.adapt.train.lr=1e-4"), fills defaults and validates
-/// the result. Throws UsageError with every problem at once, one per line.
+/// the result. Throws UsageError with every problem at once, one per line. The recipe.yaml in the directory of a run or
+/// an export is a saved recipe, whose old keys are accepted.
 Recipe load(const std::string& path, const std::vector<std::string>& sets, const Catalog& catalog,
             OldKeys old_keys = OldKeys::refuse);
 
@@ -35,6 +37,9 @@ std::string to_yaml(const Recipe& recipe);
 
 /// The path of every key, lists as "stages[]", options of a method as "stages[].method(dsee).rank".
 std::vector<std::string> keys(const Catalog& catalog);
+
+/// Each key that had another name in earlier versions: that name, and its present path, as in keys().
+std::vector<std::pair<std::string, std::string>> former_keys(const Catalog& catalog);
 
 /// A key with a numeric value: its path, as in keys(), and its range.
 struct NumberKey {

@@ -171,6 +171,14 @@ std::vector<std::string> keys(const Catalog& catalog) {
   return paths;
 }
 
+std::vector<std::pair<std::string, std::string>> former_keys(const Catalog& catalog) {
+  std::vector<std::pair<std::string, std::string>> found;
+  walk_recipe(catalog, [&](const std::string& path, const Field& field) {
+    if (!field.former_key().empty()) found.emplace_back(field.former_key(), path);
+  });
+  return found;
+}
+
 std::vector<NumberKey> number_keys(const Catalog& catalog) {
   std::vector<NumberKey> numbers;
   walk_recipe(catalog, [&](const std::string& path, const Field& field) {

@@ -152,6 +152,7 @@ void describe(TrainConfig& train, Schema& schema) {
 
 void describe(PruneConfig& prune, Schema& schema) {
   const auto unstructured = [&prune] { return prune.structure.empty(); };
+  const auto reads_data = [&prune] { return prune.score == PruneScore::taylor || prune.score == PruneScore::l1; };
   schema.field("structure", prune.structure, "structures to remove; empty: zero single weights (unstructured)")
       .unique();
   schema.field("heads", prune.heads, "fraction of the attention heads to remove", from(0).below(1))
@@ -169,12 +170,14 @@ void describe(PruneConfig& prune, Schema& schema) {
                "scope of the fraction: per layer (structured), per matrix (unstructured), or global");
   schema.field("steps", prune.steps,
                "pruning rounds to reach the fraction; with train, over the first 3/4 of its steps", from(1).to(10000));
-  schema.field("batches", prune.batches, "training batches for the scores taylor and l1", from(1).to(1e6));
-  schema.field(
-      "batch_size", prune.batch_size,
-      "samples per batch for the scores taylor and l1; 0: those of the latest stage up to this one that trains, "
-      "else of the next one that trains",
-      from(0).to(kMostSamples));
+  schema.field("batches", prune.batches, "training batches for the scores taylor and l1", from(1).to(1e6))
+      .only("score", "is taylor or l1", reads_data);
+  schema
+      .field("batch_size", prune.batch_size,
+             "samples per batch for these scores; 0: those of the latest stage up to this one that trains, else of the "
+             "next one that trains",
+             from(0).to(kMostSamples))
+      .only("score", "is taylor or l1", reads_data);
 }
 
 void describe(ExportConfig& export_config, Schema& schema) {

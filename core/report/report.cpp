@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "core/error.h"
@@ -40,6 +41,11 @@ std::string report_card(const std::string& title, const std::string& body, const
 std::string percent(double share) {
   const double value = 100 * share;
   return fmt::format("{:.{}f}%", value, value < 1 ? 2 : value < 10 ? 1 : 0);
+}
+
+std::string metric_text(double value) {
+  constexpr double kLargest = 1e6;
+  return std::abs(value) < kLargest ? fmt::format("{:.3f}", value) : fmt::format("{:.3g}", value);
 }
 
 std::string write_report(const std::string& run_dir) {

@@ -1,5 +1,6 @@
 // The curves of a report: evaluation, loss, learning rate, speed.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -25,25 +26,52 @@ std::vector<Band> stage_bands(const RunData& run) {
 std::vector<Point> curve(const RunData& run, std::optional<double> TrainRecord::*value) {
   std::vector<Point> points;
   for (const auto& record : run.train)
-    if (record.*value) points.push_back({static_cast<double>(record.step), *(record.*value)});
+    if (const auto drawn = drawable(record.*value)) points.push_back({static_cast<double>(record.step), *drawn});
   return points;
+}
+
+/// "The loss was not finite at 3 of 40 logged steps: 5, 6, 7." Empty if `steps` is.
+std::string not_finite(const std::string& what, const std::vector<int64_t>& steps, size_t all,
+                       const std::string& times) {
+  if (steps.empty()) return "";
+  constexpr size_t kListed = 5;
+  const auto last = steps.begin() + static_cast<std::ptrdiff_t>(std::min(steps.size(), kListed));
+  return fmt::format("<p class=\"soft\">{} was not finite, or beyond {:g}, at {} of {} {}: step {}{}.</p>\n",
+                     escape_html(what), kMostDrawn, steps.size(), all, times, fmt::join(steps.begin(), last, ", "),
+                     steps.size() > kListed ? ", ..." : "");
+}
+
+std::string losses_not_finite(const RunData& run) {
+  std::vector<int64_t> steps;
+  for (const auto& record : run.train)
+    if (!drawable(record.loss)) steps.push_back(record.step);
+  return not_finite("The loss", steps, run.train.size(), "logged steps");
+}
+
+std::string metrics_not_finite(const RunData& run) {
+  std::vector<int64_t> steps;
+  for (const auto& eval : run.evals)
+    if (!drawable(eval.value(run.metric))) steps.push_back(eval.step);
+  return not_finite("The metric " + run.metric, steps, run.evals.size(), "evaluations");
 }
 
 std::string loss_card(const RunData& run) {
   const auto points = curve(run, &TrainRecord::loss);
-  if (points.empty()) return "";
+  const std::string note = losses_not_finite(run);
+  if (points.empty()) return note.empty() ? "" : report_card("Training loss", note);
   // Each stage has its own moving average, so that the jump at a prune is not smoothed away.
   std::vector<Series> series{{"faint", thin_out(points, 400)}};
   for (const auto& stage : run.stages) {
     std::vector<Point> own;
     for (const auto& record : run.train)
-      if (record.stage == stage.name && record.loss) own.push_back({static_cast<double>(record.step), *record.loss});
+      if (const auto loss = drawable(record.loss); loss && record.stage == stage.name)
+        own.push_back({static_cast<double>(record.step), *loss});
     if (!own.empty()) series.push_back({"a", thin_out(smooth(own, std::max<size_t>(5, points.size() / 20)), 300)});
   }
   const std::string legend =
       "<div class=\"legend\">" + line_key("faint", "logged steps") + line_key("a", "moving average") + "</div>";
   return report_card("Training loss",
-                     legend + at_both_widths([&](int width) {
+                     legend + note + at_both_widths([&](int width) {
                        return render({"training loss by step", series, stage_bands(run), {}, width, 230});
                      }));
 }
@@ -88,20 +116,20 @@ std::string eval_card(const RunData& run) {
     const char* color = colors[series.size() % colors.size()];
     Series one{color, {}, true, split + " " + run.metric};
     for (const auto& eval : run.evals)
-      if (eval.split == split && eval.value(run.metric))
-        one.points.push_back({static_cast<double>(eval.step), *eval.value(run.metric)});
+      if (const auto value = drawable(eval.value(run.metric)); value && eval.split == split)
+        one.points.push_back({static_cast<double>(eval.step), *value});
     legend += line_key(color, split);
     series.push_back(std::move(one));
   }
   std::vector<Note> notes;
   for (const auto* eval : {run.adapted(), run.just_pruned(), run.recovered()})
-    if (eval && eval->value(run.metric))
-      notes.push_back({{static_cast<double>(eval->step), *eval->value(run.metric)},
-                       fmt::format("{:.3f}", *eval->value(run.metric))});
-  return report_card("Evaluation: " + run.metric,
-                     "<div class=\"legend\">" + legend + "</div>" + at_both_widths([&](int width) {
-                       return render({run.metric + " by step", series, stage_bands(run), notes, width, 230});
-                     }));
+    if (const auto value = eval ? drawable(eval->value(run.metric)) : std::nullopt)
+      notes.push_back({{static_cast<double>(eval->step), *value}, metric_text(*value)});
+  return report_card(
+      "Evaluation: " + run.metric,
+      "<div class=\"legend\">" + legend + "</div>" + metrics_not_finite(run) + at_both_widths([&](int width) {
+        return render({run.metric + " by step", series, stage_bands(run), notes, width, 230});
+      }));
 }
 
 }  // namespace

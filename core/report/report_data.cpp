@@ -1,6 +1,7 @@
 #include "core/report/report_data.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -99,11 +100,15 @@ void add_plans(RunData& run) {
 /// The metric that the evaluations name; for older runs, the most informative of those evaluated.
 std::string deciding_metric(const RunData& run) {
   if (run.evals.empty()) return "";
-  const EvalRecord& first = run.evals.front();
-  if (first.value(first.metric)) return first.metric;
+  // The first value may be missing: a value that is not finite is written as null.
+  const std::string& named = run.evals.front().metric;
+  const auto measured = [&](const std::string& name) {
+    return std::ranges::any_of(run.evals, [&](const EvalRecord& eval) { return eval.value(name).has_value(); });
+  };
+  if (!named.empty() && measured(named)) return named;
   for (const char* name : {"accuracy", "mcc", "pearson", "macro_f1", "f1", "spearman", "loss"})
-    if (first.value(name)) return name;
-  return "";
+    if (named.empty() && measured(name)) return name;
+  return named;
 }
 
 /// The last evaluation of the main split among evals[begin, end).
@@ -114,6 +119,10 @@ const EvalRecord* last_of(const RunData& run, size_t begin, size_t end) {
 }
 
 }  // namespace
+
+std::optional<double> drawable(const std::optional<double>& value) {
+  return value && std::isfinite(*value) && std::abs(*value) <= kMostDrawn ? value : std::nullopt;
+}
 
 const EvalRecord* RunData::adapted() const {
   return last_of(*this, 0, prunes.empty() ? evals.size() : prunes.front().evals_before);

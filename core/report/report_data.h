@@ -30,6 +30,12 @@ struct LayerShape {
 };
 using Shapes = std::map<int64_t, LayerShape>;  ///< by layer
 
+/// Beyond it, sums and differences of two values need not be finite.
+inline constexpr double kMostDrawn = 1e100;
+
+/// A value of a record if it can be drawn: finite, and not beyond kMostDrawn.
+std::optional<double> drawable(const std::optional<double>& value);
+
 struct RunData {
   std::string dir, name, recipe;  ///< recipe: the text of recipe.yaml
   std::string metric;             ///< main metric of the run; empty without an evaluation

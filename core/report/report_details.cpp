@@ -22,7 +22,7 @@ std::pair<size_t, int64_t> units(const Shapes& shapes) {
 std::optional<double> median(const RunData& run, const std::string& stage, std::optional<double> TrainRecord::*value) {
   std::vector<double> values;
   for (const auto& record : run.train)
-    if (record.stage == stage && record.*value) values.push_back(*(record.*value));
+    if (const auto found = drawable(record.*value); found && record.stage == stage) values.push_back(*found);
   if (values.empty()) return std::nullopt;
   std::nth_element(values.begin(), values.begin() + static_cast<int64_t>(values.size() / 2), values.end());
   return values[values.size() / 2];
@@ -32,7 +32,7 @@ std::optional<double> last_metric(const RunData& run, const std::string& stage) 
   std::optional<double> value;
   for (const auto& eval : run.evals)
     if (eval.stage == stage && eval.split == run.split && eval.value(run.metric)) value = eval.value(run.metric);
-  return value;
+  return drawable(value);
 }
 
 template <class Value, class Format>
@@ -44,7 +44,7 @@ std::string stage_row(const RunData& run, const StageSummary& stage) {
   const auto count = [](double value) { return format_count(value); };
   const auto last_loss = [&]() -> std::optional<double> {
     for (auto it = run.train.rbegin(); it != run.train.rend(); ++it)
-      if (it->stage == stage.name) return it->loss;
+      if (it->stage == stage.name) return drawable(it->loss);
     return std::nullopt;
   }();
   const int64_t done = stage.last_step - stage.first_step;
@@ -59,7 +59,7 @@ std::string stage_row(const RunData& run, const StageSummary& stage) {
   row += cell(bytes_sent, [](int64_t bytes) { return files::format_bytes(static_cast<uint64_t>(bytes)); });
   row += cell(median(run, stage.name, &TrainRecord::step_ms), [](double ms) { return fmt::format("{:.0f} ms", ms); });
   row += cell(median(run, stage.name, &TrainRecord::tokens_per_s), count);
-  row += cell(last_loss, [](double value) { return fmt::format("{:.3f}", value); });
+  row += cell(last_loss, metric_text);
   return row + cell(last_metric(run, stage.name), [](double value) { return fmt::format("{:.4f}", value); }) +
          "</tr>\n";
 }

@@ -9,14 +9,16 @@
 namespace filigree::train {
 namespace {
 
-std::string hero_figure(double value, const std::string& caption) {
-  return fmt::format("<div><div class=\"figure\">{:.3f}</div><p>{}</p></div>", value, escape_html(caption));
+std::string hero_figure(const std::string& text, const std::string& caption) {
+  return fmt::format("<div><div class=\"figure\">{}</div><p>{}</p></div>", text, escape_html(caption));
 }
 
 std::string hero(const RunData& run) {
   std::string figures;
   const auto add = [&](const EvalRecord* eval, const std::string& caption) {
-    if (eval && eval->value(run.metric)) figures += hero_figure(*eval->value(run.metric), caption);
+    if (!eval || run.metric.empty()) return;
+    const auto value = drawable(eval->value(run.metric));
+    figures += hero_figure(value ? metric_text(*value) : "not finite", caption);
   };
   const bool pruned = !run.prunes.empty();
   const auto* last = run.recovered();

@@ -17,6 +17,8 @@ std::string report_communication(const RunData& run);  ///< bytes per step of ea
 
 std::string report_card(const std::string& title, const std::string& body, const char* extra = "");
 std::string percent(double share);
+/// A value of a metric: 0.713, or 1.2e+10.
+std::string metric_text(double value);
 
 /// The same drawing for wide and narrow screens; the style sheet shows one of them.
 inline constexpr int kHalfCard = 526, kWholeCard = 1082, kPhoneCard = 330;

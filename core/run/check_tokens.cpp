@@ -47,10 +47,10 @@ void check_tokens(data::Dataset& dataset, const data::Tokenizer& tokenizer, cons
   dataset.masking.vocab_size = std::min(dataset.masking.vocab_size, rows);
 }
 
-void check_length(int64_t max_length, const nn::Model& model, const std::string& path) {
-  if (max_length > model.max_positions())
-    throw UsageError(fmt::format("data.max_length: {} is more than the {} positions of {}", max_length,
-                                 model.max_positions(), path));
+void check_length(const recipe::Recipe& recipe, const nn::Model& model, const std::string& path) {
+  if (recipe.data.max_length > model.max_positions())
+    throw UsageError(fmt::format("{}: data.max_length: {} is more than the {} positions of {}", recipe.file,
+                                 recipe.data.max_length, model.max_positions(), path));
 }
 
 }  // namespace filigree::train

@@ -87,7 +87,7 @@ nn::LoadReport load_model(Session& session) {
   check_tokens(session.train_data, *session.tokenizer, *session.model, recipe.model.path);
   for (data::Dataset& dataset : session.eval_data)
     check_tokens(dataset, *session.tokenizer, *session.model, recipe.model.path);
-  check_length(recipe.data.max_length, *session.model, recipe.model.path);
+  check_length(recipe, *session.model, recipe.model.path);
   session.model->to(session.device);
   if (tp.size() > 1) install_tp_hooks(*session.model, tp);
   return report;

@@ -45,7 +45,7 @@ void check_model(const recipe::Recipe& recipe, const train::Registries& registri
   request.task = recipe.model.task;
   request.labels = recipe.data.labels;
   request.shapes_only = true;
-  train::check_length(recipe.data.max_length, *registries.load_model(dir, request), dir);
+  train::check_length(recipe, *registries.load_model(dir, request), dir);
 }
 
 }  // namespace

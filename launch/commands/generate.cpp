@@ -38,6 +38,14 @@ std::vector<int32_t> start_of_text(std::string_view text, const data::Tokenizer&
   return {start};
 }
 
+void check_room(size_t tokens, const std::string& where, const nn::Model& model) {
+  if (static_cast<int64_t>(tokens) >= model.max_positions())
+    throw DataError(
+        fmt::format("{}: the prompt has {} tokens, but the model has {} positions, which leaves none for its "
+                    "continuation; shorten the prompt",
+                    where, tokens, model.max_positions()));
+}
+
 std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, const train::OpenedModel& opened,
                                              const data::FormatRegistry& formats) {
   std::vector<std::vector<int32_t>> prompts;
@@ -49,6 +57,7 @@ std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, cons
     prompts.push_back(context ? data::causal_ids(*context, tokenizer) : std::vector<int32_t>{});
     if (prompts.back().empty()) prompts.back() = start_of_text(line.a, tokenizer, lines.where(i));
     train::check_ids(prompts.back(), lines.where(i), tokenizer, *opened.model, opened.files);
+    check_room(prompts.back().size(), lines.where(i), *opened.model);
   }
   return prompts;
 }

@@ -110,6 +110,10 @@ def check(kind, make):
         answer = [token for token in answer.tolist() if token != tokenizer.eos_token_id]
         expect([token for token in generated["ids"] if token != tokenizer.eos_token_id] == answer,
                f"{kind}: generate gives {generated['ids']}, transformers {answer}")
+        with open(f"{folder}/lines.txt", "a") as out:
+            out.write("the quick brown fox " * 200 + "\n")
+        said = run(1, "generate", f"{folder}/n1", "--input", f"{folder}/lines.txt", expect=3)[1]
+        expect(f"{folder}/lines.txt:2: the prompt has " in said and "256 positions" in said, f"{kind}: generate says {said}")
 
 
 if not os.path.exists(f"{MODELS}/gpt2-tiny/tokenizer.json"):

@@ -146,7 +146,7 @@ def unstructured():
 def scores():
     """Scores that need more than the weights: each removes just as much, and other units than another score does."""
     stages = (f"  - name: adapt\n    {METHOD}\n    {TRAIN}\n"
-              "  - name: prune\n    prune: {structure: [heads, ffn], heads: 0.5, ffn: 0.3, score: magnitude, batches: 3}\n")
+              "  - name: prune\n    prune: {structure: [heads, ffn], heads: 0.5, ffn: 0.3, score: magnitude}\n")
     recipe = write_recipe(folder, steps=4, stages=stages)
     kept = {}
     for score in ("magnitude", "l1", "taylor", "random"):

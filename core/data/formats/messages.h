@@ -19,6 +19,7 @@ class Messages : public Format {
   std::vector<Segment> segments(const std::vector<std::string>& fields) const override;
   /// The text as a turn of the user, and the beginning of the assistant's answer.
   std::optional<std::vector<Segment>> prompt(const std::string& text, size_t columns) const override;
+  Parts parts() const override { return {"conversation before the assistant's first answer", "answer"}; }
 };
 
 }  // namespace filigree::data

@@ -18,7 +18,7 @@ Table PromptCompletion::read(const std::string& path, const TableOptions& option
       if (!object[key].is_string()) return fmt::format("'{}' is not text", key);
       row.fields.push_back(object[key].get<std::string>());
     }
-    return row.fields[1].empty() ? "the completion is empty" : "";
+    return "";
   });
 }
 

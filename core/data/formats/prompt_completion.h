@@ -15,6 +15,7 @@ class PromptCompletion : public Format {
   std::vector<std::string> default_columns() const override { return {"prompt", "completion"}; }
   std::vector<Segment> segments(const std::vector<std::string>& fields) const override;
   std::optional<std::vector<Segment>> prompt(const std::string& text, size_t columns) const override;
+  Parts parts() const override { return {"prompt", "completion"}; }
 };
 
 }  // namespace filigree::data

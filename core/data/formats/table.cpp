@@ -4,6 +4,7 @@
 
 #include "core/data/formats/read_lines.h"
 #include "core/error.h"
+#include "core/files/json.h"
 #include "core/text/text_file.h"
 
 namespace filigree::data {
@@ -32,8 +33,9 @@ bool is_blank(std::string_view line, std::string_view blanks) {
 
 Table read_json_lines(const std::string& path, bool skip_bad_rows, const FillRow& fill) {
   return read_lines(path, skip_bad_rows, " \t\r", [&](std::string_view line, Row& row) -> std::string {
-    const json object = json::parse(line, nullptr, false);
-    if (object.is_discarded()) return fmt::format("is not valid JSON: {}", shown(line));
+    std::string fault;
+    const json object = files::parse_json_line(line, fault);
+    if (!fault.empty()) return fault;
     return object.is_object() ? fill(object, row) : "is not a JSON object";
   });
 }

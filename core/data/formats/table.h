@@ -56,7 +56,7 @@ bool is_blank(std::string_view line, std::string_view blanks);
 /// Fills a row from the object of a line; returns what is wrong with it, or "".
 using FillRow = std::function<std::string(const nlohmann::json& object, Row& row)>;
 
-/// Reads a JSONL file. Lines of whitespace are not rows.
+/// Reads a JSONL file. Lines of whitespace are not rows. A line with a key twice in one object is a bad row.
 Table read_json_lines(const std::string& path, bool skip_bad_rows, const FillRow& fill);
 
 }  // namespace filigree::data

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/data/formats/lines.h"
@@ -69,6 +71,36 @@ std::string entry_fault(const json& entry, bool webnlg, int64_t number, Table& t
   }
 }
 
+/// Notes keys that an object has twice, by the number of the entry that contains it, while a file is parsed.
+class RepeatedKeys {
+ public:
+  explicit RepeatedKeys(bool webnlg) : depth_(webnlg ? 2 : 1), in_entries_(!webnlg) {}
+
+  bool operator()(int depth, json::parse_event_t event, const json& value) {
+    using Event = json::parse_event_t;
+    if (depth_ == 2 && depth == 1 && event == Event::key) in_entries_ = value == "entries";
+    const bool begins = event == Event::object_start || event == Event::array_start || event == Event::value;
+    if (in_entries_ && depth == depth_ && begins) ++entry_;
+    if (const auto key = keys_.repeated(depth, event, value))
+      found_.emplace(in_entries_ && depth > depth_ ? entry_ : kOutside, *key);
+    return true;
+  }
+  /// What is wrong with an entry, or an empty string.
+  std::string fault(int64_t entry) const {
+    const auto key = found_.find(entry);
+    return key == found_.end() ? "" : fmt::format("contains the key '{}' twice in one object", key->second);
+  }
+
+  static constexpr int64_t kOutside = 0;  ///< of all entries
+
+ private:
+  int depth_;  // of the entries
+  bool in_entries_;
+  int64_t entry_ = 0;
+  files::KeyCheck keys_;
+  std::map<int64_t, std::string> found_;
+};
+
 const json& entries_of(const json& root, bool webnlg, const std::string& file) {
   if (webnlg && (!root.is_object() || !root.contains("entries") || !root["entries"].is_array()))
     throw DataError(fmt::format("{}: is not a WebNLG file: it has no list 'entries'", file));
@@ -79,12 +111,16 @@ const json& entries_of(const json& root, bool webnlg, const std::string& file) {
 Table read_triples(const std::string& path, const TableOptions& options, bool webnlg) {
   Table table{{path}, {}, 0, ""};
   BadRows bad(table, options.skip_bad_rows);
-  const json root = files::parse_json(read_rows_of(path), path);
+  RepeatedKeys repeated(webnlg);
+  const json root = files::parse_json(read_rows_of(path), path, std::ref(repeated));
+  if (const std::string fault = repeated.fault(RepeatedKeys::kOutside); !fault.empty())
+    throw DataError(fmt::format("{}: {}", path, fault));
   int64_t number = 0;
   for (const json& entry : entries_of(root, webnlg, path)) {
     const size_t before = table.rows.size();
     ++number;
-    const std::string fault = entry_fault(entry, webnlg, number, table);
+    std::string fault = repeated.fault(number);
+    if (fault.empty()) fault = entry_fault(entry, webnlg, number, table);
     if (fault.empty()) continue;
     table.rows.resize(before);
     bad.add(number,

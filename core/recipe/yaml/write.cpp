@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 #include <type_traits>
 
+#include "core/recipe/idle_keys.h"
 #include "core/recipe/load.h"
 #include "core/recipe/schema.h"
 #include "core/recipe/yaml/environment.h"
@@ -48,11 +50,20 @@ std::string scalar(const std::vector<std::string>& values) {
   return out + "]";
 }
 
+/// The last two keys of a path: "distill.temperature".
+std::string end_of(const std::string& path) {
+  const size_t dot = path.rfind('.', path.rfind('.') - 1);
+  return dot == std::string::npos ? path : path.substr(dot + 1);
+}
+
 class Writer {
  public:
-  void section(Schema& schema, int indent) {
+  /// `idle`: keys to omit, each with its section: "data.pack".
+  explicit Writer(std::set<std::string> idle) : idle_(std::move(idle)) {}
+
+  void section(Schema& schema, int indent, const std::string& name = "") {
     for (const Field& field : schema.fields()) {
-      if (field.is_written())
+      if (field.is_written() && !idle_.contains(name + "." + field.key()))
         std::visit([&](const auto& target) { write(field.key(), target, indent); }, field.target());
     }
   }
@@ -96,7 +107,7 @@ class Writer {
     Schema schema;
     target.describe(schema);
     line(indent, key + ":");
-    section(schema, indent + 2);
+    section(schema, indent + 2, key);
   }
 
   void write(const std::string& key, const SectionList& target, int indent) {
@@ -109,6 +120,8 @@ class Writer {
       text[start + static_cast<size_t>(indent) + 2] = '-';
     }
   }
+
+  std::set<std::string> idle_;
 };
 
 }  // namespace
@@ -117,7 +130,9 @@ std::string to_yaml(const Recipe& recipe) {
   Recipe copy = recipe;  // a schema points into the struct it describes; a method's options are only read
   Schema schema;
   describe(copy, schema);
-  Writer writer;
+  std::set<std::string> idle;
+  for (const IdleKey& key : idle_keys(copy, nullptr)) idle.insert(end_of(key.path));
+  Writer writer(std::move(idle));
   writer.section(schema, 0);
   return std::move(writer.text);
 }

@@ -127,11 +127,41 @@ TEST(Causal, OfAConversationTheAssistantsTurnsAlone) {
   EXPECT_EQ(causal_ids(*format.prompt("u", 1), Bytes()), ids_of("User: u\0Assistant:"sv));
 }
 
-TEST(Causal, AConversationCutBeforeItsFirstAnswerIsABadRow) {
+TEST(Causal, ASampleCutBeforeItsFirstAnswerIsABadRow) {
   EXPECT_HAS(error_of([] {
                make({{"user", "long", "assistant", "a"}}, {12, false}, Messages());
              }),
-             "file:1: the context has");
+             "file:1: the conversation before the assistant's first answer has 21 tokens, so data.max_length 12 leaves "
+             "none for the answer (set data.bad_rows: skip");
+  EXPECT_HAS(
+      error_of([] {
+        make({{"a", "b"}, {"abcd", "x"}}, {4, false}, PromptCompletion());
+      }),
+      "file:2: the prompt has 4 tokens, so data.max_length 4 leaves none for the completion (set data.bad_rows: ");
+}
+
+TEST(Causal, ARowWithoutAnAnswerIsABadRow) {
+  const auto error = [](const std::vector<std::string>& row, const Format& format) {
+    return error_of([&] { make({row}, {99, false}, format); });
+  };
+  for (const char* blank : {"", " ", "\n\t", "\u00a0"}) {
+    EXPECT_HAS(error({"user", "u", "assistant", blank}, Messages()),
+               "file:1: the answer is empty, so there is nothing to learn (set data.bad_rows: skip");
+    EXPECT_HAS(error({"user", "u", "assistant", blank, "user", "v", "assistant", ""}, Messages()),
+               "file:1: the answer is empty");
+    EXPECT_HAS(error({"ab", blank}, PromptCompletion()), "file:1: the completion is empty");
+    EXPECT_HAS(error({"", blank}, PromptCompletion()), "file:1: the completion is empty");
+    EXPECT_HAS(error({"ab", blank}, E2e()), "file:1: the reference is empty");
+    EXPECT_HAS(error({"ab", blank}, Tsv()), "file:1: the reference is empty");
+  }
+  EXPECT_HAS(error({""}, Tsv()), "file:1: the text is empty, so there is nothing to learn");
+  const Made made =
+      make({{"user", "u", "assistant", ""}, {"user", "u", "assistant", "", "user", "v", "assistant", "b"}},
+           {99, false, true}, Messages());
+  EXPECT_EQ(made.rows, std::vector<size_t>{1}) << "one answer is enough; the end of the empty one is learned, too";
+  EXPECT_EQ(made.set.skipped, 1);
+  EXPECT_HAS(made.set.first_skipped, "file:1: the answer is empty");
+  EXPECT_EQ(make({{"a"}, {""}, {"b"}}, {4, true}).set.ids, (Ids{'a', 0, 0, 'b'})) << "packed texts are not rows";
 }
 
 TEST(Causal, TheHashSeesWhichTokensArePredicted) {

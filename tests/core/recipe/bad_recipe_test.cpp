@@ -121,6 +121,12 @@ const BadCase kCases[] = {
      "14: stages.adapt.train.gradient_accumulation: is 17, more than the 16 samples of batch_size"},
     {"RenamedKey", "lr: 1e-3", "lr: 1e-3, accumulate: 2",
      "14: stages.adapt.train.accumulate: is now called 'gradient_accumulation'"},
+    {"RenamedKeyInAnotherSection", "log_every: 10", "clip: 10",
+     "29: clip: is now called 'max_grad_norm' and belongs in stages[].train"},
+    {"RenamedKeyInDeeperSection", "task: sst2", "task: sst2\n  recompute: true",
+     "9: data.recompute: is now called 'activation_checkpointing' and belongs in stages[].train"},
+    {"RenamedKeyInUpperSection", "{epochs: 3, batch", "{limit: 10, epochs: 3, batch",
+     "14: stages.adapt.train.limit: is now called 'max_train_samples' and belongs in data"},
     {"TrainWithoutMethod", "    method: {name: sketch, rank: 8}\n", "",
      "12: stages.adapt: trains, but neither it nor an earlier stage has a method; add e.g. 'method: {name: dsee}' to "
      "the first stage that trains"},
@@ -164,7 +170,14 @@ const BadCase kCases[] = {
     {"NoLabelColumn", "task: sst2", "train: a.tsv\n  text: [b]",
      "6: data.label: is missing: name the label column, or choose a preset with task"},
     {"PresetOfWordNet", "format: tsv", "format: wordnet",
-     "8: data.task: is 'sst2', a preset for files with columns; format wordnet has none"},
+     "7: data.format: is wordnet, but data.task: sst2 is a preset for files of the format tsv; remove data.format, or "
+     "remove data.task and describe the files with their own keys"},
+    {"PresetOfCsv", "format: tsv", "format: csv",
+     "7: data.format: is csv, but data.task: sst2 is a preset for files of the format tsv; remove data.format, or "
+     "remove data.task and describe the files with their own keys"},
+    {"PresetWordNetOfTsv", "task: sst2", "task: wordnet",
+     "7: data.format: is tsv, but data.task: wordnet is a preset for files of the format wordnet; remove data.format, "
+     "or remove data.task and describe the files with their own keys"},
     {"PlainTextHasNoLabels", "format: tsv\n  task: sst2", "format: text\n  train: a.txt",
      "7: data.format: is text, texts without labels; use it with masked_lm or causal_lm, not "
      "sequence_classification"},
@@ -172,6 +185,22 @@ const BadCase kCases[] = {
      "7: data.format: is e2e, contexts and references; use it with causal_lm, not sequence_classification"},
     {"PackIsForCausalLm", "task: sst2", "task: sst2\n  pack: true",
      "9: data.pack: joins texts for causal_lm, but model.task is sequence_classification"},
+    {"PackOfLabels", "task: sst2", "task: sst2\n  pack: false",
+     "9: data.pack: has no effect: it is used only when model.task is causal_lm"},
+    {"MaskedShareOfLabels", "task: sst2", "task: sst2\n  mask_probability: 0.15",
+     "9: data.mask_probability: has no effect: it is used only when model.task is masked_lm"},
+    {"HeaderOfJson", "format: tsv\n  task: sst2", "format: jsonl\n  text: [a]\n  label: b\n  header: true",
+     "10: data.header: has no effect: it is used only when data.format is tsv or csv"},
+    {"HeaderOfWordNet", "format: tsv\n  task: sst2", "format: wordnet\n  header: false",
+     "8: data.header: has no effect: it is used only when data.format is tsv or csv"},
+    {"LabelOfWordNet", "format: tsv\n  task: sst2", "task: wordnet\n  label: b",
+     "8: data.label: has no effect: it is used only when data.format is tsv, csv or jsonl"},
+    {"TextOfWordNet", "format: tsv\n  task: sst2", "format: wordnet\n  text: [gloss]",
+     "8: data.text: names columns, but format wordnet has none"},
+    {"GeneratesLabels", "eval: {every: 200}", "eval: {generate: {beams: 4}}",
+     "28: eval.generate: has no effect: it is used only when model.task is causal_lm"},
+    {"BatchesOfAScoreWithoutData", "ffn: 0.4", "ffn: 0.4\n      batches: 4",
+     "20: stages.prune.prune.batches: has no effect: it is used only when score is taylor or l1"},
     {"SmoothingIsForTokens", "epochs: 3,", "epochs: 3, label_smoothing: 0.1,",
      "14: stages.adapt.train.label_smoothing: is for masked_lm and causal_lm, not for sequence_classification"},
     {"StsbIsRegression", "task: sst2", "task: stsb",
@@ -267,6 +296,40 @@ TEST_F(BadFile, MaskedLmHasRulesOfItsOwn) {
             "r.yaml:8: data.metric: is f1, which does not measure masked_lm");
 }
 
+std::string of_task(const char* task, const char* data) {
+  return fmt::format(
+      "name: t\nmodel: {{path: m, task: {}}}\ndata: {}\nstages:\n  - name: a\n    method: full\n"
+      "    train: {{epochs: 1}}\n",
+      task, data);
+}
+
+TEST_F(BadFile, KeysWithoutEffectOnATask) {
+  const auto said = [&](const char* task, const char* data) { return complaint(of_task(task, data)); };
+  EXPECT_EQ(said("causal_lm", "{format: text, dir: d, pack: true}"), "");
+  EXPECT_EQ(said("masked_lm", "{format: text, dir: d, mask_probability: 0.3}"), "");
+  EXPECT_EQ(said("causal_lm", "{format: tsv, dir: d, text: [a, b], label: c}"),
+            "r.yaml:3: data.label: has no effect: it is used only when model.task is sequence_classification or "
+            "regression");
+  EXPECT_EQ(said("masked_lm", "{format: text, dir: d, labels: [a, b]}"),
+            "r.yaml:3: data.labels: has no effect: it is used only when model.task is sequence_classification");
+  EXPECT_EQ(said("causal_lm", "{format: messages, dir: d, mask_probability: 0.2, header: true}"),
+            "r.yaml:3: data.mask_probability: has no effect: it is used only when model.task is masked_lm\n"
+            "r.yaml:3: data.header: has no effect: it is used only when data.format is tsv or csv");
+  EXPECT_EQ(said("causal_lm", "{format: prompt_completion, dir: d, text: [a], labels: [x]}"),
+            "r.yaml:3: data.text: names columns, but format prompt_completion has none\n"
+            "r.yaml:3: data.labels: has no effect: it is used only when model.task is sequence_classification");
+  EXPECT_EQ(said("causal_lm", "{format: e2e, dir: d, label: '', labels: [], text: []}"), "") << "nothing is named";
+}
+
+TEST_F(BadFile, TemperatureOfScores) {
+  const std::string text =
+      replace(replace(kGood, "task: sequence_classification", "task: regression"), "task: sst2", "task: stsb");
+  EXPECT_EQ(complaint(text), "");
+  EXPECT_EQ(complaint(replace(text, "{weight: 0.5}", "{temperature: 3}")),
+            "r.yaml:24: stages.recover.train.distill.temperature: has no effect: it is used only when model.task is "
+            "sequence_classification");
+}
+
 TEST_F(BadFile, MnliHasSplitsOfItsOwn) {
   const std::string mnli = replace(kGood, "task: sst2", "task: mnli");
   const auto with = [&](const char* split) { return complaint(mnli, {std::string("eval.split=") + split}); };
@@ -314,6 +377,14 @@ const BadSet kSets[] = {
      "--set data.dir: uses ${NO_SUCH_VARIABLE}, which is not set; export NO_SUCH_VARIABLE=..."},
     {"Idle", "stages.prune.prune.sparsity=0.5",
      "--set stages.prune.prune.sparsity: has no effect: it is used only when structure is empty"},
+    {"IdleForTheTask", "data.pack=false",
+     "--set data.pack: has no effect: it is used only when model.task is causal_lm"},
+    {"FormatOfAPreset", "data.format=jsonl",
+     "--set data.format: is jsonl, but data.task: sst2 is a preset for files of the format tsv; remove data.format, or "
+     "remove data.task and describe the files with their own keys"},
+    {"FormerName", "stages.adapt.train.clip=1", "--set stages.adapt.train.clip: is now called 'max_grad_norm'"},
+    {"FormerNameElsewhere", "data.clip=1",
+     "--set data.clip: is now called 'max_grad_norm' and belongs in stages[].train"},
     {"Rule", "parallel={device: cpu, backend: nccl}",
      "--set parallel.backend: is nccl, which supports only CUDA tensors, but device is cpu"},
 };

@@ -1,6 +1,7 @@
 // Good recipes: values, defaults, substitution, --set, and the resolved recipe read back.
 #include "core/recipe/load.h"
 
+#include "core/files/ownership.h"
 #include "tests/core/recipe/support.h"
 
 namespace filigree::recipe::test {
@@ -51,6 +52,69 @@ TEST_F(LoadTest, OldNamesOfKeysAreReadInASavedRecipe) {
   EXPECT_THROW(load(write(both), {}, catalog(), OldKeys::accept), UsageError);
   EXPECT_NE(complaint(old).find("stages.adapt.train.accumulate: is now called 'gradient_accumulation'"),
             std::string::npos);
+}
+
+TEST_F(LoadTest, TheRecipeInARunOrAnExportIsASavedOne) {
+  const std::string old = replace(kGood, "lr: 1e-3", "lr: 1e-3, accumulate: 2");
+  for (const auto kind : {files::DirectoryKind::run, files::DirectoryKind::model_export}) {
+    const std::string path = write(old, "recipe.yaml");
+    EXPECT_NE(complaint_of(path).find("is now called"), std::string::npos) << "nothing marks the directory";
+    files::write_marker(folder_, kind);
+    EXPECT_EQ(load(path, {}, catalog()).stages[0].train->gradient_accumulation, 2);
+    EXPECT_NE(complaint(old).find("is now called"), std::string::npos) << "another file in it is a recipe of the user";
+    std::filesystem::remove(folder_ + "/" + std::string(files::kMarkerName));
+  }
+}
+
+TEST_F(LoadTest, SetOverASavedRecipeUsesPresentNames) {
+  files::write_marker(folder_, files::DirectoryKind::run);
+  const std::string path = write(replace(kGood, "lr: 1e-3", "lr: 1e-3, accumulate: 2"), "recipe.yaml");
+  const auto steps = [&](const std::string& value) {
+    return load(path, {"stages.adapt.train.gradient_accumulation=" + value}, catalog())
+        .stages[0]
+        .train->gradient_accumulation;
+  };
+  EXPECT_EQ(steps("4"), 4);
+  EXPECT_EQ(steps("null"), 1);
+  for (const char* former : {"stages.adapt.train.accumulate=4", "stages.adapt.train.clip=4"})
+    EXPECT_NE(complaint_of(path, {former}).find("is now called '"), std::string::npos) << former;
+}
+
+// What an earlier version resolved: every key is there, used or not.
+constexpr const char* kOldData =
+    "data: {format: tsv, task: wordnet, dir: '', label: x, pack: false, "
+    "mask_probability: 0.2, header: true}\n";
+
+TEST_F(LoadTest, KeysWithoutEffectAreReadInASavedRecipe) {
+  const std::string text = replace(kGood, "data:\n  format: tsv\n  task: sst2\n  dir: /data/SST-2\n", kOldData);
+  const std::string old = replace(text, "ffn: 0.4", "ffn: 0.4\n      batches: 4");
+  EXPECT_NE(complaint(old), "");
+  const Recipe recipe = load(write(old), {}, catalog(), OldKeys::accept);
+  EXPECT_EQ(recipe.data.format, "wordnet");
+  const std::string plain = replace(kGood, "  format: tsv\n  task: sst2\n  dir: /data/SST-2\n", "  task: wordnet\n");
+  EXPECT_EQ(to_yaml(recipe), to_yaml(load_text(plain))) << "no difference for a resumed run";
+  EXPECT_EQ(to_yaml(load_text(to_yaml(recipe))), to_yaml(recipe));
+  EXPECT_THROW(load(write(old), {"data.format=csv"}, catalog(), OldKeys::accept), UsageError);
+  EXPECT_THROW(load(write(old), {"data.pack=false"}, catalog(), OldKeys::accept), UsageError);
+  EXPECT_EQ(load(write(old), {"data.task=sst2", "data.dir=d"}, catalog(), OldKeys::accept).data.format, "tsv");
+}
+
+TEST_F(LoadTest, SetOfTheTaskMakesTheFilesKeysIdle) {
+  const std::string text =
+      "name: t\nmodel: {path: m, task: masked_lm}\ndata: {format: text, dir: d, mask_probability: 0.3}\n"
+      "stages:\n  - name: a\n    method: full\n    train: {epochs: 1}\n";
+  EXPECT_DOUBLE_EQ(load_text(text).data.mask_probability, 0.3);
+  const Recipe causal = load_text(text, {"model.task=causal_lm"});
+  EXPECT_DOUBLE_EQ(causal.data.mask_probability, 0.15);
+  EXPECT_EQ(to_yaml(causal).find("mask_probability"), std::string::npos);
+  EXPECT_EQ(to_yaml(load_text(to_yaml(causal))), to_yaml(causal));
+}
+
+TEST_F(LoadTest, APresetBringsItsFormat) {
+  const std::string plain = replace(kGood, "  format: tsv\n  task: sst2\n", "  task: wordnet\n");
+  EXPECT_EQ(load_text(plain).data.format, "wordnet");
+  EXPECT_NE(to_yaml(load_text(plain)).find("  format: wordnet\n  task: wordnet\n"), std::string::npos);
+  EXPECT_EQ(load_text(replace(plain, "task: wordnet", "task: rte")).data.format, "tsv");
 }
 
 TEST_F(LoadTest, AbsoluteAndSharedWarmup) {
@@ -125,8 +189,9 @@ TEST_F(LoadTest, SetNamesAStageByNameOrNumber) {
 }
 
 TEST_F(LoadTest, SetAddsKeysAndSectionsThatTheFileLacks) {
-  const Recipe recipe = load_text(kGood, {"stages.adapt.train.max_grad_norm=0.5", "stages.prune.prune.batches=4",
-                                          "stages.prune.train.epochs=1", "model.dropout=0.2", "data.text=[a, b]"});
+  const Recipe recipe = load_text(
+      kGood, {"stages.adapt.train.max_grad_norm=0.5", "stages.prune.prune.batches=4", "stages.prune.prune.score=l1",
+              "stages.prune.train.epochs=1", "model.dropout=0.2", "data.text=[a, b]"});
   EXPECT_DOUBLE_EQ(recipe.stages[0].train->max_grad_norm, 0.5);
   EXPECT_EQ(recipe.stages[1].prune->batches, 4);
   EXPECT_DOUBLE_EQ(recipe.stages[1].train->epochs, 1);

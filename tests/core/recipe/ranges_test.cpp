@@ -53,7 +53,12 @@ Place place_of(const std::string& path) {
   }
   const bool unstructured = path.ends_with("prune.sparsity");
   text = replace(text, "{structure: STRUCTURE}", unstructured ? "{sparsity: 0.5}" : "{structure: [heads, ffn]}");
-  if (path.ends_with("train.distill.weight") || path.ends_with("train.distill.temperature"))
+  if (path.ends_with("prune.batches")) text = replace(text, "[heads, ffn]", "[heads, ffn], score: taylor");
+  const bool distills = path.ends_with("train.distill.weight") || path.ends_with("train.distill.temperature");
+  const bool masks = path == "data.mask_probability";
+  if (distills || masks) text = replace(text, "generate: {beams: 2}", "every: 5");
+  if (masks) text = replace(text, "causal_lm", "masked_lm");
+  if (distills)
     text = replace(replace(text, "causal_lm", "sequence_classification"), "format: text, dir: /data, train: a.txt",
                    "format: tsv, task: sst2, dir: /data");
   return {key, replace(text, "METHOD", method)};

@@ -1,6 +1,7 @@
 // The HTML report: what it says about runs of all kinds, and that it is one well-formed, self-contained page.
 #include "core/report/report.h"
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -44,8 +45,9 @@ std::string tag_fault(const std::string& html) {
   return open.empty() ? "" : "<" + open.back() + "> is not closed";
 }
 
-std::string make_report(const std::string& dir, const SampleRun& sample = {}) {
-  write_sample_run(dir, sample);
+/// The report of a run, which must be a page without broken parts.
+std::string page_of(const std::string& dir) {
+  fs::remove(dir + "/report.html");
   const std::string path = write_report(dir);
   EXPECT_EQ(path, dir + "/report.html");
   const std::string html = slurp(path);
@@ -54,7 +56,14 @@ std::string make_report(const std::string& dir, const SampleRun& sample = {}) {
     EXPECT_EQ(html.find(fetched), std::string::npos) << fetched;
   for (const char* broken : {"nan", "inf\"", "-inf"})
     EXPECT_EQ(html.find(std::string("=\"") + broken), std::string::npos) << broken;
+  const std::regex word("[^a-zA-Z](nan|inf)[^a-z]");
+  EXPECT_FALSE(std::regex_search(html, word)) << "a drawing or a figure has a number that is not finite";
   return html;
+}
+
+std::string make_report(const std::string& dir, const SampleRun& sample = {}) {
+  write_sample_run(dir, sample);
+  return page_of(dir);
 }
 
 TEST(Report, AFinishedRunShowsItsFigures) {
@@ -168,6 +177,69 @@ TEST(Report, BrokenLinesArePassedOver) {
   spit(run / "plans/half.json", "{\"groups\":[");
   EXPECT_EQ(tag_fault(slurp(write_report(run.path()))), "");
   EXPECT_EQ(read_run(run.path()).last_step, 1875);
+}
+
+// What stands for a number that is not finite: filigree writes null, Python NaN and Infinity.
+const char* const kNotFinite[] = {"null", "NaN", "Infinity", "-Infinity", "1e308", "-1.7e308"};
+
+std::string train_line(int step, const std::string& loss) {
+  return fmt::format("{{\"kind\":\"train\",\"stage\":\"all\",\"step\":{},\"loss\":{},\"lr\":1e-3}}\n", step, loss);
+}
+
+std::string eval_line(int step, const std::string& value) {
+  return fmt::format(
+      "{{\"kind\":\"eval\",\"stage\":\"all\",\"step\":{},\"split\":\"dev\",\"metric\":\"f1\",\"f1\":{},\"loss\":2}}\n",
+      step, value);
+}
+
+TEST(Report, LossesThatAreNotFiniteAreCountedAndNotDrawn) {
+  for (const std::string odd : kNotFinite) {
+    for (const std::vector<std::string>& losses :
+         {std::vector<std::string>{odd, "2", "1"}, {"2", odd, "1"}, {"2", "1", odd}, {odd, odd, "1"}}) {
+      SCOPED_TRACE(fmt::format("{}", fmt::join(losses, " ")));
+      const TempDir run;
+      std::string lines;
+      for (size_t i = 0; i < losses.size(); ++i) lines += train_line(static_cast<int>(i) + 1, losses[i]);
+      spit(run / "metrics.jsonl", lines);
+      const std::string html = page_of(run.path());
+      const auto number = std::count(losses.begin(), losses.end(), odd);
+      EXPECT_NE(
+          html.find(fmt::format("The loss was not finite, or beyond 1e+100, at {} of 3 logged steps: step ", number)),
+          std::string::npos);
+      EXPECT_NE(html.find("aria-label=\"training loss by step\""), std::string::npos);
+    }
+    const TempDir run;
+    spit(run / "metrics.jsonl", train_line(1, odd));
+    EXPECT_NE(page_of(run.path()).find("at 1 of 1 logged steps: step 1."), std::string::npos) << odd;
+    spit(run / "metrics.jsonl", train_line(1, odd) + train_line(2, odd));
+    const std::string html = page_of(run.path());
+    EXPECT_NE(html.find("at 2 of 2 logged steps: step 1, 2."), std::string::npos) << odd;
+    EXPECT_EQ(html.find("training loss by step"), std::string::npos) << "there is nothing to draw";
+  }
+}
+
+TEST(Report, MetricsThatAreNotFiniteAreCountedAndNotDrawn) {
+  for (const std::string odd : kNotFinite) {
+    SCOPED_TRACE(odd);
+    const TempDir run;
+    for (const auto& [first, last] : {std::pair<std::string, std::string>{odd, "0.5"}, {"0.5", odd}}) {
+      spit(run / "metrics.jsonl", train_line(1, "2") + eval_line(1, first) + eval_line(2, last));
+      const std::string html = page_of(run.path());
+      EXPECT_NE(html.find("The metric f1 was not finite, or beyond 1e+100, at 1 of 2 evaluations: step "),
+                std::string::npos);
+      EXPECT_NE(
+          html.find(last == "0.5" ? "<div class=\"figure\">0.500</div>" : "<div class=\"figure\">not finite</div>"),
+          std::string::npos);
+    }
+    spit(run / "metrics.jsonl", eval_line(1, odd));
+    EXPECT_NE(page_of(run.path()).find("at 1 of 1 evaluations: step 1."), std::string::npos);
+    EXPECT_EQ(read_run(run.path()).metric, "f1");
+  }
+}
+
+TEST(Report, AFiniteRunHasNoWordOnNumbersThatAreNot) {
+  const TempDir run;
+  EXPECT_EQ(make_report(run.path()).find("not finite"), std::string::npos);
 }
 
 TEST(Report, WhatIsNoRunIsADataError) {

@@ -57,7 +57,43 @@ def masked_lm(place):
     return place.recipe("sequence_classification", "masked_lm").recipe("  label: label\n", "")
 
 
+def answers(form, *rows):
+    """The recipe becomes one of a causal language model, with these lines of JSON as the training file."""
+    def spoil(place):
+        bare(place).write("model/tokenizer_config.json",
+                          json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": BPE_SPECIAL}))
+        place.recipe("sequence_classification", "causal_lm").recipe("format: tsv", f"format: {form}")
+        return place.recipe("  text: [sentence]\n  label: label\n", "").table(*rows, header="", end="jsonl")
+    return spoil
+
+
+def chat(*turns):
+    return json.dumps({"messages": [{"role": role, "content": content} for role, content in turns]})
+
+
+CHAT = chat(("user", "bad"), ("assistant", "good"))
+COMPLETION = '{"prompt": "bad", "completion": "good"}'
+
+
 ROWS = [
+    spoilt("key twice in a line of JSON", jsonl('{"sentence": "bad", "label": 0, "label": 1}'),
+           "train.jsonl:2: contains the key 'label' twice in one object (set data.bad_rows: skip"),
+    spoilt("key twice in a message", answers("messages", CHAT, CHAT.replace('"role": "user"', '"role": "system", "role": "user"')),
+           "train.jsonl:2: contains the key 'role' twice in one object"),
+    spoilt("key twice in a completion", answers("prompt_completion", COMPLETION, COMPLETION.replace("{", '{"prompt": "a", ')),
+           "train.jsonl:2: contains the key 'prompt' twice in one object"),
+    spoilt("half of a surrogate pair in a line of JSON", jsonl('{"sentence": "bad \\ud800", "label": 0}'),
+           "train.jsonl:2: has half of a surrogate pair (\\ud800 to \\udfff), which is no character: {\"sentence\""),
+    spoilt("half of a surrogate pair in a message", answers("messages", CHAT, CHAT.replace("good", "\\udc00")),
+           "train.jsonl:2: has half of a surrogate pair (\\ud800 to \\udfff), which is no character: {\"messages\""),
+    spoilt("empty answer", answers("messages", CHAT, chat(("user", "bad"), ("assistant", " "))),
+           "train.jsonl:2: the answer is empty, so there is nothing to learn (set data.bad_rows: skip"),
+    spoilt("empty completion", answers("prompt_completion", COMPLETION, COMPLETION.replace("good", "\\n")),
+           "train.jsonl:2: the completion is empty, so there is nothing to learn (set data.bad_rows: skip"),
+    spoilt("conversation without room for an answer", answers("messages", CHAT, chat(("user", "abc" * 9), ("assistant", "d"))),
+           "train.jsonl:2: the conversation before the assistant's first answer has "),
+    spoilt("prompt without room for its completion", answers("prompt_completion", COMPLETION, COMPLETION.replace("bad", "abc" * 9)),
+           "train.jsonl:2: the prompt has 27 tokens, so data.max_length 16 leaves none for the completion"),
     spoilt("train is missing", lambda p: p.remove("data/train.tsv"), "DIR/data/train.tsv: there is no such file"),
     spoilt("dev is missing", lambda p: p.remove("data/dev.tsv"), "DIR/data/dev.tsv: there is no such file"),
     spoilt("folder is missing", lambda p: p.recipe("DIR/data", "DIR/dada"),

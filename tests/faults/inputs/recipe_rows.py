@@ -10,7 +10,52 @@ def set_to(name, item, says, code=2):
     return Row(name, says, (*CHECK, "--set", item), code=code)
 
 
+FORMER = {"max_train_samples": "limit", "grad_dtype": "wire", "gradient_accumulation": "accumulate",
+          "activation_checkpointing": "recompute", "max_grad_norm": "clip"}
+
+
+def of_earlier_version(place):
+    """A run whose saved recipes have the former names of keys, and keys that have no effect."""
+    place.trained()
+    for name in ("run/recipe.yaml", "run/final/recipe.yaml"):
+        for present, former in FORMER.items():
+            place.edit(name, f" {present}:", f" {former}:")
+        place.edit(name, "  bad_rows:", "  pack: false\n  mask_probability: 0.15\n  bad_rows:")
+    return place
+
+
+def saved(name, *args, says="", code=0):
+    return Row(f"saved recipe of an earlier version: {name}", says, args, of_earlier_version, code)
+
+
 ROWS = [
+    saved("eval", "eval", "DIR/run"),
+    saved("eval of a file", "eval", "DIR/run", "--data", "DIR/data/dev.tsv"),
+    saved("eval by its recipe", "eval", "DIR/run", "--data", "DIR/run/recipe.yaml"),
+    saved("eval of a model by its recipe", "eval", "DIR/run/final", "--data", "DIR/run/final/recipe.yaml"),
+    saved("eval with --set", "eval", "DIR/run", "--set", "data.max_length=12", "--set", "data.max_train_samples=2"),
+    saved("eval with a former name in --set", "eval", "DIR/run/final", "--data", "DIR/run/recipe.yaml", "--set",
+          "data.limit=2", says="--set data.limit: is now called 'max_train_samples'", code=2),
+    saved("predict", "predict", "DIR/run", "--input", "DIR/input.txt"),
+    saved("export", "export", "DIR/run", "--format", "filigree", "DIR/out"),
+    saved("inspect", "inspect", "DIR/run"),
+    saved("report", "report", "DIR/run"),
+    saved("check", "check", "DIR/run/recipe.yaml"),
+    saved("plan", "plan", "DIR/run/recipe.yaml", "--ranks", "2"),
+    saved("resume", "train", "DIR/run/recipe.yaml", "--out", "DIR/run"),
+    saved("as the base model", *TRAIN[:2], "--out", "DIR/other", "--set", "model.path=DIR/run"),
+    Row("copy of a saved recipe of an earlier version", ": data.limit: is now called 'max_train_samples'",
+        ("check", "DIR/mine.yaml"), lambda place: of_earlier_version(place).write("mine.yaml", place.read("run/recipe.yaml"))),
+    edited("former key in another section", "max_length: 16", "max_length: 16\n  clip: 1",
+           "recipe.yaml:12: data.clip: is now called 'max_grad_norm' and belongs in stages[].train"),
+    edited("preset beside another format", "format: tsv", "format: jsonl\n  task: sst2",
+           "recipe.yaml:7: data.format: is jsonl, but data.task: sst2 is a preset for files of the format tsv"),
+    edited("preset of WordNet beside a format", "format: tsv", "format: tsv\n  task: wordnet",
+           "recipe.yaml:7: data.format: is tsv, but data.task: wordnet is a preset for files of the format wordnet"),
+    edited("header of a format without one", "format: tsv", "format: jsonl\n  header: true",
+           "recipe.yaml:8: data.header: has no effect: it is used only when data.format is tsv or csv"),
+    edited("share of masked tokens without masks", "max_length: 16", "max_length: 16\n  mask_probability: 0.3",
+           "recipe.yaml:12: data.mask_probability: has no effect: it is used only when model.task is masked_lm"),
     edited("typo at the top", "log_every", "log_evry",
            "recipe.yaml:18: log_evry: is not a key of a recipe; did you mean 'log_every'?"),
     edited("typo in data", "max_length", "max_lenght",
@@ -86,6 +131,7 @@ ROWS = [
     Row("two recipes in a file", "recipe.yaml: contains several YAML documents", CHECK,
         lambda place: place.write("recipe.yaml", "a: 1\n---\nb: 2\n")),
     set_to("set: unknown key", "data.formt=csv", "--set data.formt: is not a key of data; did you mean 'format'?"),
+    set_to("set: no effect", "data.pack=false", "--set data.pack: has no effect: it is used only when"),
     set_to("set: unknown stage", "stages.adpat.train.lr=1", "--set stages.adpat"),
     set_to("set: out of range", "stages.adapt.train.batch_size=0",
            "--set stages.adapt.train.batch_size: is 0, must be at least 1"),
