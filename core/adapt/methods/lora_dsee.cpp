@@ -153,15 +153,20 @@ const char* kHeadHelp = "also train the task head";
 
 void DseeOptions::describe(recipe::Schema& schema) {
   schema.field("rank", rank, "rank r of U V; 0: no low-rank part", recipe::from(0).to(65536));
-  schema.field("alpha", alpha, "the update is scaled by alpha / rank (by 1 when rank is 0)", recipe::above(0).to(1e6));
+  schema.field("alpha", alpha, "the update is scaled by alpha / rank (by 1 when rank is 0)", recipe::above(0).to(1e6))
+      .only("rank", "is not 0", [this] { return rank != 0; });
   schema.field("num_sparse", num_sparse, "entries N of S2 in each target; 0: no sparse part", recipe::from(0).to(1e9))
       .rule("rank and num_sparse are not both 0",
             [this] { return rank == 0 && num_sparse == 0 ? "is 0 and rank is 0: nothing to train" : ""; })
       .formerly("sparse");
   schema.field("targets", targets, kTargetsHelp).required().unique();
-  schema.field("support", support, "how the positions of S2 are chosen");
-  schema.field("passes", passes, "number of GreBsmo passes; 0: end at about 0.65 of the full rank",
-               recipe::from(0).to(10000));
+  schema.field("support", support, "how the positions of S2 are chosen").only("num_sparse", "is not 0", [this] {
+    return num_sparse != 0;
+  });
+  schema
+      .field("passes", passes, "number of GreBsmo passes; 0: end at about 0.65 of the full rank",
+             recipe::from(0).to(10000))
+      .only("support", "is grebsmo", [this] { return support == SupportKind::grebsmo; });
   schema.field("train_head", train_head, kHeadHelp);
 }
 
