@@ -38,11 +38,15 @@ make_database() {
     "$build/compile_commands.json" >"$work/compile_commands.json"
 }
 
-# The header's own .cpp file, then those that include it by its path from the root or, beside it, by its name.
+# The header's own .cpp file, then those that include it by its path from the root or, beside it, by its name; where no
+# .cpp file does, those of the headers that include it.
 files_with() {
-  { ls "${1%.h}.cpp"
+  local direct header
+  direct=$({ ls "${1%.h}.cpp"
     grep -rlF --include='*.cpp' "#include \"$1\"" "${folders[@]}" | sort
-    grep -lF "#include \"${1##*/}\"" "${1%/*}"/*.cpp; } 2>/dev/null || true
+    grep -lF "#include \"${1##*/}\"" "${1%/*}"/*.cpp; } 2>/dev/null || true)
+  [ -z "$direct" ] || { echo "$direct"; return; }
+  grep -rlF --include='*.h' "#include \"$1\"" "${folders[@]}" | while read -r header; do files_with "$header"; done
 }
 
 # Reads names of files. Prints the .cpp files, one file per header, and then (all) the others that include a header.
