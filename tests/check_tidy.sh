@@ -82,7 +82,15 @@ list_files() {
     --since) changed_since "${2:?name a revision}" | select_sources all ;;
     '') changed_since "$(default_base)" | select_sources all ;;
     *) (cd "$caller" && realpath --relative-to="$FILIGREE_ROOT" "$@") | select_sources first ;;
-  esac | awk 'NF && !seen[$0]++'
+  esac | awk 'NF && !seen[$0]++' | without_unbuilt_backends
+}
+
+# A build without MPI or NCCL has no flags for the files of that backend.
+without_unbuilt_backends() {
+  local name
+  while read -r name; do
+    [[ "$name" == dist/@(mpi|nccl)/* ]] && ! grep -qF "/$name\"" "$work/compile_commands.json" || echo "$name"
+  done
 }
 
 # Adds a file to bad, or to left when the time is over. A file in work may take 30 s more.
