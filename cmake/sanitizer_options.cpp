@@ -3,6 +3,7 @@
 //  - containers: a std::vector that one side grows and the other reads is reported as an overflow;
 //  - threads: barriers inside OpenMP and LibTorch's thread pool are invisible, so the code below them looks like races.
 // ASAN_OPTIONS, UBSAN_OPTIONS and TSAN_OPTIONS in the environment override these.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the run-time libraries call these names
 extern "C" const char* __asan_default_options() {
   return "detect_leaks=0:detect_container_overflow=0:detect_odr_violation=0:protect_shadow_gap=0";
 }
@@ -18,3 +19,4 @@ extern "C" const char* __tsan_default_suppressions() {
          "called_from_lib:libmpi.so\n"
          "called_from_lib:libopen-pal.so\n";
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

@@ -20,7 +20,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// A graph node stores the address of its group. The mesh owns the group, which outlives every pass.
+// A graph node stores the address of its group, as an integer: saved_data has no pointers. The mesh owns the group, which
+// outlives every pass.
 void save(AutogradContext* ctx, Communicator& tp) { ctx->saved_data["tp"] = reinterpret_cast<int64_t>(&tp); }
 Communicator& group_of(AutogradContext* ctx) {
   return *reinterpret_cast<Communicator*>(ctx->saved_data["tp"].toInt());  // NOLINT(performance-no-int-to-ptr)

@@ -121,7 +121,7 @@ int end_job(const Failure& failure, const dist::Environment& environment) {
 void end_without_a_handler() {
   const std::exception_ptr error = std::current_exception();
   const Failure failure = error ? explain(error) : Failure{4, own_fault("the program called std::terminate")};
-  std::cerr << failure.message << std::endl;
+  std::cerr << failure.message << '\n' << std::flush;
   std::_Exit(failure.exit_code);
 }
 

@@ -141,8 +141,8 @@ bool wants_help(const std::vector<std::string>& words) {
 
 void parse(const CommandText& text, CommandLine& line, const std::vector<std::string>& words) {
   const po::variables_map values = read_words(text, line, words);
-  const auto given = values.count(kPositionals) != 0 ? values[kPositionals].as<std::vector<std::string>>()
-                                                     : std::vector<std::string>{};
+  const auto given =
+      values.contains(kPositionals) ? values[kPositionals].as<std::vector<std::string>>() : std::vector<std::string>{};
   for (const std::string& word : given) {
     if (word.size() > 1 && word[0] == '-') refuse(text, line, unknown_flag(word, line));
   }
@@ -152,7 +152,7 @@ void parse(const CommandText& text, CommandLine& line, const std::vector<std::st
     if (argument.positional) {
       if (next == given.size()) refuse(text, line, fmt::format("{} is missing", argument.name));
       problem = set_value(argument, given[next++]);
-    } else if (values.count(argument.name) == 0) {
+    } else if (!values.contains(argument.name)) {
       if (argument.needed) problem = fmt::format("--{} is missing", argument.name);
     } else if (auto* many = std::get_if<std::vector<std::string>*>(&argument.target)) {
       **many = values[argument.name].as<std::vector<std::string>>();

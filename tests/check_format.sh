@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Every C++ file is as clang-format 14 (Debian 12's) with .clang-format writes it. Exit code 77 (skipped) without that version:
-# others lay some lines out differently.
+# Every C++ file is as clang-format 14 (Debian 12's, or the one of set-up) with .clang-format writes it. Exit code 77 (skipped)
+# without that version: others lay some lines out differently.
 #   tests/check_format.sh [--fix]
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. "$(dirname "${BASH_SOURCE[0]}")/../launch/env.sh"
+cd "$FILIGREE_ROOT"
 
-for tool in clang-format-14 clang-format; do
+for tool in clang-format-14 clang-format "$FILIGREE_HOME/style/clang_format/data/bin/clang-format"; do
   version=$("$tool" --version 2>/dev/null | sed -n 's/.*version \([0-9]*\)\..*/\1/p') || continue
   [ "$version" != 14 ] || break
 done

@@ -7,7 +7,7 @@ set -euo pipefail
 preset="${FILIGREE_PRESET:-release}"
 build="$FILIGREE_ROOT/build/$preset"
 
-"$FILIGREE_ROOT/launch/build.sh" "$preset" all >&2
+FILIGREE_STYLE_TOOLS=1 "$FILIGREE_ROOT/launch/build.sh" "$preset" all >&2
 filigree_mpi_environment
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 

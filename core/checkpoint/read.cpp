@@ -65,7 +65,7 @@ std::optional<CheckpointInfo> best_checkpoint(const std::string& dir) {
   if (!fs::exists(marker)) return std::nullopt;
   const auto json = nlohmann::json::parse(files::read_file(marker), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.value("step", nlohmann::json()).is_number_integer()) return std::nullopt;
-  const CheckpointInfo info{json["step"], (fs::path(dir) / directory_name(json["step"])).string()};
+  CheckpointInfo info{json["step"], (fs::path(dir) / directory_name(json["step"])).string()};
   if (!fs::is_directory(info.path)) return std::nullopt;
   return info;
 }

@@ -50,13 +50,13 @@ std::vector<std::string> sorted_labels(const std::set<std::string>& labels) {
 }
 
 std::set<std::string> missing_labels(const std::set<std::string>& labels) {
-  static const std::set<std::string, std::less<>> kMissing{
-      "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-      "<NA>", "N/A",      "NA",  "NULL",    "NaN",      "None", "n/a",  "nan",    "null"};
+  static const std::set<std::string, std::less<>> known{"#N/A", "#N/A N/A", "#NA",     "-1.#IND", "-1.#QNAN", "-NaN",
+                                                        "-nan", "1.#IND",   "1.#QNAN", "<NA>",    "N/A",      "NA",
+                                                        "NULL", "NaN",      "None",    "n/a",     "nan",      "null"};
   std::set<std::string> missing;
   for (const std::string& label : labels) {
     if (number_of(label)) continue;
-    if (!kMissing.contains(label)) return {};
+    if (!known.contains(label)) return {};
     missing.insert(label);
   }
   return missing.size() < labels.size() ? missing : std::set<std::string>{};

@@ -47,7 +47,7 @@ void erase_base_keys(nlohmann::json& config) {
       "finetuning_task",     "name_or_path", "pruned_heads",       "quantization_config", "torch_dtype",
       "transformers_version"};
   for (const char* key : kKeys) config.erase(key);
-  for (auto it = config.begin(); it != config.end();) it = it.key().starts_with("_") ? config.erase(it) : std::next(it);
+  for (auto it = config.begin(); it != config.end();) it = it.key().starts_with('_') ? config.erase(it) : std::next(it);
 }
 
 }  // namespace

@@ -42,12 +42,12 @@ std::string ascii_bar(double share, int width) {
 }
 
 std::string unicode_bar(double share, int width) {
-  constexpr std::array<const char*, 8> eighths{" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  constexpr std::array<const char*, 8> kEighths{" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const int parts = static_cast<int>(share * width * 8);
   std::string bar = "▕";
   for (int i = 0; i < width; ++i) {
     const int part = std::clamp(parts - 8 * i, 0, 8);
-    bar += part == 8 ? "█" : eighths[static_cast<size_t>(part)];
+    bar += part == 8 ? "█" : kEighths[static_cast<size_t>(part)];
   }
   return bar + "▏";
 }
@@ -146,11 +146,11 @@ std::string format_duration(double seconds) {
 }
 
 std::string format_count(double value) {
-  constexpr std::array<const char*, 4> units{"", "k", "M", "G"};
+  constexpr std::array<const char*, 4> kUnits{"", "k", "M", "G"};
   size_t unit = 0;
-  for (; value >= 999.5 && unit + 1 < units.size(); ++unit) value /= 1000;
-  if (unit == 0 || value >= 100) return fmt::format("{:.0f}{}", value, units[unit]);
-  return fmt::format("{:.1f}{}", value, units[unit]);
+  for (; value >= 999.5 && unit + 1 < kUnits.size(); ++unit) value /= 1000;
+  if (unit == 0 || value >= 100) return fmt::format("{:.0f}{}", value, kUnits[unit]);
+  return fmt::format("{:.1f}{}", value, kUnits[unit]);
 }
 
 }  // namespace filigree::train

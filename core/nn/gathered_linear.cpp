@@ -20,8 +20,9 @@ struct GatheredLinear : torch::autograd::Function<GatheredLinear> {
     return at::linear(x, (*weight)(false).to(x.scalar_type()), bias);
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
-    // The parameter that owns the function outlives the pass.
-    const auto* weight = reinterpret_cast<const Weight*>(ctx->saved_data["weight"].toInt());  // NOLINT
+    // The parameter that owns the function outlives the pass. saved_data has integers, but no pointers.
+    const int64_t address = ctx->saved_data["weight"].toInt();
+    const auto* weight = reinterpret_cast<const Weight*>(address);  // NOLINT(performance-no-int-to-ptr)
     const bool has_bias = ctx->saved_data["bias"].toBool();
     at::Tensor x_grad, bias_grad;
     if (ctx->needs_input_grad(0)) x_grad = at::mm(grads[0], (*weight)(true).to(grads[0].scalar_type()));

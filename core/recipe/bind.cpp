@@ -74,7 +74,7 @@ std::vector<std::string> names_of(const Tree& list) {
 
 bool Source::sound(const std::string& path) const {
   for (std::string at = path; !at.empty(); at = parent_of(at)) {
-    if (doubtful.count(at) != 0) return false;
+    if (doubtful.contains(at)) return false;
   }
   return true;
 }

@@ -19,7 +19,7 @@ struct Source {
   std::map<std::string, Origin> where;  ///< origin of each key given, by its path: "stages.adapt.train.lr"
   std::set<std::string> doubtful;       ///< paths whose value may not be what the user meant: misread or misspelled
 
-  bool given(const std::string& path) const { return where.count(path) != 0; }
+  bool given(const std::string& path) const { return where.contains(path); }
   /// Whether the user gave the path: in a recipe of their own or, over a saved recipe, with --set.
   bool by_user(const std::string& path) const;
   bool sound(const std::string& path) const;     ///< neither the path nor a section above it is doubtful

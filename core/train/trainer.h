@@ -88,6 +88,6 @@ class Trainer {
 };
 
 /// Bytes of the step's six fp64 counters (loss, losses, samples, tokens, stop, save), which are summed over the ranks.
-inline constexpr uint64_t kCounterBytes = 6 * 8;
+inline constexpr uint64_t kCounterBytes = uint64_t{6} * 8;
 
 }  // namespace filigree::train

@@ -70,7 +70,7 @@ class MpiRollCall : public RollCall {
       {
         MpiLock lock(process_.mutex);
         receive();
-        const bool all = std::all_of(whom.begin(), whom.end(), [this](int rank) { return where_.count(rank) > 0; });
+        const bool all = std::all_of(whom.begin(), whom.end(), [this](int rank) { return where_.contains(rank); });
         if (all || backoff.waited() > seconds) break;
       }
       backoff.pause();

@@ -39,8 +39,8 @@ bool ThreadWork::settled() const { return slot_->done || !member_.job->failure.e
 // A member that has ended without joining the collective, or -1.
 int ThreadWork::gone() const {
   for (int member : slot_->members) {
-    const bool came = slot_->here.count(member) > 0;
-    if (!came && member_.job->ended.count(member_.group->ranks[static_cast<size_t>(member)]) > 0) return member;
+    const bool came = slot_->here.contains(member);
+    if (!came && member_.job->ended.contains(member_.group->ranks[static_cast<size_t>(member)])) return member;
   }
   return -1;
 }
@@ -51,7 +51,7 @@ void ThreadWork::expire() {
   for (int member : slot_->members) {
     if (member == member_.rank) continue;
     awaited.push_back(member);
-    if (slot_->here.count(member) > 0) answers[member_.group->ranks[static_cast<size_t>(member)]] = operation_;
+    if (slot_->here.contains(member)) answers[member_.group->ranks[static_cast<size_t>(member)]] = operation_;
   }
   const std::string message = deadline_message(*member_.group, member_.rank, operation_, deadline_, awaited, answers);
   member_.job->fail(message);

@@ -16,7 +16,7 @@ namespace filigree::models {
 
 namespace ops = nn::ops;
 
-nn::ParameterPtr Builder::parameter(const std::string& name, std::vector<int64_t> shape) {
+nn::ParameterPtr Builder::parameter(const std::string& name, const std::vector<int64_t>& shape) {
   return table_.add(name, at::zeros({}, at::TensorOptions(at::kFloat)).expand(shape));
 }
 

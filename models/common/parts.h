@@ -16,7 +16,7 @@ class Builder {
  public:
   explicit Builder(nn::ParameterTable& table) : table_(table) {}
 
-  nn::ParameterPtr parameter(const std::string& name, std::vector<int64_t> shape);
+  nn::ParameterPtr parameter(const std::string& name, const std::vector<int64_t>& shape);
   nn::Linear linear(const std::string& name, int64_t out, int64_t in);  ///< name.weight and name.bias
   nn::Linear linear_without_bias(const std::string& name, int64_t out, int64_t in);
   std::unique_ptr<nn::Embedding> embedding(const std::string& name, int64_t rows, int64_t columns);

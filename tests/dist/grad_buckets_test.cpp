@@ -25,7 +25,7 @@ namespace {
 constexpr int kLayers = 4;
 constexpr int64_t kWidth = 12;
 
-at::Tensor random_tensor(uint64_t stream, std::vector<int64_t> shape) {
+at::Tensor random_tensor(uint64_t stream, const std::vector<int64_t>& shape) {
   at::Tensor values = at::empty(shape, at::kFloat);
   auto* data = values.mutable_data_ptr<float>();
   for (int64_t i = 0; i < values.numel(); ++i) {

@@ -18,7 +18,7 @@ mkdir -p "$home/models/minilm-l6"
 ln -s "$real/venv" "$home/venv"
 ln -s "$real/transformers4" "$home/transformers4"
 ln -s "$models/gpt2-tiny" "$home/models/gpt2-tiny"
-set_up() { env -u FILIGREE_MODELS FILIGREE_HOME="$home" "$source/launch/setup.sh" || fail "setup.sh ended with $?"; }
+set_up() { env -u FILIGREE_MODELS -u FILIGREE_STYLE_TOOLS FILIGREE_HOME="$home" "$source/launch/setup.sh" || fail "setup.sh ended with $?"; }
 backbone=$home/models/minilm-l6
 
 for file in config.json vocab.txt tokenizer.json model.safetensors; do  # as an older set-up left it

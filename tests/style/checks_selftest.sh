@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Proves that check_includes.sh, check_tree.sh and check_doxygen.sh catch each violation: a small tree that passes, then one fault at a time.
+# Proves that check_includes.sh, check_tree.sh, check_doxygen.sh and check_tidy.sh catch each violation: a small tree that
+# passes, then one fault at a time.
 set -euo pipefail
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
@@ -99,6 +100,47 @@ if command -v doxygen >/dev/null 2>&1; then
   "$tests/check_doxygen.sh" "$work/tree" || { echo "check_doxygen.sh fails on a clean tree"; failed=1; }
   fault check_doxygen.sh core/nn/model.h '/// Rows that \wrong holds.
 void rows();' "Found unknown command '\wrong'"
+fi
+
+# tidy_fault WORDS: clang-tidy, with the project's rules, says WORDS of the code on stdin; WORDS is "clean" where it passes.
+tidy_fault() {
+  local output code=0
+  cases=$((cases + 1))
+  cat >"$work/tree/launch/fault.cpp"
+  printf '[{"directory": "%s", "file": "launch/fault.cpp", "command": "c++ -std=c++20 -Winvalid-pch -include %s -c launch/fault.cpp"}]' \
+    "$work/tree" "$work/build/cmake_pch.hxx" >"$work/build/compile_commands.json"
+  output=$(FILIGREE_BUILD_DIR="$work/build" "$tests/check_tidy.sh" "$work/tree/launch/fault.cpp") || code=$?
+  [ "$code" != 77 ] || { echo "$output" >"$work/skipped"; return 0; }
+  [[ "$output" == *"$1"* ]] || { printf 'check_tidy.sh ends with %s, without "%s":\n%s\n' "$code" "$1" "$output"; failed=1; }
+}
+# tidy_skips WORDS NAME=VALUE...: check_tidy.sh does nothing, and says why.
+tidy_skips() {
+  local output code=0 words=$1
+  shift
+  output=$(env "$@" "$tests/check_tidy.sh" --all) || code=$?
+  [ "$code" = 77 ] && [[ "$output" == "skipped: "*"$words"* ]] ||
+    { printf 'check_tidy.sh is not skipped, exit code %s, without "%s":\n%s\n' "$code" "$words" "$output"; failed=1; }
+}
+clean_tree
+mkdir "$work/build" "$work/bin"
+printf '#!/bin/sh\necho LLVM version 1.2.3\n' >"$work/bin/clang-tidy"
+chmod +x "$work/bin/clang-tidy"
+tidy_skips 'is not here (found: 1.2.3)' PATH="$work/bin:$PATH" FILIGREE_HOME="$work/none"
+tidy_fault '1 of 1 files are clean' <<<'int twice(int value) { return 2 * value; }'
+tidy_fault 'invalid case style for function' <<<'int twiceOf(int value) { return 2 * value; }'
+tidy_fault 'invalid case style for private member' <<<'class Half {
+  int value = 0;
+};'
+tidy_fault 'bugprone-integer-division' <<<'double half(int value) { return value / 2; }'
+tidy_fault 'performance-unnecessary-value-param' <<<'struct Text {
+  Text(const Text& other);
+  char first;
+};
+char first(Text text) { return text.first; }'
+if [ -e "$work/skipped" ]; then
+  cat "$work/skipped"
+else
+  tidy_skips 'build first' FILIGREE_BUILD_DIR="$work/none"
 fi
 
 # The same faults are seen in a git checkout, also in files that are not tracked yet; ignored files do not count.

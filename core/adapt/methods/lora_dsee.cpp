@@ -146,8 +146,9 @@ class Lora : public Method {
   LoraOptions options_;
 };
 
-const char* kTargetsHelp = "linears that get an update, by the last words of their names; '*' stands for one word";
-const char* kHeadHelp = "also train the task head";
+constexpr const char* kTargetsHelp =
+    "linears that get an update, by the last words of their names; '*' stands for one word";
+constexpr const char* kHeadHelp = "also train the task head";
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "core/data/formats/lines.h"
 #include "core/error.h"
@@ -21,8 +22,8 @@ std::string joined(const std::string& subject, const std::string& property, cons
 }
 
 /// An error in an entry that the JSON library does not detect.
-struct EntryFault {
-  std::string text;
+struct EntryFault : std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 /// Throws json::exception if a part is missing or has the wrong type.
@@ -41,12 +42,12 @@ std::string dart_triple(const json& triple) {
 std::string context(const json& triples, std::string (*text)(const json&)) {
   std::string all;
   for (const json& triple : triples) all += (all.empty() ? "" : " | ") + text(triple);
-  if (all.empty()) throw EntryFault{"it has no triples"};
+  if (all.empty()) throw EntryFault("it has no triples");
   return all;
 }
 
 void add_webnlg(const json& numbered, int64_t entry, Table& table) {
-  if (!numbered.is_object() || numbered.empty()) throw EntryFault{"it is not an object with its number as the key"};
+  if (!numbered.is_object() || numbered.empty()) throw EntryFault("it is not an object with its number as the key");
   const json& body = numbered.begin().value();  // {"17": {...}}
   const std::string source = context(body.at("modifiedtripleset"), webnlg_triple);
   for (const json& text : body.at("lexicalisations"))
@@ -67,7 +68,7 @@ std::string entry_fault(const json& entry, bool webnlg, int64_t number, Table& t
   } catch (const json::exception& error) {
     return files::explain(error);
   } catch (const EntryFault& fault) {
-    return fault.text;
+    return fault.what();
   }
 }
 
@@ -101,11 +102,10 @@ class RepeatedKeys {
   std::map<int64_t, std::string> found_;
 };
 
-const json& entries_of(const json& root, bool webnlg, const std::string& file) {
+void check_root(const json& root, bool webnlg, const std::string& file) {
   if (webnlg && (!root.is_object() || !root.contains("entries") || !root["entries"].is_array()))
     throw DataError(fmt::format("{}: is not a WebNLG file: it has no list 'entries'", file));
   if (!webnlg && !root.is_array()) throw DataError(fmt::format("{}: is not a DART file: it is not a list", file));
-  return webnlg ? root["entries"] : root;
 }
 
 Table read_triples(const std::string& path, const TableOptions& options, bool webnlg) {
@@ -116,7 +116,8 @@ Table read_triples(const std::string& path, const TableOptions& options, bool we
   if (const std::string fault = repeated.fault(RepeatedKeys::kOutside); !fault.empty())
     throw DataError(fmt::format("{}: {}", path, fault));
   int64_t number = 0;
-  for (const json& entry : entries_of(root, webnlg, path)) {
+  check_root(root, webnlg, path);
+  for (const json& entry : webnlg ? root["entries"] : root) {
     const size_t before = table.rows.size();
     ++number;
     std::string fault = repeated.fault(number);

@@ -27,10 +27,10 @@ namespace filigree::nn::ops::simd {
 
 inline constexpr int64_t kLanes = 16;
 
-typedef float Lanes __attribute__((vector_size(64)));
-typedef uint32_t Words __attribute__((vector_size(64)));
-typedef int32_t Ints __attribute__((vector_size(64)));
-typedef uint16_t Halves __attribute__((vector_size(32)));
+using Lanes [[gnu::vector_size(64)]] = float;
+using Words [[gnu::vector_size(64)]] = uint32_t;
+using Ints [[gnu::vector_size(64)]] = int32_t;
+using Halves [[gnu::vector_size(32)]] = uint16_t;
 
 constexpr int64_t round_up(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 

@@ -23,7 +23,7 @@ bool is_name(const std::string& name) {
 }
 
 std::string unset_problem(const std::string& name) {
-  if (name.rfind("FILIGREE_", 0) == 0) {
+  if (name.starts_with("FILIGREE_")) {
     const std::string guess = nearest(name, {"FILIGREE_HOME", "FILIGREE_MODELS", "FILIGREE_DATA"});
     if (guess != name) return fmt::format("uses ${{{}}}, which is not set{}", shown(name), did_you_mean(guess));
     return fmt::format("uses ${{{}}}, but neither it nor HOME is set", shown(name));

@@ -63,7 +63,7 @@ Tree& find_item(Tree& list, const std::string& part) {
 /// Turns `node` into a section if possible: if it is empty, or a method given only by name.
 void open_section(Tree& node, const std::string& key) {
   if (node.is(Tree::Kind::map)) return;
-  Tree section{.kind = Tree::Kind::map, .origin = kArgument};
+  Tree section{.kind = Tree::Kind::map, .entries = {}, .origin = kArgument};
   if (node.is(Tree::Kind::scalar)) {
     if (key != "method")
       throw UsageError(fmt::format("{} is a value ('{}') and has no keys", shown(key), shown(node.text)));
@@ -76,7 +76,7 @@ void open_section(Tree& node, const std::string& key) {
 Tree& child(Tree& node, const std::string& key, const std::string& part) {
   if (node.is(Tree::Kind::list)) return find_item(node, part);
   open_section(node, key);
-  if (node.find(part) == nullptr) node.set(part, {.origin = kArgument});
+  if (node.find(part) == nullptr) node.set(part, {.entries = {}, .origin = kArgument});
   return *node.find(part);
 }
 

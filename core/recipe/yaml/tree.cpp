@@ -181,7 +181,8 @@ Tree parse_tree(const std::string& text, const std::string& path) {
 }
 
 Tree parse_value(const std::string& text) {
-  if (text.empty()) return {.kind = Tree::Kind::scalar, .text = "", .quoted = true, .origin = {kSetOrigin, 0}};
+  if (text.empty())
+    return {.kind = Tree::Kind::scalar, .text = "", .quoted = true, .entries = {}, .origin = {kSetOrigin, 0}};
   try {
     return Converter(kSetOrigin).convert(YAML::Load(text), 0, 0);
   } catch (const YAML::Exception& error) {

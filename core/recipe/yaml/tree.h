@@ -23,10 +23,10 @@ struct Entry;
 struct Tree {
   enum class Kind { null, scalar, list, map };
   Kind kind = Kind::null;
-  std::string text = {};            ///< scalar
-  bool quoted = false;              ///< scalar written with quotes or as a block: text, never a number
-  std::vector<Tree> items = {};     ///< list
-  std::vector<Entry> entries = {};  ///< map, in the order of the file
+  std::string text = {};         ///< scalar
+  bool quoted = false;           ///< scalar written with quotes or as a block: text, never a number
+  std::vector<Tree> items = {};  ///< list
+  std::vector<Entry> entries;    ///< map, in the order of the file
   Origin origin = {};
 
   bool is(Kind other) const { return kind == other; }

@@ -32,7 +32,7 @@
 namespace filigree::nn::ops {
 namespace {
 
-at::Tensor normal(std::vector<int64_t> shape, const char* name, at::ScalarType type = at::kFloat) {
+at::Tensor normal(const std::vector<int64_t>& shape, const char* name, at::ScalarType type = at::kFloat) {
   at::Tensor x = at::zeros(shape, at::TensorOptions(at::kFloat));
   auto* out = x.mutable_data_ptr<float>();
   for (int64_t i = 0; i < x.numel(); ++i) {

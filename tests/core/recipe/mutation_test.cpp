@@ -1,6 +1,7 @@
 // Recipes damaged at random: load() either reads them or says what is wrong with a UsageError; nothing else may come
 // out.
 #include <random>
+#include <string_view>
 
 #include "tests/core/recipe/support.h"
 
@@ -10,7 +11,8 @@ namespace {
 using Mutation = RecipeTest;
 
 std::string damage(std::string text, std::mt19937& random) {
-  static const std::string odd = "\t \n:-[]{}&*!|>'\"%@`#,?$\\\0\x80\xff~<=.0a";
+  using namespace std::string_view_literals;
+  constexpr std::string_view kOdd = "\t \n:-[]{}&*!|>'\"%@`#,?$\\\0\x80\xff~<=.0a"sv;
   const auto below = [&](size_t bound) { return std::uniform_int_distribution<size_t>(0, bound - 1)(random); };
   for (size_t edits = 1 + below(4); edits > 0; --edits) {
     const size_t at = below(text.size());
@@ -19,10 +21,10 @@ std::string damage(std::string text, std::mt19937& random) {
         text.erase(at, 1 + below(8));
         break;
       case 1:
-        text.insert(at, 1, odd[below(odd.size())]);
+        text.insert(at, 1, kOdd[below(kOdd.size())]);
         break;
       case 2:
-        text[at] = odd[below(odd.size())];
+        text[at] = kOdd[below(kOdd.size())];
         break;
       default:
         text.insert(at, text.substr(below(text.size()), below(20)));

@@ -140,7 +140,7 @@ TEST_F(Ranges, AllAreReportedAtOnce) {
   for (const char* from : {"epochs: 1,", "keep: 3", "beams: 2", "tensor: 1"})
     text = replace(text, from,
                    std::string(from).substr(0, std::string(from).find(':')) + ": 1e300" +
-                       (std::string(from).ends_with(",") ? "," : ""));
+                       (std::string(from).ends_with(',') ? "," : ""));
   const std::string all = complaint(text);
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 3) << all;
 }

@@ -17,7 +17,7 @@ using testing::error_of;
 using testing::TempDir;
 using Ids = std::vector<int32_t>;
 
-const char* kMerges = "#version: 0.2\na b\nc d\nab cd\n\xc4\xa0 a\n";
+constexpr const char* kMerges = "#version: 0.2\na b\nc d\nab cd\n\xc4\xa0 a\n";
 
 json small_vocab() {
   return {{"a", 0}, {"b", 1}, {"c", 2}, {"d", 3}, {"ab", 4}, {"cd", 5}, {"abcd", 6}, {"\u0120", 7}, {"\u0120a", 8}};

@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
     if (request.contains("seal")) seal(request.at("seal"));
     const pid_t child = ::fork();
     if (child == 0) be_the_command(request, memory, environment);
-    std::cout << outcome(child, seconds).dump() << std::endl;
+    std::cout << outcome(child, seconds).dump() << '\n' << std::flush;
   }
   return 0;
 }

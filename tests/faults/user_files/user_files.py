@@ -292,15 +292,18 @@ def streams():
 def setup():
     """A folder for the set-up that holds a user's files."""
     with Room() as place:
-        mine = {"venv/thesis.tex": "thesis\n", "transformers4/x.py": "x\n", "models/minilm-l6/config.json": "{}\n",
-                "models/minilm-l6/vocab.txt": "mine\n", "models/mine/model.safetensors": "m\n", "data/mine.tsv": "d\n"}
+        mine = {"venv/thesis.tex": "thesis\n", "transformers4/x.py": "x\n", "style/guide.md": "style\n",
+                "models/minilm-l6/config.json": "{}\n", "models/minilm-l6/vocab.txt": "mine\n",
+                "models/mine/model.safetensors": "m\n", "data/mine.tsv": "d\n"}
         home = fill(place.at("home"), mine)
         before = snapshot(home)
         script = os.path.join(os.path.dirname(__file__), "../../../launch/setup.sh")
-        for more in ({}, {"FILIGREE_PYTHON": sys.executable}):
+        own_python = {"FILIGREE_PYTHON": sys.executable}
+        for folder, more in (("venv", {}), ("transformers4", own_python),
+                             ("style", own_python | {"FILIGREE_STYLE_TOOLS": "1"})):
             done = subprocess.run([script], env=dict(environment(), FILIGREE_HOME=home, **more) | {"FILIGREE_MODELS": home + "/models"},
                                   capture_output=True, text=True, timeout=300)
-            expect("was not made by set-up" in done.stderr, f"set-up over a user's files says: {done.stderr}")
+            expect(f"{home}/{folder} was not made by set-up" in done.stderr, f"set-up over a user's files says: {done.stderr}")
             after = snapshot(home)
             for name, state in before.items():
                 expect(after.get(name) == state, f"set-up changed {name}: {state} -> {after.get(name)}")
