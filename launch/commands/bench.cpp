@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -27,12 +28,18 @@ namespace fs = std::filesystem;
 constexpr int64_t kWarmup = 5;
 constexpr int64_t kMeasured = 30;
 
+/// A stage that is shorter is measured as far as it goes.
+int64_t bench_steps(const recipe::TrainConfig& train) {
+  constexpr int64_t kSteps = kWarmup + kMeasured;
+  return train.max_steps > kWarmup ? std::min(train.max_steps, kSteps) : kSteps;
+}
+
 /// The recipe's first training stage only, for a few steps, without evaluation or checkpoints in between.
 recipe::Recipe bench_recipe(recipe::Recipe recipe) {
   for (const auto& stage : recipe.stages) {
     if (!stage.train) continue;
     auto only = stage;
-    only.train->max_steps = kWarmup + kMeasured;
+    only.train->max_steps = bench_steps(*only.train);
     only.train->epochs = 0;
     only.train->distill.reset();
     only.prune.reset();
