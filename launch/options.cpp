@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "core/error.h"
+#include "core/recipe/choices.h"
 #include "core/recipe/suggest.h"
 #include "core/shown.h"
 

@@ -78,7 +78,7 @@ Distiller::Distiller(Session& session, recipe::DistillConfig config)
   if (is_over_tokens(session.model->task()))
     throw UsageError(
         fmt::format("distill: works for classification and regression, not for {}; remove it from the recipe",
-                    nn::to_string(session.model->task())));
+                    enum_name(session.model->task())));
   teacher_ = at::zeros({session.train_data.size(), session.model->num_labels()}, at::kFloat);
   on_rank_zero(session.mesh->world(), [&] { teacher_ = read_teacher_logits(session); });
   teacher_ = teacher_.to(session.device).contiguous();

@@ -113,7 +113,7 @@ TEST(PeftExportTest, HoldsTheUpdatesAndTheHead) {
 /// Query, value and FFN of a GPT-2: a fused module and plain ones, all stored as [in, out].
 TEST(PeftExportTest, JoinsTheUpdatesOfAFusedModule) {
   for (const Task task : {Task::sequence_classification, Task::causal_lm}) {
-    const fs::path dir = kOut / fmt::format("peft_gpt2_{}", nn::to_string(task));
+    const fs::path dir = kOut / fmt::format("peft_gpt2_{}", enum_name(task));
     fs::remove_all(dir);
     const auto model = random_model("gpt2", dir / "config", task, 5);
     ExportCase of = export_cases().front();

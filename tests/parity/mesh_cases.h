@@ -277,13 +277,13 @@ inline void check_structured(dist::Communicator& world, int tensor, at::Device d
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
   attach(*whole, "dsee", *single, *single);
   attach(*cut, "dsee", world, mesh.tp());
-  const prune::PruneRequest request{0.25, 0.4, global, prune::to_string(kind)};
+  const prune::PruneRequest request{0.25, 0.4, global, std::string(enum_name(kind))};
   prune::ScoreRequest scores{kind, true, true, global, 4, pass_of(*whole, *single)};
   const auto expected =
       prune::make_plan(whole->structures(), prune::score_structures(*whole, scores, *single), request);
   scores.data.emplace(pass_of(*cut, mesh.dp()));
   const auto plan = prune::make_plan(cut->structures(), prune::score_structures(*cut, scores, mesh.tp()), request);
-  ASSERT_EQ(plan.hash(), expected.hash()) << prune::to_string(kind) << ": other units are pruned";
+  ASSERT_EQ(plan.hash(), expected.hash()) << enum_name(kind) << ": other units are pruned";
   prune::apply(*whole, expected);
   prune::apply(*cut, plan);
   prune::rebalance(*cut, mesh.tp());
@@ -292,7 +292,7 @@ inline void check_structured(dist::Communicator& world, int tensor, at::Device d
   const at::NoGradGuard no_grad;
   const auto batch = batch_of({0, 1, 2, 3}, task, device);
   const at::Tensor reference = whole->forward(batch, {}).logits;
-  EXPECT_LE(difference(cut->forward(batch, {}).logits, reference, reference), kTolerance) << prune::to_string(kind);
+  EXPECT_LE(difference(cut->forward(batch, {}).logits, reference, reference), kTolerance) << enum_name(kind);
   for (const nn::ParameterPtr& parameter : cut->parameters()) {
     const nn::Parameter& other = whole->parameters().at(parameter->name);
     EXPECT_EQ(parameter->logical_shape, other.logical_shape) << parameter->name;
@@ -366,7 +366,7 @@ inline void add_passes(const Family& family, std::vector<MeshCheck>& checks) {
   const auto add = [&](const std::string& name, auto body) { checks.push_back({family.name + "_" + name, body}); };
   for (const Task task : family.tasks)
     for (const std::string method : {"full", "dsee", "lora", "bitfit"})
-      add(fmt::format("{}_{}", nn::to_string(task), method), [=](Communicator& world, int tensor, at::Device device) {
+      add(fmt::format("{}_{}", enum_name(task), method), [=](Communicator& world, int tensor, at::Device device) {
         check_pass(world, tensor, device, family, task, method);
       });
   add("export",

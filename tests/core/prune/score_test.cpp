@@ -66,7 +66,7 @@ void expect_head_scores(ToyModel& model, PruneScore kind, F f) {
     for (int64_t head = 0; head < 4; ++head) {
       const double expected = sum_of(model.linear(layer, ToyModel::query), 0, head, 3, f) +
                               sum_of(model.linear(layer, ToyModel::value), 0, head, 3, f);
-      EXPECT_NEAR(scores[2 * layer][static_cast<size_t>(head)], expected, 1e-5 * expected) << to_string(kind);
+      EXPECT_NEAR(scores[2 * layer][static_cast<size_t>(head)], expected, 1e-5 * expected) << enum_name(kind);
     }
   }
 }

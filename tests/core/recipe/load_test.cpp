@@ -22,7 +22,7 @@ TEST_F(LoadTest, ReadsValuesAndFillsDefaults) {
   ASSERT_EQ(recipe.stages.size(), 4u);
   EXPECT_DOUBLE_EQ(recipe.stages[0].train->lr, 1e-3);
   EXPECT_DOUBLE_EQ(recipe.stages[0].train->beta2, 0.999);
-  EXPECT_EQ(recipe.stages[1].prune->structure, (std::vector<std::string>{"heads", "ffn"}));
+  EXPECT_EQ(recipe.stages[1].prune->structure, (std::vector<Structure>{Structure::heads, Structure::ffn}));
   EXPECT_FALSE(recipe.stages[1].train.has_value());
   EXPECT_DOUBLE_EQ(recipe.stages[2].train->distill->temperature, 2.0);
   EXPECT_EQ(recipe.stages[3].export_config->dir, "export");
@@ -125,10 +125,10 @@ TEST_F(LoadTest, AbsoluteAndSharedWarmup) {
 TEST_F(LoadTest, UnstructuredPruneGoesByMatrixUnlessTold) {
   const std::string text =
       replace(kGood, "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4", "sparsity: 0.5");
-  EXPECT_EQ(load_text(text).stages[1].prune->scope, "matrix");
+  EXPECT_EQ(load_text(text).stages[1].prune->scope, PruneScope::matrix);
   EXPECT_EQ(load_text(replace(text, "sparsity: 0.5", "sparsity: 0.5\n      scope: global")).stages[1].prune->scope,
-            "global");
-  EXPECT_EQ(load_text(kGood).stages[1].prune->scope, "layer");
+            PruneScope::global);
+  EXPECT_EQ(load_text(kGood).stages[1].prune->scope, PruneScope::layer);
 }
 
 TEST_F(LoadTest, ColumnNumbersAreTexts) {
@@ -213,7 +213,7 @@ TEST_F(LoadTest, SetOpensAMethodGivenAsAWord) {
 
 TEST_F(LoadTest, SetOfTheStructureMakesTheFilesSharesIdle) {
   const Recipe recipe = load_text(kGood, {"stages.prune.prune.structure=[heads]"});
-  EXPECT_EQ(recipe.stages[1].prune->structure, std::vector<std::string>{"heads"});
+  EXPECT_EQ(recipe.stages[1].prune->structure, std::vector<Structure>{Structure::heads});
 }
 
 TEST_F(LoadTest, TheLastOfTwoSetsHolds) { EXPECT_EQ(load_text(kGood, {"seed=1", "seed=2"}).seed, 2); }

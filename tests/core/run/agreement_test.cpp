@@ -214,7 +214,7 @@ TEST_F(AgreementTest, EveryKeyOfARecipeIsCompared) {
   }
   // The one key that has one value only.
   recipe::Recipe mine = load(kClasses, {}), other = mine;
-  other.stages[0].train->optimizer = "other";
+  other.stages[0].train->optimizer = static_cast<recipe::Optimizer>(1);
   EXPECT_NE(refusal<UsageError>({{recipe_subject(mine)}, {recipe_subject(other)}}).find("stages.0.train.optimizer: "),
             std::string::npos);
   covered.insert("stages[].train.optimizer");

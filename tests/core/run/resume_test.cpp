@@ -32,23 +32,20 @@ std::string in_present_names(std::string text) {
 
 TEST(SavedDecisive, OldNamesOfKeysAreNoDifference) {
   const Registries registries{adapt::builtin_methods(), data::builtin_formats(), nullptr};
-  Session session;
-  session.registries = &registries;
   const auto recipe = recipe::load_text(in_present_names(kOld), "r.yaml", registries.catalog());
   const std::string present = decisive_recipe(recipe);
-  EXPECT_EQ(saved_decisive(present, session), present);
-  EXPECT_EQ(recipe_difference(saved_decisive(kOld, session), recipe::to_yaml(recipe)), "");
+  EXPECT_EQ(saved_decisive(present, registries.catalog()), present);
+  EXPECT_EQ(recipe_difference(saved_decisive(kOld, registries.catalog()), recipe::to_yaml(recipe)), "");
   std::string other = kOld;
   other.replace(other.find("clip: 0.5"), 9, "clip: 0.6");
-  const std::string difference = recipe_difference(saved_decisive(other, session), recipe::to_yaml(recipe));
+  const std::string difference =
+      recipe_difference(saved_decisive(other, registries.catalog()), recipe::to_yaml(recipe));
   EXPECT_EQ(difference, "\n  -       max_grad_norm: 0.6\n  +       max_grad_norm: 0.5");
 }
 
 TEST(SavedDecisive, ARecipeThatCannotBeReadIsComparedAsItIs) {
   const Registries registries{adapt::builtin_methods(), data::builtin_formats(), nullptr};
-  Session session;
-  session.registries = &registries;
-  EXPECT_EQ(saved_decisive("name: [", session), "name: [");
+  EXPECT_EQ(saved_decisive("name: [", registries.catalog()), "name: [");
 }
 
 }  // namespace
