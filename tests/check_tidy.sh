@@ -7,7 +7,7 @@
 #   tests/check_tidy.sh --all         every file, without a time limit
 #   tests/check_tidy.sh FILE...       these files; for a header, its own .cpp file or the first that includes it
 # FILIGREE_BUILD_DIR      the build (default build/$FILIGREE_PRESET)
-# FILIGREE_TIDY_SECONDS   the time after which no file is started; those left are printed (default 240)
+# FILIGREE_TIDY_SECONDS   the time after which no file is started; those left are printed (default 120)
 # FILIGREE_TIDY_JOBS      files at the same time (default: as many as cores and memory allow)
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../launch/env.sh"
@@ -117,7 +117,7 @@ make_database
 git rev-parse -q --verify HEAD >/dev/null 2>&1 || [ -n "${1:-}" ] || skip "this is not a git checkout: name files, or use --all"
 list_files "$@" >"$work/files"
 mapfile -t files <"$work/files"
-deadline=$(($(date +%s) + ${FILIGREE_TIDY_SECONDS:-240}))
+deadline=$(($(date +%s) + ${FILIGREE_TIDY_SECONDS:-120}))
 [ "${1:-}" != --all ] || deadline=$((deadline + 1000000))
 jobs="${FILIGREE_TIDY_JOBS:-$(filigree_jobs)}" running=0
 for file in "${files[@]}"; do

@@ -140,10 +140,10 @@ TEST(Options, RefusalsSayWhatIsWrong) {
   EXPECT_EQ(parse<EvalOptions>({"m"}).data, "");
   EXPECT_EQ(refusal<ExportOptions>({"a", "b"}), "filigree export: --format is missing");
   EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--format", "onnx"}),
-            "filigree export: --format is 'onnx', must be one of hf, hf_pruned, peft, filigree");
+            "filigree export: --format is 'onnx', must be one of hf, hf_pruned, filigree, peft");
   EXPECT_EQ(
       refusal<ExportOptions>({"a", "b", "--format", "filigre"}),
-      "filigree export: --format is 'filigre', must be one of hf, hf_pruned, peft, filigree; did you mean 'filigree'?");
+      "filigree export: --format is 'filigre', must be one of hf, hf_pruned, filigree, peft; did you mean 'filigree'?");
   EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "two"}),
             "filigree plan: --ranks is 'two', must be a whole number, at least 1 and at most 65536");
   EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "0"}),

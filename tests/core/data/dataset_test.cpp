@@ -301,7 +301,7 @@ TEST_F(DatasetTest, WrongRecipes) {
   EXPECT_HAS(error(), "data.format: is text, texts without labels; use it with masked_lm or causal_lm, not");
   config_.format = "tsv";
   config_.task = "sst3";
-  EXPECT_HAS(error(), "2 data.task: unknown task 'sst3': use cola, sst2");
+  EXPECT_HAS(error(), "2 data.task: unknown task 'sst3': use one of sst2, cola");
   config_.task = "sst2";
   config_.text.clear();
   config_.metric = Metric::pearson;

@@ -53,7 +53,8 @@ Place place_of(const std::string& path) {
   }
   const bool unstructured = path.ends_with("prune.sparsity");
   text = replace(text, "{structure: STRUCTURE}", unstructured ? "{sparsity: 0.5}" : "{structure: [heads, ffn]}");
-  if (path.ends_with("prune.batches")) text = replace(text, "[heads, ffn]", "[heads, ffn], score: taylor");
+  if (path.ends_with("prune.batches") || path.ends_with("prune.batch_size"))
+    text = replace(text, "[heads, ffn]", "[heads, ffn], score: taylor");
   const bool distills = path.ends_with("train.distill.weight") || path.ends_with("train.distill.temperature");
   const bool masks = path == "data.mask_probability";
   if (distills || masks) text = replace(text, "generate: {beams: 2}", "every: 5");
