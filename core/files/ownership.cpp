@@ -1,13 +1,13 @@
 #include "core/files/ownership.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 
@@ -60,7 +60,7 @@ std::optional<json> read_marker(const std::string& dir, DirectoryKind kind) {
   const std::string path = marker_path(dir);
   std::error_code ignored;
   if (fs::symlink_status(path, ignored).type() == fs::file_type::not_found) return std::nullopt;
-  const json marker = read_json(path);
+  json marker = read_json(path);
   const auto version = marker.is_object() ? marker.find("version") : marker.end();
   if (!marker.is_object() || !marker.contains("filigree") || version == marker.end() || !version->is_number_integer())
     throw DataError(

@@ -140,7 +140,7 @@ std::string Progress::plain_line() const {
 std::string format_duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0) return "?";
   const auto total = static_cast<int64_t>(std::llround(seconds));
-  if (total >= 100 * 3600) return fmt::format("{}d {:02}h", total / 86400, total % 86400 / 3600);
+  if (total >= int64_t{100} * 3600) return fmt::format("{}d {:02}h", total / 86400, total % 86400 / 3600);
   if (total >= 3600) return fmt::format("{}:{:02}:{:02}", total / 3600, total % 3600 / 60, total % 60);
   return fmt::format("{}:{:02}", total / 60, total % 60);
 }
