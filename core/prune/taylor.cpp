@@ -16,7 +16,7 @@ namespace filigree::prune {
 namespace {
 
 /// Adds this pass's d loss / d W = dy^T x to `weight`, and dy's column sums to `bias`.
-void accumulate(const at::Tensor& gradient, const at::Tensor& input, at::Tensor weight, at::Tensor bias) {
+void accumulate(const at::Tensor& gradient, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
   const at::NoGradGuard no_grad;
   const at::Tensor dy = gradient.detach().to(at::kFloat);
   weight.addmm_(dy.t(), input.to(at::kFloat));

@@ -48,9 +48,8 @@ std::string home_of(const std::string& key, const Catalog& catalog) {
   return homes.size() == 1 ? homes.front() : "";
 }
 
-const std::string& text_or(const Tree* tree, const std::string& other) {
-  return tree != nullptr && tree->is(Tree::Kind::scalar) ? tree->text : other;
-}
+/// The text of a scalar; "" for anything else.
+std::string text_of(const Tree* tree) { return tree != nullptr && tree->is(Tree::Kind::scalar) ? tree->text : ""; }
 
 /// `--set KEY=null`: treat the key as not given.
 bool is_taken_away(const Tree& value) { return value.is(Tree::Kind::null) && value.origin.from_set(); }
@@ -66,7 +65,7 @@ bool must_be_given(const Field& field) { return field.is_required() && field.val
 
 std::vector<std::string> names_of(const Tree& list) {
   std::vector<std::string> names;
-  for (const Tree& item : list.items) names.push_back(text_or(item.find("name"), ""));
+  for (const Tree& item : list.items) names.push_back(text_of(item.find("name")));
   return names;
 }
 

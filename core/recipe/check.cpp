@@ -73,7 +73,7 @@ void check_split(const std::string& split, const DataConfig& data, Rules& rules)
   std::vector<std::string> known{"train", "dev", "test"};
   if (data.task == "mnli") {
     known = {"train", "dev", "dev_matched", "dev_mismatched", "test_matched", "test_mismatched"};
-    if (data.test) known.push_back("test");
+    if (data.test) known.emplace_back("test");
   }
   if (std::find(known.begin(), known.end(), split) != known.end()) return;
   const std::string guess = nearest(split, known);

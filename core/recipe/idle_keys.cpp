@@ -19,8 +19,8 @@ class IdleKeys {
   void add(bool used, const std::string& path, const char* depends_on, const std::string& condition, T& value,
            T otherwise = {}) {
     if (!used)
-      keys_.push_back(
-          {path, depends_on, fmt::format("{} {}", depends_on, condition), [&value, otherwise] { value = otherwise; }});
+      keys_.push_back({path, depends_on, fmt::format("{} {}", depends_on, condition),
+                       [&value, otherwise = std::move(otherwise)] { value = otherwise; }});
   }
   std::vector<IdleKey> take() { return std::move(keys_); }
 

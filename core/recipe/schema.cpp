@@ -13,9 +13,6 @@
 namespace filigree::recipe {
 namespace {
 
-template <class T>
-inline constexpr bool is_number = std::is_same_v<T, int64_t> || std::is_same_v<T, double>;
-
 std::string type_text(const std::string*) { return "text"; }
 std::string type_text(const int64_t*) { return "whole number"; }
 std::string type_text(const double*) { return "number"; }

@@ -109,11 +109,11 @@ std::vector<std::string> splits_of(const RunData& run) {
 
 std::string eval_card(const RunData& run) {
   if (run.metric.empty()) return "";
-  constexpr std::array<const char*, 3> colors{"a", "b", "c"};
+  constexpr std::array<const char*, 3> kColors{"a", "b", "c"};
   std::vector<Series> series;
   std::string legend;
   for (const auto& split : splits_of(run)) {
-    const char* color = colors[series.size() % colors.size()];
+    const char* color = kColors[series.size() % kColors.size()];
     Series one{color, {}, true, split + " " + run.metric};
     for (const auto& eval : run.evals)
       if (const auto value = drawable(eval.value(run.metric)); value && eval.split == split)

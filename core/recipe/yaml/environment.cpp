@@ -34,7 +34,7 @@ std::string unset_problem(const std::string& name) {
 }  // namespace
 
 std::optional<std::string> variable(const std::string& name) {
-  const std::optional<std::string> value = set_in_environment(name);
+  std::optional<std::string> value = set_in_environment(name);
   const bool ours = name == "FILIGREE_HOME" || name == "FILIGREE_MODELS" || name == "FILIGREE_DATA";
   if (!ours || (value && !value->empty())) return value;
   if (name == "FILIGREE_HOME") {
