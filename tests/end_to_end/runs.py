@@ -107,9 +107,9 @@ def lines(run_dir):
 
 
 def wait_for(process, run_dir, reached, timeout=120):
-    """Returns when `reached` says yes to the lines that the run has written so far."""
+    """Returns when `reached` accepts the records that the run has written so far, at least one."""
     end = time.time() + timeout
-    while not (lines(run_dir) and reached(metrics(run_dir, whole_lines_only=True))):
+    while not (lines(run_dir) and (records := metrics(run_dir, whole_lines_only=True)) and reached(records)):
         if process.poll() is not None:
             fail(f"{run_dir} ended with {process.returncode} before it came so far\n{process.communicate()[1][-3000:]}")
         if time.time() > end:
