@@ -34,7 +34,7 @@ std::string present_place(const std::string& old_key, const Catalog& catalog) {
     if (former != old_key) continue;
     const std::string home = parent_of(path), key = path.substr(home.empty() ? 0 : home.size() + 1);
     places.push_back(
-        fmt::format("'{}' and {}", key, home.empty() ? "stands at the top of the recipe" : "belongs in " + home));
+        fmt::format("'{}' and {}", key, home.empty() ? "is at the top of the recipe" : "belongs in " + home));
   }
   return fmt::format("{}", fmt::join(places, ", or "));
 }
