@@ -127,9 +127,9 @@ void Communicator::broadcast(at::Tensor tensor, int root) {
   if (root < 0 || root >= size())
     throw std::invalid_argument(fmt::format("broadcast: root {} is not one of {} ranks", root, size()));
   count("broadcast", tensor.nbytes());
-  at::Tensor wire = staged(tensor);
-  do_broadcast(wire, root);
-  if (!wire.is_same(tensor)) tensor.copy_(wire);
+  at::Tensor staging = staged(tensor);
+  do_broadcast(staging, root);
+  if (!staging.is_same(tensor)) tensor.copy_(staging);
 }
 
 std::string Communicator::broadcast_text(const std::string& text, int root) {
@@ -162,9 +162,9 @@ void Communicator::recv(at::Tensor tensor, int from) {
   tensor = checked("recv", tensor);
   check_peer("recv", from);
   count("recv", 0);
-  at::Tensor wire = staged(tensor);
-  do_recv(wire, from);
-  if (!wire.is_same(tensor)) tensor.copy_(wire);
+  at::Tensor staging = staged(tensor);
+  do_recv(staging, from);
+  if (!staging.is_same(tensor)) tensor.copy_(staging);
 }
 
 void Communicator::barrier() {

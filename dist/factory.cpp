@@ -4,11 +4,11 @@
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <thread>
 
+#include "dist/launcher.h"
 #include "dist/mpi/comm_mpi.h"
 #include "dist/nccl/comm_nccl.h"
 
@@ -32,33 +32,11 @@ const char* const kNoNccl =
     "this build has no NCCL backend: build with -DFILIGREE_NCCL=ON and -DFILIGREE_MPI=ON against a CUDA LibTorch whose "
     "nccl.h is found";
 
-int number(const char* variable) {
-  const char* text = std::getenv(variable);
-  return text ? std::atoi(text) : 0;
-}
-
-// MPI launchers set one of these variables; a plain run must not pay for MPI_Init.
-bool started_by_launcher() {
-  for (const char* variable :
-       {"OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE", "PMIX_RANK", "PMI_ID", "MPI_LOCALNRANKS"}) {
-    if (std::getenv(variable)) return true;
-  }
-  return false;
-}
-
-// The number of processes according to the launcher; 1 if it does not report one.
-int launched_ranks() {
-  for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
-    if (const int ranks = number(variable); ranks > 0) return ranks;
-  }
-  return 1;
-}
-
 // N processes that each run as the only rank would all do the whole job and overwrite each other's files.
 void refuse_lone_ranks(int world_size) {
   const int ranks = launched_ranks();
   // mpirun inside a Slurm job starts its own daemons as a Slurm step, whose size is not the number of ranks.
-  if (world_size > 1 || ranks == 1 || (world_size == 1 && number("OMPI_COMM_WORLD_SIZE") == 1)) return;
+  if (world_size > 1 || ranks == 1 || (world_size == 1 && environment_number("OMPI_COMM_WORLD_SIZE") == 1)) return;
   throw CommError(
       fmt::format("{} processes were started, but each is alone: {}", ranks,
                   kHasMpi ? "use mpirun, or srun --mpi=pmix (srun --mpi=list shows what Slurm offers)" : kNoMpi));

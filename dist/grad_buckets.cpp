@@ -40,7 +40,7 @@ struct Leaf {
 
 struct Bucket {
   at::Tensor grads;   // its range of the flat buffer
-  at::Tensor staged;  // the data on the wire, if not fp32
+  at::Tensor staged;  // the data as sent, if not fp32
   WorkPtr work;
   int64_t leaves = 0;
   int64_t waiting_for = 0;  // leaves whose gradient is not complete yet
@@ -82,8 +82,8 @@ struct GradBuckets::Impl {
 GradBuckets::Impl::Impl(const std::vector<at::Tensor>& tensors, Communicator& communicator,
                         const BucketOptions& bucket_options)
     : dp(communicator), options(bucket_options) {
-  if (options.wire != at::kFloat && options.wire != at::kBFloat16) {
-    throw std::invalid_argument("gradient buckets: the wire type must be float32 or bfloat16");
+  if (options.dtype != at::kFloat && options.dtype != at::kBFloat16) {
+    throw std::invalid_argument("gradient buckets: the data type must be float32 or bfloat16");
   }
   lay_out(tensors);
   cut();
@@ -145,10 +145,10 @@ void GradBuckets::Impl::on_ready(size_t index) {
 }
 
 void GradBuckets::Impl::launch(Bucket& bucket) {
-  if (options.wire == at::kFloat || alone()) {
+  if (options.dtype == at::kFloat || alone()) {
     bucket.work = dp.all_reduce_async(bucket.grads);
   } else {
-    bucket.staged = bucket.grads.to(options.wire);
+    bucket.staged = bucket.grads.to(options.dtype);
     bucket.work = dp.all_reduce_async(bucket.staged);
   }
   ++launched;

@@ -7,7 +7,7 @@
 //   buckets.zero(); buckets.arm();                     // arm: the next backward is that of the last micro-batch
 //   loss.backward(); buckets.finish();                 // flat() now holds the sum over all ranks
 //
-// The sum is not averaged: the trainer divides by the global number of samples. The wire type is fp32 or bf16.
+// The sum is not averaged: the trainer divides by the global number of samples. They are sent as fp32 or bf16.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace filigree::dist {
 
 struct BucketOptions {
   int64_t bucket_bytes = 1 << 22;
-  at::ScalarType wire = at::kFloat;  ///< fp32 or bf16
+  at::ScalarType dtype = at::kFloat;  ///< of what is sent: fp32 or bf16
 };
 
 class GradBuckets {

@@ -87,12 +87,12 @@ std::vector<int> others(const Group& group, int me) {
 }
 
 std::vector<int> split_members(const at::Tensor& table, int colour) {
-  const int64_t* rows = table.const_data_ptr<int64_t>();
+  const auto rows = table.accessor<int64_t, 2>();
   std::vector<int> members;
   for (int member = 0; member < table.size(0); ++member) {
-    if (rows[2 * member] == colour) members.push_back(member);
+    if (rows[member][0] == colour) members.push_back(member);
   }
-  std::stable_sort(members.begin(), members.end(), [rows](int a, int b) { return rows[2 * a + 1] < rows[2 * b + 1]; });
+  std::stable_sort(members.begin(), members.end(), [&rows](int a, int b) { return rows[a][1] < rows[b][1]; });
   return members;
 }
 

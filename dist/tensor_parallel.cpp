@@ -52,7 +52,7 @@ struct CopyTo : torch::autograd::Function<CopyTo> {
 };
 
 struct ReduceFrom : torch::autograd::Function<ReduceFrom> {
-  static at::Tensor forward(AutogradContext* ctx, at::Tensor x, Communicator* tp) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, Communicator* tp) {
     ctx->mark_dirty({x});
     if (x.is_contiguous()) return summed(x, *tp, "forward");
     return x.copy_(summed(x.contiguous(), *tp, "forward"));
@@ -146,9 +146,9 @@ at::Tensor redistribute(const at::Tensor& local, int64_t dim, const std::vector<
     const IndexRange lines = overlap(before[from], after[me]);
     if (lines.size() == 0) return;
     at::Tensor target = part(result, after[me], lines);
-    at::Tensor wire = at::empty(target.sizes(), target.options());
-    tp.recv(wire, static_cast<int>(from));
-    target.copy_(wire);
+    at::Tensor buffer = at::empty(target.sizes(), target.options());
+    tp.recv(buffer, static_cast<int>(from));
+    target.copy_(buffer);
   };
   const IndexRange kept = overlap(before[me], after[me]);
   if (kept.size() > 0) part(result, after[me], kept).copy_(part(local.detach(), before[me], kept));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# clang-tidy with .clang-tidy finds nothing. Exit code 77 (skipped) without the version in launch/requirements-style.txt, or
-# without a build, whose compile commands it uses.
+# clang-tidy with .clang-tidy (for tests: tests/.clang-tidy) finds nothing. Exit code 77 (skipped) without the version in
+# launch/requirements-style.txt, or without a build, whose compile commands it uses.
 #   tests/check_tidy.sh               the .cpp files that changed since the merge base with origin/main (if that is HEAD or
 #                                     unknown: in the last 10 commits), and those that include a header that changed
 #   tests/check_tidy.sh --since REV   the same, since REV
@@ -93,13 +93,16 @@ without_unbuilt_backends() {
   done
 }
 
-# Adds a file to bad, or to left when the time is over. A file in work may take 30 s more.
+# Adds a file to bad, or to left when the time is over. A file in work may take 30 s more. Files outside the project get
+# its rules too.
 check_file() {
   local now code=0 log
+  local -a rules=()
   now=$(date +%s)
   [ "$now" -lt "$deadline" ] || { echo "$1" >>"$work/left"; return 0; }
   log=$(mktemp -p "$work")
-  timeout $((deadline - now + 30)) "$tool" -p "$work" --config-file=.clang-tidy --quiet \
+  [[ "$1" != ../* ]] || rules=(--config-file=.clang-tidy)
+  timeout $((deadline - now + 30)) "$tool" -p "$work" "${rules[@]}" --quiet \
     --extra-arg=-Wno-unknown-warning-option "$1" >"$log" 2>&1 || code=$?
   case "$code" in
     0) echo "$1" >>"$work/clean" ;;

@@ -126,12 +126,12 @@ uint64_t file_size_limit() {
 }
 
 std::string format_bytes(uint64_t bytes) {
-  constexpr std::array<const char*, 5> units{"KB", "MB", "GB", "TB", "PB"};
+  constexpr std::array<const char*, 5> kUnits{"KB", "MB", "GB", "TB", "PB"};
   if (bytes < 1000) return fmt::format("{} B", bytes);
   double value = static_cast<double>(bytes) / 1000;
   size_t unit = 0;
-  for (; value >= 999.95 && unit + 1 < units.size(); ++unit) value /= 1000;
-  return fmt::format("{:.1f} {}", value, units[unit]);
+  for (; value >= 999.95 && unit + 1 < kUnits.size(); ++unit) value /= 1000;
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
 }  // namespace filigree::files

@@ -41,7 +41,8 @@ std::string shown(std::string_view text, size_t position) {
 std::string why_invalid(const json::exception& error) {
   const bool surrogate =
       error.id == kParseError && std::string_view(error.what()).find("surrogate") != std::string::npos;
-  return surrogate ? "has half of a surrogate pair (\\ud800 to \\udfff), which is no character" : "is not valid JSON";
+  return surrogate ? "has half of a surrogate pair (\\ud800 to \\udfff), which is not a character"
+                   : "is not valid JSON";
 }
 
 [[noreturn]] void fail_parse(std::string_view text, const std::string& path, const json::parse_error& error) {

@@ -1,12 +1,12 @@
 #include "core/files/staged_directory.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>  // renameat2
 #include <cstring>
 
 #include "core/error.h"
@@ -120,7 +120,7 @@ std::optional<std::string> StagedDirectory::replace() {
     return std::nullopt;
   }
   if (!directory || !is_untouched_export(target_.string())) {
-    const std::string kept = set_aside(target_.string());
+    std::string kept = set_aside(target_.string());
     put_in_place();
     return kept;
   }

@@ -18,8 +18,8 @@ namespace {
 /// How the ranks are distributed over the axes, and the sizes of the types.
 struct Layout {
   int64_t data = 1, tensor = 1;
-  int64_t element = 4;  ///< bytes per activation element
-  uint64_t wire = 4;    ///< bytes per gradient element on the wire
+  int64_t element = 4;    ///< bytes per activation element
+  uint64_t gradient = 4;  ///< bytes per element of the gradients that the ranks exchange
 };
 
 std::unique_ptr<nn::Model> load(const recipe::Recipe& recipe, const Registries& registries, const Layout& layout,
@@ -92,7 +92,8 @@ void shard_frozen(nn::Model& model, const Layout& layout, int64_t passes, StageF
 CommBytes comm_of(nn::Model& model, const Layout& layout, const MicroBatch& work, bool recompute) {
   CommBytes comm;
   if (layout.data * layout.tensor > 1) comm["world.other"] = kCounterBytes;
-  if (layout.data > 1) comm["dp.gradients"] = layout.wire * static_cast<uint64_t>(count_elements(model).trainable_here);
+  if (layout.data > 1)
+    comm["dp.gradients"] = layout.gradient * static_cast<uint64_t>(count_elements(model).trainable_here);
   if (layout.tensor == 1) return comm;
   comm["tp.other"] = sizeof(double);  // the gradient norm
   for (const nn::ParameterPtr& parameter : model.parameters())
@@ -116,7 +117,7 @@ StageForecast count(nn::Model& model, const recipe::Recipe& recipe, const recipe
   const bool dropout = !recipe.model.dropout || *recipe.model.dropout > 0;
   result.activations = peak_activations(
       model, work.fullest,
-      {layout.element, dropout, stage.train->activation_checkpointing, layout.wire < 4 && layout.data > 1});
+      {layout.element, dropout, stage.train->activation_checkpointing, layout.gradient < 4 && layout.data > 1});
   result.tokens = work.fullest.tokens;
   result.comm = comm_of(model, layout, work.mean, stage.train->activation_checkpointing);
   if (recipe.parallel.shard_frozen && layout.data > 1)
@@ -124,7 +125,7 @@ StageForecast count(nn::Model& model, const recipe::Recipe& recipe, const recipe
   result.full_comm_bytes_per_step = total(result.comm);
   if (layout.data > 1)
     result.full_comm_bytes_per_step +=
-        layout.wire * static_cast<uint64_t>(elements.total_here) - result.comm["dp.gradients"];
+        layout.gradient * static_cast<uint64_t>(elements.total_here) - result.comm["dp.gradients"];
   return result;
 }
 
@@ -141,7 +142,7 @@ Layout layout_of(const recipe::ParallelConfig& parallel, int64_t ranks, int64_t 
     throw UsageError(fmt::format("--tensor {}: must divide the number of ranks, {}", tensor, ranks));
   return {ranks / tensor, tensor,
           static_cast<int64_t>(at::elementSize(choose_precision(parallel.precision, device_of(parallel)))),
-          parallel.grad_dtype == recipe::GradDtype::bf16 ? 2U : 4U};
+          at::elementSize(scalar_type(parallel.grad_dtype))};
 }
 
 }  // namespace

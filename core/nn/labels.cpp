@@ -116,7 +116,7 @@ bool is_identity(const std::vector<int64_t>& order) {
   return true;
 }
 
-void reorder_logits(Model& model, std::vector<int64_t> order) {
+void reorder_logits(Model& model, const std::vector<int64_t>& order) {
   if (is_identity(order)) return;
   Linear* classifier = model.linears().back();
   FG_CHECK(classifier->out_features() == static_cast<int64_t>(order.size()) && !classifier->output_hook,

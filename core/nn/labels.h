@@ -20,6 +20,6 @@ std::optional<std::vector<int64_t>> match_labels(const std::vector<std::string>&
 bool is_identity(const std::vector<int64_t>& order);
 
 /// Moves class order[i] of the model's logits to class i. For evaluation only: weights and configuration stay the same.
-void reorder_logits(Model& model, std::vector<int64_t> order);
+void reorder_logits(Model& model, const std::vector<int64_t>& order);
 
 }  // namespace filigree::nn

@@ -58,8 +58,7 @@ void Parameter::shard(Source source) {
   value_ = at::zeros({}, value_.options()).expand(value_.sizes());
 }
 
-// NOLINTNEXTLINE(performance-unnecessary-value-param): callers hand over new tensors
-ParameterPtr ParameterTable::add(std::string name, at::Tensor value, Role role) {
+ParameterPtr ParameterTable::add(std::string name, const at::Tensor& value, Role role) {
   auto parameter = std::make_shared<Parameter>();
   parameter->name = std::move(name);
   parameter->logical_shape = value.sizes().vec();

@@ -82,7 +82,7 @@ using ParameterPtr = std::shared_ptr<Parameter>;
 class ParameterTable {
  public:
   /// Adds a full (unsharded) parameter; its logical shape is value's. Throws InternalError if the name exists.
-  ParameterPtr add(std::string name, at::Tensor value, Role role = Role::frozen);
+  ParameterPtr add(std::string name, const at::Tensor& value, Role role = Role::frozen);
   /// Adds the part of a full tensor that `placement` selects.
   ParameterPtr add(std::string name, const at::Tensor& whole, Role role, const Placement& placement);
   void add(ParameterPtr parameter);

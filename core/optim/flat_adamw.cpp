@@ -40,7 +40,7 @@ at::Tensor square_sum(const at::Tensor& values) {
   return at::full({}, norm * norm, at::kDouble);
 }
 
-void load_one(at::Tensor into, const at::Tensor& from, const std::string& name, const char* moment) {
+void load_one(const at::Tensor& into, const at::Tensor& from, const std::string& name, const char* moment) {
   if (from.sizes() != into.sizes())
     throw DataError(fmt::format("the optimizer state of {} ({}) has shape [{}], but the model needs [{}]", name, moment,
                                 fmt::join(from.sizes(), ", "), fmt::join(into.sizes(), ", ")));

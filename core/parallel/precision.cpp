@@ -22,6 +22,10 @@ at::ScalarType choose_precision(recipe::Precision precision, at::Device device) 
   return precision == recipe::Precision::bf16 ? at::kBFloat16 : at::kFloat;
 }
 
+at::ScalarType scalar_type(recipe::GradDtype type) {
+  return type == recipe::GradDtype::bf16 ? at::kBFloat16 : at::kFloat;
+}
+
 const char* precision_name(at::ScalarType type) { return type == at::kBFloat16 ? "bf16" : "fp32"; }
 
 }  // namespace filigree::train

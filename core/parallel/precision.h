@@ -1,5 +1,6 @@
 #pragma once
-// parallel.precision: the data type of frozen weights and of the computation.
+// parallel.precision: the data type of frozen weights and of the computation; parallel.grad_dtype: of the gradients that
+// the ranks exchange.
 #include <ATen/core/Tensor.h>
 
 #include "core/recipe/choices.h"
@@ -12,6 +13,8 @@ bool multiplies_bf16(at::Device device);
 
 /// automatic: bf16 if multiplies_bf16(device), else fp32.
 at::ScalarType choose_precision(recipe::Precision precision, at::Device device);
+
+at::ScalarType scalar_type(recipe::GradDtype type);
 
 const char* precision_name(at::ScalarType type);  ///< "fp32" or "bf16"
 

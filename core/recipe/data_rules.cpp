@@ -78,10 +78,7 @@ class DataRules {
   }
 
   void pack() {
-    if (!data_.pack) return;
-    if (model_task_ != Task::causal_lm)
-      broken("data.pack", fmt::format("joins texts for causal_lm, but model.task is {}", enum_name(model_task_)),
-             {"model.task"});
+    if (!data_.pack || model_task_ != Task::causal_lm) return;
     if (data_.text.size() > 1 || !format_.packs)
       broken("data.pack", "joins texts of one column; a context and its reference must stay together",
              {"data.text", "data.format"});

@@ -7,9 +7,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <optional>
+
+#include "dist/launcher.h"
 
 namespace filigree::train {
 namespace {
@@ -87,13 +89,9 @@ extern "C" void on_signal(int number, siginfo_t* info, void* /*context*/) {
 }
 
 void read_rank() {
-  for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
-    const char* text = std::getenv(variable);
-    if (text == nullptr) continue;
-    own_rank = std::atoi(text);
-    launched = true;
-    return;
-  }
+  const std::optional<int> rank = dist::launched_rank();
+  own_rank = rank.value_or(0);
+  launched = rank.has_value();
 }
 
 bool is_ignored(int number) {

@@ -99,7 +99,7 @@ size_t find_invalid_utf8(std::string_view text) {
     }
     const int64_t start = i;
     UChar32 c = 0;
-    U8_NEXT(bytes, i, length, c);
+    U8_NEXT(bytes, i, length, c);  // NOLINT(bugprone-inc-dec-in-conditions): within the macro of ICU
     if (c < 0) return static_cast<size_t>(start);
   }
   return kValid;
@@ -127,7 +127,8 @@ char32_t next(std::string_view text, size_t& offset) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
   auto i = static_cast<int64_t>(offset);
   UChar32 c = 0;
-  U8_NEXT(bytes, i, static_cast<int64_t>(text.size()), c);
+  const auto length = static_cast<int64_t>(text.size());
+  U8_NEXT(bytes, i, length, c);  // NOLINT(bugprone-inc-dec-in-conditions): within the macro of ICU
   offset = static_cast<size_t>(i);
   return c < 0 ? kReplacement : static_cast<char32_t>(c);
 }

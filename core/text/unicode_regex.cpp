@@ -34,8 +34,8 @@ constexpr std::array<Range, 7> kNewNumbers{{{0x10d40, 0x10d49},
                                             {0x1e5f1, 0x1e5fa}}};
 
 /// Whether the character is in one of the categories `mask`; `newer` lists characters that this ICU may not have.
-template <size_t N>
-bool in_category(char32_t c, uint32_t mask, const std::array<Range, N>& newer) {
+template <size_t kSize>
+bool in_category(char32_t c, uint32_t mask, const std::array<Range, kSize>& newer) {
   const uint32_t found = U_GET_GC_MASK(static_cast<UChar32>(c));
   if ((found & U_GC_CN_MASK) != 0) return contains(newer, c);
   return (found & mask) != 0 && age(c) <= kRegex;

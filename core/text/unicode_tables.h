@@ -13,8 +13,8 @@ struct Range {
 };
 
 /// `ranges` are sorted and do not overlap.
-template <size_t N>
-bool contains(const std::array<Range, N>& ranges, char32_t c) {
+template <size_t kSize>
+bool contains(const std::array<Range, kSize>& ranges, char32_t c) {
   const auto it =
       std::upper_bound(ranges.begin(), ranges.end(), c, [](char32_t x, const Range& r) { return x < r.first; });
   return it != ranges.begin() && c <= std::prev(it)->last;

@@ -10,6 +10,7 @@
 #include "core/data/to_device.h"
 #include "core/error.h"
 #include "core/log/records.h"
+#include "core/parallel/precision.h"
 #include "core/random.h"
 #include "core/recipe/range.h"
 #include "core/run/state/snapshot.h"
@@ -55,7 +56,7 @@ void Trainer::make_buckets() {
   const auto& parallel = session_.recipe.parallel;
   dist::BucketOptions options;
   options.bucket_bytes = static_cast<int64_t>(parallel.bucket_mb * 1024 * 1024);
-  options.wire = parallel.grad_dtype == recipe::GradDtype::bf16 ? at::kBFloat16 : at::kFloat;
+  options.dtype = scalar_type(parallel.grad_dtype);
   buckets_ = std::make_unique<dist::GradBuckets>(optimizer_->leaves(), session_.mesh->dp(), options);
 }
 
@@ -234,11 +235,11 @@ void Trainer::log_step(const StepReport& report, double seconds) {
 
 void Trainer::log_stage(const StepReport& report) {
   const ElementCounts elements = count_elements(*session_.model);
-  const uint64_t wire = session_.recipe.parallel.grad_dtype == recipe::GradDtype::bf16 ? 2 : 4;
+  const uint64_t width = at::elementSize(scalar_type(session_.recipe.parallel.grad_dtype));
   const auto gradients = report.comm.find("dp.gradients");
   const uint64_t own = total(report.comm);
   const bool shared = gradients != report.comm.end();
-  const uint64_t full = shared ? own - gradients->second + wire * static_cast<uint64_t>(elements.total_here) : own;
+  const uint64_t full = shared ? own - gradients->second + width * static_cast<uint64_t>(elements.total_here) : own;
   const uint64_t weights = elements.weight_bytes + (shards_ ? shards_->bytes() : 0);
   session_.log->record(StageRecord{.stage = stage_.name,
                                    .steps = total_steps_,

@@ -10,7 +10,8 @@
 namespace filigree::dist {
 namespace {
 
-// The signature is MPI's. libmpi passes two arrays of *length elements.
+// libmpi passes two arrays of *length elements.
+// NOLINTBEGIN(readability-non-const-parameter): the signature is MPI's
 template <class T>
 void maximum(void* in, void* inout, int* length, MPI_Datatype*) {
   const T* a = static_cast<const T*>(in);
@@ -25,6 +26,7 @@ void bf16_sum(void* in, void* inout, int* length, MPI_Datatype*) {
   auto* b = static_cast<c10::BFloat16*>(inout);
   for (int i = 0; i < *length; ++i) b[i] = static_cast<float>(a[i]) + static_cast<float>(b[i]);
 }
+// NOLINTEND(readability-non-const-parameter)
 
 MPI_Op make(MPI_User_function* function) {
   MPI_Op op = MPI_OP_NULL;

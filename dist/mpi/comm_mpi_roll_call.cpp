@@ -1,6 +1,5 @@
 // The roll call over MPI: small messages on a separate communicator.
 #include <algorithm>
-#include <cstring>
 #include <list>
 
 #include "dist/mpi/comm_mpi_internal.h"
@@ -19,9 +18,8 @@ struct Notice {
   char group[64] = {};
 };
 
-void put(char* to, size_t room, const std::string& text) {
-  std::memcpy(to, text.data(), std::min(room - 1, text.size()));
-}
+/// `to` is all zeros: the text keeps one at its end.
+void put(char* to, size_t room, const std::string& text) { text.copy(to, room - 1); }
 
 Notice notice_of(const Operation* operation, Notice::Kind kind) {
   Notice notice;

@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <numeric>
 #include <thread>
 #include <utility>
 
+#include "dist/launcher.h"
 #include "dist/mpi/comm_mpi_internal.h"
 
 namespace filigree::dist {
@@ -46,21 +46,13 @@ class Runtime : public MpiRuntime {
 
 constexpr auto kWaitForRankZero = std::chrono::milliseconds(1500);
 
-/// The rank according to the launcher: before MPI starts, there is no other source.
-int launched_rank() {
-  for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
-    if (const char* text = std::getenv(variable)) return std::atoi(text);
-  }
-  return 0;
-}
-
 std::string host_name() {
   char name[256] = {};
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
 }
 
 [[noreturn]] void end_late(const std::string& phase, double seconds) {
-  const int rank = launched_rank();
+  const int rank = launched_rank().value_or(0);
   if (rank != 0) std::this_thread::sleep_for(kWaitForRankZero);  // rank 0 alone prints, unless it is the one that hangs
   std::cerr << fmt::format(
       "filigree: rank {} (host {}): {} did not complete in {:.1f} s: another rank has not started, is stopped or "

@@ -120,9 +120,10 @@ class ThreadCommunicator : public Communicator {
  private:
   WorkPtr collective(const char* name, std::string detail, Part part, const Carry& carry) {
     const auto bytes = part.in.defined() ? static_cast<uint64_t>(part.in.nbytes()) : 0;
-    Operation operation{name, member_.group->name, ++collectives_, bytes, std::move(detail)};
+    const uint64_t number = ++collectives_;
+    Operation operation{name, member_.group->name, number, bytes, std::move(detail)};
     std::vector<int> members = others(*member_.group, -1);
-    return enter({operation.sequence, -1, -1}, std::move(operation), std::move(members), std::move(part), carry);
+    return enter({number, -1, -1}, std::move(operation), std::move(members), std::move(part), carry);
   }
 
   WorkPtr message(const char* name, const at::Tensor& tensor, int from, int to) {

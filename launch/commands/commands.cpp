@@ -12,11 +12,11 @@
 namespace filigree::launch {
 namespace {
 
-template <class Options, int (*run)(const Options&, dist::Environment&)>
+template <class Options, int (*kRun)(const Options&, dist::Environment&)>
 Command row() {
   return {Options::kText, arguments<Options>, help<Options>,
           [](const std::vector<std::string>& words, dist::Environment& environment) {
-            return run(parse<Options>(words), environment);
+            return kRun(parse<Options>(words), environment);
           }};
 }
 

@@ -8,7 +8,7 @@ namespace filigree::models::bert {
 
 namespace ops = nn::ops;
 
-Model::Model(EncoderConfig config)
+Model::Model(const EncoderConfig& config)
     : Encoder(config, "bert.pooler.dense", "classifier",
               {"cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder",
                "cls.predictions.bias", config.activation}) {}

@@ -7,7 +7,7 @@ namespace filigree::models::bert {
 
 class Model final : public Encoder {
  public:
-  explicit Model(EncoderConfig config);
+  explicit Model(const EncoderConfig& config);
 
   std::vector<nn::ShardRule> shard_plan() const override;
   std::vector<std::string> head_parameters() const override;

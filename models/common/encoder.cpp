@@ -62,6 +62,7 @@ void Encoder::add_layer(size_t index) {
   const auto linear = [&](const char* name, int64_t out, int64_t in) { return build().linear(prefix + name, out, in); };
   const auto norm = [&](const char* name) { return Norm(build(), prefix + name, c, config_.norm_eps); };
   // Braces fix the order of evaluation, which is the order of the table.
+  // NOLINTNEXTLINE(modernize-make-unique): a layer cannot be moved
   layers_.push_back(std::unique_ptr<Layer>(
       new Layer{linear("attention.self.query", heads, c), linear("attention.self.key", heads, c),
                 linear("attention.self.value", heads, c), linear("attention.output.dense", c, heads),

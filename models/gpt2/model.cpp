@@ -56,6 +56,7 @@ void Model::add_layer(size_t index) {
   const auto linear = [&](const char* name, int64_t out, int64_t in) { return build.linear(prefix + name, out, in); };
   const auto norm = [&](const char* name) { return Norm(build, prefix + name, c, config_.norm_eps); };
   // Braces fix the order of evaluation, which is the order of the table.
+  // NOLINTNEXTLINE(modernize-make-unique): a layer cannot be moved
   layers_.push_back(std::unique_ptr<Layer>(new Layer{
       norm("ln_1"), linear("attn.query", heads, c), linear("attn.key", heads, c), linear("attn.value", heads, c),
       linear("attn.c_proj", c, heads), norm("ln_2"), linear("mlp.c_fc", f, c), linear("mlp.c_proj", c, f)}));
@@ -117,7 +118,7 @@ nn::Output Model::forward(const data::Batch& batch, const nn::ForwardContext& co
 
 at::Tensor Model::classified_tokens(const ForwardPass& pass) const {
   const at::Tensor& ids = pass.batch.ids;
-  const at::Tensor last = pass.last_tokens(ids.device());
+  at::Tensor last = pass.last_tokens(ids.device());
   if (!config_.padding || ids.numel() == 0) return last;
   const at::Tensor number = at::arange(ids.size(0), ids.options());
   const at::Tensor real = number.masked_fill(ids.eq(*config_.padding), -1);

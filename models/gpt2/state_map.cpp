@@ -75,7 +75,7 @@ StateDictAdapter state_map(const Config& config) {
   map.head = config.head;
   map.stored = [tied = config.tied](const std::string& name) {
     CheckpointEntry place = stored(name);
-    if (tied && name == kWords) place.names.push_back(kDecoder);
+    if (tied && name == kWords) place.names.emplace_back(kDecoder);
     return place;
   };
   map.may_be_missing = [](const std::string& name) { return name.starts_with("score.") || name == kDecoder; };

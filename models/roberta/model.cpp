@@ -8,7 +8,7 @@ namespace filigree::models::roberta {
 
 namespace ops = nn::ops;
 
-Model::Model(EncoderConfig config)
+Model::Model(const EncoderConfig& config)
     : Encoder(config, "classifier.dense", "classifier.out_proj",
               {"lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias", ops::Activation::gelu}) {}
 

@@ -7,7 +7,7 @@ namespace filigree::models::roberta {
 
 class Model final : public Encoder {
  public:
-  explicit Model(EncoderConfig config);
+  explicit Model(const EncoderConfig& config);
 
   std::vector<nn::ShardRule> shard_plan() const override;
   const std::string& family() const override;

@@ -81,7 +81,7 @@ at::Tensor expected_sum(const Communicator& comm, const std::vector<int>& batche
   return sum;
 }
 
-constexpr BucketOptions kSmall{.bucket_bytes = 600, .wire = at::kFloat};
+constexpr BucketOptions kSmall{.bucket_bytes = 600, .dtype = at::kFloat};
 
 void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance = 1e-6) {
   ASSERT_EQ(actual.sizes(), expected.sizes());
@@ -91,7 +91,7 @@ void expect_close(const at::Tensor& actual, const at::Tensor& expected, double t
 void sums_over_ranks(Communicator& comm) {
   for (int64_t bytes : {1, 700, 1 << 22}) {
     Chain chain;
-    GradBuckets buckets(chain.leaves, comm, {.bucket_bytes = bytes, .wire = at::kFloat});
+    GradBuckets buckets(chain.leaves, comm, {.bucket_bytes = bytes, .dtype = at::kFloat});
     for (int step = 0; step < 3; ++step) {
       buckets.zero();
       buckets.arm();
@@ -121,7 +121,7 @@ void gradients_are_views(Communicator& comm) {
 void launches_during_backward(Communicator& comm) {
   Chain chain;
   GradBuckets buckets(chain.leaves, comm, kSmall);  // a layer has 624 bytes: a bucket each
-  const auto calls = [&] { return comm.traffic().count("all_reduce") ? comm.traffic().at("all_reduce").calls : 0; };
+  const auto calls = [&] { return comm.traffic().contains("all_reduce") ? comm.traffic().at("all_reduce").calls : 0; };
   uint64_t early = 0;
   chain.before_first_layer = [&] { early = calls(); };
   for (bool armed : {false, true}) {
@@ -177,7 +177,7 @@ void idle_ranks_take_part(Communicator& comm) {
 void bf16_halves_the_bytes(Communicator& comm) {
   const auto fresh = comm.split(0, 0, "fresh");
   Chain chain;
-  GradBuckets buckets(chain.leaves, *fresh, {.bucket_bytes = 1000, .wire = at::kBFloat16});
+  GradBuckets buckets(chain.leaves, *fresh, {.bucket_bytes = 1000, .dtype = at::kBFloat16});
   buckets.zero();
   buckets.arm();
   chain.loss(batch_of(comm.rank(), 0)).backward();
@@ -214,7 +214,7 @@ void misuse_is_an_error(Communicator& comm) {
     buckets.finish();
   }
   EXPECT_THROW(GradBuckets({at::zeros({2})}, comm, kSmall), std::invalid_argument);
-  EXPECT_THROW(GradBuckets({}, comm, {.bucket_bytes = 1, .wire = at::kLong}), std::invalid_argument);
+  EXPECT_THROW(GradBuckets({}, comm, {.bucket_bytes = 1, .dtype = at::kLong}), std::invalid_argument);
 }
 
 // The hooks go with the buckets: a leaf can be used on, and given to new ones.

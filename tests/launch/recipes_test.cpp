@@ -1,8 +1,8 @@
 // Every recipe that ships is good, and its resolved form reads back. The list of a recipe's keys is pinned, and the
 // reference page is that of the program; FILIGREE_UPDATE_DOCS=1 rewrites both files.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <regex>

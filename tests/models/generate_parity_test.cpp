@@ -77,7 +77,7 @@ TEST_P(GenerateParity, GivesThemOnEveryTensorParallelRank) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, GenerateParity, testing::Values("random", "trained"),
-                         [](const auto& case_) { return std::string(case_.param); });
+                         [](const auto& instance) { return std::string(instance.param); });
 
 TEST(Generate, SamplesTheSameWhateverTheBatch) {
   const json cases = cases_of("random");

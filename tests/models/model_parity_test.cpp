@@ -96,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, ModelParity,
                                          "gpt2_head_only", "masked_lm_untied", "masked_lm_decoder_bias",
                                          "masked_lm_two_tables", "masked_lm_untied_one_bias",
                                          "roberta_masked_lm_untied", "roberta_decoder_bias"),
-                         [](const auto& case_) { return std::string(case_.param); });
+                         [](const auto& instance) { return std::string(instance.param); });
 
 }  // namespace
 }  // namespace filigree::models

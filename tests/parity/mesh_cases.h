@@ -173,7 +173,7 @@ inline double difference(const at::Tensor& a, const at::Tensor& b, const at::Ten
 /// The gradient of the key's weight, by the name of its bias.
 inline at::Tensor key_weight_gradient(nn::Model& model, const std::string& bias) {
   const std::string key = bias.substr(0, bias.size() - std::string("bias").size());
-  const at::Tensor of_weight = model.parameters().at(key + "weight").value().grad();
+  at::Tensor of_weight = model.parameters().at(key + "weight").value().grad();
   if (of_weight.defined()) return of_weight;
   // bitfit: of the query's bias, which meets the same scores.
   std::string query = bias;
@@ -363,7 +363,9 @@ struct MeshCheck {
 
 inline void add_passes(const Family& family, std::vector<MeshCheck>& checks) {
   using dist::Communicator;
-  const auto add = [&](const std::string& name, auto body) { checks.push_back({family.name + "_" + name, body}); };
+  const auto add = [&](const std::string& name, const auto& body) {
+    checks.push_back({family.name + "_" + name, body});
+  };
   for (const Task task : family.tasks)
     for (const std::string method : {"full", "dsee", "lora", "bitfit"})
       add(fmt::format("{}_{}", enum_name(task), method), [=](Communicator& world, int tensor, at::Device device) {
@@ -375,7 +377,9 @@ inline void add_passes(const Family& family, std::vector<MeshCheck>& checks) {
 
 inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
   using dist::Communicator;
-  const auto add = [&](const std::string& name, auto body) { checks.push_back({family.name + "_" + name, body}); };
+  const auto add = [&](const std::string& name, const auto& body) {
+    checks.push_back({family.name + "_" + name, body});
+  };
   for (const auto kind : {prune::PruneScore::magnitude_delta, prune::PruneScore::taylor, prune::PruneScore::l1,
                           prune::PruneScore::random})
     for (const bool global : {false, true})

@@ -26,7 +26,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80; }
 bool is_alnum(char c) { return is_letter(c) || is_digit(c); }
 
-bool is_one_of(char c, std::string_view set) { return set.find(c) != set.npos; }
+bool is_one_of(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
 
 /// Replaces non-ASCII marks by the ASCII marks that they are scored as.
 std::string ascii_marks(std::string text) {
@@ -35,7 +35,8 @@ std::string ascii_marks(std::string text) {
                                                             {"–", " -- "}, {"—", " -- "}, {"…", " ... "}};
   for (const auto& [mark, ascii] : kMarks) {
     const std::string_view what(mark), by(ascii);
-    for (size_t at = 0; (at = text.find(what, at)) != text.npos; at += by.size()) text.replace(at, what.size(), by);
+    for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
+      text.replace(at, what.size(), by);
   }
   return text;
 }

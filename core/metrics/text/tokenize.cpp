@@ -36,7 +36,8 @@ size_t end_of_text(std::string_view text) {
 }
 
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
-  for (size_t at = 0; (at = text.find(what, at)) != text.npos; at += by.size()) text.replace(at, what.size(), by);
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
+    text.replace(at, what.size(), by);
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }

@@ -72,8 +72,8 @@ at::Tensor gather(const at::Tensor& x, const Layout& layout, int64_t heads) {
 /// The group's outputs in the order of layout, padding included: [B*L, H*D].
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Layout& layout,
                   const at::Tensor& heads, bool causal, const Dropout& dropout) {
-  const int64_t h = heads.numel(), l = layout.token_BL.size(1);
-  const double scale = 1.0 / std::sqrt(static_cast<double>(q.size(1) / h));
+  const int64_t h = heads.numel(), l = layout.token_BL.size(1), head_size = q.size(1) / h;
+  const double scale = 1.0 / std::sqrt(static_cast<double>(head_size));
   const at::Tensor q_BHLD = gather(q, layout, h), k_BHLD = gather(k, layout, h), v_BHLD = gather(v, layout, h);
   at::Tensor s_BHLL = at::mul(at::matmul(q_BHLD, k_BHLD.transpose(2, 3)).to(at::kFloat), scale);
   at::Tensor seen = layout.real_BL.view({-1, 1, 1, l});

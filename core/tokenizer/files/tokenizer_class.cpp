@@ -106,8 +106,8 @@ constexpr Known kModels[] = {
     {"phi", TokenizerClass::gpt2, false},
 };
 
-template <size_t N>
-Known find(const Known (&table)[N], std::string_view name) {
+template <size_t kSize>
+Known find(const Known (&table)[kSize], std::string_view name) {
   const auto* found = std::ranges::find(table, name, &Known::name);
   return found == std::end(table) ? Known{name, TokenizerClass::file, false} : *found;
 }

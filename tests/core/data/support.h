@@ -36,7 +36,7 @@ class TempDir {
   std::string path_;
 };
 
-inline const char* kVocab =
+constexpr const char* kVocab =
     "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\ng\nh\n##a\n##b\n##c\n##d\ngood\nbad\nfilm\n.\n,\n\"\n";
 
 /// A tokenizer of 23 tokens: [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4, a..h 5..12, ...
@@ -62,7 +62,7 @@ std::string error_of(F&& run) {
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 #define EXPECT_HAS(text, part) \
-  EXPECT_TRUE(::filigree::data::testing::contains(text, part)) << text << "\nlacks: " << (part)
+  EXPECT_TRUE(::filigree::data::testing::contains((text), (part))) << (text) << "\nlacks: " << (part)
 
 /// A split of the task that a data section stands for; of several dev splits the first.
 inline Dataset load_split(const recipe::DataConfig& config, const std::string& split, const Tokenizer& tokenizer,

@@ -24,6 +24,10 @@ using test::randn;
 
 /// Returns a fresh copy of the weight for each request, as a gather does.
 struct Gather {
+  Gather() = default;
+  Gather(const Gather&) = delete;  // source refers to this one
+  Gather& operator=(const Gather&) = delete;
+
   std::vector<bool> requests;
   std::vector<c10::weak_intrusive_ptr<c10::StorageImpl>> given;
   std::function<at::Tensor(bool)> source = [this](bool backward) {

@@ -44,7 +44,7 @@ TEST(Parameter, ShardedHasNoValues) {
   ParameterTable table;
   const ParameterPtr w = table.add("w", numbers(4, 3)), bias = table.add("b", numbers(1, 4).view({4}));
   Linear linear("l", w, bias);
-  const at::Tensor whole = w->value().clone();
+  at::Tensor whole = w->value().clone();
   std::vector<bool> asked;
   w->shard([&](bool backward) {
     asked.push_back(backward);

@@ -22,7 +22,7 @@ StructureGroup group(StructureKind kind, int64_t layer, int64_t total, Numbers k
   return {kind, layer, total, 1, kept, {}};
 }
 
-Numbers kept_of(const std::vector<double>& scores, double share, Numbers kept = {}, int64_t total = 0) {
+Numbers kept_of(const std::vector<double>& scores, double share, const Numbers& kept = {}, int64_t total = 0) {
   const auto n = static_cast<int64_t>(scores.size());
   const auto plan =
       make_plan({group(StructureKind::head, 0, total ? total : n, kept)}, {scores}, {share, 0, false, "magnitude"});

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "core/error.h"
@@ -55,7 +56,7 @@ TEST(SelectTest, CountsMayComeFromSeveralHolders) {
   // Two holders of the same keys: everything counts twice.
   const std::vector<at::Tensor> keys{key_of(drawn(1, {97}, 1.0).abs())};
   const Selection one = kth_smallest(keys, 31);
-  const Selection two = kth_smallest(keys, 62, [](at::Tensor counts) { counts.mul_(2); });
+  const Selection two = kth_smallest(keys, 62, [](const at::Tensor& counts) { counts.mul_(2); });
   EXPECT_EQ(two.threshold, one.threshold);
   EXPECT_EQ(two.below, 2 * one.below);
   EXPECT_EQ(two.equal, 2 * one.equal);
@@ -92,7 +93,8 @@ TEST(UnstructuredTest, EveryMatrixHasItsExactShare) {
   const Sparsity result = prune_alone(model, linears, request_for(0.37, false));
   int64_t sum = 0;
   for (const nn::Linear* linear : linears) {
-    const auto expected = static_cast<int64_t>(0.37 * static_cast<double>(linear->weight()->value().numel()) + 0.5);
+    const auto expected =
+        static_cast<int64_t>(std::llround(0.37 * static_cast<double>(linear->weight()->value().numel())));
     EXPECT_EQ(zeros(*linear), expected) << linear->name();
     const at::Tensor weight = linear->weight()->value();
     EXPECT_EQ(weight.eq(0).sum().item<int64_t>(), expected) << "the frozen weight is multiplied by its mask";

@@ -184,7 +184,7 @@ const BadCase kCases[] = {
     {"E2eIsForCausalLm", "format: tsv\n  task: sst2", "format: e2e\n  train: a.txt",
      "7: data.format: is e2e, contexts and references; use it with causal_lm, not sequence_classification"},
     {"PackIsForCausalLm", "task: sst2", "task: sst2\n  pack: true",
-     "9: data.pack: joins texts for causal_lm, but model.task is sequence_classification"},
+     "9: data.pack: has no effect: it is used only when model.task is causal_lm"},
     {"PackOfLabels", "task: sst2", "task: sst2\n  pack: false",
      "9: data.pack: has no effect: it is used only when model.task is causal_lm"},
     {"MaskedShareOfLabels", "task: sst2", "task: sst2\n  mask_probability: 0.15",

@@ -15,13 +15,13 @@ TEST(RunSummary, KeepsTheLastEvaluationOfEachSplit) {
   std::vector<MetricRecord> records;
   for (int64_t step : {1, 2, 3})
     for (const char* split : {"dev_matched", "dev_mismatched"}) {
-      records.push_back(TrainRecord{.stage = "adapt", .step = step});
-      records.push_back(eval("adapt", step, split));
+      records.emplace_back(TrainRecord{.stage = "adapt", .step = step});
+      records.emplace_back(eval("adapt", step, split));
     }
-  records.push_back(PruneRecord{.stage = "prune", .step = 4});
-  records.push_back(eval("prune", 4, "dev_matched"));
-  records.push_back(eval("recover", 5, "dev_matched", 0.5));
-  records.push_back(eval("recover", 6, "dev_matched", 0.25));
+  records.emplace_back(PruneRecord{.stage = "prune", .step = 4});
+  records.emplace_back(eval("prune", 4, "dev_matched"));
+  records.emplace_back(eval("recover", 5, "dev_matched", 0.5));
+  records.emplace_back(eval("recover", 6, "dev_matched", 0.25));
   EXPECT_EQ(last_evaluations(records),
             (std::vector<EvalRecord>{eval("adapt", 3, "dev_matched"), eval("adapt", 3, "dev_mismatched"),
                                      eval("prune", 4, "dev_matched"), eval("recover", 6, "dev_matched", 0.25)}));

@@ -15,10 +15,10 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <thread>
 
 #include "core/files/disk.h"
@@ -79,8 +79,8 @@ json outcome(pid_t child, double seconds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const double seconds = std::atof(argv[1]);
-  const uint64_t memory = std::strtoull(argv[2], nullptr, 10) << 20;
+  const double seconds = std::stod(argv[1]);
+  const uint64_t memory = std::stoull(argv[2]) << 20;
   filigree::files::ignore_file_size_signal();
   filigree::dist::Environment environment(&argc, &argv);
   for (std::string line; std::getline(std::cin, line);) {

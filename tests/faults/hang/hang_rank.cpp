@@ -6,13 +6,13 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "dist/factory.h"
 #include "dist/grad_buckets.h"
+#include "dist/launcher.h"
 
 namespace {
 
@@ -56,20 +56,12 @@ void job(const std::string& mode, Communicator& world) {
   world.barrier();
 }
 
-/// Before MPI has started only the launcher knows.
-int launched_rank() {
-  for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMI_RANK"}) {
-    if (const char* text = std::getenv(variable)) return std::atoi(text);
-  }
-  return 0;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string mode = argv[1];
-  const double deadline = std::atof(argv[2]);
-  const bool stops = launched_rank() == 1;
+  const double deadline = std::stod(argv[2]);
+  const bool stops = filigree::dist::launched_rank() == 1;
   if (stops && mode == "start") std::raise(SIGSTOP);
   const filigree::dist::Environment environment(&argc, &argv, deadline);
   if (stops && (mode == "group" || mode == "end")) std::raise(SIGSTOP);

@@ -16,7 +16,7 @@ REFERENCE = os.path.join(HERE, "..", "..", "..", "docs", "recipe-reference.md")
 SECONDS_OF_TRAINING, SECONDS_TO_END = 4, 60
 MORE_STAGES = """\
   - name: prune
-    prune: {structure: [heads, ffn], heads: 0.5, ffn: 0.5}
+    prune: {structure: [heads, ffn], heads: 0.5, ffn: 0.5, score: taylor, batches: 2}
   - name: recover
     train: {max_steps: 2, batch_size: 4, lr: 1e-3, distill: {weight: 0.5}}
   - name: out

@@ -6,7 +6,7 @@ if(TARGET filigree AND EXISTS "${FILIGREE_PYTHON}")
       continue()
     endif()
     add_test(NAME signals_np${ranks} COMMAND "${FILIGREE_PYTHON}" "${CMAKE_CURRENT_LIST_DIR}/signals.py" ${ranks})
-    set_tests_properties(signals_np${ranks} PROPERTIES LABELS "faults;e2e" TIMEOUT 600 PROCESSORS 2
+    set_tests_properties(signals_np${ranks} PROPERTIES LABELS "faults;e2e" TIMEOUT 600 PROCESSORS ${ranks}
       ENVIRONMENT "FILIGREE_BINARY=$<TARGET_FILE:filigree>;FILIGREE_MPIRUN=${FILIGREE_MPIRUN}")
   endforeach()
 endif()

@@ -77,7 +77,7 @@ TEST_F(TableTest, UnknownAndAmbiguousColumns) {
 TEST_F(TableTest, EncodingFaults) {
   EXPECT_HAS(error("text\nfine\nb\xc3(d\n", "tsv", {"text"}), "data.x:3: byte 2 of the line (0xc3) is not UTF-8");
   EXPECT_HAS(error(std::string("text\nx\0y\n", 9), "tsv", {"text"}), "data.x:2: byte 2 of the line is NUL");
-  EXPECT_HAS(error("\xff\xfet\0", "tsv", {"text"}), "is UTF-16");
+  EXPECT_HAS(error(std::string("\xff\xfet\0", 4), "tsv", {"text"}), "is UTF-16");
   EXPECT_HAS(error("t\xffxt\nx\n", "tsv", {"0"}), "data.x:1: byte 2");
 }
 
