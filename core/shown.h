@@ -6,7 +6,8 @@
 
 namespace filigree {
 
-/// At most `limit` bytes of `text`, cut between UTF-8 characters; "..." marks a cut.
+/// At most `limit` bytes of `text`, cut between UTF-8 characters; "..." marks a cut. A NUL character, at which what() of an
+/// exception would end, is written as "\0".
 std::string shown(std::string_view text, size_t limit = 60);
 
 }  // namespace filigree

@@ -56,6 +56,20 @@ void refuse_links(const std::string& run) {
   }
 }
 
+[[noreturn]] void fail_at_file(const std::string& path) {
+  throw DataError(fmt::format(
+      "{}: is a file, but filigree needs a directory of this name; move it away, or choose another --out", path));
+}
+
+/// Of the directories that later stages write.
+void refuse_files(const std::string& run) {
+  for (const char* name : {run_names::kPlans, run_names::kCache}) {
+    const std::string path = RunPaths(run).at(name);
+    std::error_code ignored;
+    if (fs::exists(path, ignored) && !fs::is_directory(path, ignored)) fail_at_file(path);
+  }
+}
+
 /// Two runs may start in the same directory at once; the lock decides between them, not the marker.
 void mark(const std::string& path) {
   try {
@@ -68,6 +82,11 @@ void mark(const std::string& path) {
 /// Creates and marks the directory if needed; returns `path` if filigree may write to it.
 std::string claimed(const std::string& path) {
   std::error_code problem;
+  if (fs::is_symlink(fs::symlink_status(path, problem)) && !fs::exists(path, problem))
+    throw UsageError(
+        fmt::format("--out {}: is a link to {}, which does not exist; create that directory, or choose "
+                    "another --out",
+                    path, fs::read_symlink(path, problem).string()));
   if (fs::exists(path, problem) && !fs::is_directory(path, problem))
     throw UsageError(fmt::format("--out {}: is a file, not a directory; choose another --out", path));
   fs::create_directories(path, problem);
@@ -78,6 +97,7 @@ std::string claimed(const std::string& path) {
     mark(path);
   }
   refuse_links(path);
+  refuse_files(path);
   return path;
 }
 
@@ -100,8 +120,7 @@ std::string RunDirectory::folder(const std::string& name) const {
   struct stat info {};
   if (::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return path;
   if (S_ISLNK(info.st_mode)) fail_at_link(path);
-  throw DataError(fmt::format(
-      "{}: is a file, but filigree needs a directory of this name; move it away, or choose another --out", path));
+  fail_at_file(path);
 }
 
 void RunDirectory::require_present() const {

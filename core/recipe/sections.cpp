@@ -1,4 +1,6 @@
 // Every key of a recipe, once: name, field, documentation, allowed values. Rules between sections are in check.cpp.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -26,15 +28,23 @@ std::vector<std::string> best_metrics() {
 }
 
 /// Names become file names and parts of a --set path.
+/// Longer names leave no room for what filigree adds to a file's name, of which most file systems allow 255 bytes.
+constexpr size_t kLongestName = 200;
+
+std::string length_problem(const std::string& name) {
+  return name.size() <= kLongestName ? "" : fmt::format("has {} characters; use at most {}", name.size(), kLongestName);
+}
+
 std::string name_problem(const std::string& name) {
   const bool good = !name.empty() && only_letters_of(name, "-_.") && name.front() != '.' && name.front() != '-';
-  return good ? "" : "is '" + name + "'; use letters, digits, '-', '_' and '.', starting with a letter or digit";
+  return good ? length_problem(name)
+              : "is '" + name + "'; use letters, digits, '-', '_' and '.', starting with a letter or digit";
 }
 
 std::string stage_name_problem(const std::string& name) {
   const bool good =
       !name.empty() && only_letters_of(name, "-_") && std::isalpha(static_cast<unsigned char>(name[0])) != 0;
-  return good ? "" : "is '" + name + "'; use letters, digits, '-' and '_', starting with a letter";
+  return good ? length_problem(name) : "is '" + name + "'; use letters, digits, '-' and '_', starting with a letter";
 }
 
 /// An export gets its own directory inside the run directory: no name that filigree uses, no '.', '..' or hidden part.
@@ -47,6 +57,8 @@ std::string export_dir_problem(const std::string& dir) {
     return "is '" + dir + "', must be the name of a new directory inside the run directory";
   if (files::run_names::is_reserved(path.begin()->string()))
     return "is '" + dir + "', a name that filigree itself uses in the run directory; choose another";
+  for (const auto& part : path)
+    if (const std::string problem = length_problem(part.string()); !problem.empty()) return problem;
   return "";
 }
 

@@ -56,7 +56,8 @@ void add_metrics(RunData& run) {
   for (const auto& record : found.records) std::visit([&](const auto& line) { add(run, line); }, record);
   if (!run.stages.empty()) return;
   if (found.lines == 0)
-    throw DataError(fmt::format("{}: has no lines yet; the run has not reached its first step", path));
+    throw DataError(
+        fmt::format("{}: has no lines: the run has not reached its first step, or the file was emptied", path));
   throw DataError(fmt::format("{}: is damaged: none of its {} lines can be read", path, found.lines));
 }
 

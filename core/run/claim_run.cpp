@@ -22,8 +22,9 @@ namespace names = files::run_names;
 constexpr const char* kOriginKey = "resumed_from";
 
 fs::path canonical(const std::string& path) {
-  std::error_code ignored;
-  fs::path plain = fs::weakly_canonical(path, ignored).lexically_normal();
+  std::error_code problem;
+  fs::path plain = fs::weakly_canonical(path, problem);
+  plain = (problem ? fs::absolute(path, problem) : plain).lexically_normal();
   return plain.has_filename() ? plain : plain.parent_path();  // "run/" is "run"
 }
 

@@ -29,6 +29,9 @@ std::shared_ptr<dist::Mesh> open_mesh(const recipe::ParallelConfig& parallel, co
         "parallel.tensor: {0} ranks were started, which is not a multiple of {1}: ranks = data-parallel size x "
         "tensor-parallel size. Start a multiple of {1}, or set another parallel.tensor",
         ranks, parallel.tensor));
+  if (parallel.backend == recipe::Backend::single && ranks > 1)
+    throw UsageError(
+        fmt::format("parallel.backend: single is for one rank, but {} were started; use auto or mpi", ranks));
   std::shared_ptr<dist::Communicator> world =
       environment.world(std::string(enum_name(parallel.backend)), cuda, parallel.timeout);
   return std::make_shared<dist::Mesh>(std::move(world), static_cast<int>(parallel.tensor));

@@ -36,7 +36,11 @@ int64_t milliseconds_now() {
   return int64_t{1000} * now.tv_sec + now.tv_nsec / 1'000'000;
 }
 
-void say(const char* text) {
+/// Writes the parts in one call, so that lines of several ranks do not mix.
+template <class... Parts>
+void say(const Parts*... parts) {
+  char text[512] = {};
+  (std::strncat(text, parts, sizeof text - std::strlen(text) - 1), ...);
   if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) return;  // a failure cannot be handled here
 }
 
@@ -63,11 +67,10 @@ bool is_worth_a_word(int number, pid_t sender) {
 
 [[noreturn]] void end_process(int number, pid_t sender) {
   if (is_worth_a_word(number, sender)) {
-    say("filigree: stopped by ");
-    say(name_of(number));
-    say(phase == kDefer ? ", sent again: no new checkpoint was written. "
-                        : " while no stage was training: there was nothing to save. ");
-    say("Start the same command again to resume from the newest checkpoint, or from the beginning.\n");
+    const char* when = phase == kDefer ? ", sent again: no new checkpoint was written. "
+                                       : " while no stage was training: there was nothing to save. ";
+    say("filigree: stopped by ", name_of(number), when,
+        "Start the same command again to resume from the newest checkpoint, or from the beginning.\n");
   }
   ::_exit(kExitCode);
 }

@@ -51,6 +51,8 @@ std::string parse_scalar(const std::string& text, bool quoted, bool& out) {
 }
 
 std::string parse_scalar(const std::string& text, bool /*quoted*/, std::string& out) {
+  // The system's calls would end a path there.
+  if (text.find('\0') != std::string::npos) return fmt::format("is '{}', which contains a NUL character", shown(text));
   out = text;
   return "";
 }

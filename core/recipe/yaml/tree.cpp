@@ -26,7 +26,8 @@ class Converter {
   Tree convert(const YAML::Node& node, int key_line, int depth) {
     Tree tree;
     tree.origin = {file_, key_line > 0 ? key_line : line_of(node)};
-    if (depth > kMaxDepth || ++nodes_ > kMaxNodes) fail(tree.origin, "is nested too deeply or refers to itself");
+    if (depth > kMaxDepth || ++nodes_ > kMaxNodes)
+      fail(tree.origin, "is nested too deeply, has too many values or refers to itself");
     if (const std::string& tag = node.Tag(); !tag.empty() && tag != "?" && tag != "!") {
       fail(tree.origin, fmt::format("has the YAML tag '{}'; recipes use none", shown(tag)));
     }

@@ -51,7 +51,10 @@ prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& s
   request.ffn = std::ranges::count(config.structure, recipe::Structure::ffn) > 0;
   request.global = config.scope == recipe::PruneScope::global;
   request.seed = static_cast<uint64_t>(session.recipe.seed);
-  if (prune::reads_data(request.kind)) request.data.emplace(scoring_batches(session, stage));
+  if (!prune::reads_data(request.kind)) return request;
+  session.log->info("stage {}: computing the score {} over {} batches", stage.name, enum_name(config.score),
+                    config.batches);
+  request.data.emplace(scoring_batches(session, stage));
   return request;
 }
 

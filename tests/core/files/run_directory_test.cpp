@@ -55,6 +55,29 @@ TEST(RunDirectory, RefusesEverythingElseAndNamesWhatIsThere) {
   EXPECT_NE(refusal(base / "file").find("is a file, not a directory"), std::string::npos);
 }
 
+TEST(RunDirectory, RefusesALinkToNothing) {
+  const TempDir base;
+  fs::create_symlink("none", base / "link");
+  EXPECT_EQ(refusal(base / "link"), "2: --out " + (base / "link") +
+                                        ": is a link to none, which does not exist; create that directory, or choose "
+                                        "another --out");
+  fs::create_directory(base / "none");
+  EXPECT_EQ(refusal(base / "link"), "");
+}
+
+/// A later stage would find the file only after the training before it.
+TEST(RunDirectory, RefusesFilesInPlaceOfItsDirectories) {
+  for (const char* name : {"plans", "cache"}) {
+    const TempDir base;
+    { const RunDirectory run(base / "run"); }
+    write_file(base / "run/" + name, "mine");
+    EXPECT_NE(refusal(base / "run").find(fmt::format("3: {}/run/{}: is a file, but", base.path(), name)),
+              std::string::npos)
+        << refusal(base / "run");
+    EXPECT_EQ(read_file(base / "run/" + name), "mine");
+  }
+}
+
 TEST(RunDirectory, RefusesMarkersThatAreNotItsOwn) {
   const TempDir base;
   const auto with_marker = [&](const std::string& text) {

@@ -247,7 +247,10 @@ TEST(Report, WhatIsNoRunIsADataError) {
   EXPECT_NE(message_of<DataError>([&] { write_report(run / "absent"); }).find("no such run"), std::string::npos);
   EXPECT_NE(message_of<DataError>([&] { write_report(run.path()); }).find("has no metrics.jsonl"), std::string::npos);
   spit(run / "metrics.jsonl", "");
-  EXPECT_NE(message_of<DataError>([&] { write_report(run.path()); }).find("has no lines yet"), std::string::npos);
+  EXPECT_NE(message_of<DataError>([&] {
+              write_report(run.path());
+            }).find("has no lines: the run has not reached its first step"),
+            std::string::npos);
   spit(run / "metrics.jsonl", "{\"kind\":\"tra\n\x01\x02\n[]\n");
   EXPECT_NE(message_of<DataError>([&] { write_report(run.path()); }).find("none of its 3 lines can be read"),
             std::string::npos);
