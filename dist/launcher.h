@@ -1,5 +1,5 @@
 #pragma once
-// What mpirun or srun tells a process in its environment. Before MPI starts, there is no other source.
+// The variables that mpirun and srun set in the environment of a process: the only source before MPI starts.
 #include <optional>
 
 namespace filigree::dist {

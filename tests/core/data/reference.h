@@ -20,12 +20,14 @@ inline std::string reference_dir(const char* variable, const std::string& name, 
   return std::filesystem::exists(dir + "/" + last) ? dir : "";
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): `dir` is the name of the variable
 #define FILIGREE_REFERENCE_OR_SKIP(dir)                                                                              \
   const std::string dir =                                                                                            \
       ::filigree::data::testing::reference_dir("FILIGREE_TOKENIZER_REFERENCE", "tokenizer_reference", "splits.bin"); \
   if (dir.empty())                                                                                                   \
   GTEST_SKIP() << "the reference files are missing: the fixture tokenizer_reference needs "                          \
                   "FILIGREE_PYTHON with tokenizers, the demo backbone and wordnet-base"
+// NOLINTEND(bugprone-macro-parentheses)
 
 class ReferenceFile {
  public:

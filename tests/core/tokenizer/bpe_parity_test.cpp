@@ -12,12 +12,13 @@
 namespace filigree::data {
 namespace {
 
-// NOLINTNEXTLINE(bugprone-macro-parentheses): `dir` is the name of the variable
+// NOLINTBEGIN(bugprone-macro-parentheses): `dir` is the name of the variable
 #define FILIGREE_BPE_REFERENCE_OR_SKIP(dir)                                                                \
   const std::string dir = testing::reference_dir("FILIGREE_BPE_REFERENCE", "bpe_reference", "models.txt"); \
   if (dir.empty())                                                                                         \
   GTEST_SKIP() << "the reference files are missing: the fixture bpe_reference needs FILIGREE_PYTHON with " \
                   "tokenizers, and wordnet-base"
+// NOLINTEND(bugprone-macro-parentheses)
 
 #define FILIGREE_CASES_OR_SKIP(file, what) \
   if (!std::filesystem::exists(file)) GTEST_SKIP() << "not made when the reference was: needs " << (what)
