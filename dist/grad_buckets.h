@@ -7,7 +7,7 @@
 //   buckets.zero(); buckets.arm();                     // arm: the next backward is that of the last micro-batch
 //   loss.backward(); buckets.finish();                 // flat() now holds the sum over all ranks
 //
-// The sum is not averaged: the trainer divides by the global number of samples. They are sent as fp32 or bf16.
+// The sum is not averaged: the trainer divides by the global number of samples. Gradients are sent as fp32 or bf16.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>

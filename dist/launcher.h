@@ -7,7 +7,7 @@ namespace filigree::dist {
 /// The value of an environment variable; nullopt if it is not set or is not a number.
 std::optional<int> environment_number(const char* variable);
 
-/// Whether a launcher of MPI started this process.
+/// Whether a launcher of MPI started this process. A plain run must not pay for MPI_Init.
 bool started_by_launcher();
 
 /// The rank of this process among all; nullopt without a launcher.
