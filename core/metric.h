@@ -1,6 +1,8 @@
 #pragma once
 // The metrics of classification and regression (core/metrics/metrics.h computes them): the values of data.metric, and
 // of eval.best beside `loss`.
+#include <cstdint>
+
 #include "core/enum_names.h"
 
 namespace filigree {
@@ -17,5 +19,8 @@ constexpr std::array<EnumName<Metric>, 6> enum_names(Metric) {
 
 /// Whether it compares scores (regression), and not classes.
 constexpr bool is_of_scores(Metric metric) { return metric == Metric::pearson || metric == Metric::spearman; }
+
+/// Whether it is defined for a classification with this number of classes. f1 is that of class 1 against class 0.
+constexpr bool is_for_classes(Metric metric, int64_t classes) { return metric != Metric::f1 || classes == 2; }
 
 }  // namespace filigree

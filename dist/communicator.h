@@ -43,6 +43,11 @@ class CommError : public std::runtime_error {
   bool reported_elsewhere_;
 };
 
+/// The ranks cannot work together here: started without a launcher, or with that of another MPI, or the build lacks it.
+struct StartError : CommError {
+  using CommError::CommError;
+};
+
 /// A pending collective. The destructor of an unfinished Work waits, unless an exception unwinds it: then it detaches
 /// from the collective and keeps the tensor alive.
 class Work {

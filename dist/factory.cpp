@@ -37,7 +37,7 @@ void refuse_lone_ranks(int world_size) {
   const int ranks = launched_ranks();
   // mpirun inside a Slurm job starts its own daemons as a Slurm step, whose size is not the number of ranks.
   if (world_size > 1 || ranks == 1 || (world_size == 1 && environment_number("OMPI_COMM_WORLD_SIZE") == 1)) return;
-  throw CommError(
+  throw StartError(
       fmt::format("{} processes were started, but each is alone: {}", ranks,
                   kHasMpi ? "use mpirun, or srun --mpi=pmix (srun --mpi=list shows what Slurm offers)" : kNoMpi));
 }
@@ -45,7 +45,7 @@ void refuse_lone_ranks(int world_size) {
 }  // namespace
 
 #ifndef FILIGREE_HAS_MPI
-std::shared_ptr<MpiRuntime> start_mpi(int*, char***, double) { throw CommError(kNoMpi); }
+std::shared_ptr<MpiRuntime> start_mpi(int*, char***, double) { throw StartError(kNoMpi); }
 #endif
 #ifndef FILIGREE_HAS_NCCL
 std::unique_ptr<Communicator> make_nccl(std::unique_ptr<Communicator>, int, RollCall&, int) {
@@ -58,9 +58,6 @@ struct Environment::Impl {
   std::unique_ptr<Communicator> control;  // all ranks; also their barrier before MPI is finalized
 
   std::unique_ptr<Communicator> nccl_world(double deadline_s) const {
-    if (!kHasNccl) throw CommError(kNoNccl);
-    if (cuda_devices() == 0) throw CommError("nccl: this process sees no CUDA device");
-    if (!mpi) throw CommError("nccl: start the program with mpirun or srun, even for one rank");
     return make_nccl(mpi->world("world", deadline_s), mpi->world_rank(), mpi->roll_call(),
                      mpi->local_rank() % cuda_devices());
   }
@@ -105,19 +102,26 @@ std::unique_ptr<Communicator> Environment::world(const std::string& backend, boo
   control(deadline_s);
   std::string choice = backend;
   if (backend == "auto") choice = world_size() == 1 ? "single" : cuda && impl_->nccl_fits() ? "nccl" : "mpi";
+  if (const std::string problem = why_not(choice); !problem.empty()) throw StartError(problem);
   if (choice == "nccl") return impl_->nccl_world(deadline_s);
-  if (choice == "mpi") {
-    if (!kHasMpi) throw CommError(kNoMpi);
-    if (!impl_->mpi) throw CommError("mpi: start the program with mpirun or srun, even for one rank");
-    return impl_->mpi->world("world", deadline_s);
-  }
-  if (choice != "single")
-    throw CommError(fmt::format("unknown backend '{}'; use one of auto, single, mpi, nccl", choice));
-  if (world_size() > 1)
-    throw CommError(fmt::format("backend single supports one rank, but {} were started", world_size()));
+  if (choice == "mpi") return impl_->mpi->world("world", deadline_s);
   std::unique_ptr<Communicator> single = make_single();
   single->set_deadline(std::chrono::duration<double>(deadline_s));
   return single;
+}
+
+std::string Environment::why_not(const std::string& backend) const {
+  const bool mpi = backend == "mpi", nccl = backend == "nccl";
+  if (mpi && !kHasMpi) return kNoMpi;
+  if (nccl && !kHasNccl) return kNoNccl;
+  if (nccl && cuda_devices() == 0) return "nccl: this process sees no CUDA device; use auto or mpi";
+  if ((mpi || nccl) && !impl_->mpi)
+    return fmt::format("{}: start the program with mpirun or srun, even for one rank, or use auto", backend);
+  if (backend == "single" && world_size() > 1)
+    return fmt::format("single is for one rank, but {} were started; use auto or mpi", world_size());
+  if (!mpi && !nccl && backend != "single" && backend != "auto")
+    return fmt::format("unknown backend '{}'; use one of auto, single, mpi, nccl", backend);
+  return "";
 }
 
 void Environment::abort(int exit_code) const {

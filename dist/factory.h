@@ -30,6 +30,9 @@ class Environment {
   /// tensors are sent over mpi.
   std::unique_ptr<Communicator> world(const std::string& backend, bool cuda, double deadline_s) const;
 
+  /// Why this process cannot use a backend of world(), and what to do; "" if it can.
+  std::string why_not(const std::string& backend) const;
+
   /// All ranks of the job, independent of their recipes: over MPI, or a single rank. Used for what ranks must agree on
   /// before they choose a backend. The first call is collective.
   Communicator& control(double deadline_s) const;

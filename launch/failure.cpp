@@ -87,6 +87,8 @@ Failure explain(const std::exception_ptr& error) {
     std::rethrow_exception(error);
   } catch (const UserError& known) {
     return {known.exit_code(), known.what()};
+  } catch (const dist::StartError& known) {
+    return {3, known.what()};
   } catch (const dist::CommError& known) {
     return {4, known.what()};
   } catch (const c10::Error& known) {
@@ -108,12 +110,14 @@ Failure explain(const std::exception_ptr& error) {
   }
 }
 
-int end_job(const Failure& failure, const dist::Environment& environment) {
+int end_job(const Failure& failure, const dist::Environment& environment,
+            const std::function<void(const std::string&)>& log) {
   const int rank = environment.world_rank();
   if (rank != 0) std::this_thread::sleep_for(kWaitForRankZero);
   const std::string who = rank == 0 ? "" : fmt::format("rank {} ({}): ", rank, host_name());
   std::cout.flush();
   std::cerr << fmt::format("{}{}\n", who, failure.message) << std::flush;
+  if (log) log(fmt::format("ended with exit code {}: {}{}", failure.exit_code, who, failure.message));
   if (environment.world_size() > 1) environment.abort(failure.exit_code);
   return failure.exit_code;
 }

@@ -103,7 +103,8 @@ std::string read_number(const Argument& argument, const char* kind, const std::s
   const bool good = code == std::errc() && end == value.data() + value.size() &&
                     argument.range->includes(static_cast<double>(number));
   if (!good)
-    return fmt::format("--{} is '{}', must be {}, {}", argument.name, shown(value), kind, argument.range->text());
+    return fmt::format("--{} is '{}', must be {}, {}{}", argument.name, shown(value), kind, argument.range->text(),
+                       argument.remedy.empty() ? "" : "; " + argument.remedy);
   out = number;
   return "";
 }
@@ -122,6 +123,14 @@ std::string set_value(const Argument& argument, const std::string& value) {
   }
   if (auto* number = std::get_if<double*>(&argument.target)) return read_number(argument, "a number", value, **number);
   return read_number(argument, "a whole number", value, *std::get<int64_t*>(argument.target));
+}
+
+/// A flag that nothing reads is an error, as a recipe key without effect is.
+std::string idle_flag(const Argument& argument, const po::variables_map& values) {
+  const auto given = [&](const std::string& name) { return values.contains(name); };
+  if (!given(argument.name) || argument.used_with.empty() || std::ranges::any_of(argument.used_with, given)) return "";
+  return fmt::format("--{} has no effect: it is used only with --{}", argument.name,
+                     fmt::join(argument.used_with, " or --"));
 }
 
 }  // namespace
@@ -161,6 +170,7 @@ void parse(const CommandText& text, CommandLine& line, const std::vector<std::st
         problem = fmt::format("--{} needs a value", argument.name);
     } else {
       problem = set_value(argument, values[argument.name].as<std::string>());
+      if (problem.empty()) problem = idle_flag(argument, values);
     }
     if (!problem.empty()) refuse(text, line, problem);
   }
@@ -221,13 +231,18 @@ void GenerateOptions::describe(CommandLine& line) {
             from(1).to(recipe::kMostTokens));
   line.flag("beams", "N", beams, "number of beams in beam search; default: 1, greedy", from(1).to(1024));
   line.flag("length-penalty", "X", length_penalty,
-            "beam search: a hypothesis of n tokens scores log p / n^X; default: 1", from(-10).to(10));
+            "beam search: a hypothesis of n tokens scores log p / n^X; default: 1", from(-10).to(10))
+      .used_with = {"beams"};
   line.flag("no-repeat-ngram", "N", no_repeat_ngram,
             "length of n-grams that may not repeat, prompt included; default: off", from(1).to(recipe::kMostTokens));
-  line.flag("temperature", "X", temperature, "sample from softmax(logits / X)", from(0).to(1e6));
+  constexpr double kLowest = 1e-3;  // below this, logits / temperature is not finite
+  line.flag("temperature", "X", temperature, "sample from softmax(logits / X)", from(kLowest).to(1e6)).remedy =
+      "without --temperature, --top-k and --top-p, the search is greedy";
   line.flag("top-k", "K", top_k, "sample from the K most likely tokens", from(1).to(1e9));
-  line.flag("top-p", "P", top_p, "sample from the most likely tokens whose probabilities add up to P", from(0).to(1));
-  line.flag("seed", "N", seed, "random seed of sampling; default: 1", from(0).to(recipe::kMostSeed));
+  line.flag("top-p", "P", top_p, "sample from the most likely tokens whose probabilities add up to P",
+            from(1e-6).to(1));
+  line.flag("seed", "N", seed, "random seed of sampling; default: 1", from(0).to(recipe::kMostSeed)).used_with = {
+      "temperature", "top-k", "top-p"};
   line.flag("batch", "N", batch, "prompts per rank and forward pass; default: 8", from(1).to(65536));
   line.flag("tensor", "T", tensor, "ranks that share one copy of the model; default: 1",
             from(1).to(recipe::kMostRanks));
@@ -252,6 +267,8 @@ void ExportOptions::describe(CommandLine& line) {
 
 void InspectOptions::describe(CommandLine& line) {
   line.positional("MODEL", model, "Hugging Face directory, run, checkpoint or export");
+  line.flag("length", "N", length, "tokens of the sequence that FLOPs are for; default: 128, or the model's maximum",
+            from(1).to(recipe::kMostTokens));
 }
 
 void CheckOptions::describe(CommandLine& line) {

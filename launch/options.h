@@ -28,6 +28,8 @@ struct Argument {
   bool needed = false;  ///< a required flag
   std::vector<std::string> choices = {};
   std::optional<recipe::Range> range = std::nullopt;  ///< allowed range of a number
+  std::vector<std::string> used_with = {};            ///< a flag that has no effect without one of these: {"beams"}
+  std::string remedy = {};                            ///< added to the message if the number is out of range
 };
 
 /// The arguments of one command. Commands fill it in describe().
@@ -99,7 +101,7 @@ struct GenerateOptions {
   int64_t beams = 1;
   double length_penalty = 1;
   int64_t no_repeat_ngram = 0;
-  double temperature = 0;  ///< 0: not given; any of these three turns on sampling
+  double temperature = 0;  ///< 0, which cannot be given: absent; any of these three turns on sampling
   int64_t top_k = 0;
   double top_p = 0;
   int64_t seed = 1;
@@ -132,6 +134,7 @@ struct InspectOptions {
                                      "show a model's parameters, sparsity, remaining heads and neurons, and FLOPs",
                                      "filigree inspect runs/demo/final"};
   std::string model;
+  int64_t length = 0;  ///< 0: the default
   void describe(CommandLine& line);
 };
 

@@ -17,6 +17,7 @@ std::unique_ptr<nn::Model> load_model(const std::string& dir, const train::Model
   options.seed = request.seed;
   options.shard = request.shard;
   options.reset_head = request.reset_head;
+  options.trains = request.trains;
   return models::load_model(dir, options, request.report);
 }
 

@@ -21,6 +21,7 @@
 
 #include "core/adapt/grebsmo.h"
 #include "core/adapt/init.h"
+#include "core/counted.h"
 #include "core/error.h"
 
 namespace filigree::adapt {
@@ -98,8 +99,8 @@ void check_sizes(const std::vector<Matrix>& matrices, int64_t entries) {
 }
 
 std::string exhausted(const Matrix& matrix, int64_t entries, int64_t passes, int64_t asked) {
-  return fmt::format("{}: GreBsmo stopped after {} of {} passes: one more would leave fewer than {} entries in S",
-                     matrix.name, passes, asked, entries);
+  return fmt::format("{}: GreBsmo stopped after {} of {}: one more would leave fewer than {} in S", matrix.name, passes,
+                     counted(asked, "pass"), counted(entries, "entry", "entries"));
 }
 
 /// One row per matrix: positions, passes done, passes requested, error flag. Each rank fills its rows; the sum has all.

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/files/json.h"
 #include "core/files/read.h"
@@ -109,7 +110,7 @@ std::optional<std::string> find_fault(const std::string& dir, const Manifest& ma
     if (problem == std::errc::no_such_file_or_directory) return fmt::format("{}: {}", path, problem.message());
     if (problem) throw files::Unreadable(fmt::format("{}: {}", path, problem.message()));
     if (size != file.hash.bytes)
-      return fmt::format("{}: has {} bytes, but the manifest lists {}", path, size, file.hash.bytes);
+      return fmt::format("{}: has {}, but the manifest lists {}", path, counted(size, "byte"), file.hash.bytes);
     if (files::hash_file(path).xxh3 != file.hash.xxh3) return fmt::format("{}: does not match its checksum", path);
   }
   return std::nullopt;

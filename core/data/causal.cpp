@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/text/text_file.h"
 
@@ -53,8 +54,8 @@ std::string sample_fault(const Sample& sample, size_t most, const Format::Parts&
   const auto context = static_cast<size_t>(std::ranges::find(sample.targets, 1) - sample.targets.begin());
   if (context == sample.targets.size()) return "the text is empty, so there is nothing to learn";
   if (context < most) return "";
-  return fmt::format("the {} has {} tokens, so data.max_length {} leaves none for the {}", parts.context, context, most,
-                     parts.answer);
+  return fmt::format("the {} has {}, so data.max_length {} leaves none for the {}", parts.context,
+                     counted(context, "token"), most, parts.answer);
 }
 
 void append(const std::vector<int32_t>& ids, const std::vector<uint8_t>& targets, Dataset& out) {

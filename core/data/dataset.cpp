@@ -112,7 +112,20 @@ std::pair<std::vector<int32_t>, bool> Dataset::target_ranges() const {
 
 std::string Dataset::where(int64_t sample) const {
   const auto i = static_cast<size_t>(sample);
-  return fmt::format("{}:{}", files.at(static_cast<size_t>(file.at(i))), lines.at(i));
+  return i < file.size() ? fmt::format("{}:{}", files.at(static_cast<size_t>(file[i])), lines.at(i))
+                         : fmt::format("sample {}", sample);
+}
+
+std::string Dataset::where(std::vector<int64_t> samples) const {
+  std::ranges::sort(samples);
+  std::string text;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const auto here = static_cast<size_t>(samples[i]);
+    const auto before = static_cast<size_t>(samples[i == 0 ? 0 : i - 1]);
+    const bool same_file = i > 0 && here < file.size() && file[here] == file[before];
+    text += (i == 0 ? "" : ", ") + (same_file ? std::to_string(lines.at(here)) : where(samples[i]));
+  }
+  return text;
 }
 
 uint64_t Dataset::hash() const {

@@ -65,7 +65,10 @@ struct Dataset {
   int64_t first_target(int64_t sample) const;
   int64_t targets_end(int64_t sample) const;
   bool labelled() const { return !classes.empty() || !scores.empty(); }
-  std::string where(int64_t sample) const;  ///< "file:line", for messages
+  /// "file:line", for messages; "sample 3", counted from 0, if the file is not known.
+  std::string where(int64_t sample) const;
+  /// The places of several, in the order of the data, each file once: "train.tsv:3, 17, more.tsv:5".
+  std::string where(std::vector<int64_t> samples) const;
   /// XXH3 of ids, lengths, types, labels and loss_from: identifies the data in a checkpoint.
   uint64_t hash() const;
 

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/counted.h"
 #include "core/text/text_file.h"
 
 namespace filigree::data {
@@ -108,7 +109,7 @@ std::optional<int64_t> LabelReader::read(std::string_view field, std::string& fa
         "such texts",
         known);
   } else if (numbers_ && number) {
-    fault = fmt::format("label {} is out of range: there are {} classes ({})", text, names_.size(), known);
+    fault = fmt::format("label {} is out of range: the task has {} ({})", text, counted(names_.size(), "class"), known);
   } else {
     fault = fmt::format("label '{}' is not known; the labels are {}", shown(text), known);
   }

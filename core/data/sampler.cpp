@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/random.h"
 
@@ -12,7 +13,7 @@ namespace filigree::data {
 Sampler::Sampler(int64_t samples, int64_t batch_size, uint64_t seed)
     : samples_(samples), batch_size_(batch_size), seed_(seed) {
   if (samples < 1 || batch_size < 1)
-    throw UsageError(fmt::format("cannot form a batch of {} from {} samples", batch_size, samples));
+    throw UsageError(fmt::format("cannot form a batch of {} from {}", batch_size, counted(samples, "sample")));
 }
 
 std::vector<int64_t> Sampler::batch(int64_t step) {

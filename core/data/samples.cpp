@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/counted.h"
 #include "core/data/label.h"
 #include "core/error.h"
 #include "core/random.h"
@@ -89,7 +90,8 @@ Samples read_samples(const recipe::DataConfig& config, const TaskSpec& task, con
   if (samples.texts.empty())
     throw DataError(fmt::format(
         "{}: the split '{}' has no samples{}", task.splits.at(split).file, split,
-        out.skipped > 0 ? fmt::format("; {} bad rows were skipped, first {}", out.skipped, out.first_skipped) : ""));
+        out.skipped > 0 ? fmt::format("; skipped {}, the first: {}", counted(out.skipped, "bad row"), out.first_skipped)
+                        : ""));
   if (split == "train") apply_limit(config.max_train_samples, seed, samples);
   return samples;
 }

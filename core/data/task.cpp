@@ -93,6 +93,17 @@ void apply_metric(std::optional<Metric> metric, TaskSpec& task) {
   task.metrics.insert(task.metrics.begin(), *metric);
 }
 
+/// Metrics that this number of classes does not have: an error if the recipe asks for one, else dropped.
+void fit_metrics(std::optional<Metric> asked, TaskSpec& task) {
+  if (task.model_task != Task::sequence_classification) return;
+  const auto classes = static_cast<int64_t>(task.labels.size());
+  if (asked && !is_for_classes(*asked, classes))
+    throw UsageError(fmt::format("data.metric: {} is for two classes, but {} has {}; use macro_f1", enum_name(*asked),
+                                 task.name, classes));
+  std::erase_if(task.metrics, [classes](Metric metric) { return !is_for_classes(metric, classes); });
+  if (task.metrics.empty()) task.metrics = {Metric::accuracy};
+}
+
 /// A missing value is a bad row, not a class.
 void drop_missing(const std::string& file, const Table& table, bool skip_bad_rows, std::set<std::string>& names) {
   const auto missing = missing_labels(names);
@@ -152,6 +163,7 @@ TaskSpec resolve_task(const recipe::DataConfig& config, Task model_task, const F
   apply_model_task(model_task, task);
   apply_metric(config.metric, task);
   if (model_task == Task::sequence_classification && task.labels.empty()) task.labels = collect_labels(config, task);
+  fit_metrics(config.metric, task);
   return task;
 }
 

@@ -23,16 +23,31 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What transformers reads of a model's folder besides config.json and weights.
 constexpr const char* kTokenizerFiles[] = {"vocab.txt",  "tokenizer.json",          "tokenizer_config.json",
                                            "vocab.json", "special_tokens_map.json", "added_tokens.json",
-                                           "merges.txt"};
+                                           "merges.txt", "chat_template.jinja",     "chat_template.json"};
+constexpr const char* kTemplates = "additional_chat_templates";
+constexpr const char* kGeneration = "generation_config.json";
 
-void copy_tokenizer(const std::string& from, const fs::path& to) {
-  if (from.empty()) return;
-  for (const char* name : kTokenizerFiles) {
-    const fs::path file = fs::path(from) / name;
-    if (fs::is_regular_file(file)) files::write_file((to / name).string(), files::read_file(file.string()));
+void copy_if_present(const fs::path& from, const fs::path& to) {
+  if (fs::is_regular_file(from)) files::write_file(to.string(), files::read_file(from.string()));
+}
+
+void copy_templates(const fs::path& from, const fs::path& to) {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(from, none)) {
+    if (entry.path().extension() != ".jinja") continue;
+    fs::create_directory(to);
+    copy_if_present(entry.path(), to / entry.path().filename());
   }
+}
+
+void copy_files_of_base(const fs::path& from, const fs::path& to, Task task) {
+  if (from.empty()) return;
+  for (const char* name : kTokenizerFiles) copy_if_present(from / name, to / name);
+  copy_templates(from / kTemplates, to / kTemplates);
+  if (task == Task::causal_lm) copy_if_present(from / kGeneration, to / kGeneration);
 }
 
 bool write_files(nn::Model& model, NamedTensors state, const ExportRequest& request, const fs::path& dir) {
@@ -41,7 +56,7 @@ bool write_files(nn::Model& model, NamedTensors state, const ExportRequest& requ
   files::write_file((dir / "config.json").string(), export_config(model, request.format).dump(2) + "\n");
   if (request.format == ExportFormat::hf_pruned && is_pruned(model))
     files::write_file((dir / kModelingFile).string(), modeling_code(model));
-  copy_tokenizer(request.tokenizer_dir, dir);
+  copy_files_of_base(request.base_dir, dir, model.task());
   if (!request.recipe.empty()) files::write_file((dir / files::run_names::kRecipe).string(), request.recipe);
   return filled;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Writes a model to a directory with its updates merged: config.json, model.safetensors (all fp32), tokenizer files.
+// Writes a model to a directory with its updates merged: config.json, model.safetensors (all fp32), and the base's
+// tokenizer files with its chat templates and, for a causal language model, its generation_config.json.
 //
 //   hf         loads in transformers as is. If pruning left one FFN width in all layers, config.json has that
 //              width. What transformers cannot represent (uneven widths, removed heads) is zero-filled to the
@@ -45,7 +46,8 @@ using recipe::ExportFormat;
 struct ExportRequest {
   std::string dir;
   ExportFormat format = ExportFormat::hf;
-  std::string tokenizer_dir;  ///< its tokenizer files are copied as is; "": none
+  std::string
+      base_dir;  ///< its tokenizer files, chat templates and generation_config.json are copied as they are; "": none
   /// Loads the written directory as the program would, for the comparison.
   std::function<std::unique_ptr<nn::Model>(const std::string& dir)> reload;
   uint64_t shard_bytes = 0;  ///< maximum bytes per weight file; 0: one file

@@ -68,6 +68,14 @@ json heads_gone(nn::Model& model) {
   return gone;
 }
 
+/// FFN neurons per layer before any prune, which the config's own key no longer says.
+int64_t unpruned_width(nn::Model& model) {
+  int64_t width = 0;
+  for (const nn::StructureGroup& group : model.structures())
+    if (group.kind == nn::StructureKind::neuron) width = group.total;
+  return width;
+}
+
 /// Shapes of all linears in a structure group.
 json linear_shapes(nn::Model& model) {
   json shapes = json::object();
@@ -93,7 +101,7 @@ bool is_pruned(nn::Model& model) {
 void add_pruned_config(nn::Model& model, json& config) {
   if (!is_pruned(model)) return;
   json kept = kept_units(model);
-  if (common_width(model) != 0) kept.erase("neurons");
+  if (common_width(model) != 0) kept["ffn_width"] = unpruned_width(model);
   kept["linears"] = linear_shapes(model);
   config["filigree"] = std::move(kept);
   if (json gone = heads_gone(model); !gone.empty()) config["pruned_heads"] = std::move(gone);

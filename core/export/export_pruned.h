@@ -19,8 +19,8 @@ inline constexpr const char* kModelingFile = "modeling_filigree.py";
 bool is_pruned(nn::Model& model);
 
 /// Adds to an export's config.json, which already has a common FFN width: pruned_heads, auto_map, and
-///   "filigree": {"heads": [[numbers kept]...], "neurons": the same, if widths differ,
-///                "linears": {"name in the files": [outputs, inputs]...}}.
+///   "filigree": {"heads": [[numbers kept]...], "neurons": the same, "ffn_width": neurons per layer before any prune, if
+///                the width is common, "linears": {"name in the files": [outputs, inputs]...}}.
 void add_pruned_config(nn::Model& model, nlohmann::json& config);
 
 /// The text of kModelingFile.

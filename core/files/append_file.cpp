@@ -13,22 +13,12 @@
 namespace filigree::files {
 namespace {
 
-int flags_of(AppendFile::Mode mode) {
-  switch (mode) {
-    case AppendFile::Mode::create:
-      return O_EXCL;
-    case AppendFile::Mode::truncate:
-      return O_TRUNC;
-    case AppendFile::Mode::append:
-      return 0;
-  }
-  return 0;
-}
+int flags_of(AppendFile::Mode mode) { return mode == AppendFile::Mode::create ? O_APPEND | O_EXCL : O_APPEND; }
 
 }  // namespace
 
 AppendFile::AppendFile(const std::string& path, Mode mode)
-    : path_(path), file_(open_for_writing(path, O_APPEND | flags_of(mode))) {}
+    : path_(path), file_(open_for_writing(path, flags_of(mode))) {}
 
 void AppendFile::append(std::string_view text) {
   require_present();

@@ -9,7 +9,7 @@ namespace filigree::files {
 
 class AppendFile {
  public:
-  enum class Mode { create, append, truncate };  ///< create: the file must be new
+  enum class Mode { create, append };  ///< create: the file must be new
 
   /// Not open: append() throws.
   AppendFile() = default;
@@ -20,6 +20,7 @@ class AppendFile {
   void append(std::string_view text);
   void sync();  ///< returns when the file's data is on disk
   const std::string& path() const { return path_; }
+  int descriptor() const { return file_.get(); }  ///< for a signal handler
 
  private:
   void require_present() const;

@@ -39,8 +39,22 @@ bool is_plain_file(const std::string& path) {
   return fs::symlink_status(path, ignored).type() == fs::file_type::regular;
 }
 
+/// What is in a directory and the directories in it: "a", "b/c"; of a directory, its name if it is empty.
+std::vector<std::string> entries_below(const std::string& dir) {
+  std::vector<std::string> found;
+  for (const std::string& name : entries_of(dir)) {
+    const std::string path = dir + "/" + name;
+    std::error_code ignored;
+    std::vector<std::string> below;
+    if (fs::symlink_status(path, ignored).type() == fs::file_type::directory) below = entries_below(path);
+    for (const std::string& other : below) found.push_back(fmt::format("{}/{}", name, other));
+    if (below.empty()) found.push_back(name);
+  }
+  return found;
+}
+
 bool same_files(const std::string& dir, const json& sealed) {
-  const std::vector<std::string> names = entries_of(dir);
+  const std::vector<std::string> names = entries_below(dir);
   if (!sealed.is_object() || names.size() != sealed.size()) return false;
   return std::ranges::all_of(names, [&](const std::string& name) {
     const std::string path = dir + "/" + name;
@@ -80,7 +94,7 @@ void add_to_marker(const std::string& dir, DirectoryKind kind, const std::string
 
 void seal_export(const std::string& dir) {
   json sealed = json::object();
-  for (const std::string& name : entries_of(dir)) sealed[name] = describe(dir + "/" + name);
+  for (const std::string& name : entries_below(dir)) sealed[name] = describe(dir + "/" + name);
   write_marker(dir, DirectoryKind::model_export, {{"files", sealed}});
 }
 

@@ -7,7 +7,8 @@
 //   optimizer    8 bytes per trainable parameter (two moments)
 //   activations  peak of a step's forward and backward pass (activations.h), for the rank's share with the most tokens
 //                of the stage's batch with the most tokens (workload.h)
-//   comm         average bytes per step that one rank hands to the communicators, by axis and purpose (comm_bytes.h)
+//   comm         average bytes per step that one rank hands to the communicators, by axis and purpose (comm_bytes.h,
+//                step_comm.h, frozen_gathers.h)
 //
 // The estimate is for the last rank of a tensor-parallel group: no other rank holds more. Stages after a prune are
 // counted as if nothing had been pruned.
@@ -27,7 +28,7 @@ struct StageForecast {
   uint64_t weights = 0, gradients = 0, optimizer = 0, activations = 0;  ///< bytes per rank
   double tokens = 0;                                                    ///< tokens that `activations` is for
   CommBytes comm;                                                       ///< bytes per rank and step
-  uint64_t full_comm_bytes_per_step = 0;                                ///< if every parameter were trained
+  uint64_t full_comm_bytes_per_step = 0;                                ///< of full fine-tuning (step_comm.h)
   uint64_t memory() const { return weights + gradients + optimizer + activations; }
 };
 

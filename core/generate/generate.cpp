@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/generate/beam.h"
 #include "core/generate/scores.h"
@@ -170,8 +171,8 @@ void check(nn::Model& model, const std::vector<Prompt>& prompts) {
     const auto length = static_cast<int64_t>(prompt.tokens.size());
     if (length == 0) throw UsageError(fmt::format("generate: prompt {} is empty", prompt.number + 1));
     if (length >= model.max_positions())
-      throw UsageError(fmt::format("generate: prompt {} has {} tokens, but the model has {} positions",
-                                   prompt.number + 1, length, model.max_positions()));
+      throw UsageError(fmt::format("generate: prompt {} has {}, but the model has {}", prompt.number + 1,
+                                   counted(length, "token"), counted(model.max_positions(), "position")));
   }
 }
 

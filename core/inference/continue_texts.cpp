@@ -1,9 +1,13 @@
 #include "core/inference/continue_texts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/generate/generate.h"
 #include "core/metrics/text/registry.h"
@@ -80,6 +84,16 @@ std::vector<Continuation> continue_prompts(InferenceModel& served, const std::ve
   return all;
 }
 
+std::vector<size_t> cut_short(const std::vector<Ids>& prompts, const std::vector<Continuation>& continued,
+                              int64_t max_new_tokens, int64_t positions) {
+  std::vector<size_t> cut;
+  for (size_t i = 0; i < continued.size(); ++i) {
+    const auto made = static_cast<int64_t>(continued[i].ids.size());
+    if (made < max_new_tokens && static_cast<int64_t>(prompts[i].size()) + made == positions) cut.push_back(i);
+  }
+  return cut;
+}
+
 bool has_contexts(const data::Dataset& dataset) {
   for (int64_t i = 0; !dataset.targets.empty() && i < dataset.size(); ++i)
     if (dataset.first_target(i) > 1) return true;
@@ -93,6 +107,14 @@ std::map<std::string, double> text_metrics_of(InferenceModel& served, const data
   std::vector<text_metrics::TextSample> samples;
   const auto continued =
       continue_prompts(served, contexts.prompts, generate_options(config, tokenizer), config.batch_size);
+  const int64_t positions = served.opened.model->max_positions();
+  const auto cut = cut_short(contexts.prompts, continued, config.max_new_tokens, positions);
+  if (!cut.empty() && served.mesh->world().rank() == 0)
+    std::cerr << fmt::format(
+        "warning: {} of {} generated for '{}' {} at position {}, the model's last, before the {} of "
+        "eval.generate.max_new_tokens\n",
+        cut.size(), counted(continued.size(), "text"), dataset.split, cut.size() == 1 ? "ends" : "end", positions,
+        counted(config.max_new_tokens, "token"));
   for (size_t i = 0; i < continued.size(); ++i)
     samples.push_back({trimmed_text(tokenizer, continued[i].ids), contexts.references[i]});
   return text_metrics::compute(text_metrics::text_metric_names(), samples);

@@ -24,8 +24,12 @@ generate::Options generate_options(const recipe::GenerateConfig& config, const d
 std::vector<Continuation> continue_prompts(InferenceModel& served, const std::vector<std::vector<int32_t>>& prompts,
                                            const generate::Options& options, int64_t batch);
 
+/// The prompts whose texts end because the model has no more positions, before max_new_tokens and without a stop token.
+std::vector<size_t> cut_short(const std::vector<std::vector<int32_t>>& prompts,
+                              const std::vector<Continuation>& continued, int64_t max_new_tokens, int64_t positions);
+
 /// BLEU, NIST, ROUGE-L and CIDEr (core/metrics/text) of the continuations of each distinct context of a
-/// split, against all its references. Collective.
+/// split, against all its references. Warns on stderr if texts were cut short. Collective.
 std::map<std::string, double> text_metrics_of(InferenceModel& served, const data::Dataset& dataset,
                                               const recipe::GenerateConfig& config);
 

@@ -1,6 +1,7 @@
 #include "core/inference/open_for_inference.h"
 
 #include "core/checkpoint/manifest.h"
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/parallel/parallelize.h"
 #include "core/parallel/precision.h"
@@ -61,12 +62,15 @@ InferenceModel open_for_inference(const std::string& path, const Registries& reg
   std::vector<Subject> found{model_subject(served.opened, control), device_subject(device, served.options.compute)};
   if (served.opened.recipe) found.push_back(recipe_subject(*served.opened.recipe));
   require_agreement(control, found);
-  std::shared_ptr<dist::Communicator> world =
-      environment.world(std::string(enum_name(parallel.backend)), device.is_cuda(), parallel.timeout);
+  // The run may have had other ranks: its backend is used where it can be.
+  if (!environment.why_not(std::string(enum_name(parallel.backend))).empty())
+    parallel.backend = recipe::Backend::automatic;
+  std::shared_ptr<dist::Communicator> world = open_world(parallel, environment, device.is_cuda());
   choose_threads(*world);
   if (world->size() % tensor != 0)
-    throw UsageError(fmt::format("{} ranks are not a multiple of {}, the ranks that share one copy of the model",
-                                 world->size(), tensor));
+    throw UsageError(
+        fmt::format("the job has {}, which is not a multiple of {}, the ranks that share one copy of the model",
+                    counted(world->size(), "rank"), tensor));
   served.mesh = std::make_shared<dist::Mesh>(std::move(world), static_cast<int>(tensor));
   served.opened.model->to(device);
   served.opened.model->parameters().set_frozen_dtype(served.options.compute);

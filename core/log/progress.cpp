@@ -115,9 +115,9 @@ std::string Progress::bar_line(int width) const {
       last_.total > 0 ? std::clamp(static_cast<double>(last_.step) / static_cast<double>(last_.total), 0.0, 1.0) : 0;
   const double left = seconds_per_step_ * static_cast<double>(std::max<int64_t>(0, last_.total - last_.step));
   // Most important first; parts that do not fit are omitted.
-  const std::array<std::string, 5> parts{fmt::format("{} {:3.0f}%", stage_, std::floor(share * 100)),
-                                         fmt::format("{}/{}", last_.step, last_.total), "ETA " + format_duration(left),
-                                         fmt::format("loss {:.4g}", loss_), format_count(tokens_per_s_) + " tok/s"};
+  const std::array<std::string, 5> parts{
+      fmt::format("{} {:3.0f}%", stage_, std::floor(share * 100)), fmt::format("{}/{}", last_.step, last_.total),
+      "ETA " + format_duration(left), fmt::format("mean loss {:.4g}", loss_), format_count(tokens_per_s_) + " tok/s"};
   std::string text = parts[0];
   if (static_cast<int>(text.size()) > width) return std::string();
   for (size_t i = 1; i < parts.size() && static_cast<int>(text.size() + 2 + parts[i].size()) <= width; ++i)
@@ -133,7 +133,7 @@ std::string Progress::bar_line(int width) const {
 
 std::string Progress::plain_line() const {
   const double left = seconds_per_step_ * static_cast<double>(std::max<int64_t>(0, last_.total - last_.step));
-  return fmt::format("{}: step {}/{}, loss {:.4g}, {} tokens/s, {} left", stage_, last_.step, last_.total, loss_,
+  return fmt::format("{}: step {}/{}, mean loss {:.4g}, {} tokens/s, {} left", stage_, last_.step, last_.total, loss_,
                      format_count(tokens_per_s_), format_duration(left));
 }
 
@@ -146,7 +146,7 @@ std::string format_duration(double seconds) {
 }
 
 std::string format_count(double value) {
-  constexpr std::array<const char*, 4> kUnits{"", "k", "M", "G"};
+  constexpr std::array<const char*, 6> kUnits{"", "k", "M", "G", "T", "P"};
   size_t unit = 0;
   for (; value >= 999.5 && unit + 1 < kUnits.size(); ++unit) value /= 1000;
   if (unit == 0 || value >= 100) return fmt::format("{:.0f}{}", value, kUnits[unit]);

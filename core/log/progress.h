@@ -2,9 +2,10 @@
 // Progress of a stage: on a terminal, a bar that is redrawn in place; elsewhere, a plain line now and then, so that a
 // batch log stays short.
 //
-//   adapt  [=========>           ]  42%  264/625  loss 1.234  12.3k tok/s  ETA 1:23
+//   adapt  [=========>           ]  42%  264/625  ETA 1:23  mean loss 1.234  12.3k tok/s
 //
-// Time left and speed come from a moving average over the last steps. Only rank 0 has a Progress.
+// Time left, speed and mean loss come from a moving average over about the last 50 steps of this start; metrics.jsonl
+// has the loss of each logged step. Only rank 0 has a Progress.
 #include <chrono>
 #include <functional>
 #include <ostream>
@@ -58,6 +59,6 @@ class Progress {
 };
 
 std::string format_duration(double seconds);  ///< "0:07", "1:02:03", "3d 04h"
-std::string format_count(double value);       ///< "950", "12.3k", "4.56M"
+std::string format_count(double value);       ///< "950", "12.3k", "4.6M", "1.5T"
 
 }  // namespace filigree::train

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files/json_values.h"
@@ -42,6 +43,7 @@ void describe(TrainRecord& record, Field& field) {
   field("comm_bytes", record.comm_bytes);
   field("comm", record.comm);
   field("step_ms", record.step_ms);
+  field("not_finite", record.not_finite);
 }
 
 template <class Field>
@@ -77,6 +79,9 @@ class Writer {
   template <class Number>
   void operator()(const char* key, const std::optional<Number>& number) {
     if (number) put(key, *number);
+  }
+  void operator()(const char* key, const std::optional<std::string>& text) {
+    if (text) line_[key] = *text;
   }
   void other_numbers(const std::map<std::string, double>& values) {
     for (const auto& [key, value] : values) put(key, value);
@@ -114,6 +119,9 @@ class Reader {
   explicit Reader(const Json& line) : line_(line) {}
 
   void operator()(const char* key, std::string& value) { value = files::text_at(line_, read(key)); }
+  void operator()(const char* key, std::optional<std::string>& value) {
+    if (std::string text = files::text_at(line_, read(key)); !text.empty()) value = std::move(text);
+  }
   void operator()(const char* key, std::optional<double>& value) { value = files::number_at(line_, read(key)); }
   void operator()(const char* key, std::optional<int64_t>& value) { value = files::integer_at(line_, read(key)); }
   void operator()(const char* key, std::vector<int64_t>& values) { values = files::integers_at(line_, read(key)); }

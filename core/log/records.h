@@ -28,7 +28,7 @@ struct StageRecord {
   bool operator==(const StageRecord&) const = default;
 };
 
-/// A training step.
+/// A training step, or a step that was not made because its loss or gradient norm is not finite: it ends the run.
 struct TrainRecord {
   static constexpr const char* kKind = "train";
   std::string stage;
@@ -37,6 +37,7 @@ struct TrainRecord {
   std::optional<double> epoch = {}, loss = {}, lr = {}, grad_norm = {}, tokens_per_s = {}, step_ms = {};
   std::optional<int64_t> comm_bytes = {};
   CommByAxis comm = {};
+  std::optional<std::string> not_finite = {};  ///< of a step that was not made: "loss" or "grad_norm"
   bool operator==(const TrainRecord&) const = default;
 };
 

@@ -2,10 +2,14 @@
 
 #include <spdlog/sinks/base_sink.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/files/append_file.h"
 #include "core/files/run_paths.h"
@@ -34,41 +38,62 @@ class ConsoleSink : public spdlog::sinks::base_sink<std::mutex> {
 /// log.txt, with a time of day.
 class FileSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  FileSink(const std::string& path, files::AppendFile::Mode mode) : file_(path, mode) {}
+  explicit FileSink(std::shared_ptr<files::AppendFile> file) : file_(std::move(file)) {}
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    file_.append({line.data(), line.size()});
+    file_->append({line.data(), line.size()});
   }
   void flush_() override {}
 
  private:
-  files::AppendFile file_;
+  std::shared_ptr<files::AppendFile> file_;
 };
 
-std::shared_ptr<spdlog::logger> open_text_log(const std::string& path, files::AppendFile::Mode mode,
-                                              Progress& progress) {
-  auto file = std::make_shared<FileSink>(path, mode);
-  file->set_pattern("%Y-%m-%d %H:%M:%S %L %v");
-  const std::vector<spdlog::sink_ptr> sinks{std::make_shared<ConsoleSink>(progress), file};
+spdlog::sink_ptr sink_of(const std::shared_ptr<files::AppendFile>& file) {
+  auto sink = std::make_shared<FileSink>(file);
+  sink->set_pattern("%Y-%m-%d %H:%M:%S %L %v");
+  return sink;
+}
+
+/// For a rank other than 0: log.txt, if this host sees it. Such a rank works without it.
+std::shared_ptr<files::AppendFile> open_if_present(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return nullptr;
+  try {
+    return std::make_shared<files::AppendFile>(path, files::AppendFile::Mode::append);
+  } catch (const DataError&) {
+    return nullptr;
+  }
+}
+
+std::shared_ptr<spdlog::logger> make_logger(const std::vector<spdlog::sink_ptr>& sinks) {
   auto logger = std::make_shared<spdlog::logger>("run", sinks.begin(), sinks.end());
   logger->flush_on(spdlog::level::info);
   logger->set_error_handler([](const std::string& problem) { throw DataError(problem); });
   return logger;
 }
 
+std::string one_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
 }  // namespace
 
 RunLog::RunLog(const std::string& run_dir, bool is_rank_zero, const std::optional<LogPosition>& resume) {
-  if (!is_rank_zero) return;
   const files::RunPaths paths(run_dir);
+  if (!is_rank_zero) {
+    file_ = open_if_present(paths.log());
+    return;
+  }
   auto metrics = std::make_unique<MetricsFile>(paths.metrics(), resume ? resume->lines : 0);
   metrics_ = metrics.get();
   progress_ = std::make_unique<Progress>(std::cerr, stderr_progress());
-  text_ = open_text_log(paths.log(), resume ? files::AppendFile::Mode::append : files::AppendFile::Mode::truncate,
-                        *progress_);
+  file_ = std::make_shared<files::AppendFile>(paths.log(), files::AppendFile::Mode::append);
+  text_ = make_logger({std::make_shared<ConsoleSink>(*progress_), sink_of(file_)});
   sinks_.push_back(std::move(metrics));
   sinks_.push_back(std::make_unique<EventFile>(run_dir));
   if (resume) compare(*resume);
@@ -78,9 +103,9 @@ void RunLog::compare(const LogPosition& position) {
   if (!position.own) return;
   if (lines() < position.lines)
     warn(
-        "{}: has {} of the {} lines that it had when the checkpoint was taken; the others are lost, and `filigree "
+        "{}: has {} of the {} that it had when the checkpoint was taken; the others are lost, and `filigree "
         "report` will not show them",
-        metrics_->path(), lines(), position.lines);
+        metrics_->path(), lines(), counted(position.lines, "line"));
   else if (!position.digest.empty() && digest() != position.digest)
     warn("{}: was changed since the checkpoint was taken; `filigree report` shows it as it is now", metrics_->path());
 }
@@ -96,6 +121,16 @@ std::string RunLog::digest() const { return metrics_ ? metrics_->kept().digest :
 RunLog::~RunLog() {
   if (progress_) progress_->end();
 }
+
+void RunLog::failure(const std::string& text) const noexcept {
+  if (!file_) return;
+  try {
+    make_logger({sink_of(file_)})->error("{}", one_line(text));
+  } catch (const std::exception&) {  // the error itself may be a full disk
+  }
+}
+
+int RunLog::descriptor() const { return file_ ? file_->descriptor() : -1; }
 
 void RunLog::record(const MetricRecord& record) {
   if (sinks_.empty()) return;

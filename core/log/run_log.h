@@ -1,7 +1,8 @@
 #pragma once
 // Output of a run: text to stderr and log.txt, records to the metric sinks (metrics.jsonl, TensorBoard), progress to the
-// terminal. Only rank 0 writes; on other ranks every call does nothing.
+// terminal. Only rank 0 writes; on other ranks every call but failure() does nothing.
 //
+// log.txt holds all starts of the run, one after the other. metrics.jsonl is cut back to the checkpoint.
 // Lines of metrics.jsonl that are missing or were edited since the checkpoint that a run resumes from are reported.
 #include <fmt/format.h>
 #include <spdlog/logger.h>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "core/files/append_file.h"
 #include "core/log/metric_sink.h"
 #include "core/log/metrics_file.h"
 #include "core/log/progress.h"
@@ -43,6 +45,12 @@ class RunLog {
     if (text_) say(spdlog::level::warn, fmt::format(format, std::forward<Args>(args)...));
   }
 
+  /// Writes the error that ends the run to log.txt, as one line, and not to stderr. Any rank may call it: a rank that
+  /// fails alone does. Does nothing if log.txt cannot be written.
+  void failure(const std::string& text) const noexcept;
+  /// Of log.txt, for a signal handler; -1 if this rank has not opened it.
+  int descriptor() const;
+
   /// Passes a record to each sink.
   void record(const MetricRecord& record);
   void sync();                 ///< syncs the sinks to disk. DataError if metrics.jsonl is gone
@@ -57,7 +65,8 @@ class RunLog {
   void compare(const LogPosition& position);
   void say(spdlog::level::level_enum level, const std::string& message);
 
-  std::shared_ptr<spdlog::logger> text_;  ///< null except on rank 0
+  std::shared_ptr<files::AppendFile> file_;  ///< log.txt; null if the rank does not see it
+  std::shared_ptr<spdlog::logger> text_;     ///< null except on rank 0
   std::unique_ptr<Progress> progress_;
   std::vector<std::unique_ptr<MetricSink>> sinks_;  ///< empty except on rank 0
   MetricsFile* metrics_ = nullptr;                  ///< one of sinks_

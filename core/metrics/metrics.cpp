@@ -140,7 +140,7 @@ MetricSet::MetricSet(std::vector<Metric> metrics, bool regression, int64_t class
       throw UsageError(fmt::format("data.metric: {} is for {}, but this task is {}", enum_name(metric),
                                    is_of_scores(metric) ? "regression" : "classification",
                                    regression_ ? "regression" : "classification"));
-    if (metric == Metric::f1 && classes != 2)
+    if (!regression_ && !is_for_classes(metric, classes))
       throw UsageError(fmt::format("data.metric: f1 is for two classes, but this task has {}; use macro_f1", classes));
   }
 }

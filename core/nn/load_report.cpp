@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/counted.h"
+
 namespace filigree::nn {
 namespace {
 
@@ -22,11 +24,12 @@ std::vector<std::string> describe(const LoadReport& report, const std::string& p
   std::vector<std::string> lines;
   for (const std::string& note : report.notes) lines.push_back(fmt::format("{}: {}", path, note));
   if (!report.newly_initialized.empty())
-    lines.push_back(fmt::format("{}: newly initialized, because they are not in the weights: {} parameters ({})", path,
-                                report.newly_initialized.size(), short_list(report.newly_initialized)));
+    lines.push_back(fmt::format("{}: newly initialized, because they are not in the weights: {} ({})", path,
+                                counted(report.newly_initialized.size(), "parameter"),
+                                short_list(report.newly_initialized)));
   if (!report.unused.empty())
-    lines.push_back(fmt::format("{}: not used by this model: {} tensors of the weights ({})", path,
-                                report.unused.size(), short_list(report.unused)));
+    lines.push_back(fmt::format("{}: not used by this model: {} of the weights ({})", path,
+                                counted(report.unused.size(), "tensor"), short_list(report.unused)));
   return lines;
 }
 

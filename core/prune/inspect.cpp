@@ -6,8 +6,10 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <set>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "dist/communicator.h"
 
@@ -75,6 +77,8 @@ double sparsity(nn::Model& model, dist::Communicator& tp) {
   return ratio(static_cast<double>(sum.item<int64_t>()), static_cast<double>(entries));
 }
 
+int64_t flops_length(const nn::Model& model) { return std::min<int64_t>(128, model.max_positions()); }
+
 double unpruned_flops(nn::Model& model, int64_t n) {
   double flops = model.flops(n);
   for (const nn::StructureGroup& group : model.structures()) flops += static_cast<double>(n) * removed_flops(group, n);
@@ -82,6 +86,8 @@ double unpruned_flops(nn::Model& model, int64_t n) {
 }
 
 ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequence) {
+  FG_CHECK(sequence >= 1 && sequence <= model.max_positions(), "FLOPs of {} tokens with {} positions", sequence,
+           model.max_positions());
   ModelSummary summary;
   summary.family = model.family();
   summary.task = enum_name(model.task());
@@ -126,7 +132,8 @@ std::string to_text(const ModelSummary& summary) {
   text += fmt::format("heads       {}\n", counts(summary.heads_left, summary.heads_total));
   text += fmt::format("FFN         {}\n", counts(summary.ffn_left, summary.ffn_total));
   text += fmt::format("FLOPs       {:.3e} for a sequence of {} ({:.3e} per token), {:.1f}% of the unpruned model's\n",
-                      summary.flops, summary.sequence, ratio(summary.flops, static_cast<double>(summary.sequence)),
+                      summary.flops, counted(summary.sequence, "token"),
+                      ratio(summary.flops, static_cast<double>(summary.sequence)),
                       100 * ratio(summary.flops, summary.unpruned_flops));
   return text;
 }

@@ -24,6 +24,8 @@ namespace filigree::prune {
 std::vector<int64_t> units_left(nn::Model& model, nn::StructureKind kind);
 /// Share of zeros among the encoder's linear weights, over the parts of the model on all ranks of `tp`. Collective.
 double sparsity(nn::Model& model, dist::Communicator& tp);
+/// Tokens of the sequence that FLOPs are given for if no length is chosen: 128, or the model's positions if it has fewer.
+int64_t flops_length(const nn::Model& model);
 /// FLOPs of a sequence of n tokens before any unit was removed.
 double unpruned_flops(nn::Model& model, int64_t n);
 
@@ -40,8 +42,9 @@ struct ModelSummary {
   double unpruned_flops = 0;
 };
 
-/// Collective over `tp`, the ranks that share one copy of the model.
-ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequence = 128);
+/// Collective over `tp`, the ranks that share one copy of the model. sequence: tokens that FLOPs are for, at most the
+/// model's positions.
+ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequence);
 
 /// {"family":…,"task":…,"parameters":…,"trainable":…,"trainable_share":…,"sparsity":…,"heads_left":[…],
 ///  "heads_total":[…],"ffn_left":[…],"ffn_total":[…],"sequence":…,"flops":…,"flops_per_token":…,"flops_ratio":…}

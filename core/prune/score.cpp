@@ -84,7 +84,6 @@ std::vector<double> to_vector(const at::Tensor& values) {
 }
 
 std::vector<double> weight_scores(const nn::StructureGroup& group, PruneScore kind) {
-  if (kind == PruneScore::delta) check_has_adapter(group);
   at::Tensor sum;
   for (const nn::StructureMember& member : group.members) {
     if (!counts(member)) continue;
@@ -185,7 +184,14 @@ Scores scores_of(const std::vector<nn::StructureGroup*>& groups, const ScoreRequ
 
 bool reads_data(PruneScore kind) { return kind == PruneScore::l1 || kind == PruneScore::taylor; }
 
+void check_scores(nn::Model& model, const ScoreRequest& request) {
+  if (request.kind != PruneScore::delta) return;
+  for (const nn::StructureGroup& group : model.structures())
+    if (asked(group, request)) check_has_adapter(group);
+}
+
 Scores score_structures(nn::Model& model, const ScoreRequest& request, dist::Communicator& tp) {
+  check_scores(model, request);
   std::vector<nn::StructureGroup*> groups;
   std::vector<size_t> places;
   std::vector<nn::StructureGroup>& structures = model.structures();
@@ -200,10 +206,16 @@ Scores score_structures(nn::Model& model, const ScoreRequest& request, dist::Com
   return scores;
 }
 
-std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, const ScoreRequest& request) {
-  if (request.kind == PruneScore::l1) {
+void check_scores(const std::vector<nn::Linear*>& linears, PruneScore kind) {
+  if (kind == PruneScore::l1)
     throw UsageError("score 'l1' trains a coefficient per head and neuron; it is undefined for single weights");
-  }
+  if (kind != PruneScore::delta) return;
+  for (const nn::Linear* linear : linears)
+    if (!linear->adapter()) refuse_delta(fmt::format("'{}'", linear->name()));
+}
+
+std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, const ScoreRequest& request) {
+  check_scores(linears, request.kind);
   std::vector<at::Tensor> scores;
   if (request.kind == PruneScore::taylor) {
     for (const Importance& importance : taylor_importance(linears, data_of(request)))
@@ -211,7 +223,6 @@ std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, c
     return scores;
   }
   for (const nn::Linear* linear : linears) {
-    if (request.kind == PruneScore::delta && !linear->adapter()) refuse_delta(fmt::format("'{}'", linear->name()));
     scores.push_back(request.kind == PruneScore::random ? random_entries(*linear, request.seed)
                                                         : weight_score(*linear, request.kind));
   }

@@ -49,6 +49,11 @@ struct ScoreRequest {
   std::optional<ScoringBatches> data = std::nullopt;  ///< for l1 and taylor
 };
 
+/// Throws UsageError if the score is undefined for a requested group, or for a linear: delta without an adapter, l1 of
+/// single entries. Reads no values, so that a model of shapes alone can be checked before training.
+void check_scores(nn::Model& model, const ScoreRequest& request);
+void check_scores(const std::vector<nn::Linear*>& linears, PruneScore kind);
+
 /// Scores of all remaining units, for make_plan; an empty list for groups that were not requested. Throws UsageError if
 /// the score is undefined for a group (delta without an adapter). Each unit is on one rank of `tp`, which scores it; the
 /// scores are gathered, never the weights. Collective.

@@ -14,6 +14,8 @@
 namespace filigree::recipe {
 namespace {
 
+constexpr size_t kLongestArgument = 100;
+
 std::string join(const std::string& path, const std::string& key) { return path.empty() ? key : path + "." + key; }
 
 std::string parent_of(const std::string& path) {
@@ -54,6 +56,12 @@ std::string text_of(const Tree* tree) { return tree != nullptr && tree->is(Tree:
 /// `--set KEY=null`: treat the key as not given.
 bool is_taken_away(const Tree& value) { return value.is(Tree::Kind::null) && value.origin.from_set(); }
 
+std::string argument_of(const Tree* value) { return value == nullptr ? "" : value->origin.argument; }
+
+std::string after_set(const std::string& argument) {
+  return argument.empty() ? "" : fmt::format(" (after --set {})", shown(argument, kLongestArgument));
+}
+
 /// Whether --set gave the present name of a key that the file gives under its former name.
 bool is_overridden(const Tree& tree, const Entry& item, const Field& field) {
   const Tree* present = item.key == field.key() ? nullptr : tree.find(field.key());
@@ -90,6 +98,30 @@ Origin Source::origin(const std::string& path) const {
   return {file, 1};
 }
 
+std::string Source::argument(const std::string& path) const {
+  for (std::string at = path; !at.empty(); at = parent_of(at)) {
+    if (const auto found = removed.find(at); found != removed.end()) return found->second.argument;
+    const auto found = where.find(at);
+    if (found != where.end() && (found->second.from_set() || at == path)) return found->second.argument;
+  }
+  return "";
+}
+
+Problem Source::problem(const std::string& path, const std::string& message,
+                        const std::vector<std::string>& rests_on) const {
+  const Origin at = origin(path);
+  std::string after = at.from_set() ? "" : argument(path);
+  for (const std::string& other : rests_on)
+    if (after.empty() && !at.from_set()) after = argument(other);
+  return {at.file, at.line, path, message + after_set(after), at.argument};
+}
+
+std::string idle_message(const std::string& path, const std::string& when, const std::string& argument) {
+  if (argument.empty()) return fmt::format("has no effect: it is used only when {}", when);
+  return fmt::format("has no effect after --set {}: it is used only when {}; remove it with --set {}=null",
+                     shown(argument, kLongestArgument), when, path);
+}
+
 std::string stage_path(const std::vector<std::string>& names, size_t index) {
   const std::string& name = names[index];
   const bool single = std::count(names.begin(), names.end(), name) == 1 && name.find('.') == std::string::npos;
@@ -115,7 +147,8 @@ void Binder::section(const Tree& tree, Schema& schema, const std::string& path, 
     if (const auto [first, fresh] = seen.emplace(key, item.origin); !fresh) {
       fail(item.origin, join(path, item.key), fmt::format("is given twice, first on line {}", first->second.line));
     } else if (field == nullptr) {
-      unknown_key(item, schema, path, what);
+      const bool removed = is_taken_away(item.value) && !item.origin.from_set();
+      if (!removed) unknown_key(item, schema, path, what);
     } else if (is_taken_away(item.value)) {
       take_away(item, *field, join(path, key));
     } else {
@@ -139,7 +172,8 @@ void Binder::entry(const Entry& item, const Field& field, const std::string& pat
   const bool good =
       std::visit([&](const auto& target) { return read(item.value, field, target, path); }, field.target());
   if (!good || problems_.size() != before) return;
-  const std::string problem = field.problem(item.value.text);
+  std::string problem = field.problem(item.value.text);
+  if (problem.empty() && source_.by_user(path)) problem = field.later_problem();
   if (!problem.empty()) fail(item.value.origin, path, problem);
 }
 
@@ -167,6 +201,7 @@ void Binder::unknown_key(const Entry& item, const Schema& schema, const std::str
 }
 
 void Binder::take_away(const Entry& item, const Field& field, const std::string& path) {
+  source_.removed[path] = item.value.origin;
   if (must_be_given(field)) fail(item.value.origin, path, "is required; null cannot remove it");
 }
 
@@ -181,21 +216,17 @@ void Binder::absent_keys(const Tree& tree, const Schema& schema, const std::stri
 void Binder::idle_keys(const Tree& tree, const Schema& schema, const std::string& path) {
   for (const Field& field : schema.fields()) {
     const Tree* value = tree.find(field.key());
-    if (value == nullptr || is_taken_away(*value) || field.applies() || !source_.sound(join(path, field.depends_on())))
+    const Condition* unmet = field.unmet();
+    if (value == nullptr || is_taken_away(*value) || unmet == nullptr || !source_.sound(join(path, unmet->key)))
       continue;
-    // Skip a key of the file that --set made irrelevant: the later setting wins.
-    if (old_keys_ == OldKeys::accept && !value->origin.from_set()) continue;
-    const Tree* other = tree.find(field.depends_on());
-    if (other != nullptr && other->origin.from_set() && !value->origin.from_set()) continue;
-    fail(value->origin, join(path, field.key()), fmt::format("has no effect: it is used only when {}", field.when()));
+    const bool from_set = value->origin.from_set();
+    if (old_keys_ == OldKeys::accept && !from_set) continue;
+    const std::string key = join(path, field.key());
+    fail(value->origin, key, idle_message(key, unmet->text(), from_set ? "" : argument_of(tree.find(unmet->key))));
   }
 }
 
 bool Binder::read(const Tree& tree, const Field& field, const Section& target, const std::string& path) {
-  if (target.optional && tree.is(Tree::Kind::null)) {
-    target.reset();
-    return false;
-  }
   if (!tree.is(Tree::Kind::map)) {
     fail(tree.origin, path, fmt::format("must be a section of 'key: value' lines, not {}", describe_kind(tree)));
     return false;
@@ -278,10 +309,6 @@ bool Binder::read(const Tree& tree, const Field& /*field*/, T* target, const std
 
 bool Binder::read(const Tree& tree, const Field& /*field*/, std::optional<MethodConfig>* target,
                   const std::string& path) {
-  if (tree.is(Tree::Kind::null)) {
-    target->reset();
-    return false;
-  }
   target->emplace();
   method(tree, **target, path);
   return false;
@@ -328,11 +355,12 @@ void Binder::method(const Tree& tree, MethodConfig& config, const std::string& p
   schema.field("name", config.name, "the method");
   config.options->describe(schema);
   config.name = name->text;
-  section(tree, schema, path, "method " + shown(name->text));
+  const std::string after = after_set(tree.origin.from_set() ? "" : name->origin.argument);
+  section(tree, schema, path, "method " + shown(name->text) + after);
 }
 
 void Binder::fail(const Origin& origin, const std::string& path, const std::string& message) {
-  problems_.push_back({origin.file, origin.line, path, message});
+  problems_.push_back({origin.file, origin.line, path, message, origin.argument});
   source_.doubtful.insert(path);
 }
 

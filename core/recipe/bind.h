@@ -16,15 +16,25 @@ namespace filigree::recipe {
 struct Source {
   std::string file;
   OldKeys old_keys = OldKeys::refuse;
-  std::map<std::string, Origin> where;  ///< origin of each key given, by its path: "stages.adapt.train.lr"
-  std::set<std::string> doubtful;       ///< paths whose value may not be what the user meant: misread or misspelled
+  std::map<std::string, Origin> where;    ///< origin of each key given, by its path: "stages.adapt.train.lr"
+  std::map<std::string, Origin> removed;  ///< origin of each `--set KEY=null`, by the path of the key
+  std::set<std::string> doubtful;         ///< paths whose value may not be what the user meant: misread or misspelled
 
   bool given(const std::string& path) const { return where.contains(path); }
   /// Whether the user gave the path: in a recipe of their own or, over a saved recipe, with --set.
   bool by_user(const std::string& path) const;
   bool sound(const std::string& path) const;     ///< neither the path nor a section above it is doubtful
   Origin origin(const std::string& path) const;  ///< of the path, or of the nearest given section above it
+  /// The --set argument that gave or removed the path or a section above it; "" if none did.
+  std::string argument(const std::string& path) const;
+  /// A problem of `path`. If a --set of one of the paths `rests_on`, or one that removed `path`, brought it about in
+  /// what the file gives, the message names it.
+  Problem problem(const std::string& path, const std::string& message,
+                  const std::vector<std::string>& rests_on = {}) const;
 };
+
+/// "has no effect: it is used only when <when>"; `argument`: of the --set that made a key of the file idle.
+std::string idle_message(const std::string& path, const std::string& when, const std::string& argument);
 
 /// Path of a stage: by its name if that is unique, else by its number.
 std::string stage_path(const std::vector<std::string>& names, size_t index);

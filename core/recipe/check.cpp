@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "core/counted.h"
 #include "core/name_pattern.h"
 #include "core/recipe/data_rules.h"
 #include "core/recipe/idle_keys.h"
@@ -25,8 +26,7 @@ class Rules {
     const bool sound = source_.sound(path) && std::all_of(rests_on.begin(), rests_on.end(),
                                                           [&](const auto& other) { return source_.sound(other); });
     if (!sound) return;
-    const Origin origin = source_.origin(path);
-    problems_.push_back({origin.file, origin.line, path, message});
+    problems_.push_back(source_.problem(path, message, rests_on));
   }
   bool given(const std::string& path) const { return source_.given(path); }
   bool by_user(const std::string& path) const { return source_.by_user(path); }
@@ -81,7 +81,13 @@ void check_split(const std::string& split, const DataConfig& data, Rules& rules)
       "eval.split",
       fmt::format("is '{}', which is not a split of the data{}", split,
                   guess.empty() ? fmt::format("; use one of {}", fmt::join(known, ", ")) : did_you_mean(guess)),
-      {"data.task"});
+      {"data.task", "data.test"});
+}
+
+std::vector<std::string> stage_names(const Recipe& recipe) {
+  std::vector<std::string> names;
+  for (const StageConfig& stage : recipe.stages) names.push_back(stage.name);
+  return names;
 }
 
 void check_adapter(const Recipe& recipe, Rules& rules) {
@@ -89,8 +95,11 @@ void check_adapter(const Recipe& recipe, Rules& rules) {
   if (recipe.model.init == InitialWeights::random)
     rules.broken("model.init_lora", "was trained on pretrained weights, but model.init is random", {"model.init"});
   const auto has_method = [](const StageConfig& stage) { return stage.method.has_value(); };
+  std::vector<std::string> rests_on{"stages"};
+  const std::vector<std::string> names = stage_names(recipe);
+  for (size_t i = 0; i < names.size(); ++i) rests_on.push_back(stage_path(names, i) + ".method");
   if (std::none_of(recipe.stages.begin(), recipe.stages.end(), has_method))
-    rules.broken("model.init_lora", "is given, but no stage has a method (dsee, lora) to start from it", {"stages"});
+    rules.broken("model.init_lora", "is given, but no stage has a method (dsee, lora) to start from it", rests_on);
 }
 
 void check_parallel(const ParallelConfig& parallel, Rules& rules) {
@@ -106,12 +115,26 @@ void check_parallel(const ParallelConfig& parallel, Rules& rules) {
 
 // What a stage can build on: the results of the stages before it.
 struct History {
+  std::vector<std::string> and_keys(std::vector<std::string> own) const {
+    own.insert(own.end(), keys.begin(), keys.end());
+    return own;
+  }
+
   bool known = true;            ///< all sections of those stages were read; if not, an absence proves nothing
   bool method = false;          ///< a stage has a method
   bool trained = false;         ///< a stage has trained
   bool pruned_trained = false;  ///< a trained model has been pruned: distillation has a teacher
-  std::map<std::string, std::string> updated;  ///< name pattern of linears with an update -> the stage that added it
+  struct Update {
+    std::string stage, method;  ///< name of the stage that added it, path of its method
+  };
+  std::map<std::string, Update> updated;  ///< by the name pattern of linears
+  std::vector<std::string> keys;          ///< method, prune and train of those stages, given or not
 };
+
+/// The keys that determine which linears a method updates.
+std::vector<std::string> keys_of_updates(const std::string& method) {
+  return {method, method + ".name", method + ".targets"};
+}
 
 /// A linear has at most one update, from the first method that names it.
 void check_updates(const StageConfig& stage, const std::string& path, History& history, Rules& rules) {
@@ -121,14 +144,18 @@ void check_updates(const StageConfig& stage, const std::string& path, History& h
     const auto earlier = std::ranges::find_if(history.updated, [&](const auto& update) {
       return names(update.first, pattern) || names(pattern, update.first);
     });
-    if (earlier != history.updated.end())
-      rules.broken(path + ".method.targets",
-                   fmt::format("names '{}', which already has an update from stage {}{}; omit 'method' to train it "
-                               "further, or name other targets",
-                               pattern, earlier->second,
-                               earlier->first == pattern ? "" : fmt::format(" (as '{}')", earlier->first)));
+    if (earlier == history.updated.end()) continue;
+    std::vector<std::string> rests_on = keys_of_updates(path + ".method");
+    for (const std::string& key : keys_of_updates(earlier->second.method)) rests_on.push_back(key);
+    rules.broken(path + ".method.targets",
+                 fmt::format("names '{}', which already has an update from stage {}{}; omit 'method' to train it "
+                             "further, or name other targets",
+                             pattern, earlier->second.stage,
+                             earlier->first == pattern ? "" : fmt::format(" (as '{}')", earlier->first)),
+                 rests_on);
   }
-  for (const std::string& pattern : patterns) history.updated.emplace(pattern, stage.name);
+  for (const std::string& pattern : patterns)
+    history.updated.emplace(pattern, History::Update{stage.name, path + ".method"});
 }
 
 void check_work(const StageConfig& stage, const std::string& path, const History& before, Rules& rules) {
@@ -137,7 +164,8 @@ void check_work(const StageConfig& stage, const std::string& path, const History
     rules.broken(path, "does nothing; give it train, prune or export", {train, prune, out, method});
   }
   if (stage.export_config && (stage.train || stage.prune || stage.method)) {
-    rules.broken(path + ".export", "must be a stage of its own, without method, prune or train");
+    rules.broken(path + ".export", "must be a stage of its own, without method, prune or train",
+                 {train, prune, method});
   }
   if (stage.method && !stage.train && !stage.export_config) {
     rules.broken(path + ".method", "has nothing to train; give the stage a train section", {train});
@@ -146,7 +174,7 @@ void check_work(const StageConfig& stage, const std::string& path, const History
     rules.broken(path,
                  "trains, but neither it nor an earlier stage has a method; add e.g. 'method: {name: dsee}' to the "
                  "first stage that trains",
-                 {method});
+                 before.and_keys({method, train}));
   }
 }
 
@@ -157,20 +185,17 @@ void check_train(const TrainConfig& train, const std::string& path, const ModelC
     rules.broken(steps, "is given together with epochs; keep one of them", {epochs});
   if (train.epochs == 0 && train.max_steps == 0) rules.broken(path, "needs epochs or max_steps", {epochs, steps});
   if (train.gradient_accumulation > train.batch_size) {
-    rules.broken(
-        path + ".gradient_accumulation",
-        fmt::format("is {}, more than the {} samples of batch_size", train.gradient_accumulation, train.batch_size),
-        {path + ".batch_size"});
-  }
-  if (train.label_smoothing > 0 && !is_over_tokens(model.task)) {
-    rules.broken(path + ".label_smoothing",
-                 fmt::format("is for masked_lm and causal_lm, not for {}", enum_name(model.task)), {"model.task"});
+    rules.broken(path + ".gradient_accumulation",
+                 fmt::format("is {}, more than the {} of batch_size", train.gradient_accumulation,
+                             counted(train.batch_size, "sample")),
+                 {path + ".batch_size"});
   }
   if (!train.distill) return;
   if (before.known && !before.pruned_trained && !(before.trained && stage.prune)) {
     rules.broken(path + ".distill",
                  "has no teacher: it learns from the trained model as it was before a prune, so a stage that "
-                 "trains and then one that prunes must come first");
+                 "trains and then one that prunes must come first",
+                 before.and_keys({}));
   }
   if (is_over_tokens(model.task))
     rules.broken(path + ".distill",
@@ -178,11 +203,13 @@ void check_train(const TrainConfig& train, const std::string& path, const ModelC
                  {"model.task"});
 }
 
-void check_prune(const PruneConfig& prune, const std::string& path, bool may_have_method, Rules& rules) {
+void check_prune(const PruneConfig& prune, const std::string& path, bool may_have_method, const History& before,
+                 Rules& rules) {
   const std::string structure = path + ".structure", scope = path + ".scope", score = path + ".score";
   const bool structured = !prune.structure.empty();
   if (!structured && !rules.given(path + ".sparsity")) {
-    rules.broken(path, "needs structure ([heads, ffn]) or sparsity (0.5)", {structure, path + ".sparsity"});
+    rules.broken(path, "names nothing to remove; set structure (e.g. [heads, ffn]) or sparsity (e.g. 0.5)",
+                 {structure, path + ".sparsity"});
   }
   if (structured && prune.scope == PruneScope::matrix) {
     rules.broken(scope, "is matrix, which is for single weights; structured pruning uses layer or global", {structure});
@@ -196,22 +223,18 @@ void check_prune(const PruneConfig& prune, const std::string& path, bool may_hav
                  {structure});
   }
   if (prune.score == PruneScore::delta && !may_have_method) {
-    rules.broken(score, "is delta, but nothing has been trained before this stage; use magnitude");
+    rules.broken(score, "is delta, but nothing has been trained before this stage; use magnitude", before.and_keys({}));
   }
-}
-
-std::vector<std::string> stage_names(const Recipe& recipe) {
-  std::vector<std::string> names;
-  for (const StageConfig& stage : recipe.stages) names.push_back(stage.name);
-  return names;
 }
 
 void check_names(const std::vector<std::string>& names, Rules& rules) {
   std::set<std::string> seen;
+  std::vector<std::string> keys;
   for (size_t i = 0; i < names.size(); ++i) {
-    if (names[i].empty() || seen.insert(names[i]).second) continue;
-    rules.broken(stage_path(names, i) + ".name",
-                 fmt::format("is '{}', the name of an earlier stage; names must be unique", names[i]));
+    const std::string key = stage_path(names, i) + ".name";
+    if (!names[i].empty() && !seen.insert(names[i]).second)
+      rules.broken(key, fmt::format("is '{}', the name of an earlier stage; names must be unique", names[i]), keys);
+    keys.push_back(key);
   }
 }
 
@@ -223,16 +246,18 @@ bool overlap(const std::string& a, const std::string& b) {
 }
 
 void check_export_dirs(const Recipe& recipe, const std::vector<std::string>& names, Rules& rules) {
-  std::vector<std::string> earlier;
+  std::vector<std::string> earlier, keys;
   for (size_t i = 0; i < names.size(); ++i) {
     const auto& out = recipe.stages[i].export_config;
     if (!out) continue;
+    const std::string key = stage_path(names, i) + ".export.dir";
     const auto hit = std::ranges::find_if(earlier, [&](const std::string& dir) { return overlap(dir, out->dir); });
     if (hit != earlier.end())
       rules.broken(
-          stage_path(names, i) + ".export.dir",
-          fmt::format("is '{}', and an earlier export uses '{}'; one would overwrite the other", out->dir, *hit));
+          key, fmt::format("is '{}', and an earlier export uses '{}'; one would overwrite the other", out->dir, *hit),
+          keys);
     earlier.push_back(out->dir);
+    keys.push_back(key);
   }
 }
 
@@ -248,8 +273,11 @@ void check_stages(const Recipe& recipe, Rules& rules) {
     check_updates(stage, path, history, rules);
     if (stage.train) check_train(*stage.train, path + ".train", recipe.model, history, stage, rules);
     if (stage.prune)
-      check_prune(*stage.prune, path + ".prune", !history.known || history.method || stage.method, rules);
-    for (const char* key : {".method", ".prune", ".train"}) history.known = history.known && rules.sound(path + key);
+      check_prune(*stage.prune, path + ".prune", !history.known || history.method || stage.method, history, rules);
+    for (const char* key : {".method", ".prune", ".train"}) {
+      history.known = history.known && rules.sound(path + key);
+      history.keys.push_back(path + key);
+    }
     history.pruned_trained = history.pruned_trained || (stage.prune && history.trained);
     history.method = history.method || stage.method || stage.train;  // report a missing method once
     history.trained = history.trained || stage.train;

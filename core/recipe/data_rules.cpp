@@ -37,6 +37,7 @@ class DataRules {
     task();
     pack();
     texts();
+    metric();
     return std::move(problems_);
   }
 
@@ -95,6 +96,16 @@ class DataRules {
         broken("data.text",
                fmt::format("names column '{}'; {} has {}", column, format_.name, fmt::join(format_.columns, " and ")),
                {"data.format"});
+  }
+
+  void metric() {
+    const auto classes = static_cast<int64_t>(data_.labels.size());
+    if (!data_.metric || classes == 0 || model_task_ != Task::sequence_classification) return;
+    if (!is_for_classes(*data_.metric, classes))
+      broken("data.metric",
+             fmt::format("is {}, which is for two classes, but data.labels names {}; use macro_f1",
+                         enum_name(*data_.metric), classes),
+             {"data.labels"});
   }
 
   const DataConfig& data_;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr const char* kTask = "model.task";
 constexpr const char* kFormat = "data.format";
+constexpr const char* kLabelled = "is sequence_classification or regression";
 
 class IdleKeys {
  public:
@@ -31,31 +32,45 @@ class IdleKeys {
 void add_by_task(Recipe& recipe, IdleKeys& keys) {
   const Task task = recipe.model.task;
   const bool causal = task == Task::causal_lm, masked = task == Task::masked_lm, regression = task == Task::regression;
+  const bool labelled = !causal && !masked;
   DataConfig& data = recipe.data;
-  keys.add(data.label.empty() || !(causal || masked), "data.label", kTask, "is sequence_classification or regression",
-           data.label);
-  keys.add(data.labels.empty() || !(causal || masked || regression), "data.labels", kTask, "is sequence_classification",
-           data.labels);
+  keys.add(labelled, "data.label", kTask, kLabelled, data.label);
+  keys.add(labelled && !regression, "data.labels", kTask, "is sequence_classification", data.labels);
+  keys.add(labelled, "data.metric", kTask, kLabelled, data.metric);
   keys.add(masked, "data.mask_probability", kTask, "is masked_lm", data.mask_probability,
            DataConfig().mask_probability);
   keys.add(causal, "data.pack", kTask, "is causal_lm", data.pack);
   keys.add(causal, "eval.generate", kTask, "is causal_lm", recipe.eval.generate);
+}
+
+void add_of_stages(Recipe& recipe, IdleKeys& keys) {
+  const Task task = recipe.model.task;
   std::vector<std::string> names;
   for (const StageConfig& stage : recipe.stages) names.push_back(stage.name);
-  for (size_t i = 0; i < names.size(); ++i)
-    if (auto& train = recipe.stages[i].train; train && train->distill)
-      keys.add(!regression, stage_path(names, i) + ".train.distill.temperature", kTask, "is sequence_classification",
+  for (size_t i = 0; i < names.size(); ++i) {
+    auto& train = recipe.stages[i].train;
+    if (!train) continue;
+    const std::string path = stage_path(names, i) + ".train";
+    keys.add(is_over_tokens(task), path + ".label_smoothing", kTask, "is masked_lm or causal_lm",
+             train->label_smoothing);
+    if (train->distill)
+      keys.add(task != Task::regression, path + ".distill.temperature", kTask, "is sequence_classification",
                train->distill->temperature, DistillConfig().temperature);
+  }
 }
 
-void add_by_format(DataConfig& data, const FormatTraits& format, IdleKeys& keys) {
-  keys.add(data.label.empty() || format.named_columns, "data.label", kFormat, "is tsv, csv or jsonl", data.label);
-  keys.add(!data.header || format.header, "data.header", kFormat, "is tsv or csv", data.header);
+void add_by_format(const FormatTraits& format, Task task, DataConfig& data, IdleKeys& keys) {
+  const bool chooses = !format.columns.empty() && task == Task::causal_lm;
+  keys.add(format.named_columns || chooses, "data.text", kFormat,
+           format.columns.empty() ? "is tsv, csv or jsonl" : "has columns and model.task is causal_lm", data.text);
+  keys.add(format.named_columns, "data.label", kFormat, "is tsv, csv or jsonl", data.label);
+  keys.add(format.header, "data.header", kFormat, "is tsv or csv", data.header);
 }
 
-/// Whether --set gave the value at one path and not the one at the other.
-bool is_later(const Source& source, const std::string& path, const std::string& other) {
-  return source.given(path) && source.origin(path).from_set() && !source.origin(other).from_set();
+/// The --set that decides; data.task decides about the format as well.
+std::string decisive_argument(const Source& source, const std::string& key) {
+  const std::string argument = source.argument(key);
+  return argument.empty() && key == kFormat ? source.argument("data.task") : argument;
 }
 
 }  // namespace
@@ -63,7 +78,8 @@ bool is_later(const Source& source, const std::string& path, const std::string& 
 std::vector<IdleKey> idle_keys(Recipe& recipe, const FormatTraits* format) {
   IdleKeys keys;
   add_by_task(recipe, keys);
-  if (format != nullptr) add_by_format(recipe.data, *format, keys);
+  add_of_stages(recipe, keys);
+  if (format != nullptr) add_by_format(*format, recipe.model.task, recipe.data, keys);
   return keys.take();
 }
 
@@ -73,10 +89,11 @@ void check_idle_keys(const Recipe& recipe, const Catalog& catalog, const Source&
   for (const IdleKey& key : idle_keys(copy, catalog.find_format(format_of(copy.data)))) {
     const bool sound = source.sound(key.path) && source.sound(key.depends_on);
     const bool reported = std::ranges::find(problems, key.path, &Problem::key) != problems.end();
-    if (!source.by_user(key.path) || !sound || reported || is_later(source, key.depends_on, key.path)) continue;
+    if (!source.by_user(key.path) || !sound || reported) continue;
     const Origin origin = source.origin(key.path);
+    const std::string argument = origin.from_set() ? "" : decisive_argument(source, key.depends_on);
     problems.push_back(
-        {origin.file, origin.line, key.path, fmt::format("has no effect: it is used only when {}", key.when)});
+        {origin.file, origin.line, key.path, idle_message(key.path, key.when, argument), origin.argument});
   }
 }
 

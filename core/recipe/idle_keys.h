@@ -18,12 +18,11 @@ struct IdleKey {
   std::function<void()> reset;  ///< gives it its default
 };
 
-/// The idle keys of `recipe`, to which they refer; without a format, only those that the task of the model decides. A
-/// text or list that is empty is not an idle key.
+/// The idle keys of `recipe`, to which they refer; without a format, only those that the task of the model decides.
 std::vector<IdleKey> idle_keys(Recipe& recipe, const FormatTraits* format);
 
-/// Appends a problem for each idle key that the user gave, unless a problem names the key already or a later --set made
-/// it idle.
+/// Appends a problem for each idle key that the user gave, unless a problem names the key already. If a --set made a key
+/// of the file idle, the message names that --set and how to remove the key.
 void check_idle_keys(const Recipe& recipe, const Catalog& catalog, const Source& source,
                      std::vector<Problem>& problems);
 

@@ -55,9 +55,13 @@ Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::stri
 
 std::string to_string(const Problem& problem) {
   // Keys and values come from the user and may have any length.
-  constexpr size_t kLongestKey = 200, kLongestMessage = 1000;
+  constexpr size_t kLongestKey = 200, kLongestMessage = 1000, kLongestArgument = 100;
   const std::string key = shown(problem.key, kLongestKey), message = shown(problem.message, kLongestMessage);
-  if (problem.file == kSetOrigin) return fmt::format("--set {}: {}", key, message);
+  if (problem.file == kSetOrigin) {
+    const bool own = problem.argument.empty() || problem.argument.starts_with(problem.key + "=");
+    if (own) return fmt::format("--set {}: {}", key, message);
+    return fmt::format("--set {}: {}: {}", shown(problem.argument, kLongestArgument), key, message);
+  }
   const std::string place = problem.line > 0 ? fmt::format("{}:{}", problem.file, problem.line) : problem.file;
   return problem.key.empty() ? fmt::format("{}: {}", place, message) : fmt::format("{}: {}: {}", place, key, message);
 }

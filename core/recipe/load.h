@@ -12,11 +12,14 @@ namespace filigree::recipe {
 
 struct Problem {
   std::string file;
-  int line = 0;         ///< 1-based; 0 for --set, which has no line
-  std::string key;      ///< full path, e.g. "stages.adapt.train.lr"
-  std::string message;  ///< "is not a key of train; did you mean 'lr'?"
+  int line = 0;               ///< 1-based; 0 for --set, which has no line
+  std::string key;            ///< full path, e.g. "stages.adapt.train.lr"
+  std::string message;        ///< "is not a key of train; did you mean 'lr'?"
+  std::string argument = {};  ///< of --set: "stages.adapt.train.lr=0"
 };
-std::string to_string(const Problem& problem);  ///< "file:line: key: message"
+/// "file:line: key: message", or "--set key: message"; "--set key=value: path: message" if the argument sets a key
+/// other than the one with the problem.
+std::string to_string(const Problem& problem);
 
 /// Keys that have another name now, or no effect: a user's recipe with one is refused; the recipe that a run, a
 /// checkpoint or an export of an earlier version holds is read. What --set gives is the user's in both cases.

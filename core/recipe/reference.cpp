@@ -76,7 +76,7 @@ std::string default_of(const Field& field) {
   const std::string value = field.value_text();
   const bool scalar =
       !std::holds_alternative<Section>(field.target()) && !std::holds_alternative<SectionList>(field.target());
-  if (!value.empty() && !field.is_left_out()) return "`" + value + "`";
+  if (!value.empty() && field.has_default()) return "`" + value + "`";
   return field.is_required() ? "**required**" : scalar ? "none" : "";
 }
 
@@ -96,6 +96,8 @@ changing a key, run the test `recipes_test` once with `FILIGREE_UPDATE_DOCS=1`.
 
 - An unknown or repeated key, a wrong type or a value out of range is an error. All errors are
   reported at once, with their lines.
+- A key without effect in its place is an error, also with an empty value or its default. So is one
+  that loses its effect by `--set`.
 - `${NAME}` in a value is replaced by the environment variable of that name. `FILIGREE_HOME`
   defaults to `~/.cache/filigree`, `FILIGREE_MODELS` and `FILIGREE_DATA` to `models` and `data` in
   it; any other unset variable is an error. `$${` is a literal `${`.

@@ -86,15 +86,47 @@ Field& Field::rule(std::string text, std::function<std::string()> problem) {
 }
 
 Field& Field::only(std::string other_key, std::string state, std::function<bool()> applies) {
-  depends_on_ = std::move(other_key);
-  state_ = std::move(state);
-  applies_ = std::move(applies);
+  conditions_.push_back({std::move(other_key), std::move(state), std::move(applies)});
+  return *this;
+}
+
+Field& Field::later_rule(std::function<std::string()> problem) {
+  later_rule_ = std::move(problem);
+  return *this;
+}
+
+Field& Field::no_default() {
+  no_default_ = true;
   return *this;
 }
 
 Field& Field::written(std::function<bool()> written) {
   written_ = std::move(written);
   return *this;
+}
+
+const Condition* Field::unmet() const {
+  const auto found = std::ranges::find_if(conditions_, [](const Condition& condition) { return !condition.is_met(); });
+  return found == conditions_.end() ? nullptr : &*found;
+}
+
+std::string Field::when() const {
+  std::vector<std::string> texts;
+  for (const Condition& condition : conditions_) texts.push_back(condition.text());
+  return fmt::format("{}", fmt::join(texts, " and "));
+}
+
+/// A required list or text is never blank. The others have an empty default, or none.
+bool Field::is_blank() const {
+  return std::visit(
+      [&](const auto& target) {
+        using T = std::decay_t<decltype(target)>;
+        constexpr bool has_text = std::is_same_v<T, std::string*> || std::is_same_v<T, std::vector<std::string>*> ||
+                                  std::is_same_v<T, Choice> || std::is_same_v<T, ChoiceList>;
+        if constexpr (has_text) return !required_ && text_of(target).empty();
+        return false;
+      },
+      target_);
 }
 
 std::string Field::number_problem(double value, const std::string& given) const {

@@ -33,8 +33,6 @@ struct Section {
   std::function<void(Schema&)> describe;
   std::function<bool()> present;
   std::function<void()> create;
-  std::function<void()> reset;
-  bool optional = false;
 };
 
 /// A list of nested structs.
@@ -61,6 +59,14 @@ using Target =
                  std::optional<double>*, std::optional<bool>*, std::vector<std::string>*, std::optional<MethodConfig>*,
                  Choice, ChoiceList, Section, SectionList>;
 
+/// A condition under which a key is used.
+struct Condition {
+  std::string key;    ///< the key that decides, of the same section: "structure"
+  std::string state;  ///< "is empty"
+  std::function<bool()> is_met;
+  std::string text() const { return key + " " + state; }
+};
+
 /// One key. The setters return the field, so that they chain.
 class Field {
  public:
@@ -75,9 +81,13 @@ class Field {
   /// Any other rule: `problem` checks the value just read and returns what is wrong ("" if nothing is);
   /// `text` states the rule in the reference.
   Field& rule(std::string text, std::function<std::string()> problem);
+  /// A rule that earlier versions lacked: it is not applied to the values of a saved recipe.
+  Field& later_rule(std::function<std::string()> problem);
+  /// The reference lists no default, though the struct has a value: the key is given whenever it is used.
+  Field& no_default();
   /// The key is used only if `applies`, which reads another key of the section after all keys are read; `state` is the
   /// condition in words: only("structure", "is empty", ...). Otherwise giving the key is an error, and the resolved
-  /// recipe omits it.
+  /// recipe omits it. A field may have several conditions.
   Field& only(std::string other_key, std::string state, std::function<bool()> applies);
   /// The resolved recipe omits the key unless `written`: for one of two mutually exclusive keys.
   Field& written(std::function<bool()> written);
@@ -87,11 +97,13 @@ class Field {
   const std::string& doc() const { return doc_; }
   const Target& target() const { return target_; }
   bool is_required() const { return required_; }
-  bool applies() const { return !applies_ || applies_(); }
+  /// The first condition of only() that is not met; nullptr if the key is used.
+  const Condition* unmet() const;
   bool is_left_out() const { return written_ && !written_(); }
-  bool is_written() const { return applies() && !is_left_out(); }
-  const std::string& depends_on() const { return depends_on_; }
-  std::string when() const { return depends_on_.empty() ? "" : depends_on_ + " " + state_; }
+  bool has_default() const { return !no_default_ && !is_left_out(); }
+  /// Whether the resolved recipe has the key. An empty text or list is the absence of a value.
+  bool is_written() const { return unmet() == nullptr && !is_left_out() && !is_blank(); }
+  std::string when() const;  ///< all conditions of only(): "structure is empty"; "" for none
   const std::vector<std::string>& choices() const { return choices_; }
   const std::optional<Range>& range() const { return range_; }  ///< of a number
 
@@ -99,13 +111,15 @@ class Field {
   std::string choice_problem(const std::string& value) const;
   /// What is wrong with the value just read; "" when it is allowed. `given` is the value as it was written.
   std::string problem(const std::string& given) const;
-  std::string type_name() const;   ///< "number", "list of texts", ...
+  std::string later_problem() const { return later_rule_ ? later_rule_() : ""; }  ///< that of later_rule()
+  std::string type_name() const;                                                  ///< "number", "list of texts", ...
   std::string allowed() const;     ///< "at least 1", "one of a, b"; "" when any value is allowed
   std::string value_text() const;  ///< current value for the reference; "" for none and for sections
 
  private:
   std::string number_problem(double value, const std::string& given) const;
   std::string list_problem(const std::vector<std::string>& values) const;
+  bool is_blank() const;
 
   std::string key_, former_key_;
   Target target_;
@@ -116,9 +130,10 @@ class Field {
   std::optional<size_t> items_at_most_;
   bool unique_ = false;
   std::string rule_text_;
-  std::function<std::string()> rule_;
-  std::string depends_on_, state_;
-  std::function<bool()> applies_, written_;
+  std::function<std::string()> rule_, later_rule_;
+  std::vector<Condition> conditions_;
+  std::function<bool()> written_;
+  bool no_default_ = false;
 };
 
 class Schema {
@@ -164,17 +179,16 @@ class Schema {
 
   template <class T>
   Field& section(const std::string& key, T& value, const std::string& doc) {
-    return fields_.emplace_back(
-        key, Section{[&value](Schema& s) { describe(value, s); }, [] { return true; }, [] {}, [] {}, false}, doc);
+    return fields_.emplace_back(key, Section{[&value](Schema& s) { describe(value, s); }, [] { return true; }, [] {}},
+                                doc);
   }
 
   template <class T>
   Field& section(const std::string& key, std::optional<T>& value, const std::string& doc) {
-    return fields_.emplace_back(
-        key,
-        Section{[&value](Schema& s) { describe(*value, s); }, [&value] { return value.has_value(); },
-                [&value] { value.emplace(); }, [&value] { value.reset(); }, true},
-        doc);
+    return fields_.emplace_back(key,
+                                Section{[&value](Schema& s) { describe(*value, s); },
+                                        [&value] { return value.has_value(); }, [&value] { value.emplace(); }},
+                                doc);
   }
 
   template <class T>

@@ -27,7 +27,6 @@ std::vector<std::string> best_metrics() {
   return names;
 }
 
-/// Names become file names and parts of a --set path.
 /// Longer names leave no room for what filigree adds to a file's name, of which most file systems allow 255 bytes.
 constexpr size_t kLongestName = 200;
 
@@ -35,16 +34,16 @@ std::string length_problem(const std::string& name) {
   return name.size() <= kLongestName ? "" : fmt::format("has {} characters; use at most {}", name.size(), kLongestName);
 }
 
+/// Names become file names and parts of a --set path.
 std::string name_problem(const std::string& name) {
   const bool good = !name.empty() && only_letters_of(name, "-_.") && name.front() != '.' && name.front() != '-';
-  return good ? length_problem(name)
-              : "is '" + name + "'; use letters, digits, '-', '_' and '.', starting with a letter or digit";
+  return good ? "" : "is '" + name + "'; use letters, digits, '-', '_' and '.', starting with a letter or digit";
 }
 
 std::string stage_name_problem(const std::string& name) {
   const bool good =
       !name.empty() && only_letters_of(name, "-_") && std::isalpha(static_cast<unsigned char>(name[0])) != 0;
-  return good ? length_problem(name) : "is '" + name + "'; use letters, digits, '-' and '_', starting with a letter";
+  return good ? "" : "is '" + name + "'; use letters, digits, '-' and '_', starting with a letter";
 }
 
 /// An export gets its own directory inside the run directory: no name that filigree uses, no '.', '..' or hidden part.
@@ -57,7 +56,11 @@ std::string export_dir_problem(const std::string& dir) {
     return "is '" + dir + "', must be the name of a new directory inside the run directory";
   if (files::run_names::is_reserved(path.begin()->string()))
     return "is '" + dir + "', a name that filigree itself uses in the run directory; choose another";
-  for (const auto& part : path)
+  return "";
+}
+
+std::string longest_part_problem(const std::string& dir) {
+  for (const auto& part : std::filesystem::path(dir))
     if (const std::string problem = length_problem(part.string()); !problem.empty()) return problem;
   return "";
 }
@@ -165,13 +168,18 @@ void describe(TrainConfig& train, Schema& schema) {
 void describe(PruneConfig& prune, Schema& schema) {
   const auto unstructured = [&prune] { return prune.structure.empty(); };
   const auto reads_data = [&prune] { return prune.score == PruneScore::taylor || prune.score == PruneScore::l1; };
-  schema.field("structure", prune.structure, "structures to remove; empty: zero single weights (unstructured)")
+  schema
+      .field("structure", prune.structure,
+             "structures to remove; empty: zero single weights (unstructured), which needs sparsity")
       .unique();
   schema.field("heads", prune.heads, "fraction of the attention heads to remove", from(0).below(1))
       .only("structure", "contains heads", [&prune] { return has(prune.structure, Structure::heads); });
   schema.field("ffn", prune.ffn, "fraction of the FFN neurons to remove", from(0).below(1))
       .only("structure", "contains ffn", [&prune] { return has(prune.structure, Structure::ffn); });
-  schema.field("sparsity", prune.sparsity, "fraction of the weights to zero", from(0).below(1))
+  schema
+      .field("sparsity", prune.sparsity, "fraction of the weights to zero, required for unstructured pruning",
+             from(0).below(1))
+      .no_default()
       .only("structure", "is empty", unstructured);
   schema
       .field("targets", prune.targets, "linears to prune, by the last words of their names; empty: all in the encoder")
@@ -187,7 +195,7 @@ void describe(PruneConfig& prune, Schema& schema) {
   schema
       .field("batch_size", prune.batch_size,
              "samples per batch for these scores; 0: those of the latest stage up to this one that trains, else of the "
-             "next one that trains",
+             "next one that trains, else 32",
              from(0).to(kMostSamples))
       .only("score", "is taylor or l1", reads_data);
 }
@@ -198,7 +206,8 @@ void describe(ExportConfig& export_config, Schema& schema) {
                "trust_remote_code; filigree: pruned shapes, for filigree");
   schema.field("dir", export_config.dir, "directory of the export, inside the run directory")
       .required()
-      .rule("a new name in the run directory", [&export_config] { return export_dir_problem(export_config.dir); });
+      .rule("a new name in the run directory", [&export_config] { return export_dir_problem(export_config.dir); })
+      .later_rule([&export_config] { return longest_part_problem(export_config.dir); });
   schema.field("shard_mb", export_config.shard_mb,
                "maximum MiB per weight file; several files get an index; 0: one file", from(0).to(kMostMebibytes));
 }
@@ -206,7 +215,8 @@ void describe(ExportConfig& export_config, Schema& schema) {
 void describe(StageConfig& stage, Schema& schema) {
   schema.field("name", stage.name, "name of the stage, in metrics and --set")
       .required()
-      .rule("letters, digits, - and _", [&stage] { return stage_name_problem(stage.name); });
+      .rule("letters, digits, - and _", [&stage] { return stage_name_problem(stage.name); })
+      .later_rule([&stage] { return length_problem(stage.name); });
   schema.method("method", stage.method,
                 "what to train; without it, the stage continues with the method of an earlier stage");
   schema.section("prune", stage.prune, "remove heads, neurons or weights");
@@ -225,8 +235,10 @@ void describe(GenerateConfig& generate, Schema& schema) {
   schema.field("beams", generate.beams, "beam width; 1: greedy", from(1).to(1024));
   schema.field("max_new_tokens", generate.max_new_tokens, "maximum number of generated tokens",
                from(1).to(kMostTokens));
-  schema.field("length_penalty", generate.length_penalty, "a hypothesis of n tokens scores log p / n^length_penalty",
-               from(-10).to(10));
+  schema
+      .field("length_penalty", generate.length_penalty, "a hypothesis of n tokens scores log p / n^length_penalty",
+             from(-10).to(10))
+      .only("beams", "is at least 2", [&generate] { return generate.beams > 1; });
   schema.field("no_repeat_ngram", generate.no_repeat_ngram, "size of the n-grams that must not repeat; 0: off",
                from(0).to(kMostTokens));
   schema.field("batch_size", generate.batch_size, "prompts per rank and forward pass", from(1).to(65536));
@@ -245,7 +257,8 @@ void describe(EvalConfig& eval, Schema& schema) {
 void describe(Recipe& recipe, Schema& schema) {
   schema.field("name", recipe.name, "name of the run; part of its directory name")
       .required()
-      .rule("letters, digits, -, _ and .", [&recipe] { return name_problem(recipe.name); });
+      .rule("letters, digits, -, _ and .", [&recipe] { return name_problem(recipe.name); })
+      .later_rule([&recipe] { return length_problem(recipe.name); });
   schema.field("seed", recipe.seed, "random seed, for sample order, dropout, initial values and masks",
                from(0).to(kMostSeed));
   schema.section("model", recipe.model, "the backbone").required();

@@ -88,30 +88,21 @@ void set_ranges(const LineChart& chart, Frame& frame) {
   if (!chart.zero_based) frame.y.low -= margin;
 }
 
-/// 1500 as 1.5k; for round numbers.
-std::string short_number(double value) {
-  if (std::abs(value) >= 1e6) return fmt::format("{:.4g}M", value / 1e6);
-  return std::abs(value) >= 1e3 ? fmt::format("{:.4g}k", value / 1e3) : fmt::format("{:.4g}", value);
-}
-
-std::string y_label(double value, bool scientific) {
-  if (std::abs(value) < 1e-12) return "0";
-  if (!scientific) return std::abs(value) >= 1000 ? short_number(value) : fmt::format("{:.4g}", value);
-  const double exponent = std::floor(std::log10(std::abs(value)) + 1e-9);
-  return fmt::format("{:.3g}e{:.0f}", value / std::pow(10, exponent), exponent);
-}
+double step_of(const std::vector<double>& ticks) { return ticks.size() > 1 ? ticks[1] - ticks[0] : 0; }
 
 std::string axes(const LineChart& chart, const Frame& frame) {
   std::string out;
-  for (double value : ticks(frame.y.low, frame.y.high, static_cast<int>((frame.bottom - frame.top) / 38))) {
+  const auto heights = ticks(frame.y.low, frame.y.high, static_cast<int>((frame.bottom - frame.top) / 38));
+  for (double value : heights) {
     const double y = frame.py(value);
     out += fmt::format(R"(<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>)", frame.left,
                        frame.right, y, y);
     out += fmt::format(R"(<text class="tick" text-anchor="end" x="{:.1f}" y="{:.1f}">{}</text>)", frame.left - 7, y + 4,
-                       y_label(value, chart.scientific));
+                       tick_label(value, step_of(heights), chart.scientific));
   }
-  for (double value : ticks(frame.x.low, frame.x.high, static_cast<int>((frame.right - frame.left) / 60))) {
-    const std::string label = short_number(value);
+  const auto steps = ticks(frame.x.low, frame.x.high, static_cast<int>((frame.right - frame.left) / 60));
+  for (double value : steps) {
+    const std::string label = tick_label(value, step_of(steps));
     const bool hits_name = frame.px(value) + text_width(label) / 2 > frame.right - text_width("step") - 8;
     if (std::abs(value - std::round(value)) > 1e-6 || hits_name) continue;
     out += fmt::format(R"(<text class="tick" text-anchor="middle" x="{:.1f}" y="{:.1f}">{}</text>)", frame.px(value),

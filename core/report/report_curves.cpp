@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/counted.h"
 #include "core/report/report_parts.h"
 #include "core/report/report_svg.h"
 
@@ -32,32 +33,39 @@ std::vector<Point> curve(const RunData& run, std::optional<double> TrainRecord::
 
 /// "The loss was not finite at 3 of 40 logged steps: 5, 6, 7." Empty if `steps` is.
 std::string not_finite(const std::string& what, const std::vector<int64_t>& steps, size_t all,
-                       const std::string& times) {
+                       const std::string& time) {
   if (steps.empty()) return "";
   constexpr size_t kListed = 5;
   const auto last = steps.begin() + static_cast<std::ptrdiff_t>(std::min(steps.size(), kListed));
-  return fmt::format("<p class=\"soft\">{} was not finite, or beyond {:g}, at {} of {} {}: step {}{}.</p>\n",
-                     escape_html(what), kMostDrawn, steps.size(), all, times, fmt::join(steps.begin(), last, ", "),
-                     steps.size() > kListed ? ", ..." : "");
+  return fmt::format("<p class=\"soft\">{} was not finite, or beyond {:g}, at {} of {}: step {}{}.</p>\n",
+                     escape_html(what), kMostDrawn, steps.size(), counted(all, time),
+                     fmt::join(steps.begin(), last, ", "), steps.size() > kListed ? ", ..." : "");
 }
 
 std::string losses_not_finite(const RunData& run) {
   std::vector<int64_t> steps;
   for (const auto& record : run.train)
     if (!drawable(record.loss)) steps.push_back(record.step);
-  return not_finite("The loss", steps, run.train.size(), "logged steps");
+  return not_finite("The loss", steps, run.train.size(), "logged step");
+}
+
+std::string norms_not_finite(const RunData& run) {
+  std::vector<int64_t> steps;
+  for (const auto& record : run.train)
+    if (record.not_finite == "grad_norm") steps.push_back(record.step);
+  return not_finite("The gradient norm", steps, run.train.size(), "logged step");
 }
 
 std::string metrics_not_finite(const RunData& run) {
   std::vector<int64_t> steps;
   for (const auto& eval : run.evals)
     if (!drawable(eval.value(run.metric))) steps.push_back(eval.step);
-  return not_finite("The metric " + run.metric, steps, run.evals.size(), "evaluations");
+  return not_finite("The metric " + run.metric, steps, run.evals.size(), "evaluation");
 }
 
 std::string loss_card(const RunData& run) {
   const auto points = curve(run, &TrainRecord::loss);
-  const std::string note = losses_not_finite(run);
+  const std::string note = losses_not_finite(run) + norms_not_finite(run);
   if (points.empty()) return note.empty() ? "" : report_card("Training loss", note);
   // Each stage has its own moving average, so that the jump at a prune is not smoothed away.
   std::vector<Series> series{{"faint", thin_out(points, 400)}};

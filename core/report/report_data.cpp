@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/files/json_values.h"
 #include "core/files/read.h"
@@ -30,7 +31,7 @@ StageSummary& stage_at(RunData& run, const std::string& name, int64_t step) {
 void add(RunData& run, const StageRecord& record) { stage_at(run, record.stage, 0).record = record; }
 
 void add(RunData& run, const TrainRecord& record) {
-  auto& stage = stage_at(run, record.stage, record.step);
+  auto& stage = stage_at(run, record.stage, record.not_finite ? record.step - 1 : record.step);
   stage.comm.clear();
   for (const auto& [axis, purposes] : record.comm)
     for (const auto& [purpose, bytes] : purposes) stage.comm[axis + "." + purpose] = bytes;
@@ -58,7 +59,7 @@ void add_metrics(RunData& run) {
   if (found.lines == 0)
     throw DataError(
         fmt::format("{}: has no lines: the run has not reached its first step, or the file was emptied", path));
-  throw DataError(fmt::format("{}: is damaged: none of its {} lines can be read", path, found.lines));
+  throw DataError(fmt::format("{}: is damaged: none of its {} can be read", path, counted(found.lines, "line")));
 }
 
 void add_recipe(RunData& run) {

@@ -145,15 +145,18 @@ std::string report_communication(const RunData& run) {
   for (const auto& stage : run.stages) full = std::max(full, stage.record.full_comm_bytes_per_step.value_or(0));
   if (full <= 0) return "";
   const auto whole = static_cast<double>(full);
+  int64_t longest = full;  // with parallel.shard_frozen, a stage can send more than full fine-tuning
+  for (const auto& stage : run.stages) longest = std::max(longest, stage.record.comm_bytes_per_step.value_or(0));
   for (const auto& stage : run.stages) {
     const auto& bytes = stage.record.comm_bytes_per_step;
     if (!bytes || !stage.record.full_comm_bytes_per_step) continue;
     const auto value = static_cast<double>(*bytes);
     bars.push_back({stage.name,
                     fmt::format("{} ({})", files::format_bytes(static_cast<uint64_t>(*bytes)), percent(value / whole)),
-                    value, whole});
+                    value, static_cast<double>(longest)});
   }
-  bars.push_back({"full fine-tuning", files::format_bytes(static_cast<uint64_t>(full)), whole, whole, true});
+  bars.push_back({"full fine-tuning", files::format_bytes(static_cast<uint64_t>(full)), whole,
+                  static_cast<double>(longest), true});
   const auto drawn =
       at_both_widths([&](int width) { return draw_bars(bars, "bytes per step, by stage", width); }, kWholeCard);
   return report_card("Bytes each rank passes to collectives per step", drawn + purposes_table(run), "all");

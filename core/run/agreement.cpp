@@ -11,6 +11,7 @@
 #include "core/recipe/load.h"
 #include "core/recipe/yaml/tree.h"
 #include "core/run/rank_zero.h"
+#include "core/shown.h"
 #include "dist/factory.h"
 
 namespace filigree::train {
@@ -56,24 +57,26 @@ size_t reference_rank(const std::vector<std::string>& texts) {
   return best;
 }
 
-std::string shown(const Values& values, const std::string& name) {
+/// An argument that was not given is empty.
+std::string value_of(const Values& values, const std::string& name) {
   const auto found = values.find(name);
-  if (found == values.end()) return kAbsent;
-  const std::string& value = found->second;
-  return value.size() <= kLongestValue ? value : value.substr(0, kLongestValue) + "...";
+  return found == values.end() || found->second.empty() ? kAbsent : found->second;
 }
 
-/// "\n  name: found value instead of wanted value" for each fact that differs.
-std::string differences(const Values& wanted, const Values& found) {
+/// "\n  name: value on rank 0, value on rank 1" for each fact that differs, the lower rank first.
+std::string differences(std::map<size_t, Values> of_ranks) {
+  const auto& [low, first] = *of_ranks.begin();
+  const auto& [high, second] = *of_ranks.rbegin();
   std::set<std::string> names;
-  for (const auto& [name, value] : wanted) names.insert(name);
-  for (const auto& [name, value] : found) names.insert(name);
+  for (const auto& [rank, values] : of_ranks)
+    for (const auto& [name, value] : values) names.insert(name);
   std::string text;
   size_t count = 0;
   for (const std::string& name : names) {
-    const std::string there = shown(found, name), here = shown(wanted, name);
-    if (found.contains(name) == wanted.contains(name) && found.at(name) == wanted.at(name)) continue;
-    if (++count <= kShown) text += fmt::format("\n  {}: {} instead of {}", name, there, here);
+    const std::string one = value_of(first, name), other = value_of(second, name);
+    if (one != other && ++count <= kShown)
+      text += fmt::format("\n  {}: {} on rank {}, {} on rank {}", name, shown(one, kLongestValue), low,
+                          shown(other, kLongestValue), high);
   }
   return count > kShown ? fmt::format("{}\n  and {} more", text, count - kShown) : text;
 }
@@ -96,8 +99,9 @@ std::string name_of(const dist::Communicator& ranks, size_t rank) {
     const auto there = found.find(subject.what), here = wanted.find(subject.what);
     if (there == found.end() || here == wanted.end()) break;
     if (there->second == here->second) continue;
-    throw_user_error(subject.exit_code, fmt::format("{} has a different {} than {}{}:{}\n{}", who, subject.what, than,
-                                                    more, differences(here->second, there->second), subject.advice));
+    throw_user_error(subject.exit_code,
+                     fmt::format("{} has a different {} than {}{}:{}\n{}", who, subject.what, than, more,
+                                 differences({{reference, here->second}, {other, there->second}}), subject.advice));
   }
   throw UsageError(
       fmt::format("{} runs a different command than {}{}. Start all ranks with the same command", who, than, more));
@@ -115,9 +119,9 @@ void add_facts(const recipe::Tree& tree, const std::string& path, std::vector<Fa
       else
         items += (items.empty() ? "" : ", ") + tree.items[i].text;
     }
-    facts.push_back({path, "[" + items + "]"});
+    if (!items.empty() || tree.items.empty()) facts.push_back({path, "[" + items + "]"});
   } else {
-    facts.push_back({path, tree.text});
+    facts.push_back({path, tree.text.empty() ? "''" : tree.text});
   }
 }
 

@@ -29,7 +29,7 @@ struct Subject {
 
 /// Every rank returns if all ranks have the same subjects. Otherwise every rank throws the same UsageError or
 /// DataError, which names a rank that differs from most others, its host, and the differing facts with both
-/// values. Collective.
+/// values, the lower rank's first. Collective.
 void require_agreement(dist::Communicator& ranks, const std::vector<Subject>& subjects);
 
 /// Every key of the resolved recipe with its value.

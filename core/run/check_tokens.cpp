@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/counted.h"
 #include "core/error.h"
 
 namespace filigree::train {
@@ -10,17 +11,17 @@ namespace {
 [[noreturn]] void fail_id(int32_t id, const std::string& where, const data::Tokenizer& tokenizer,
                           const nn::Model& model, const std::string& path) {
   const std::string token = tokenizer.decode({&id, 1}, false);
-  throw DataError(
-      fmt::format("{}: token id {}{} is beyond the {} rows of the embedding of {} (vocab_size in config.json); the "
-                  "tokenizer and the weights are not of the same model, or tokens were added without new rows",
-                  where, id, token.empty() ? "" : fmt::format(" ('{}')", token), model.vocab_size(), path));
+  throw DataError(fmt::format(
+      "{}: token id {}{} is beyond the {} of the embedding of {} (vocab_size in config.json); the "
+      "tokenizer and the weights are not of the same model, or tokens were added without new rows",
+      where, id, token.empty() ? "" : fmt::format(" ('{}')", token), counted(model.vocab_size(), "row"), path));
 }
 
 [[noreturn]] void fail_type(int type, const std::string& where, const nn::Model& model, const std::string& path) {
   throw DataError(
-      fmt::format("{}: the tokenizer produces token type {}, but {} has {} type{} (type_vocab_size in config.json); "
+      fmt::format("{}: the tokenizer produces token type {}, but {} has {} (type_vocab_size in config.json); "
                   "use single texts, or a model that accepts pairs",
-                  where, type, path, model.type_vocab_size(), model.type_vocab_size() == 1 ? "" : "s"));
+                  where, type, path, counted(model.type_vocab_size(), "type")));
 }
 
 }  // namespace
@@ -49,8 +50,8 @@ void check_tokens(data::Dataset& dataset, const data::Tokenizer& tokenizer, cons
 
 void check_length(const recipe::Recipe& recipe, const nn::Model& model, const std::string& path) {
   if (recipe.data.max_length > model.max_positions())
-    throw UsageError(fmt::format("{}: data.max_length: {} is more than the {} positions of {}", recipe.file,
-                                 recipe.data.max_length, model.max_positions(), path));
+    throw UsageError(fmt::format("{}: data.max_length: {} is more than the {} of {}", recipe.file,
+                                 recipe.data.max_length, counted(model.max_positions(), "position"), path));
 }
 
 }  // namespace filigree::train

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <variant>
 
 #include "core/error.h"
 #include "core/files/disk.h"
@@ -32,16 +33,17 @@ bool lies_in(const fs::path& path, const fs::path& dir) {
   return std::mismatch(dir.begin(), dir.end(), path.begin(), path.end()).first == dir.end();
 }
 
-/// Whether metrics.jsonl contains more than the record of a stage's start.
+bool is_progress(const MetricRecord& record) {
+  if (const auto* step = std::get_if<TrainRecord>(&record)) return !step->not_finite;
+  if (const auto* eval = std::get_if<EvalRecord>(&record)) return !eval->values.empty();
+  return !std::holds_alternative<StageRecord>(record);
+}
+
+/// Whether metrics.jsonl contains more than the record of a stage's start and of a step that was not made.
 bool has_progress(const std::string& run_dir) {
   std::error_code problem;
   const std::string path = files::RunPaths(run_dir).metrics();
-  if (!fs::is_regular_file(path, problem)) return false;
-  const std::string text = files::read_file(path);
-  const auto has = [&](const char* kind) {
-    return text.find(fmt::format("{{\"kind\":\"{}\"", kind)) != std::string::npos;
-  };
-  return has(TrainRecord::kKind) || has(EvalRecord::kKind) || has(PruneRecord::kKind);
+  return fs::is_regular_file(path, problem) && std::ranges::any_of(read_records(path).records, is_progress);
 }
 
 bool holds_a_run(const std::string& run_dir) {
@@ -105,6 +107,10 @@ std::optional<checkpoint::CheckpointInfo> choose_named(const Session& session, c
   const bool same_origin = recorded_origin(session.run_dir) == canonical(path);
   if (same_origin)
     if (auto own = newest_of_own(*session.store)) return own;
+  std::error_code ignored;
+  if (!fs::exists(path, ignored))
+    throw DataError(fmt::format(
+        "--resume {}: does not exist; give a checkpoint (a step-… directory), a run, `auto` or `never`", path));
   auto found = named_checkpoint(path);
   if (!found)
     throw DataError(
@@ -128,7 +134,7 @@ void refuse_to_lose_results(const Session& session) {
   const std::string path = run.recipe();
   if (!has_progress(session.run_dir) || !fs::exists(path)) return;
   const auto before = recipe::load(path, {}, session.registries->catalog(), recipe::OldKeys::accept);
-  const std::string differences = recipe_difference(decisive_recipe(before), decisive_recipe(session.recipe));
+  const std::string differences = recipe_difference(run_recipe(before), run_recipe(session.recipe));
   if (!differences.empty())
     throw UsageError(fmt::format(
         "{} contains a run of a different recipe without a checkpoint; the recipe differs in:{}\nChoose another "

@@ -9,7 +9,7 @@ checkpoint::ExportRequest export_request(const Registries& registries, nn::Model
   checkpoint::ExportRequest request;
   request.dir = dir;
   request.format = format;
-  request.tokenizer_dir = files;
+  request.base_dir = files;
   request.shard_bytes = static_cast<uint64_t>(shard_mb * 1024 * 1024);
   request.reload = [&registries, task = model.task(), labels = label_names(model)](const std::string& written) {
     ModelRequest load;

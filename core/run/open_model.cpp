@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/checkpoint/store.h"
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/files/ownership.h"
 #include "core/files/run_paths.h"
@@ -26,6 +27,7 @@ OpenedModel open_directory(const std::string& path, const Registries& registries
   ModelRequest request;
   request.task = task.value_or(request.task);
   request.keep_task = !task;
+  request.trains = false;
   request.report = &opened.report;
   opened.model = registries.load_model(path, request);
   opened.tokenizer = data::load_tokenizer(path);
@@ -99,17 +101,17 @@ void print_findings(const OpenedModel& opened) {
 void refuse_random_parameters(const OpenedModel& opened) {
   if (opened.report.newly_initialized.empty()) return;
   throw DataError(
-      fmt::format("{}: its weights lack {} parameters of a {} ({}), which would be random; use a model that was "
+      fmt::format("{}: its weights lack {} of a {} ({}), which would be random; use a model that was "
                   "trained for this task, or train this one first",
-                  opened.files, opened.report.newly_initialized.size(), opened.model->architecture(),
-                  nn::short_list(opened.report.newly_initialized)));
+                  opened.files, counted(opened.report.newly_initialized.size(), "parameter"),
+                  opened.model->architecture(), nn::short_list(opened.report.newly_initialized)));
 }
 
 void use_labels(OpenedModel& opened, const std::vector<std::string>& labels) {
   if (opened.model->task() != Task::sequence_classification) return;
   if (static_cast<int64_t>(labels.size()) != opened.model->num_labels())
-    throw UsageError(
-        fmt::format("{}: has {} labels, but the task has {}", opened.files, opened.model->num_labels(), labels.size()));
+    throw UsageError(fmt::format("{}: has {}, but the task has {}; use the data of the task that it was trained for",
+                                 opened.files, counted(opened.model->num_labels(), "label"), labels.size()));
   const auto order = nn::match_labels(opened.labels, labels);
   if (!order)
     throw UsageError(fmt::format("{}: its labels are {}, but the task's are {}; they must have the same names",

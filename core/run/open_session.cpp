@@ -2,21 +2,23 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <thread>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/export/peft/peft_lora.h"
 #include "core/parallel/parallelize.h"
 #include "core/parallel/precision.h"
 #include "core/run/base_model.h"
+#include "core/run/check_stages.h"
 #include "core/run/check_tokens.h"
 #include "core/run/open_model.h"
 #include "core/run/resume.h"
 #include "core/run/state/restore.h"
+#include "core/run/steps.h"
 
 namespace filigree::train {
 namespace {
@@ -25,38 +27,22 @@ std::shared_ptr<dist::Mesh> open_mesh(const recipe::ParallelConfig& parallel, co
                                       bool cuda) {
   const int ranks = environment.world_size();
   if (ranks % parallel.tensor != 0)
-    throw UsageError(fmt::format(
-        "parallel.tensor: {0} ranks were started, which is not a multiple of {1}: ranks = data-parallel size x "
-        "tensor-parallel size. Start a multiple of {1}, or set another parallel.tensor",
-        ranks, parallel.tensor));
-  if (parallel.backend == recipe::Backend::single && ranks > 1)
     throw UsageError(
-        fmt::format("parallel.backend: single is for one rank, but {} were started; use auto or mpi", ranks));
-  std::shared_ptr<dist::Communicator> world =
-      environment.world(std::string(enum_name(parallel.backend)), cuda, parallel.timeout);
-  return std::make_shared<dist::Mesh>(std::move(world), static_cast<int>(parallel.tensor));
-}
-
-/// eval.best must name a metric that an evaluation of this task computes.
-void check_best(const Session& session) {
-  const std::string& wanted = session.recipe.eval.best;
-  if (wanted.empty() || session.eval_data.empty()) return;
-  std::vector<std::string> known = enum_names_of(session.eval_data.front().metrics);
-  known.emplace_back("loss");
-  if (std::ranges::find(known, wanted) == known.end())
-    throw UsageError(
-        fmt::format("eval.best: '{}' is not computed for this task; use one of {}", wanted, fmt::join(known, ", ")));
+        fmt::format("parallel.tensor: the job has {0}, which is not a multiple of {1}: ranks = data-parallel size x "
+                    "tensor-parallel size. Start a multiple of {1}, or set another parallel.tensor",
+                    counted(ranks, "rank"), parallel.tensor));
+  return std::make_shared<dist::Mesh>(open_world(parallel, environment, cuda), static_cast<int>(parallel.tensor));
 }
 
 void load_data(Session& session) {
   const auto& recipe = session.recipe;
   session.task = data::resolve_task(recipe.data, recipe.model.task, session.registries->formats);
+  check_best(recipe, session.task);
   session.tokenizer = data::load_tokenizer(recipe.model.path);
   session.train_data = data::load_dataset(recipe.data, session.task, "train", *session.tokenizer, recipe.seed);
   for (const auto& split : data::splits_of(session.task, recipe.eval.split))
     session.eval_data.push_back(data::load_dataset(recipe.data, session.task, split, *session.tokenizer, recipe.seed));
   for (const data::Dataset& dataset : session.eval_data) dataset.check_labelled();
-  check_best(session);
 }
 
 /// Called before anything that could leave ranks waiting for each other: all ranks must have been started alike.
@@ -105,6 +91,14 @@ void log_findings(const Session& session, nn::LoadReport report) {
 
 }  // namespace
 
+std::unique_ptr<dist::Communicator> open_world(const recipe::ParallelConfig& parallel,
+                                               const dist::Environment& environment, bool cuda) {
+  const std::string backend(enum_name(parallel.backend));
+  if (const std::string problem = environment.why_not(backend); !problem.empty())
+    throw UsageError("parallel.backend: " + problem);
+  return environment.world(backend, cuda, parallel.timeout);
+}
+
 at::Device choose_device(recipe::Device device, int local_rank) {
   if (device == recipe::Device::cpu || (device == recipe::Device::automatic && !at::hasCUDA())) return at::kCPU;
   if (!at::hasCUDA())
@@ -142,6 +136,7 @@ OpenedSession open_session(recipe::Recipe recipe, const Registries& registries, 
   // Fail early: validate the LoRA before loading the data.
   if (const std::string& lora = session.recipe.model.init_lora; !lora.empty()) checkpoint::read_peft(lora);
   load_data(session);
+  check_stages(session.recipe, registries, *model_of_shapes(session.recipe, registries, session.recipe.model.path));
   agree_on_files(session);
   const nn::LoadReport report = load_model(session);
   if (session.run_dir.empty()) open_run_directory(session, request);
@@ -155,6 +150,8 @@ OpenedSession open_session(recipe::Recipe recipe, const Registries& registries, 
     warn_of_changed_evaluation(session, *opened.resumed);
   else
     log_findings(session, report);
+  for (const auto& line : warmup_warnings(session.recipe, session.train_data.size(), session.state.stage))
+    session.log->warn("{}", line);
   return opened;
 }
 

@@ -26,6 +26,10 @@ struct OpenedSession {
 OpenedSession open_session(recipe::Recipe recipe, const Registries& registries, const dist::Environment& environment,
                            const RunRequest& request);
 
+/// All ranks, connected by a backend. UsageError if it cannot be used here. Collective.
+std::unique_ptr<dist::Communicator> open_world(const recipe::ParallelConfig& parallel,
+                                               const dist::Environment& environment, bool cuda);
+
 /// The device that a recipe requests ("auto": CUDA if there is one); ranks of a host take its devices in
 /// turn. UsageError if it is not available.
 at::Device choose_device(recipe::Device device, int local_rank);

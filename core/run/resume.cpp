@@ -1,10 +1,15 @@
 #include "core/run/resume.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <iostream>
+#include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 
+#include "core/checkpoint/manifest.h"
 #include "core/error.h"
 #include "core/files/disk.h"
 #include "core/files/read.h"
@@ -14,6 +19,7 @@
 #include "core/run/claim_run.h"
 #include "core/run/rank_zero.h"
 #include "core/run/state/saved_state.h"
+#include "core/shown.h"
 
 namespace filigree::train {
 namespace {
@@ -28,7 +34,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 std::string default_run_dir(const recipe::Recipe& recipe) {
-  const auto hash = random::hash(decisive_recipe(recipe));
+  const auto hash = random::hash(run_recipe(recipe));
   return fmt::format("runs/{}-seed{}-{:08x}", recipe.name, recipe.seed, static_cast<uint32_t>(hash ^ (hash >> 32)));
 }
 
@@ -46,10 +52,82 @@ void bring_teacher_logits(const Session& session, const checkpoint::Loaded& resu
   files::replace_file(to, files::read_file(from));
 }
 
+/// Without how often the run logs, saves and evaluates, and without how it is distributed over ranks.
+recipe::Recipe of_run(const recipe::Recipe& recipe) {
+  recipe::Recipe run = recipe;
+  run.parallel = {};
+  run.parallel.precision = recipe.parallel.precision;
+  run.parallel.grad_dtype = recipe.parallel.grad_dtype;
+  run.checkpoint = {};
+  run.eval = {};
+  run.log_every = 1;
+  // A merged model is in the run directory, which may be moved.
+  if (is_merged_base(recipe.model.path)) run.model.path = fs::path(recipe.model.path).filename();
+  return run;
+}
+
+/// The same with placeholders for what does not determine numbers.
+recipe::Recipe of_numbers(const recipe::Recipe& recipe) {
+  recipe::Recipe decisive = of_run(recipe);
+  decisive.name = "run";
+  decisive.model.path = "model";
+  if (!decisive.model.init_lora.empty()) decisive.model.init_lora = "lora";
+  decisive.data.dir = "data";
+  decisive.data.train = decisive.data.dev = decisive.data.test = std::nullopt;
+  for (size_t i = 0; i < decisive.stages.size(); ++i) {
+    recipe::StageConfig& stage = decisive.stages[i];
+    if (stage.train) stage.train->activation_checkpointing = false;
+    if (stage.export_config) {
+      stage.export_config.emplace();
+      stage.export_config->dir = fmt::format("export-{}", i);
+    }
+  }
+  return decisive;
+}
+
+std::map<std::string, std::string> facts_of(const recipe::Recipe& recipe) {
+  std::map<std::string, std::string> facts;
+  for (const Fact& fact : recipe_subject(recipe).facts) facts[fact.name] = fact.value;
+  return facts;
+}
+
+recipe::Recipe read_saved(const std::string& saved, const recipe::Catalog& catalog) {
+  return recipe::load_text(saved, "the checkpoint's recipe", catalog, {}, recipe::OldKeys::accept);
+}
+
+/// The recipe that a checkpoint holds, as `text_of` writes it.
+std::string in_present_names(const std::string& saved, const recipe::Catalog& catalog,
+                             std::string (*text_of)(const recipe::Recipe&)) {
+  try {
+    return text_of(read_saved(saved, catalog));
+  } catch (const UsageError&) {
+    return saved;  // of a version whose recipes mean something else: every difference is shown
+  }
+}
+
+/// Checkpoints before version 3 do not list the files, so that their paths are compared.
+std::string recipe_difference_of(const Session& session, const checkpoint::Loaded& loaded) {
+  const std::string saved = saved_state(loaded).decisive;
+  const recipe::Catalog catalog = session.registries->catalog();
+  const bool by_content = loaded.version >= checkpoint::kManifestVersion;
+  const auto text_of = by_content ? decisive_recipe : run_recipe;
+  return recipe_difference(in_present_names(saved, catalog, text_of), text_of(session.recipe));
+}
+
+void note_free_changes(const Session& session, const checkpoint::Loaded& loaded) {
+  const recipe::Recipe before = read_saved(saved_state(loaded).decisive, session.registries->catalog());
+  const std::string changes = free_changes(before, session.recipe);
+  if (!changes.empty() && session.is_rank_zero())
+    std::cerr << fmt::format(
+        "note: the recipe differs from the checkpoint's in keys that do not change its numbers:{}\nFiles are compared "
+        "by "
+        "content. Exports that are written already are not written again\n",
+        changes);
+}
+
 void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, bool named) {
-  const std::string difference_text = recipe_difference(
-      saved_decisive(saved_state(loaded).decisive, session.registries->catalog()), decisive_recipe(session.recipe));
-  if (difference_text.empty()) return;
+  const std::string difference_text = recipe_difference_of(session, loaded);
+  if (difference_text.empty()) return note_free_changes(session, loaded);
   if (!named)
     throw UsageError(
         fmt::format("{} contains a run of a different recipe, which differs in:{}\nChoose another --out, or resume it "
@@ -99,24 +177,25 @@ std::string recipe_difference(const std::string& before, const std::string& afte
 }
 
 std::string saved_decisive(const std::string& saved, const recipe::Catalog& catalog) {
-  try {
-    return recipe::to_yaml(recipe::load_text(saved, "the checkpoint's recipe", catalog, {}, recipe::OldKeys::accept));
-  } catch (const UsageError&) {
-    return saved;  // of a version whose recipes mean something else: every difference is shown
-  }
+  return in_present_names(saved, catalog, decisive_recipe);
 }
 
-std::string decisive_recipe(const recipe::Recipe& recipe) {
-  recipe::Recipe decisive = recipe;
-  decisive.parallel = {};
-  decisive.parallel.precision = recipe.parallel.precision;
-  decisive.parallel.grad_dtype = recipe.parallel.grad_dtype;
-  decisive.checkpoint = {};
-  decisive.eval = {};
-  decisive.log_every = 1;
-  // A merged model is in the run directory, which may be moved.
-  if (is_merged_base(recipe.model.path)) decisive.model.path = fs::path(recipe.model.path).filename();
-  return recipe::to_yaml(decisive);
+std::string run_recipe(const recipe::Recipe& recipe) { return recipe::to_yaml(of_run(recipe)); }
+
+std::string decisive_recipe(const recipe::Recipe& recipe) { return recipe::to_yaml(of_numbers(recipe)); }
+
+std::string free_changes(const recipe::Recipe& before, const recipe::Recipe& after) {
+  auto was = facts_of(of_run(before)), is = facts_of(of_run(after));
+  auto was_decisive = facts_of(of_numbers(before)), is_decisive = facts_of(of_numbers(after));
+  std::set<std::string> keys;
+  for (const auto& facts : {was, is})
+    for (const auto& [key, value] : facts) keys.insert(key);
+  const auto shown_value = [](const std::string& value) { return value.empty() ? "(not set)" : shown(value, 200); };
+  std::string text;
+  for (const std::string& key : keys)
+    if (was[key] != is[key] && was_decisive[key] == is_decisive[key])
+      text += fmt::format("\n  {}: {}, now {}", key, shown_value(was[key]), shown_value(is[key]));
+  return text;
 }
 
 std::string run_directory_of(const recipe::Recipe& recipe, const RunRequest& request) {
@@ -155,6 +234,7 @@ void open_logs(Session& session, const RunRequest& request, const std::optional<
     record_origin(session.run_dir, request);
     write_recipe(session.run_dir, session.recipe);
     session.log = std::make_unique<RunLog>(session.run_dir, true, position);
+    session.stop->log_to(session.log->descriptor());
   });
   if (!session.log) session.log = std::make_unique<RunLog>(session.run_dir, false);
 }

@@ -9,12 +9,20 @@
 
 namespace filigree::train {
 
-/// The keys that determine a run's numbers, as text: the resolved recipe without how often it logs, saves and
-/// evaluates, and without how it is distributed over ranks. Two runs with the same text give the same result.
+/// What a run does and with which files, as text: the resolved recipe without how often it logs, saves and evaluates,
+/// and without how it is distributed over ranks. A checkpoint holds it, and a default run directory is named after it.
+std::string run_recipe(const recipe::Recipe& recipe);
+
+/// The keys that determine a run's numbers: run_recipe() with placeholders for the name of the run, the exports and the
+/// paths of model, LoRA and data, whose content is compared instead (origin.h), and without activation_checkpointing.
+/// Two runs with the same text and files give the same result.
 std::string decisive_recipe(const recipe::Recipe& recipe);
 
-/// The decisive_recipe() that a checkpoint holds, in the present names of its keys.
+/// The decisive_recipe() of the run_recipe() that a checkpoint holds, in the present names of its keys.
 std::string saved_decisive(const std::string& saved, const recipe::Catalog& catalog);
+
+/// "\n  name: first, now second" for each key of run_recipe() that differs although it does not determine numbers.
+std::string free_changes(const recipe::Recipe& before, const recipe::Recipe& after);
 
 /// The lines that only one of two recipe texts has, one per line, marked - (before) and + (after).
 std::string recipe_difference(const std::string& before, const std::string& after);

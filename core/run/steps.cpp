@@ -1,5 +1,7 @@
 #include "core/run/steps.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -12,6 +14,27 @@ int64_t stage_steps(const recipe::TrainConfig& config, int64_t samples) {
   const int64_t per_epoch = (samples - 1) / config.batch_size + 1;
   const double steps = std::ceil(config.epochs * static_cast<double>(per_epoch));
   return static_cast<int64_t>(std::clamp(steps, 1.0, recipe::kMostSteps));
+}
+
+int64_t warmup_steps(const recipe::TrainConfig& config, int64_t total) {
+  const double steps = config.warmup < 1 ? std::ceil(config.warmup * static_cast<double>(total)) : config.warmup;
+  return static_cast<int64_t>(std::min(steps, recipe::kMostSteps));
+}
+
+std::vector<std::string> warmup_warnings(const recipe::Recipe& recipe, std::optional<int64_t> samples, int64_t first) {
+  std::vector<std::string> lines;
+  for (size_t i = static_cast<size_t>(first); i < recipe.stages.size(); ++i) {
+    const auto& train = recipe.stages[i].train;
+    if (!train || train->warmup == 0 || (train->max_steps == 0 && !samples)) continue;
+    const int64_t total = stage_steps(*train, samples.value_or(0)), warmup = warmup_steps(*train, total);
+    if (warmup >= total)
+      lines.push_back(
+          fmt::format("stages.{}.train.warmup: the warm-up has {} step{} and the stage {}: the learning rate never "
+                      "reaches its peak "
+                      "of {}; set a shorter warm-up",
+                      recipe.stages[i].name, warmup, warmup == 1 ? "" : "s", total, train->lr));
+  }
+  return lines;
 }
 
 int64_t round_step(const recipe::PruneConfig& config, int64_t round, int64_t total_steps) {

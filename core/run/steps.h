@@ -1,6 +1,9 @@
 #pragma once
 // The steps of a stage, determined by its recipe and the size of the training set.
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "core/recipe/recipe.h"
 
@@ -8,6 +11,14 @@ namespace filigree::train {
 
 /// Optimizer steps of a train section on a data set with `samples` samples.
 int64_t stage_steps(const recipe::TrainConfig& config, int64_t samples);
+
+/// Steps of the linear warm-up of a stage that has `total` steps.
+int64_t warmup_steps(const recipe::TrainConfig& config, int64_t total);
+
+/// One line for each stage, from index `first` on, whose learning rate never reaches its peak, because the warm-up is as
+/// long as the stage. samples: of the training set; if unknown, stages given in epochs are skipped.
+std::vector<std::string> warmup_warnings(const recipe::Recipe& recipe, std::optional<int64_t> samples,
+                                         int64_t first = 0);
 
 /// Stage step before which round `round` (0-based) of a gradual prune takes place. Rounds are spaced evenly
 /// over the first three quarters of the stage's steps, so that the last quarter trains the final shape.

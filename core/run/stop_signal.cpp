@@ -27,7 +27,8 @@ std::atomic<int> phase{kEndAtOnce};
 std::atomic<int> received_signal{0};
 std::atomic<int64_t> received_at{0};  // CLOCK_MONOTONIC in milliseconds; 0: nothing was received
 int own_rank = 0;
-bool launched = false;  // by mpirun or srun
+bool launched = false;          // by mpirun or srun
+std::atomic<int> log_file{-1};  // log.txt
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free);
 
 int64_t milliseconds_now() {
@@ -41,7 +42,8 @@ template <class... Parts>
 void say(const Parts*... parts) {
   char text[512] = {};
   (std::strncat(text, parts, sizeof text - std::strlen(text) - 1), ...);
-  if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) return;  // a failure cannot be handled here
+  for (const int file : {STDERR_FILENO, log_file.load()})
+    if (file >= 0 && ::write(file, text, std::strlen(text)) < 0) continue;  // a failure cannot be handled here
 }
 
 const char* name_of(int number) {
@@ -120,11 +122,15 @@ StopSignal::StopSignal() {
   received_signal = 0;
   received_at = 0;
 }
-StopSignal::~StopSignal() { ignore(); }
+StopSignal::~StopSignal() {
+  ignore();
+  log_file = -1;
+}
 
 void StopSignal::end_at_once() { phase = kEndAtOnce; }
 void StopSignal::defer() { phase = kDefer; }
 void StopSignal::ignore() { phase = kIgnore; }
+void StopSignal::log_to(int descriptor) { log_file = descriptor; }
 
 int StopSignal::received() const { return received_signal; }
 

@@ -25,6 +25,9 @@ class StopSignal {
   void defer();
   void ignore();
 
+  /// Also writes the message of an end at once to this open file, until the session ends; -1: to none.
+  void log_to(int descriptor);
+
   /// The number of the signal received in the phase "defer", 0 for none.
   int received() const;
 };

@@ -16,6 +16,7 @@
 #include <numeric>
 #include <set>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/files/json.h"
 #include "core/files/read.h"
@@ -101,15 +102,15 @@ void SafetensorsFile::map() {
 void SafetensorsFile::parse() {
   if (is_pickle(path_, std::string_view(bytes_, std::min<size_t>(size_, 4)))) refuse_pickle(path_);
   if (size_ < kLengthBytes) {
-    throw DataError(fmt::format("{}: not a valid safetensors file: only {} bytes long", path_, size_));
+    throw DataError(fmt::format("{}: not a valid safetensors file: only {} long", path_, counted(size_, "byte")));
   }
   uint64_t length = 0;
   std::memcpy(&length, bytes_, kLengthBytes);
   if (length > kMaxHeader || length > size_ - kLengthBytes) {
     throw DataError(
-        fmt::format("{}: not a valid safetensors file: its header length is {} bytes, but the file has {} "
+        fmt::format("{}: not a valid safetensors file: its header length is {}, but the file has {} "
                     "after the length field and the limit is {}",
-                    path_, length, size_ - kLengthBytes, kMaxHeader));
+                    path_, counted(length, "byte"), size_ - kLengthBytes, kMaxHeader));
   }
   data_offset_ = kLengthBytes + length;
   header_ = parse_safetensors_header(std::string(bytes_ + kLengthBytes, length), size_ - data_offset_, path_);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/safetensors/safetensors.h"
 #include "core/safetensors/safetensors_dtype.h"
@@ -117,8 +118,8 @@ TensorInfo tensor_from(const std::string& name, const json& entry, const std::st
     refuse(file, "tensor '{}' ends at byte {}, before its start {}", name, info.end, info.begin);
   const uint64_t bytes = byte_count(info, bits, file);
   if (info.end - info.begin != bytes) {
-    refuse(file, "tensor '{}' has {} bytes of data, but its shape and dtype require {}", name, info.end - info.begin,
-           bytes);
+    refuse(file, "tensor '{}' has {} of data, but its shape and dtype require {}", name,
+           counted(info.end - info.begin, "byte"), bytes);
   }
   return info;
 }
@@ -129,14 +130,17 @@ void check_cover(const std::vector<TensorInfo>& tensors, uint64_t data_bytes, co
   for (const TensorInfo& info : tensors) {
     if (info.begin < at)
       refuse(file, "tensor '{}' overlaps the one before it (byte {} < {})", info.name, info.begin, at);
-    if (info.begin > at) refuse(file, "there is a gap of {} bytes before tensor '{}'", info.begin - at, info.name);
+    if (info.begin > at)
+      refuse(file, "there is a gap of {} before tensor '{}'", counted(info.begin - at, "byte"), info.name);
     if (info.end > data_bytes) {
       refuse(file, "tensor '{}' ends at byte {} of the data, but the file has {}: it is truncated", info.name, info.end,
              data_bytes);
     }
     at = info.end;
   }
-  if (at != data_bytes) refuse(file, "{} bytes after the last tensor belong to no tensor", data_bytes - at);
+  if (at != data_bytes)
+    refuse(file, "{} after the last tensor {} to no tensor", counted(data_bytes - at, "byte"),
+           data_bytes - at == 1 ? "belongs" : "belong");
 }
 
 }  // namespace

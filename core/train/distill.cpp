@@ -27,17 +27,17 @@ constexpr const char* kAdvice =
     "Resume from a checkpoint before the prune stage with --resume PATH, which computes them again, or start over with "
     "another --out";
 
-const Teacher& named_teacher(const Session& session) {
-  if (!session.state.teacher)
+const Teacher& named_teacher(const RunState& state) {
+  if (!state.teacher)
     throw DataError(
         fmt::format("distill: the run's state names no logits of the adapted model. A prune stage before this one "
                     "computes them; checkpoints before version 3 do not name them. {}",
                     kAdvice));
-  return *session.state.teacher;
+  return *state.teacher;
 }
 
 at::Tensor read_teacher_logits(const Session& session) {
-  const Teacher& teacher = named_teacher(session);
+  const Teacher& teacher = named_teacher(session.state);
   const std::string path = teacher_file(session.run_dir, teacher);
   const std::string stage = session.recipe.stages.at(static_cast<size_t>(teacher.stage)).name;
   const auto refuse = [&](const std::string& problem) {

@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/count_nonzero.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
@@ -9,16 +10,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
+#include "core/counted.h"
 #include "core/data/collate.h"
-#include "core/error.h"
 #include "core/metrics/metrics.h"
 
 namespace filigree::train {
 namespace {
 
 constexpr const char* kDiverged = "the model has diverged, or its weights are damaged";
+constexpr size_t kNamedSamples = 5;  ///< in a message
 
 /// This rank's samples: every dp.size()-th of the samples sorted by length, so that the ranks have equal work
 /// and a forward pass has samples of similar length.
@@ -60,14 +63,48 @@ void for_each_batch(nn::Model& model, const data::Dataset& dataset, const EvalOp
     model.forward(to(data::collate(dataset, {0}), model.device()), context);
 }
 
+/// The samples of a batch whose logits are not finite; all of them if the logits of single samples do not show it.
+std::vector<int64_t> non_finite_samples(const data::Batch& batch, const nn::Output& output, Task task) {
+  std::vector<int64_t> found;
+  if (!is_over_tokens(task)) {
+    const at::Tensor finite = at::isfinite(output.logits).view({batch.size(), -1}).all(1).cpu();
+    for (size_t i = 0; i < batch.samples.size(); ++i)
+      if (!finite[static_cast<int64_t>(i)].item<bool>()) found.push_back(batch.samples[i]);
+  }
+  return found.empty() ? batch.samples : found;
+}
+
+/// Throws on every rank alike. mine: samples of this rank in whose batches the loss is not finite. Collective.
+[[noreturn]] void refuse_non_finite(const data::Dataset& dataset, const std::vector<int64_t>& mine,
+                                    dist::Communicator& dp) {
+  const at::Tensor marks = at::zeros({dataset.size()}, at::kFloat);
+  for (const int64_t sample : mine) marks[sample] = 1;
+  dp.all_reduce(marks, dist::ReduceOp::max);
+  std::vector<int64_t> first;
+  const auto count = marks.count_nonzero().item<int64_t>();
+  for (int64_t i = 0; i < dataset.size() && first.size() < kNamedSamples; ++i)
+    if (marks[i].item<float>() > 0) first.push_back(i);
+  if (count == dataset.size())
+    throw DivergedError(fmt::format("the loss on '{}' is not finite: {}", dataset.split, kDiverged));
+  throw LossError(
+      fmt::format("the loss on '{}' is not finite in {} of {} ({}{}): the model has diverged, or it "
+                  "cannot compute these samples. Inspect them, or train in fp32 or with a lower lr",
+                  dataset.split, count, counted(dataset.size(), "sample"), dataset.where(first),
+                  static_cast<size_t>(count) > first.size() ? ", ..." : ""));
+}
+
 }  // namespace
 
 EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options,
                     dist::Communicator& dp) {
   double loss = 0, count = 0;
+  std::vector<int64_t> non_finite;
   MetricSet metrics(dataset.metrics, model.task() == Task::regression, model.num_labels());
   for_each_batch(model, dataset, options, dp, [&](const data::Batch& batch, const nn::Output& output) {
-    loss += output.loss_sum.item<double>();
+    const auto loss_sum = output.loss_sum.item<double>();
+    loss += loss_sum;
+    if (!std::isfinite(loss_sum))
+      std::ranges::copy(non_finite_samples(batch, output, model.task()), std::back_inserter(non_finite));
     count += static_cast<double>(output.count);
     if (!is_over_tokens(model.task())) metrics.add(output.logits, batch.labels);
   });
@@ -76,8 +113,7 @@ EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOp
   const double total = sums.const_data_ptr<double>()[0], counted = sums.const_data_ptr<double>()[1];
   if (is_over_tokens(model.task()) && counted == 0)
     throw DataError(fmt::format("the split '{}' has no token with a loss; add more text", dataset.split));
-  if (!std::isfinite(total))
-    throw DataError(fmt::format("the loss on '{}' is not finite: {}", dataset.split, kDiverged));
+  if (!std::isfinite(total)) refuse_non_finite(dataset, non_finite, dp);
   EvalResult result;
   result.samples = dataset.size();
   result.loss = total / std::max(1.0, counted);

@@ -4,10 +4,21 @@
 #include <string>
 
 #include "core/data/dataset.h"
+#include "core/error.h"
 #include "core/nn/model.h"
 #include "dist/communicator.h"
 
 namespace filigree::train {
+
+/// The loss of a split is not finite.
+struct LossError : DataError {
+  using DataError::DataError;
+};
+
+/// It is not finite for any sample: what the weights hold is not worth keeping.
+struct DivergedError : LossError {
+  using LossError::LossError;
+};
 
 struct EvalResult {
   int64_t samples = 0;
@@ -21,7 +32,8 @@ struct EvalOptions {
   bool joins_collectives = false;  ///< all ranks run the same number of passes, because each pass gathers the weights
 };
 
-/// Collective over `dp`. Computes the metrics that the data set names.
+/// Collective over `dp`. Computes the metrics that the data set names. DataError, on every rank alike, if no token has a
+/// loss, LossError if the loss is not finite (the message names samples; DivergedError if it is finite for none).
 EvalResult evaluate(nn::Model& model, const data::Dataset& dataset, const EvalOptions& options, dist::Communicator& dp);
 
 /// Logits of every sample, fp32 [size, labels] on the CPU, on every rank. Collective.

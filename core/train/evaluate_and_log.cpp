@@ -1,6 +1,7 @@
 #include "core/train/evaluate_and_log.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/error.h"
 #include "core/log/records.h"
@@ -8,13 +9,15 @@
 namespace filigree::train {
 namespace {
 
-/// The metric to compare (`wanted`, else the task's main one), larger is better; the negated loss if there is no other metric (language modeling).
-std::pair<std::string, double> deciding_metric(const std::string& wanted, const data::Dataset& dataset,
-                                               const EvalResult& result) {
+/// The name of the metric to compare: `wanted`, else the task's main one, else (language modeling) the loss.
+std::string deciding_metric(const std::string& wanted, const data::Dataset& dataset) {
   const std::string main(dataset.metrics.empty() ? "loss" : enum_name(dataset.metrics.front()));
-  const std::string name = wanted.empty() ? main : wanted;
-  if (name == "loss") return {name, -result.loss};
-  return {name, result.metrics.at(name)};
+  return wanted.empty() ? main : wanted;
+}
+
+/// Its value, larger is better: the loss is negated.
+double deciding_value(const std::string& name, const EvalResult& result) {
+  return name == "loss" ? -result.loss : result.metrics.at(name);
 }
 
 EvalRecord eval_record(const std::string& stage, int64_t step, const data::Dataset& dataset, const EvalResult& result,
@@ -22,6 +25,20 @@ EvalRecord eval_record(const std::string& stage, int64_t step, const data::Datas
   EvalRecord record{stage, step, dataset.split, metric, result.samples, result.metrics};
   record.values.emplace("loss", result.loss);
   return record;
+}
+
+/// A loss that is not finite is recorded, for the report of the run, and ends it.
+EvalResult evaluate_or_record(Session& session, const std::string& stage, const data::Dataset& dataset) {
+  try {
+    return evaluate(*session.model, dataset, eval_options(session), session.mesh->dp());
+  } catch (const LossError&) {
+    EvalResult failed;
+    failed.samples = dataset.size();
+    failed.loss = std::numeric_limits<double>::quiet_NaN();
+    session.log->record(eval_record(stage, session.state.global_step, dataset, failed,
+                                    deciding_metric(session.recipe.eval.best, dataset)));
+    throw;
+  }
 }
 
 /// Keeps the better of two results of the same metric and split; else the newer one.
@@ -42,14 +59,18 @@ EvalOptions eval_options(const Session& session) {
 }
 
 bool evaluate_and_log(Session& session, const std::string& stage, bool compete) {
+  // Logged when all have succeeded: after a failure, the evaluation is repeated as a whole.
+  std::vector<EvalResult> results;
+  for (const data::Dataset& dataset : session.eval_data) results.push_back(evaluate_or_record(session, stage, dataset));
   bool improved = false;
   for (size_t i = 0; i < session.eval_data.size(); ++i) {
     const auto& dataset = session.eval_data[i];
-    const auto result = evaluate(*session.model, dataset, eval_options(session), session.mesh->dp());
-    const auto [name, value] = deciding_metric(session.recipe.eval.best, dataset, result);
+    const EvalResult& result = results[i];
+    const std::string name = deciding_metric(session.recipe.eval.best, dataset);
     session.log->record(eval_record(stage, session.state.global_step, dataset, result, name));
     if (i == 0 && compete)
-      improved = is_best(session.state.best, {name, dataset.split, value, session.state.global_step}, *session.log);
+      improved = is_best(session.state.best,
+                         {name, dataset.split, deciding_value(name, result), session.state.global_step}, *session.log);
   }
   return improved;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "core/counted.h"
 #include "core/files/run_paths.h"
 #include "core/parallel/precision.h"
 #include "core/prune/inspect.h"
@@ -18,8 +19,9 @@ std::string describe_stage(const recipe::StageConfig& stage, int64_t train_sampl
   std::vector<std::string> parts;
   if (stage.method) parts.push_back(fmt::format("method {}", stage.method->name));
   if (stage.train)
-    parts.push_back(fmt::format("train {} steps, batch {}, lr {:g}", stage_steps(*stage.train, train_samples),
-                                stage.train->batch_size, stage.train->lr));
+    parts.push_back(fmt::format("train {}, batch {}, lr {:g}",
+                                counted(stage_steps(*stage.train, train_samples), "step"), stage.train->batch_size,
+                                stage.train->lr));
   if (stage.prune) {
     const auto& prune = *stage.prune;
     parts.push_back(prune.structure.empty()
@@ -34,7 +36,7 @@ std::string describe_stage(const recipe::StageConfig& stage, int64_t train_sampl
 
 void warn_of_skipped_rows(RunLog& log, const data::Dataset& dataset) {
   if (dataset.skipped > 0)
-    log.warn("{} bad rows of the {} set were skipped, the first: {}", dataset.skipped, dataset.split,
+    log.warn("skipped {} of the {} set, the first: {}", counted(dataset.skipped, "bad row"), dataset.split,
              dataset.first_skipped);
 }
 
@@ -58,14 +60,14 @@ std::vector<EvalRecord> last_evaluations(const std::vector<MetricRecord>& record
 void describe_start(Session& session, const checkpoint::Loaded* resumed) {
   auto& log = *session.log;
   const auto& mesh = *session.mesh;
-  log.info("{} ranks ({} data-parallel x {} tensor-parallel, backend {}), {}, {} threads per rank, {}",
-           mesh.world().size(), mesh.data_parallel(), mesh.tensor_parallel(), mesh.world().backend(),
-           session.device.str(), at::get_num_threads(), precision_name(session.compute));
+  log.info("{} ({} data-parallel x {} tensor-parallel, backend {}), {}, {} per rank, {}",
+           counted(mesh.world().size(), "rank"), mesh.data_parallel(), mesh.tensor_parallel(), mesh.world().backend(),
+           session.device.str(), counted(at::get_num_threads(), "thread"), precision_name(session.compute));
   if (session.compute == at::kBFloat16 && !multiplies_bf16(session.device))
     log.warn(
         "this CPU has no bf16 instructions: bf16 is emulated, at least ten times slower than parallel.precision: fp32");
-  log.info("{} from {}: {} training samples", session.model->family(), session.recipe.model.path,
-           session.train_data.size());
+  log.info("{} from {}: {}", session.model->family(), session.recipe.model.path,
+           counted(session.train_data.size(), "training sample"));
   warn_of_skipped_rows(log, session.train_data);
   for (const auto& dataset : session.eval_data) warn_of_skipped_rows(log, dataset);
   for (const auto& stage : session.recipe.stages)
@@ -87,9 +89,9 @@ void describe_end(Session& session, Outcome outcome) {
     for (const auto& [name, value] : eval.values) values.push_back(fmt::format("{} {:.4f}", name, value));
     log.info("{:<10} {}: {}", eval.stage, eval.split, fmt::join(values, ", "));
   }
-  constexpr int64_t kTokens = 128;
-  log.info("FLOPs of a forward pass: {:.1f}% of the unpruned model's",
-           100 * session.model->flops(kTokens) / prune::unpruned_flops(*session.model, kTokens));
+  const int64_t length = prune::flops_length(*session.model);
+  log.info("FLOPs of a forward pass over {}: {:.1f}% of the unpruned model's", counted(length, "token"),
+           100 * session.model->flops(length) / prune::unpruned_flops(*session.model, length));
   log.info("run directory: {}", session.run_dir);
 }
 

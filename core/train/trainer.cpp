@@ -11,8 +11,8 @@
 #include "core/error.h"
 #include "core/log/records.h"
 #include "core/parallel/precision.h"
+#include "core/parallel/step_comm.h"
 #include "core/random.h"
-#include "core/recipe/range.h"
 #include "core/run/state/snapshot.h"
 #include "core/run/steps.h"
 #include "core/train/evaluate_and_log.h"
@@ -25,11 +25,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-int64_t warmup_steps(double warmup, int64_t total) {
-  const double steps = warmup < 1 ? std::ceil(warmup * static_cast<double>(total)) : warmup;
-  return static_cast<int64_t>(std::min(steps, recipe::kMostSteps));
-}
-
 }  // namespace
 
 Trainer::Trainer(Session& session, const recipe::StageConfig& stage)
@@ -41,7 +36,7 @@ Trainer::Trainer(Session& session, const recipe::StageConfig& stage)
       lengths_(session.train_data.lengths()),
       last_save_(Clock::now()) {
   total_steps_ = stage_steps(config_, session.train_data.size());
-  schedule_ = {config_.schedule, config_.lr, warmup_steps(config_.warmup, total_steps_), total_steps_};
+  schedule_ = {config_.schedule, config_.lr, warmup_steps(config_, total_steps_), total_steps_};
   optimizer_ = std::make_unique<optim::FlatAdamW>(
       session.model->parameters(),
       optim::AdamWOptions{config_.beta1, config_.beta2, config_.eps, config_.weight_decay});
@@ -83,6 +78,7 @@ Outcome Trainer::train() {
   check_space(session_, *optimizer_);
   shard_frozen();
   session_.log->begin_stage(stage_.name, total_steps_, state.stage_step);
+  if (state.evaluation_due && evaluate()) save(true);
   while (state.stage_step < total_steps_) {
     const auto start = Clock::now();
     prune_if_due();
@@ -123,12 +119,12 @@ StepReport Trainer::train_step() {
   optimizer_->sum_partial(buckets_->flat(), session_.mesh->tp());
 
   StepReport report = reduce_counts();
-  if (!std::isfinite(report.loss)) refuse_non_finite("loss", report.loss, global_batch);
+  if (!std::isfinite(report.loss)) refuse_non_finite(report, global_batch);
   session_.method->after_backward(*session_.model, state.stage_step);
 
   const double scale = 1.0 / std::max<double>(1.0, static_cast<double>(report.num_targets));
   report.grad_norm = optimizer_->grad_norm(buckets_->flat(), scale, session_.mesh->tp());
-  if (!std::isfinite(report.grad_norm)) refuse_non_finite("gradient norm", report.grad_norm, global_batch);
+  if (!std::isfinite(report.grad_norm)) refuse_non_finite(report, global_batch);
   const double clip =
       config_.max_grad_norm > 0 ? std::min(1.0, config_.max_grad_norm / (report.grad_norm + 1e-6)) : 1.0;
   report.lr = schedule_.at(state.stage_step);
@@ -193,12 +189,21 @@ StepReport Trainer::reduce_counts() {
   return report;
 }
 
-void Trainer::refuse_non_finite(const char* what, double value, const std::vector<int64_t>& samples) const {
+/// The step is logged, so that the report of the run shows it, and is not made.
+void Trainer::refuse_non_finite(const StepReport& report, const std::vector<int64_t>& samples) const {
+  const auto& state = session_.state;
+  const bool is_loss = !std::isfinite(report.loss);
+  session_.log->record(TrainRecord{.stage = stage_.name,
+                                   .step = state.global_step + 1,
+                                   .stage_step = state.stage_step + 1,
+                                   .loss = report.loss,
+                                   .grad_norm = is_loss ? std::nullopt : std::optional(report.grad_norm),
+                                   .not_finite = is_loss ? "loss" : "grad_norm"});
   throw DataError(
       fmt::format("stage {}: the {} became {} at step {} (before the update; the last checkpoint is untouched). "
-                  "Samples of the batch, by their numbers in the training set: {}. Lower the learning rate, or inspect "
-                  "these samples",
-                  stage_.name, what, value, session_.state.stage_step + 1, fmt::join(samples, " ")));
+                  "Samples of the batch: {}. Lower the learning rate, or inspect these samples",
+                  stage_.name, is_loss ? "loss" : "gradient norm", is_loss ? report.loss : report.grad_norm,
+                  state.stage_step + 1, session_.train_data.where(samples)));
 }
 
 void Trainer::prune_if_due() {
@@ -233,21 +238,25 @@ void Trainer::log_step(const StepReport& report, double seconds) {
                                    .comm = by_axis(report.comm)});
 }
 
+/// What full fine-tuning would exchange in the step that this rank has just made.
+uint64_t Trainer::full_comm_bytes() const {
+  const CommLayout layout{session_.mesh->data_parallel(), session_.mesh->tensor_parallel(),
+                          static_cast<int64_t>(at::elementSize(session_.compute)),
+                          at::elementSize(scalar_type(session_.recipe.parallel.grad_dtype))};
+  const StepWork work{counts_.tokens, counts_.num_targets, config_.activation_checkpointing};
+  return total(full_step_comm(*session_.model, layout, work));
+}
+
 void Trainer::log_stage(const StepReport& report) {
   const ElementCounts elements = count_elements(*session_.model);
-  const uint64_t width = at::elementSize(scalar_type(session_.recipe.parallel.grad_dtype));
-  const auto gradients = report.comm.find("dp.gradients");
-  const uint64_t own = total(report.comm);
-  const bool shared = gradients != report.comm.end();
-  const uint64_t full = shared ? own - gradients->second + width * static_cast<uint64_t>(elements.total_here) : own;
   const uint64_t weights = elements.weight_bytes + (shards_ ? shards_->bytes() : 0);
   session_.log->record(StageRecord{.stage = stage_.name,
                                    .steps = total_steps_,
                                    .trainable = elements.trainable,
                                    .total = elements.total,
                                    .weight_bytes = static_cast<int64_t>(weights),
-                                   .comm_bytes_per_step = static_cast<int64_t>(own),
-                                   .full_comm_bytes_per_step = static_cast<int64_t>(full)});
+                                   .comm_bytes_per_step = static_cast<int64_t>(total(report.comm)),
+                                   .full_comm_bytes_per_step = static_cast<int64_t>(full_comm_bytes())});
 }
 
 bool Trainer::evaluate_if_due() {
@@ -256,7 +265,26 @@ bool Trainer::evaluate_if_due() {
   const bool epoch_end = state.stage_step % sampler_.batches_per_epoch() == 0;
   const bool due = every > 0 ? state.global_step % every == 0 : epoch_end;
   if (!due && state.stage_step != total_steps_) return false;
-  return evaluate_and_log(session_, stage_.name, /*compete=*/true);
+  return evaluate();
+}
+
+/// The training up to here is kept if the evaluation fails, which it does on all ranks alike.
+bool Trainer::evaluate() {
+  try {
+    const bool improved = evaluate_and_log(session_, stage_.name, /*compete=*/true);
+    session_.state.evaluation_due = false;
+    return improved;
+  } catch (const DivergedError&) {
+    throw;  // earlier checkpoints are better than one of these weights
+  } catch (const DataError&) {
+    session_.state.evaluation_due = true;
+    save(false);
+    session_.log->info(
+        "stage {}: the evaluation failed; the training until step {} is kept in a checkpoint, and "
+        "--resume repeats the evaluation",
+        stage_.name, session_.state.global_step);
+    throw;
+  }
 }
 
 void Trainer::save(bool best) {

@@ -60,7 +60,7 @@ class Trainer {
   void forward_backward(const std::vector<int64_t>& global_batch);
   void join_collectives(int64_t sample, const nn::ForwardContext& context, uint64_t mask_epoch);
   StepReport reduce_counts();
-  [[noreturn]] void refuse_non_finite(const char* what, double value, const std::vector<int64_t>& samples) const;
+  [[noreturn]] void refuse_non_finite(const StepReport& report, const std::vector<int64_t>& samples) const;
 
   void make_buckets();
   void shard_frozen();
@@ -69,7 +69,9 @@ class Trainer {
   void prune_if_due();
   void log_step(const StepReport& report, double seconds);
   void log_stage(const StepReport& report);
+  uint64_t full_comm_bytes() const;
   bool evaluate_if_due();  ///< true if it reached the best metric so far
+  bool evaluate();
   void save(bool best);
 
   Session& session_;
@@ -86,8 +88,5 @@ class Trainer {
   Counts counts_;
   std::chrono::steady_clock::time_point last_save_;
 };
-
-/// Bytes of the step's six fp64 counters (loss, losses, samples, tokens, stop, save), which are summed over the ranks.
-inline constexpr uint64_t kCounterBytes = uint64_t{6} * 8;
 
 }  // namespace filigree::train

@@ -65,9 +65,10 @@ Runtime::Runtime(int* argc, char*** argv, double deadline_s) {
   process_->deadline = deadline_s;
   const PhaseWatch watch = watch_phase(*process_, "the start of MPI");
   int provided = 0;
-  MPI_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided));
+  if (const int code = MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided); code != MPI_SUCCESS)
+    throw StartError("MPI cannot start: " + mpi_error_text(code));
   if (provided < MPI_THREAD_SERIALIZED) {
-    throw CommError(
+    throw StartError(
         "this MPI cannot be called from several threads (MPI_THREAD_SERIALIZED): use an MPI build that can");
   }
   MPI_CHECK(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));

@@ -90,10 +90,10 @@ struct Sums {
 };
 
 /// The maximum over the ranks; null if tensors do not live in CPU memory. Collective.
-nlohmann::json peak_of_ranks(uint64_t own, const train::Session& session) {
-  if (!session.device.is_cpu()) return nullptr;
+nlohmann::json peak_of_ranks(uint64_t own, dist::Communicator& world, at::Device device) {
+  if (!device.is_cpu()) return nullptr;
   const at::Tensor most = at::full({1}, static_cast<double>(own), at::kDouble);
-  session.mesh->world().all_reduce(most, dist::ReduceOp::max);
+  world.all_reduce(most, dist::ReduceOp::max);
   return static_cast<uint64_t>(most.item<double>());
 }
 
@@ -139,7 +139,7 @@ int cmd_bench(const BenchOptions& options, dist::Environment& environment) {
       ++sums.steps;
     };
     trainer.train();
-    const nlohmann::json peak = peak_of_ranks(sums.peak_tensor_bytes, session);
+    const nlohmann::json peak = peak_of_ranks(sums.peak_tensor_bytes, session.mesh->world(), session.device);
     if (session.is_rank_zero()) std::cout << result(sums, peak, session).dump() << '\n';
     session.mesh->world().barrier();
   }

@@ -1,8 +1,11 @@
 // `filigree eval`; declared in command.h.
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/inference/continue_texts.h"
 #include "core/inference/open_for_inference.h"
@@ -32,6 +35,20 @@ recipe::Recipe own_recipe(const EvalOptions& options, const train::OpenedModel& 
   if (options.sets.empty()) return *opened.recipe;
   return recipe::load_text(recipe::to_yaml(*opened.recipe), "the recipe of " + options.model, registries.catalog(),
                            options.sets);
+}
+
+/// --set of a key that eval does not read is an error, as any key without effect is.
+void refuse_idle_sets(const EvalOptions& options) {
+  for (const std::string& set : options.sets) {
+    const std::string key = set.substr(0, set.find('='));
+    const bool used = (key + ".").starts_with("data.") || (key + ".").starts_with("eval.generate.") ||
+                      (key == "model.task" && is_recipe(options.data));
+    if (!used)
+      throw UsageError(
+          fmt::format("--set {}: has no effect: eval uses only `data`, `eval.generate` and, of a recipe given by "
+                      "--data, `model.task`",
+                      key));
+  }
 }
 
 /// --split; without it, the split that the --data file is named after: the layout of GLUE's test.tsv differs from that
@@ -70,6 +87,7 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
                                           recipe ? std::optional(recipe->model.task) : std::nullopt);
   auto& opened = served.opened;
   if (!recipe) recipe = own_recipe(options, opened, registries);
+  refuse_idle_sets(options);
   const std::string wanted = chosen_split(options, recipe->data);
   auto config = data_section(options, *recipe, wanted);
   if (config.labels.empty() && !opened.labels.empty() && config.task.empty() &&
@@ -93,7 +111,7 @@ int cmd_eval(const EvalOptions& options, dist::Environment& environment) {
         json[name] = value;
     if (environment.world_rank() != 0) continue;
     if (dataset.skipped > 0)
-      std::cerr << fmt::format("warning: {} bad rows were skipped, the first: {}\n", dataset.skipped,
+      std::cerr << fmt::format("warning: skipped {}, the first: {}\n", counted(dataset.skipped, "bad row"),
                                dataset.first_skipped);
     std::cout << json.dump() << '\n';
   }

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "core/error.h"
 #include "core/export/peft/export_peft.h"
 #include "core/files/run_paths.h"
 #include "core/recipe/load.h"
@@ -50,6 +51,8 @@ int cmd_export(const ExportOptions& options, dist::Environment& environment) {
   if (environment.world_rank() != 0) return 0;
   const auto registries = make_registries();
   const bool peft = options.format == "peft";
+  if (peft && options.shard_mb > 0)
+    throw UsageError("filigree export: --shard-mb has no effect: --format peft writes one file");
   const auto opened = train::open_model(peft ? with_updates(options.source) : options.source, registries);
   train::refuse_random_parameters(opened);
   train::print_findings(opened);

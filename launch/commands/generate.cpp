@@ -1,7 +1,10 @@
 // `filigree generate`; declared in command.h.
+#include <fmt/format.h>
+
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "core/counted.h"
 #include "core/data/causal.h"
 #include "core/data/input_lines.h"
 #include "core/error.h"
@@ -41,9 +44,9 @@ std::vector<int32_t> start_of_text(std::string_view text, const data::Tokenizer&
 void check_room(size_t tokens, const std::string& where, const nn::Model& model) {
   if (static_cast<int64_t>(tokens) >= model.max_positions())
     throw DataError(
-        fmt::format("{}: the prompt has {} tokens, but the model has {} positions, which leaves none for its "
+        fmt::format("{}: the prompt has {}, but the model has {}, which leaves none for its "
                     "continuation; shorten the prompt",
-                    where, tokens, model.max_positions()));
+                    where, counted(tokens, "token"), counted(model.max_positions(), "position")));
 }
 
 std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, const train::OpenedModel& opened,
@@ -63,10 +66,6 @@ std::vector<std::vector<int32_t>> prompts_of(const data::InputLines& lines, cons
 }
 
 generate::Options options_of(const GenerateOptions& given, const data::Tokenizer& tokenizer) {
-  constexpr double kLowest = 1e-3;  // below this, logits / temperature is not finite
-  if (given.temperature > 0 && given.temperature < kLowest)
-    throw UsageError(fmt::format("filigree generate: --temperature is {}, must be 0 (greedy) or at least {}",
-                                 given.temperature, kLowest));
   generate::Options options;
   options.max_new_tokens = given.max_new_tokens;
   options.beams = given.beams;
@@ -80,7 +79,22 @@ generate::Options options_of(const GenerateOptions& given, const data::Tokenizer
   options.stop = {tokenizer.special().eos};
   if (options.sample && options.beams > 1)
     throw UsageError("filigree generate: --beams cannot be combined with sampling (--temperature, --top-k, --top-p)");
+  if (options.beams == 1 && options.length_penalty != 1)
+    throw UsageError("filigree generate: --length-penalty has no effect: it is used only with --beams of at least 2");
   return options;
+}
+
+void warn_of_cut_texts(const std::vector<std::vector<int32_t>>& prompts,
+                       const std::vector<train::Continuation>& continued, const data::InputLines& lines,
+                       int64_t max_new_tokens, int64_t positions) {
+  const auto cut = train::cut_short(prompts, continued, max_new_tokens, positions);
+  if (cut.empty()) return;
+  const std::string others = cut.size() == 1 ? "" : fmt::format(" (and {})", counted(cut.size() - 1, "more prompt"));
+  std::cerr << fmt::format(
+      "warning: {}{}: the text ends at the last of the model's {}, after {} instead of the {} of "
+      "--max-new-tokens; shorten the prompt\n",
+      lines.where(cut[0]), others, counted(positions, "position"), counted(continued[cut[0]].ids.size(), "token"),
+      max_new_tokens);
 }
 
 }  // namespace
@@ -98,6 +112,7 @@ int cmd_generate(const GenerateOptions& options, dist::Environment& environment)
   const auto decoding = options_of(options, *served.opened.tokenizer);
   const auto continued = train::continue_prompts(served, prompts, decoding, options.batch);
   if (environment.world_rank() != 0) return 0;
+  warn_of_cut_texts(prompts, continued, lines, options.max_new_tokens, served.opened.model->max_positions());
   for (const train::Continuation& one : continued) {
     nlohmann::ordered_json json = {{"text", one.text}, {"ids", one.ids}};
     std::cout << json.dump() << '\n';

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/forecast/forecast.h"
 #include "core/recipe/load.h"
@@ -43,8 +44,8 @@ int cmd_plan(const PlanOptions& options, dist::Environment& environment) {
   const int64_t tensor = options.tensor > 0 ? options.tensor : recipe.parallel.tensor;
   const train::Forecast forecast = train::forecast(recipe, registries, options.ranks, tensor);
   if (!forecast.lengths_known)
-    std::cerr << fmt::format("note: the training data cannot be read; the estimate assumes {} tokens per sample\n",
-                             recipe.data.max_length);
+    std::cerr << fmt::format("note: the training data cannot be read; the estimate assumes {} per sample\n",
+                             counted(recipe.data.max_length, "token"));
   nlohmann::ordered_json stages = nlohmann::ordered_json::array();
   std::cerr << fmt::format("{:<12} {:>12} {:>10} {:>10} {:>10} {:>12} {:>14} {:>12}\n", "stage", "trainable", "weights",
                            "grads", "optimizer", "activations", "bytes/step", "of full");

@@ -4,9 +4,20 @@
 #include "core/train/run_summary.h"
 #include "core/train/stages/run_stages.h"
 #include "launch/commands/command.h"
+#include "launch/failure.h"
 #include "launch/registries.h"
 
 namespace filigree::launch {
+namespace {
+
+int run_opened(train::Session& session, const checkpoint::Loaded* resumed) {
+  train::describe_start(session, resumed);
+  const auto outcome = train::run_stages(session, resumed);
+  train::describe_end(session, outcome);
+  return outcome == train::Outcome::stopped ? 75 : 0;
+}
+
+}  // namespace
 
 int cmd_train(const TrainOptions& options, dist::Environment& environment) {
   const auto registries = make_registries();
@@ -15,10 +26,14 @@ int cmd_train(const TrainOptions& options, dist::Environment& environment) {
   const std::vector<train::Fact> arguments{{"command", "train"}, {"--out", options.out}, {"--resume", options.resume}};
   auto opened = train::open_session(recipe, registries, environment, {options.out, options.resume, arguments});
   auto& session = *opened.session;
-  train::describe_start(session, opened.resumed ? &*opened.resumed : nullptr);
-  const auto outcome = train::run_stages(session, opened.resumed ? &*opened.resumed : nullptr);
-  train::describe_end(session, outcome);
-  return outcome == train::Outcome::stopped ? 75 : 0;
+  try {
+    return run_opened(session, opened.resumed ? &*opened.resumed : nullptr);
+  } catch (...) {  // while the log is open
+    session.stop->ignore();
+    session.log->end_stage();
+    return end_job(explain(std::current_exception()), environment,
+                   [&](const std::string& text) { session.log->failure(text); });
+  }
 }
 
 }  // namespace filigree::launch

@@ -6,6 +6,8 @@
 #include <functional>
 #include <numeric>
 
+#include "core/counted.h"
+
 namespace filigree::models {
 
 using nlohmann::json;
@@ -147,9 +149,22 @@ std::vector<std::vector<int64_t>> read_kept(const ConfigReader& in, const char* 
   if (!filigree->is_object()) in.refuse("filigree must be an object");
   const auto it = filigree->find(what);
   if (it == filigree->end()) return kept;
-  if (!it->is_array() || it->size() != kept.size()) in.refuse("filigree.{} must list {} layers", what, layers);
+  if (!it->is_array() || it->size() != kept.size())
+    in.refuse("filigree.{} must list {}", what, counted(layers, "layer"));
   for (size_t layer = 0; layer < kept.size(); ++layer) kept[layer] = kept_units(in, (*it)[layer], total, what, layer);
   return kept;
+}
+
+int64_t unpruned_width(const ConfigReader& in, int64_t width, int64_t layers) {
+  const json* filigree = in.find("filigree");
+  if (filigree == nullptr || !filigree->is_object() || !filigree->contains("ffn_width")) return width;
+  const int64_t most = std::max(width, kMaxUnits / std::max<int64_t>(1, layers));
+  const json& value = (*filigree)["ffn_width"];
+  const bool fits = value.is_number_integer() && value >= width && value <= most;
+  if (!fits) in.refuse("filigree.ffn_width must be a whole number from {} to {}, not {}", width, most, shown(value));
+  if (!filigree->contains("neurons"))
+    in.refuse("filigree.ffn_width needs filigree.neurons, the lists of the remaining neurons");
+  return value.get<int64_t>();
 }
 
 }  // namespace filigree::models

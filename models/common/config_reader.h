@@ -74,4 +74,8 @@ void check_units(const ConfigReader& in, const char* layers_key, int64_t layers,
 /// `what`: "heads" or "neurons"; without the key, all `total` of them.
 std::vector<std::vector<int64_t>> read_kept(const ConfigReader& in, const char* what, int64_t layers, int64_t total);
 
+/// Neurons per layer before any prune. An export for transformers whose layers lost equally many neurons has the smaller
+/// number, `width`, where transformers reads it, and this one in "filigree": {"ffn_width": …}.
+int64_t unpruned_width(const ConfigReader& in, int64_t width, int64_t layers);
+
 }  // namespace filigree::models

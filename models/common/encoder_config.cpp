@@ -57,6 +57,8 @@ EncoderConfig parse_encoder_config(const nlohmann::json& source, const std::stri
   const Labels labels = read_labels(in, options, config.num_labels, config.json);
   config.num_labels = labels.count;
   config.head = labels.fit;
+  if (const int64_t width = unpruned_width(in, config.intermediate, config.layers); width != config.intermediate)
+    config.json["intermediate_size"] = config.intermediate = width;
   config.kept_heads = read_kept(in, "heads", config.layers, config.heads);
   config.kept_neurons = read_kept(in, "neurons", config.layers, config.intermediate);
   config.json.erase("filigree");

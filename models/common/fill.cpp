@@ -13,6 +13,7 @@
 #include <set>
 #include <utility>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/nn/labels.h"
 #include "core/random.h"
@@ -85,7 +86,7 @@ void refuse_missing(const std::string& path, std::vector<std::string>& missing) 
   if (missing.empty()) return;
   missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
   throw DataError(
-      fmt::format("{}: {} tensors of the model are missing: {}", path, missing.size(), nn::short_list(missing)));
+      fmt::format("{}: lacks {} of the model: {}", path, counted(missing.size(), "tensor"), nn::short_list(missing)));
 }
 
 class Filler {
@@ -169,7 +170,8 @@ class Filler {
     if (!key) return "";
     const std::vector<int64_t>& shape = reader.info(*key).shape;
     if (options_.num_labels > 0 && !shape.empty() && shape.front() != classifier.logical_shape.front())
-      return fmt::format("it has {} classes, but the task has {}", shape.front(), classifier.logical_shape.front());
+      return fmt::format("it has {}, but the task has {}", counted(shape.front(), "class"),
+                         classifier.logical_shape.front());
     return map_.head.mismatch;
   }
 
@@ -178,9 +180,10 @@ class Filler {
     if (is_over_tokens(model_.task())) return {};
     std::string why = misfit(reader);
     if (!why.empty() && options_.reset_head == ResetHead::never)
-      throw DataError(
-          fmt::format("{}: its head does not fit: {}. To train a new head instead, set model.reset_head: auto",
-                      reader.path(), why));
+      throw DataError(fmt::format("{}: its head does not fit: {}. {}", reader.path(), why,
+                                  options_.trains
+                                      ? "To train a new head instead, set model.reset_head: auto"
+                                      : "Use a model that was trained for this task, or train this one first"));
     if (options_.reset_head == ResetHead::always) why = "model.reset_head is true";
     if (why.empty()) return {};
     const std::vector<std::string> head = model_.head_parameters();
@@ -203,8 +206,8 @@ class Filler {
       if (!used.contains(name) && !map_.is_redundant(name)) report_.unused.push_back(name);
     if (const auto& names = reader.ambiguous(); !names.empty())
       report_.notes.push_back(
-          fmt::format("several shards hold different values for {} tensors ({}); those of the last shard are used",
-                      names.size(), nn::short_list(names)));
+          fmt::format("several shards hold different values for {} ({}); those of the last shard are used",
+                      counted(names.size(), "tensor"), nn::short_list(names)));
   }
 
   void set_fresh(nn::Parameter& parameter) {

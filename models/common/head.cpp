@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "core/counted.h"
 #include "core/nn/labels.h"
 
 namespace filigree::models {
@@ -39,7 +40,7 @@ int64_t class_number(const ConfigReader& in, const std::string& key, size_t clas
   if (error != std::errc() || stop != key.data() + key.size())
     in.refuse("id2label: the key '{}' is not the number of a class", key);
   if (number < 0 || number >= static_cast<int64_t>(classes))
-    in.refuse("id2label names {} classes, which are numbered 0 to {}, but has the key '{}'", classes, classes - 1, key);
+    in.refuse("id2label names {}, numbered from 0, but has the key '{}'", counted(classes, "class"), key);
   return number;
 }
 

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <optional>
 
+#include "core/counted.h"
+
 namespace filigree::models {
 namespace {
 
@@ -32,7 +34,7 @@ void check_layers(const ConfigReader& in, const Weights& weights, const char* ke
   int64_t highest = -1;
   for (const std::string& name : weights->names()) highest = std::max(highest, layer_of(name, marker));
   if (layers > highest + 1)
-    in.refuse("{} is {}, but {} holds {} layers", in.name_of(key), layers, weights->path(), highest + 1);
+    in.refuse("{} is {}, but {} holds {}", in.name_of(key), layers, weights->path(), counted(highest + 1, "layer"));
 }
 
 bool is_tied(bool in_config, const Weights& weights, const DecoderNames& names, LoadReport& report) {

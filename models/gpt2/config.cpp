@@ -74,6 +74,8 @@ Config parse_config(const nlohmann::json& source, const std::string& file, const
   config.head = labels.fit;
   if (in.find("pad_token_id") != nullptr) config.padding = in.integer("pad_token_id", 0, INT32_MIN, INT32_MAX);
   config.end_of_text = end_of_text(in, config);
+  if (const int64_t width = unpruned_width(in, config.inner, config.layers); width != config.inner)
+    config.json["n_inner"] = config.inner = width;
   config.kept_heads = read_kept(in, "heads", config.layers, config.heads);
   config.kept_neurons = read_kept(in, "neurons", config.layers, config.inner);
   config.json.erase("filigree");

@@ -80,6 +80,9 @@ TEST(Backends, PlainRunIsOneRank) {
   EXPECT_THROW(environment.world("mpi", false, 12), CommError);
   EXPECT_THROW(environment.world("nccl", true, 12), CommError);
   EXPECT_THROW(environment.world("carrier pigeon", false, 12), CommError);
+  for (const char* backend : {"mpi", "nccl", "carrier pigeon"})
+    EXPECT_FALSE(environment.why_not(backend).empty()) << backend;
+  for (const char* backend : {"auto", "single"}) EXPECT_EQ(environment.why_not(backend), "");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@ loss on the assistant's turns or the completion alone; on 1 and 2 ranks the same
 import json
 import os
 import random
+import shutil
 import sys
 
 from runs import MODELS, Folder, expect, losses, relative, run
@@ -12,7 +13,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 RECIPE = """
 name: chat
 seed: 3
-model: {path: "${FILIGREE_MODELS}/gpt2-tiny", task: causal_lm, init: random, dropout: 0}
+model: {path: "DATA/base", task: causal_lm, init: random, dropout: 0}
 data: {format: FORMAT, dir: "DATA", max_length: 48}
 parallel: {precision: fp32, device: cpu, timeout: 120}
 stages:
@@ -79,6 +80,55 @@ def prompt_of(kind, line):
     return [(line, False, False)]
 
 
+def base_model(folder):
+    """gpt2-tiny with the further files that transformers reads of a model's folder."""
+    base = f"{folder}/base"
+    shutil.copytree(f"{MODELS}/gpt2-tiny", base)
+    templates = {"chat_template.jinja": "{{ messages[0].content }}!", "additional_chat_templates/tools.jinja": "{{ tools }}?"}
+    os.makedirs(f"{base}/additional_chat_templates")
+    for name, content in templates.items():
+        with open(f"{base}/{name}", "w") as out:
+            out.write(content)
+    with open(f"{base}/generation_config.json", "w") as out:
+        json.dump({"max_new_tokens": 7, "num_beams": 3, "no_repeat_ngram_size": 4, "eos_token_id": 0, "bos_token_id": 0}, out)
+    return base
+
+
+def check_files_of_base(folder, kind):
+    """Generation config and chat templates of exports, and of exports of exports, are those of the base."""
+    from transformers import AutoTokenizer, GenerationConfig
+    run(1, "export", f"{folder}/n1", "--format", "hf", f"{folder}/hf")
+    wanted = AutoTokenizer.from_pretrained(f"{folder}/base")
+    expect(isinstance(wanted.chat_template, dict) and len(wanted.chat_template) == 2, f"templates: {wanted.chat_template}")
+    for export in (f"{folder}/n1/final", f"{folder}/hf"):
+        expect(AutoTokenizer.from_pretrained(export).chat_template == wanted.chat_template, f"{kind}: {export}: chat template")
+        config, base = (GenerationConfig.from_pretrained(path).to_dict() for path in (export, f"{folder}/base"))
+        expect(config == base and config["num_beams"] == 3, f"{kind}: {export}: {config} is not {base}")
+
+
+def check_limits(folder):
+    """Texts that end for lack of positions are named; options without effect are refused."""
+    path = f"{folder}/long.txt"
+    with open(path, "w") as out:
+        out.write("dog\n" + "fox " * 120 + "\n")
+    generate = ("generate", f"{folder}/n1/final", "--input", path, "--max-new-tokens", "250", "--no-repeat-ngram", "2")
+    out, err = run(1, *generate)
+    rows = [json.loads(line) for line in out.splitlines()]
+    prompts = [json.loads(line)["ids"] for line in run(1, "tokenize", f"{folder}/n1/final", "--input", path)[0].splitlines()]
+    room = 256 - len(prompts[1])  # a conversation's prompt has a few more tokens
+    if room - 10 <= len(rows[1]["ids"]) <= room:
+        expect(f"warning: {path}:2: the text ends at the last of the model's 256 positions" in err, f"generate says {err}")
+    expect("long.txt:1" not in err, err)
+    for words, says in ((("--seed", "3"), "--seed has no effect: it is used only with --temperature or --top-k or --top-p"),
+                        (("--length-penalty", "2"), "--length-penalty has no effect: it is used only with --beams"),
+                        (("--length-penalty", "2", "--beams", "1"), "it is used only with --beams of at least 2"),
+                        (("--temperature", "0"), "without --temperature, --top-k and --top-p, the search is greedy")):
+        said = run(1, *generate, *words, expect=2)[1]
+        expect(says in said, f"{words}: {said}")
+    said = run(1, "export", f"{folder}/n1", "--format", "peft", "--shard-mb", "1", f"{folder}/peft", expect=2)[1]
+    expect("--shard-mb has no effect" in said, said)
+
+
 def check(kind, make):
     import torch
     from transformers import AutoTokenizer, GPT2LMHeadModel
@@ -88,6 +138,7 @@ def check(kind, make):
         for split, part in rows.items():
             with open(f"{folder}/{split}.jsonl", "w", encoding="utf-8") as out:
                 out.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in part))
+        base_model(folder)
         recipe = f"{folder}/recipe.yaml"
         with open(recipe, "w") as out:
             out.write(RECIPE.replace("FORMAT", kind).replace("DATA", str(folder)))
@@ -110,6 +161,8 @@ def check(kind, make):
         answer = [token for token in answer.tolist() if token != tokenizer.eos_token_id]
         expect([token for token in generated["ids"] if token != tokenizer.eos_token_id] == answer,
                f"{kind}: generate gives {generated['ids']}, transformers {answer}")
+        check_limits(folder)
+        check_files_of_base(folder, kind)
         with open(f"{folder}/lines.txt", "a") as out:
             out.write("the quick brown fox " * 200 + "\n")
         said = run(1, "generate", f"{folder}/n1", "--input", f"{folder}/lines.txt", expect=3)[1]

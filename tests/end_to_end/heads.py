@@ -145,7 +145,7 @@ def every_command_refuses(folder):
             ({"id2label": {"0": None, "1": "b"}}, "id2label: the name of class 0", opens + builds + plans),
             ({"num_hidden_layers": 1000000}, "num_hidden_layers must be", opens + builds + plans),
             ({"num_hidden_layers": 1000, "intermediate_size": 1 << 24}, "is more than the supported maximum", opens + builds + plans),
-            ({"num_hidden_layers": 1000}, "holds 1 layers", opens + builds),
+            ({"num_hidden_layers": 1000}, "holds 1 layer", opens + builds),
             (None, "which would be random;", opens)):
         place.config(**(change or {}))
         if change is None:

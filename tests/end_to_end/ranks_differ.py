@@ -48,12 +48,12 @@ with Folder() as folder:
                        ("stages.0.train.batch_size", "6"), ("stages.0.method.rank", "1"), ("parallel.shard_frozen", "true"),
                        ("model.init", "random"), ("checkpoint.every", "2")):
         result = run_pair(train(), train("--set", f"{key}={value}"), folders=same)
-        expect_refusal(key, result, 2, "has a different recipe than rank 0 (", f"\n  {key}: {value} instead of ")
-    expect_refusal("--out", run_pair(train(), train(out="other"), folders=same), 2, f"--out: {folder}/other instead of")
+        expect_refusal(key, result, 2, "has a different recipe than rank 0 (", f"\n  {key}: ", f"{value} on rank 1")
+    expect_refusal("--out", run_pair(train(), train(out="other"), folders=same), 2, f"--out: {folder}/run on rank 0, {folder}/other on rank 1")
     expect_refusal("--resume", run_pair(train(), train("--resume", "never"), folders=same), 2,
-                   "--resume: never instead of auto")
+                   "--resume: auto on rank 0, never on rank 1")
     expect_refusal("another command", run_pair(train(), ("bench", "recipe.yaml"), folders=same), 2,
-                   "command: bench instead of train")
+                   "command: train on rank 0, bench on rank 1")
     other_build = f"{folder}/filigree"
     shutil.copy(BINARY, other_build)
     with open(other_build, "ab") as out:
@@ -108,7 +108,7 @@ with Folder() as folder:
     expect_refusal("model of predict", run_pair(predict, predict, folders=places), 3, "has a different model than rank 0 (")
     evaluate = ("eval", "model", "--data", "recipe.yaml", "--split", "dev")
     expect_refusal("arguments of eval", run_pair(evaluate, (*evaluate[:-1], "train"), folders=same), 2,
-                   "--split: train instead of dev")
+                   "--split: dev on rank 0, train on rank 1")
     spoil_model("data", "dev.tsv", turned)
     expect_refusal("data of eval", run_pair(evaluate, evaluate, folders=places), 3, "\n  dev set: ")
     code, err = run_pair(predict, predict, folders=same)

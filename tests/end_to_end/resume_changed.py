@@ -78,9 +78,52 @@ def another_metric(place):
     expect(best == min(after, key=lambda line: line["loss"])["step"], f"best.json: {best}; {after}")
 
 
+def free_keys(place):
+    """Names, exports and other paths of the same files may change; what changes results may not."""
+    text = place.read("recipe.yaml").decode()
+    place.write("recipe.yaml", text.replace("checkpoint: {", "  - {name: out, export: {format: filigree}}\ncheckpoint: {"))
+    train(place, "free")
+    whole = metrics(place.at("free"))
+    os.symlink(place.at("model"), place.at("link"))
+    shutil.copytree(place.at("data"), place.at("elsewhere"))
+    changes = ("name=other", "model.path=" + place.at("link"), "data.dir=" + os.path.relpath(place.at("data")),
+               "stages.out.export.dir=mine/export", "stages.out.export.format=hf",
+               "stages.adapt.train.activation_checkpointing=true")
+    truncate(place, "free", 2)
+    _, err = train(place, "free", *(word for change in changes for word in ("--set", change)))
+    expect(metrics(place.at("free")) == whole, "a resume with free keys changed gives other metrics")
+    expect(os.path.exists(place.at("free/mine/export/config.json")), "no export under its new name")
+    expect("in keys that do not change its numbers:" in err, err)
+    for line in ("name: tiny, now other", "data.dir: ", "model.path: ", "stages.2.export.dir: export, now mine/export",
+                 "stages.2.export.format: filigree, now hf",
+                 "stages.0.train.activation_checkpointing: false, now true"):
+        expect(f"\n  {line}" in err, f"{line}: {err}")
+    truncate(place, "free", 2)
+    _, err = train(place, "free", "--set", "stages.adapt.train.lr=1e-3", code=2)
+    expect("free contains a run of a different recipe, which differs in:" in err, err)
+    place.edit("elsewhere/train.tsv", "the film was good", "the story was good")
+    _, err = train(place, "free", "--set", "data.dir=" + place.at("elsewhere"), code=3)
+    expect("was trained on a different training set" in err, err)
+
+
+def long_names(place):
+    """A run of an earlier version, which allowed longer names, is resumed with its own recipe."""
+    train(place, "long")
+    whole = metrics(place.at("long"))
+    truncate(place, "long", 4)
+    name = "n" * 240
+    place.edit("long/recipe.yaml", "name: tiny", f"name: {name}")
+    err = train(place, "long", "--set", f"name={name}", code=2)[1]
+    expect("has 240 characters; use at most 200" in err, err)
+    _, err = run(1, "train", place.at("long/recipe.yaml"), "--out", place.at("long"))
+    expect(metrics(place.at("long")) == whole, "other metrics")
+
+
 with Folder() as folder:
     place = place_in(folder, "p")
     train(place, "run")
     another_recipe(place)
     same_command_again(place)
     another_metric(place)
+    free_keys(place_in(folder, "q"))
+    long_names(place_in(folder, "r"))

@@ -43,6 +43,19 @@ TEST(Failure, RanksAndCollectivesAreFour) {
   EXPECT_EQ(of([] { throw std::bad_alloc(); }).exit_code, 4);
 }
 
+TEST(Failure, RanksThatCannotStartAreThree) {
+  EXPECT_EQ(of([] { throw dist::StartError("use mpirun"); }).exit_code, 3);
+}
+
+TEST(Failure, TheLogReceivesWhatIsPrintedWithTheExitCode) {
+  const dist::Environment environment(nullptr, nullptr);
+  std::string logged;
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(end_job({3, "a.tsv:4: is bad"}, environment, [&](const std::string& text) { logged = text; }), 3);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "a.tsv:4: is bad\n");
+  EXPECT_EQ(logged, "ended with exit code 3: a.tsv:4: is bad");
+}
+
 TEST(Failure, FileSystemErrorsNameThePath) {
   const Failure failure = of([] { std::filesystem::create_directory("/proc/none/such"); });
   EXPECT_EQ(failure.exit_code, 3);

@@ -29,7 +29,7 @@ TEST(Options, ArgumentsOfEachCommandAreADecision) {
   EXPECT_EQ(arguments<PredictOptions>(), (Words{"MODEL", "--input"}));
   EXPECT_EQ(arguments<TokenizeOptions>(), (Words{"MODEL", "--input"}));
   EXPECT_EQ(arguments<ExportOptions>(), (Words{"SOURCE", "--format", "DIR", "--shard-mb"}));
-  EXPECT_EQ(arguments<InspectOptions>(), (Words{"MODEL"}));
+  EXPECT_EQ(arguments<InspectOptions>(), (Words{"MODEL", "--length"}));
   EXPECT_EQ(arguments<CheckOptions>(), (Words{"RECIPE", "--set"}));
   EXPECT_EQ(arguments<PlanOptions>(), (Words{"RECIPE", "--ranks", "--tensor", "--set"}));
   EXPECT_EQ(arguments<BenchOptions>(), (Words{"RECIPE", "--set"}));
@@ -68,6 +68,7 @@ void try_numbers(const std::vector<std::string>& needed) {
     for (const Argument& other : line.arguments()) {
       if (other.range && other.needed && other.name != argument.name) others.push_back("--" + other.name + "=2");
     }
+    if (!argument.used_with.empty()) others.push_back("--" + argument.used_with.front() + "=2");
     for (const char* bad : {"nan", "inf", "-inf", "1e300", "-1e300", "9223372036854775808", "99999999999999999999", "",
                             "x", "1x", "-99"}) {
       std::vector<std::string> words = others;
@@ -76,8 +77,7 @@ void try_numbers(const std::vector<std::string>& needed) {
     }
     for (const double end : {argument.range->lowest(), argument.range->highest()}) {
       std::vector<std::string> words = others;
-      words.insert(words.end(),
-                   {"--" + argument.name, end > 9e18 ? "9223372036854775807" : fmt::format("{:.0f}", end)});
+      words.insert(words.end(), {"--" + argument.name, end > 9e18 ? "9223372036854775807" : fmt::format("{}", end)});
       EXPECT_EQ(refusal<Options>(words), "") << argument.name << " " << end;
     }
   }
@@ -148,6 +148,24 @@ TEST(Options, RefusalsSayWhatIsWrong) {
             "filigree plan: --ranks is 'two', must be a whole number, at least 1 and at most 65536");
   EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "0"}),
             "filigree plan: --ranks is '0', must be a whole number, at least 1 and at most 65536");
+}
+
+TEST(Options, AFlagWithoutEffectIsRefused) {
+  const auto refused = [](std::vector<std::string> words) {
+    words.insert(words.begin(), {"m", "--input", "f"});
+    return refusal<GenerateOptions>(words);
+  };
+  EXPECT_EQ(refused({"--seed", "3"}),
+            "filigree generate: --seed has no effect: it is used only with --temperature or --top-k or --top-p");
+  EXPECT_EQ(refused({"--length-penalty", "1"}),
+            "filigree generate: --length-penalty has no effect: it is used only with --beams");
+  EXPECT_EQ(refused({"--temperature", "0"}),
+            "filigree generate: --temperature is '0', must be a number, at least 0.001 and at most 1000000; without "
+            "--temperature, --top-k and --top-p, the search is greedy");
+  for (const char* flag : {"--temperature", "--top-k", "--top-p"})
+    EXPECT_EQ(refused({"--seed", "3", flag, "1"}), "") << flag;
+  EXPECT_NE(refused({"--top-p", "0"}), "");
+  EXPECT_EQ(refused({"--length-penalty", "2", "--beams", "2"}), "");
 }
 
 TEST(Options, HelpNamesEveryArgumentAndGivesAnExample) {

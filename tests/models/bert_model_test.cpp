@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "core/export/export.h"
+#include "core/prune/inspect.h"
 #include "core/safetensors/safetensors.h"
 #include "dist/factory.h"
 #include "models/registry.h"
@@ -172,6 +173,10 @@ TEST_F(BertModel, WhatConfigJsonMayNotSay) {
       {{{"filigree", {{"heads", {{0, 1}}}}}}, "filigree.heads must list 2 layers"},
       {{{"filigree", {{"heads", {{0, 3}, {0}}}}}}, "filigree.heads[0] must be"},
       {{{"filigree", {{"neurons", {{4, 2}, 3}}}}}, "filigree.neurons[0] must be ascending"},
+      {{{"filigree", {{"neurons", {{0}, {1}}}, {"ffn_width", 3}}}},
+       "filigree.ffn_width must be a whole number from 20"},
+      {{{"filigree", {{"neurons", {{0}, {1}}}, {"ffn_width", 1e99}}}}, "filigree.ffn_width must be a whole number"},
+      {{{"filigree", {{"ffn_width", 30}}}}, "filigree.ffn_width needs filigree.neurons"},
   };
   for (const auto& [change, wanted] : faults) {
     json config = small_config();
@@ -212,6 +217,30 @@ TEST_F(BertModel, AShrunkModelIsExportedAndReadInItsSmallShape) {
   // One head of three: a third of layer 0's attention; 16 of 20 neurons.
   const double attention = 2 * (10 * 4 * 24 * 24 + 2 * 10 * 10 * 24), ffn = 2 * (10 * 2 * 20 * 24);
   EXPECT_DOUBLE_EQ(before - small->flops(10), attention / 3 + ffn * 0.8);
+}
+
+/// Where transformers reads the width, config.json has the smaller one.
+TEST_F(BertModel, AnExportForTransformersHasTheWidthBeforeThePrune) {
+  const auto model = make();
+  const double before = model->flops(10);
+  for (nn::StructureGroup& group : model->structures()) {
+    if (group.kind != nn::StructureKind::neuron) continue;
+    group.kept = group.layer == 0 ? std::vector<int64_t>{1, 4, 19} : std::vector<int64_t>{0, 2, 7};
+    for (nn::StructureMember& member : group.members)
+      member.linear->shrink(member.dim, at::tensor(group.kept, at::kLong));
+  }
+  const json config = checkpoint::export_config(*model, checkpoint::ExportFormat::hf_pruned);
+  EXPECT_EQ(config["intermediate_size"], 3);
+  write_config(config);
+  write_weights(checkpoint::merged_state(*model, *dist::make_single()));
+  const auto small = load_model(dir_.string(), {});
+  EXPECT_TRUE(at::equal(logits(*small), logits(*model)));
+  for (const size_t group : {1U, 3U}) {
+    EXPECT_EQ(small->structures()[group].total, 20);
+    EXPECT_EQ(small->structures()[group].kept, model->structures()[group].kept);
+  }
+  EXPECT_DOUBLE_EQ(prune::unpruned_flops(*small, 10), before);
+  EXPECT_EQ(small->config()["intermediate_size"], 20);
 }
 
 TEST_F(BertModel, DropoutDependsOnTheSampleNotOnTheSplit) {

@@ -65,7 +65,7 @@ def small_forms(folder):
     if "auto_map" not in config:
         return [("hf_pruned, nothing pruned", False)]
     native = NATIVE_PRUNED_HEADS or "pruned_heads" not in config
-    return [("hf_pruned, own code", True)] + [("hf_pruned, stock code", False)] * (native and "neurons" not in config["filigree"])
+    return [("hf_pruned, own code", True)] + [("hf_pruned, stock code", False)] * (native and "ffn_width" in config["filigree"])
 
 
 def check(folder):

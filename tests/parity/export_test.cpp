@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/export/export_pruned.h"
 #include "core/export/peft/export_peft.h"
+#include "core/files/read.h"
 #include "core/prune/inspect.h"
 #include "tests/parity/export_cases.h"
 
@@ -48,6 +49,11 @@ void expect_pruned(nn::Model& model, const ExportCase& given, const fs::path& di
   EXPECT_EQ(fs::exists(dir / checkpoint::kModelingFile), any);
   const auto again = reread(dir.string(), given.task);
   EXPECT_DOUBLE_EQ(again->flops(64), model.flops(64));
+  EXPECT_DOUBLE_EQ(prune::unpruned_flops(*again, 64), prune::unpruned_flops(model, 64));
+  for (const auto kind : {nn::StructureKind::head, nn::StructureKind::neuron})
+    EXPECT_EQ(prune::units_left(*again, kind), prune::units_left(model, kind));
+  for (size_t g = 0; g < again->structures().size(); ++g)
+    EXPECT_EQ(again->structures()[g].total, model.structures()[g].total);
 }
 
 class ExportParity : public testing::TestWithParam<ExportCase> {};
@@ -237,11 +243,35 @@ TEST_F(ExportTest, TokenizerFilesAreCopiedAsTheyAre) {
   std::ofstream(dir_ / "base" / "vocab.txt") << text;
   std::ofstream(dir_ / "base" / "unrelated.txt") << "no";
   auto wanted = request("out");
-  wanted.tokenizer_dir = (dir_ / "base").string();
+  wanted.base_dir = (dir_ / "base").string();
   checkpoint::export_model(*model_, wanted);
   std::ifstream in(dir_ / "out" / "vocab.txt", std::ios::binary);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), text);
   EXPECT_FALSE(fs::exists(dir_ / "out" / "unrelated.txt"));
+}
+
+TEST_F(ExportTest, ChatTemplatesAreCopiedAndTheGenerationConfigOfALanguageModel) {
+  const auto write = [&](const std::string& name) { std::ofstream(dir_ / "base" / name) << name; };
+  fs::create_directories(dir_ / "base" / "additional_chat_templates");
+  const std::vector<std::string> templates{"chat_template.jinja", "additional_chat_templates/tools.jinja"};
+  for (const std::string& name : templates) write(name);
+  write("generation_config.json");
+  write("additional_chat_templates/notes.txt");
+  for (const auto format : {ExportFormat::hf, ExportFormat::hf_pruned, ExportFormat::filigree}) {
+    for (const auto& [family, task] :
+         {std::pair<std::string, Task>{"bert", Task::sequence_classification}, {"gpt2", Task::causal_lm}}) {
+      const auto model = random_model(family, dir_ / "other", task, 5);
+      checkpoint::ExportRequest wanted;
+      wanted.dir = (dir_ / "out").string();
+      wanted.format = format;
+      wanted.base_dir = (dir_ / "base").string();
+      checkpoint::export_model(*model, wanted);
+      for (const std::string& name : templates) EXPECT_EQ(files::read_file((dir_ / "out" / name).string()), name);
+      EXPECT_EQ(fs::exists(dir_ / "out" / "generation_config.json"), task == Task::causal_lm);
+      EXPECT_FALSE(fs::exists(dir_ / "out" / "additional_chat_templates" / "notes.txt"));
+      fs::remove_all(dir_ / "out");
+    }
+  }
 }
 
 TEST_F(ExportTest, OverwritesNothing) {

@@ -29,6 +29,9 @@ inline data::Dataset toy_dataset(int64_t samples, ToySizes sizes = {}) {
   for (int64_t t = 0; t < batch.tokens(); ++t) dataset.ids.push_back(static_cast<int32_t>(id[t]));
   dataset.type_ids.assign(dataset.ids.size(), 0);
   dataset.classes.assign(label, label + samples);
+  dataset.files = {"toy.tsv"};
+  dataset.file.assign(static_cast<size_t>(samples), 0);
+  for (const int64_t sample : all_samples(samples)) dataset.lines.push_back(sample + 2);  // after a header
   return dataset;
 }
 

@@ -167,6 +167,7 @@ void DseeOptions::describe(recipe::Schema& schema) {
   schema
       .field("passes", passes, "number of GreBsmo passes; 0: end at about 0.65 of the full rank",
              recipe::from(0).to(10000))
+      .only("num_sparse", "is not 0", [this] { return num_sparse != 0; })
       .only("support", "is grebsmo", [this] { return support == SupportKind::grebsmo; });
   schema.field("train_head", train_head, kHeadHelp);
 }

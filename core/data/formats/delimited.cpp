@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "core/counted.h"
 #include "core/data/formats/csv.h"
 #include "core/error.h"
 #include "core/text/text_file.h"
@@ -87,8 +88,8 @@ std::string surplus_fault(const std::vector<std::string>& fields, size_t header)
   while (count > header && fields[count - 1].empty()) --count;
   if (count <= header) return "";
   return fmt::format(
-      "has {} columns, but the header has {}; quote a field that holds the separator (csv), or remove the separator",
-      count, header);
+      "has {}, but the header has {}; quote a field that holds the separator (csv), or remove the separator",
+      counted(count, "column"), header);
 }
 
 /// The records of a TSV or CSV text, without blank ones.

@@ -13,7 +13,6 @@
 namespace filigree::recipe {
 namespace {
 
-const Origin kArgument{kSetOrigin, 0};
 constexpr const char* kForm = "needs the form key=value, e.g. seed=1 or stages.adapt.train.lr=1e-4";
 
 std::vector<std::string> split(const std::string& path) {
@@ -61,9 +60,9 @@ Tree& find_item(Tree& list, const std::string& part) {
 }
 
 /// Turns `node` into a section if possible: if it is empty, or a method given only by name.
-void open_section(Tree& node, const std::string& key) {
+void open_section(Tree& node, const std::string& key, const Origin& origin) {
   if (node.is(Tree::Kind::map)) return;
-  Tree section{.kind = Tree::Kind::map, .entries = {}, .origin = kArgument};
+  Tree section{.kind = Tree::Kind::map, .entries = {}, .origin = origin};
   if (node.is(Tree::Kind::scalar)) {
     if (key != "method")
       throw UsageError(fmt::format("{} is a value ('{}') and has no keys", shown(key), shown(node.text)));
@@ -73,10 +72,10 @@ void open_section(Tree& node, const std::string& key) {
   node = std::move(section);
 }
 
-Tree& child(Tree& node, const std::string& key, const std::string& part) {
+Tree& child(Tree& node, const std::string& key, const std::string& part, const Origin& origin) {
   if (node.is(Tree::Kind::list)) return find_item(node, part);
-  open_section(node, key);
-  if (node.find(part) == nullptr) node.set(part, {.entries = {}, .origin = kArgument});
+  open_section(node, key, origin);
+  if (node.find(part) == nullptr) node.set(part, {.entries = {}, .origin = origin});
   return *node.find(part);
 }
 
@@ -94,12 +93,14 @@ void put(Tree& recipe, const std::string& path, Tree value) {
   std::string key;
   for (const std::string& part : parts) {
     if (part.empty()) throw UsageError(kForm);
-    Tree& next = child(*node, key, part);
+    Tree& next = child(*node, key, part, value.origin);
     parent = node;
     node = &next;
     key = part;
   }
   const bool taken_away = value.is(Tree::Kind::null);
+  if (taken_away && parent->is(Tree::Kind::list))
+    throw UsageError("null removes optional keys and sections, but no item of a list; edit the recipe");
   *node = std::move(value);
   if (!taken_away) drop_alternative(*parent, key);
 }
@@ -114,7 +115,7 @@ void apply_set(Tree& recipe, const std::string& argument, std::vector<Problem>& 
   }
   const std::string path = argument.substr(0, equals);
   try {
-    put(recipe, path, parse_value(argument.substr(equals + 1)));
+    put(recipe, path, parse_value(argument.substr(equals + 1), argument));
   } catch (const UsageError& error) {
     problems.push_back({kSetOrigin, 0, path, error.what()});
   }

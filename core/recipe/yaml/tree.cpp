@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/files/read.h"
+#include "core/recipe/yaml/syntax.h"
 #include "core/shown.h"
 
 namespace filigree::recipe {
@@ -21,11 +22,12 @@ constexpr size_t kMaxBytes = 4u << 20;
 /// Converts yaml-cpp nodes to a Tree. The limits stop documents that refer to themselves or explode through aliases.
 class Converter {
  public:
-  explicit Converter(std::string file) : file_(std::move(file)) {}
+  explicit Converter(std::string file, std::string argument = {})
+      : file_(std::move(file)), argument_(std::move(argument)) {}
 
   Tree convert(const YAML::Node& node, int key_line, int depth) {
     Tree tree;
-    tree.origin = {file_, key_line > 0 ? key_line : line_of(node)};
+    tree.origin = {file_, key_line > 0 ? key_line : line_of(node), argument_};
     if (depth > kMaxDepth || ++nodes_ > kMaxNodes)
       fail(tree.origin, "is nested too deeply, has too many values or refers to itself");
     if (const std::string& tag = node.Tag(); !tag.empty() && tag != "?" && tag != "!") {
@@ -49,7 +51,7 @@ class Converter {
  private:
   // The line of a section is that of its key; missing keys of the section are reported there.
   Entry entry(const YAML::Node& key, const YAML::Node& value, int depth) {
-    const Origin origin{file_, line_of(key)};
+    const Origin origin{file_, line_of(key), argument_};
     if (!key.IsScalar()) fail(origin, "has a key that is not a plain word");
     return {key.Scalar(), origin, convert(value, origin.line, depth + 1)};
   }
@@ -60,7 +62,7 @@ class Converter {
     throw UsageError(origin.from_set() ? what : fmt::format("{}:{}: {}", origin.file, origin.line, what));
   }
 
-  std::string file_;
+  std::string file_, argument_;
   size_t nodes_ = 0;
 };
 
@@ -138,15 +140,16 @@ bool holds_several_documents(const std::string& text) {
   return parser.HandleNextDocument(events) && parser.HandleNextDocument(events);
 }
 
-YAML::Node parse(const std::string& path, const std::string& text) {
-  try {
-    if (holds_several_documents(text))
-      throw UsageError(fmt::format("{}: contains several YAML documents; a recipe has one", path));
-    return YAML::Load(text);
-  } catch (const YAML::Exception& error) {
-    throw UsageError(fmt::format("{}:{}: is not valid YAML: {}{}", path, std::max(error.mark.line, 0) + 1, error.msg,
-                                 tab_hint(text)));
-  }
+/// The parser reports a quote that is never closed only if the text does not end with a line end.
+std::string without_last_line_end(const std::string& text) { return text.substr(0, text.find_last_not_of("\r\n") + 1); }
+
+Tree parse(const std::string& path, const std::string& text) {
+  if (holds_several_documents(without_last_line_end(text)))
+    throw UsageError(fmt::format("{}: contains several YAML documents; a recipe has one", path));
+  const YAML::Node document = YAML::Load(text);
+  if (document.IsNull()) throw UsageError(path + ": is empty; a recipe has at least name, model, data and stages");
+  if (!document.IsMap()) throw UsageError(path + ":1: is not a recipe; write 'key: value' lines");
+  return Converter(path).convert(document, 1, 0);
 }
 
 }  // namespace
@@ -175,19 +178,21 @@ Tree read_tree(const std::string& path) { return parse_tree(read_bytes(path), pa
 
 Tree parse_tree(const std::string& text, const std::string& path) {
   require_text(path, text);
-  const YAML::Node document = parse(path, text);
-  if (document.IsNull()) throw UsageError(path + ": is empty; a recipe has at least name, model, data and stages");
-  if (!document.IsMap()) throw UsageError(path + ":1: is not a recipe; write 'key: value' lines");
-  return Converter(path).convert(document, 1, 0);
+  try {
+    return parse(path, text);
+  } catch (const YAML::Exception& error) {
+    throw UsageError(fmt::format("{}:{}:{}: is not valid YAML: {}{}", path, std::max(error.mark.line, 0) + 1,
+                                 std::max(error.mark.column, 0) + 1, explain_syntax(error.msg), tab_hint(text)));
+  }
 }
 
-Tree parse_value(const std::string& text) {
-  if (text.empty())
-    return {.kind = Tree::Kind::scalar, .text = "", .quoted = true, .entries = {}, .origin = {kSetOrigin, 0}};
+Tree parse_value(const std::string& text, const std::string& argument) {
+  const Origin origin{kSetOrigin, 0, argument};
+  if (text.empty()) return {.kind = Tree::Kind::scalar, .text = "", .quoted = true, .entries = {}, .origin = origin};
   try {
-    return Converter(kSetOrigin).convert(YAML::Load(text), 0, 0);
+    return Converter(kSetOrigin, argument).convert(YAML::Load(text), 0, 0);
   } catch (const YAML::Exception& error) {
-    throw UsageError(fmt::format("cannot read the value '{}': {}", shown(text), error.msg));
+    throw UsageError(fmt::format("cannot read the value '{}': {}", shown(text), explain_syntax(error.msg)));
   }
 }
 

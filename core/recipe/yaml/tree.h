@@ -13,8 +13,9 @@ inline constexpr const char* kSetOrigin = "--set";
 
 /// Where a value comes from: a line of a file, or a --set argument.
 struct Origin {
-  std::string file;  ///< kSetOrigin for an argument
-  int line = 0;      ///< 1-based; 0 for an argument
+  std::string file;           ///< kSetOrigin for an argument
+  int line = 0;               ///< 1-based; 0 for an argument
+  std::string argument = {};  ///< "seed=7"; empty for a line of a file
   bool from_set() const { return file == kSetOrigin; }
 };
 
@@ -49,7 +50,7 @@ Tree read_tree(const std::string& path);
 /// The same for text; `path` is for messages.
 Tree parse_tree(const std::string& text, const std::string& path);
 
-/// The value of one --set argument. Throws UsageError when it is not YAML.
-Tree parse_value(const std::string& text);
+/// The value of one --set argument, of which `text` is the part after '='. Throws UsageError when it is not YAML.
+Tree parse_value(const std::string& text, const std::string& argument);
 
 }  // namespace filigree::recipe

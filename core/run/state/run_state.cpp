@@ -56,6 +56,7 @@ nlohmann::json to_json(const RunState& state) {
                          {"events", events},
                          {"touched", state.touched}};
   if (state.recipe_changed) json["recipe_changed"] = true;
+  if (state.evaluation_due) json["evaluation_due"] = true;
   if (state.best)
     json["best"] = {{"metric", state.best->metric},
                     {"split", state.best->split},
@@ -74,6 +75,7 @@ RunState run_state_from(const nlohmann::json& json, const std::string& where) {
   state.global_step = fields.count("global_step");
   state.prune_rounds = fields.count("prune_rounds");
   state.recipe_changed = fields.contains("recipe_changed");
+  state.evaluation_due = fields.contains("evaluation_due");
   for (const Fields& event : fields.list("events")) state.events.push_back(event_from(event));
   for (const std::string& name : fields.texts("touched")) state.touched.insert(name);
   if (fields.contains("best")) state.best = best_from(fields.object("best"));

@@ -47,6 +47,8 @@ struct RunState {
   bool recipe_changed = false;    ///< part of the history was made with a different recipe
   std::set<std::string> touched;  ///< parameters that were ever trained and may differ from the base
   std::optional<Best> best;
+  /// The evaluation that belongs to this step failed and is repeated on resume: its data may have been repaired.
+  bool evaluation_due = false;
   std::optional<Teacher> teacher;  ///< of the latest prune stage before a stage with `distill`
 };
 

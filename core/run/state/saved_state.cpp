@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/checkpoint/manifest.h"
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/run/state/fields.h"
 #include "core/run/steps.h"
@@ -26,10 +27,12 @@ class Fit {
   /// Checks what holds for any recipe that resumes the run.
   void check_ranges() const {
     const auto count = static_cast<int64_t>(stages_.size());
-    if (run_.stage > count) fail("stage", fmt::format("is {}, but the recipe has {} stages", run_.stage, count));
+    if (run_.stage > count)
+      fail("stage", fmt::format("is {}, but the recipe has {}", run_.stage, counted(count, "stage")));
     const int64_t steps = run_.stage < count ? steps_of(stage(run_.stage)).value_or(run_.stage_step) : 0;
     if (run_.stage_step > steps)
-      fail("stage_step", fmt::format("is {}, but {} has {} steps", run_.stage_step, name(run_.stage), steps));
+      fail("stage_step",
+           fmt::format("is {}, but {} has {}", run_.stage_step, name(run_.stage), counted(steps, "step")));
     if (run_.global_step < run_.stage_step) fail("global_step", "is less than stage_step");
     if (run_.best && run_.best->step > run_.global_step) fail("best.step", "is greater than global_step");
     check_rounds();
@@ -47,8 +50,8 @@ class Fit {
       if (stage(i).prune) expect_events(i, kind_of(*stage(i).prune), stage(i).prune->steps);
     }
     if (before && run_.global_step != *before + run_.stage_step)
-      fail("global_step",
-           fmt::format("is {}, but the stages so far have {} steps", run_.global_step, *before + run_.stage_step));
+      fail("global_step", fmt::format("is {}, but the stages so far have {}", run_.global_step,
+                                      counted(*before + run_.stage_step, "step")));
     if (run_.stage < static_cast<int64_t>(stages_.size())) check_present_stage();
   }
 

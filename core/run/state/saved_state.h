@@ -22,7 +22,7 @@ namespace filigree::train {
 struct SavedState {
   RunState run;
   std::string recipe;               ///< resolved
-  std::string decisive;             ///< decisive_recipe() of it
+  std::string decisive;             ///< run_recipe() of it
   Origin origin;                    ///< versions 1 and 2: only base and train
   std::vector<std::string> labels;  ///< names by class number
   int64_t metrics_lines = 0;        ///< of metrics.jsonl

@@ -62,7 +62,7 @@ SavedState state_of(const Session& session, const optim::FlatAdamW* optimizer) {
   SavedState state;
   state.run = session.state;
   state.recipe = recipe::to_yaml(session.recipe);
-  state.decisive = decisive_recipe(session.recipe);
+  state.decisive = run_recipe(session.recipe);
   state.origin = session.origin;
   state.labels = session.train_data.label_names;
   state.metrics_lines = session.log->lines();

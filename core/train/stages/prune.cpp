@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/counted.h"
 #include "core/data/collate.h"
 #include "core/data/sampler.h"
 #include "core/error.h"
@@ -52,8 +53,8 @@ prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& s
   request.global = config.scope == recipe::PruneScope::global;
   request.seed = static_cast<uint64_t>(session.recipe.seed);
   if (!prune::reads_data(request.kind)) return request;
-  session.log->info("stage {}: computing the score {} over {} batches", stage.name, enum_name(config.score),
-                    config.batches);
+  session.log->info("stage {}: computing the score {} over {}", stage.name, enum_name(config.score),
+                    counted(config.batches, "batch"));
   request.data.emplace(scoring_batches(session, stage));
   return request;
 }
@@ -100,6 +101,16 @@ uint64_t mask_hash(const std::vector<nn::Linear*>& linears) {
   return hash;
 }
 
+/// A mask covers W0 alone, so that mask * W0 + D has no more zeros than D. Once per stage.
+void warn_of_dense_sums(Session& session, const recipe::StageConfig& stage, const std::vector<nn::Linear*>& linears) {
+  const auto updated = std::ranges::count_if(linears, [](const nn::Linear* linear) { return linear->adapter(); });
+  if (updated == 0 || session.state.prune_rounds > 0) return;
+  session.log->warn(
+      "stage {}: {} of {} that the mask prunes {} an update D, which it does not cover: the sparsity is that of "
+      "their base weights, and the merged weights of final/ and of exports are mask * W0 + D, which is dense",
+      stage.name, updated, counted(linears.size(), "matrix", "matrices"), updated == 1 ? "has" : "have");
+}
+
 void unstructured_round(Session& session, const recipe::StageConfig& stage, double part) {
   const auto& config = *stage.prune;
   const auto linears = prune::select_linears(*session.model, config.targets);
@@ -108,15 +119,16 @@ void unstructured_round(Session& session, const recipe::StageConfig& stage, doub
       {config.sparsity * part, config.scope == recipe::PruneScope::global, score_request(session, stage)},
       session.mesh->tp());
   check_agreement(session.mesh->dp(), mask_hash(linears));  // these ranks hold the same parts
+  warn_of_dense_sums(session, stage, linears);
   std::vector<std::string> names;
   for (const auto* linear : linears) names.push_back(prune::mask_name(*linear));
   session.state.events.push_back({Event::Kind::mask, session.state.stage, names});
-  session.log->info("stage {}: zeroed {} of {} entries in {} matrices", stage.name, result.zeros, result.entries,
-                    linears.size());
+  session.log->info("stage {}: zeroed {} of {} in {}", stage.name, result.zeros,
+                    counted(result.entries, "entry", "entries"), counted(linears.size(), "matrix", "matrices"));
 }
 
 void log_prune(Session& session, const recipe::StageConfig& stage) {
-  const auto summary = prune::summarize(*session.model, session.mesh->tp());
+  const auto summary = prune::summarize(*session.model, session.mesh->tp(), prune::flops_length(*session.model));
   session.log->record(PruneRecord{.stage = stage.name,
                                   .step = session.state.global_step,
                                   .round = session.state.prune_rounds,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/counted.h"
 #include "core/error.h"
 #include "core/export/peft/import_peft.h"
 #include "core/run/state/restore.h"
@@ -23,10 +24,10 @@ bool attached(const RunState& state, int64_t stage) {
   return false;
 }
 
-bool later_stage_distills(const Session& session) {
-  for (size_t i = static_cast<size_t>(session.state.stage); i < session.recipe.stages.size(); ++i)
-    if (session.recipe.stages[i].train && session.recipe.stages[i].train->distill) return true;
-  return false;
+/// Whether a stage from number `first` on trains with `distill`.
+bool later_stage_distills(const recipe::Recipe& recipe, int64_t first) {
+  return std::any_of(recipe.stages.begin() + first, recipe.stages.end(),
+                     [](const recipe::StageConfig& stage) { return stage.train && stage.train->distill; });
 }
 
 /// The first method starts from the recipe's peft LoRA.
@@ -38,14 +39,15 @@ void start_from_adapter(Session& session) {
   checkpoint::continue_from(*session.model, lora, checkpoint::base_classes(*session.model, session.recipe.model.path));
   session.log->info("continuing from the LoRA in {}", dir);
   if (!lora.ignored.empty())
-    session.log->info("{}: {} tensors are not used, because adapter_config.json excludes their modules ({})", dir,
-                      lora.ignored.size(), nn::short_list(lora.ignored));
+    session.log->info("{}: not used, because adapter_config.json excludes their modules: {} ({})", dir,
+                      counted(lora.ignored.size(), "tensor"), nn::short_list(lora.ignored));
 }
 
 void prepare_prune(Session& session) {
   const auto& state = session.state;
-  if (state.stage_step > 0 || state.prune_rounds > 0 || !later_stage_distills(session)) return;
-  session.log->info("computing the adapted model's logits on {} samples for distillation", session.train_data.size());
+  if (state.stage_step > 0 || state.prune_rounds > 0 || !later_stage_distills(session.recipe, state.stage)) return;
+  session.log->info("computing the adapted model's logits on {} for distillation",
+                    counted(session.train_data.size(), "sample"));
   cache_teacher_logits(session);
 }
 
@@ -58,9 +60,9 @@ void prune_without_training(Session& session, const recipe::StageConfig& stage) 
 }
 
 /// Whether any rank received a signal since its last step. Collective.
-bool stop_is_asked(Session& session) {
-  const at::Tensor asked = at::full({1}, session.stop->received() != 0 ? 1.0 : 0.0, at::kDouble);
-  session.mesh->world().all_reduce(asked, dist::ReduceOp::max);
+bool stop_is_asked(const StopSignal& stop, dist::Communicator& ranks) {
+  const at::Tensor asked = at::full({1}, stop.received() != 0 ? 1.0 : 0.0, at::kDouble);
+  ranks.all_reduce(asked, dist::ReduceOp::max);
   return asked.item<double>() > 0;
 }
 
@@ -105,7 +107,7 @@ Outcome run_stages(Session& session, const checkpoint::Loaded* resumed) {
     state.prune_rounds = 0;
     state.best.reset();
     save_checkpoint(session, nullptr, false);
-    if (stop_is_asked(session)) {
+    if (stop_is_asked(*session.stop, session.mesh->world())) {
       session.stop->ignore();
       return Outcome::stopped;
     }

@@ -133,7 +133,7 @@ TEST_F(DatasetTest, LabelsByNameOrNumber) {
   dir_.write("train.csv", "t,y\na,yes\nb,0\nc, no\n");
   EXPECT_EQ(load().classes, (std::vector<int64_t>{1, 0, 0}));
   dir_.write("train.csv", "t,y\na,yes\nb,2\n");
-  EXPECT_HAS(error(), "3 " + dir_.path() + "/train.csv:3: label 2 is out of range: there are 2 classes (no, yes)");
+  EXPECT_HAS(error(), "3 " + dir_.path() + "/train.csv:3: label 2 is out of range: the task has 2 classes (no, yes)");
   dir_.write("train.csv", "t,y\na,maybe\n");
   EXPECT_HAS(error(), "train.csv:2: label 'maybe' is not known; the labels are no, yes");
   config_.bad_rows = recipe::BadRows::skip;
@@ -142,7 +142,7 @@ TEST_F(DatasetTest, LabelsByNameOrNumber) {
   EXPECT_EQ(data.classes, std::vector<int64_t>{1});
   EXPECT_EQ(data.skipped, 2);
   dir_.write("train.csv", "t,y\na,maybe\n");
-  EXPECT_HAS(error(), "the split 'train' has no samples; 1 bad rows were skipped");
+  EXPECT_HAS(error(), "the split 'train' has no samples; skipped 1 bad row");
 }
 
 TEST_F(DatasetTest, NumericNamesAreNames) {
@@ -306,6 +306,10 @@ TEST_F(DatasetTest, WrongRecipes) {
   config_.text.clear();
   config_.metric = Metric::pearson;
   EXPECT_HAS(error(), "2 data.metric: pearson is not for classes");
+  config_.metric = Metric::f1;
+  config_.labels = {"a", "b", "c"};
+  EXPECT_HAS(error(), "2 data.metric: is f1, which is for two classes, but data.labels names 3; use macro_f1");
+  config_.labels.clear();
   config_.metric.reset();
   EXPECT_HAS(error(), "3 " + dir_.path() + "/train.tsv: there is no such file");
   dir_.write("train.tsv", "sentence\tlabel\n");
@@ -313,6 +317,18 @@ TEST_F(DatasetTest, WrongRecipes) {
   dir_.write("train.tsv", "sentence\tlabel\na\t1\n");
   config_.max_length = 1;
   EXPECT_HAS(error(), "2 max_length 1 is less than the 2 special tokens");
+}
+
+/// The number of classes is known only when the training file was read.
+TEST_F(DatasetTest, AMetricMustFitTheClassesOfTheFile) {
+  config_.format = "tsv";
+  config_.text = {"sentence"};
+  config_.label = "label";
+  config_.metric = Metric::f1;
+  dir_.write("train.tsv", "sentence\tlabel\na\tx\nb\ty\nc\tz\n");
+  EXPECT_HAS(error(), "2 data.metric: f1 is for two classes, but tsv has 3; use macro_f1");
+  dir_.write("train.tsv", "sentence\tlabel\na\tx\nb\ty\nc\ty\n");
+  EXPECT_EQ(load("train").metrics.front(), Metric::f1);
 }
 
 TEST_F(DatasetTest, LimitTakesASeededSubsetOfTrainingAlone) {

@@ -66,6 +66,27 @@ TEST(StagedDirectory, TheFirstOfTwoWins) {
   EXPECT_EQ(read_file(base / "out/model.txt"), "first");
 }
 
+TEST(StagedDirectory, FilesInFoldersAreItsOwnToo) {
+  const TempDir base;
+  const std::string out = base / "out";
+  const auto write = [&] {
+    StagedDirectory staged(out, Existing::replace);
+    fs::create_directory(staged.path() / "more");
+    write_file((staged.path() / "more/a.txt").string(), "a");
+    return staged.commit();
+  };
+  write();
+  EXPECT_TRUE(is_untouched_export(out));
+  EXPECT_EQ(write(), std::nullopt) << "an untouched one is replaced";
+  write_file(out + "/more/a.txt", "edited");
+  EXPECT_EQ(changed_since_export(out), (std::vector<std::string>{"more/a.txt"}));
+  EXPECT_EQ(write(), out + ".kept-1");
+  write_file(out + "/more/b.txt", "added");
+  EXPECT_EQ(write(), out + ".kept-2");
+  fs::create_directory(out + "/more/empty");
+  EXPECT_EQ(write(), out + ".kept-3");
+}
+
 TEST(StagedDirectory, ReplacesItsOwnAndKeepsWhatAUserTouched) {
   const TempDir base;
   const std::string out = base / "out";

@@ -48,18 +48,19 @@ void run(Progress& progress, Fixture& fixture, int64_t steps, double seconds) {
   }
 }
 
-TEST(Progress, BarShowsShareLossSpeedAndTimeLeft) {
+// The loss is a mean, and is called so: metrics.jsonl has the loss of each step.
+TEST(Progress, BarShowsShareMeanLossSpeedAndTimeLeft) {
   Fixture fixture(true);
   Progress progress(fixture.out, fixture.options);
   progress.begin("adapt", 100);
   for (int64_t step = 1; step <= 42; ++step) {
     fixture.now += 0.5;
-    progress.step({step, 100, 1.25, 500, 0.5});
+    progress.step({step, 100, step % 2 == 0 ? 1.0 : 1.5, 500, 0.5});
   }
   const auto shown = frames(fixture.out.str());
   ASSERT_EQ(shown.size(), 42u);
   EXPECT_EQ(shown.back(),
-            "adapt [================>                       ]  42%  42/100  ETA 0:29  loss 1.25  1.0k tok/s");
+            "adapt [================>                      ]  42%  42/100  ETA 0:29  mean loss 1.25  1.0k tok/s");
   progress.end();
   EXPECT_EQ(fixture.out.str().back(), '\n');
 }
@@ -110,8 +111,8 @@ TEST(Progress, WithoutATerminalPlainLinesNowAndThen) {
   run(progress, fixture, 600, 0.5);
   const auto lines = lines_of(fixture.out.str());
   EXPECT_EQ(lines.size(), 11u) << "first step, each 30 s of 300 s, last step";
-  EXPECT_EQ(lines[1], "adapt: step 61/600, loss 2, 1.0k tokens/s, 4:30 left");
-  EXPECT_EQ(lines.back(), "adapt: step 600/600, loss 2, 1.0k tokens/s, 0:00 left");
+  EXPECT_EQ(lines[1], "adapt: step 61/600, mean loss 2, 1.0k tokens/s, 4:30 left");
+  EXPECT_EQ(lines.back(), "adapt: step 600/600, mean loss 2, 1.0k tokens/s, 0:00 left");
   EXPECT_EQ(fixture.out.str().find('\r'), std::string::npos);
   EXPECT_EQ(fixture.out.str().find('\x1b'), std::string::npos);
 }
@@ -144,6 +145,7 @@ TEST(Progress, Formats) {
   EXPECT_EQ(format_count(999.6), "1.0k");
   EXPECT_EQ(format_count(123456), "123k");
   EXPECT_EQ(format_count(4.56e6), "4.6M");
+  EXPECT_EQ(format_count(5e13), "50.0T");
 }
 
 }  // namespace

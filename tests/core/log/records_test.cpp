@@ -43,6 +43,8 @@ TEST(Records, EachKindHasItsLine) {
               R"({"kind":"train","stage":"adapt","step":110,"stage_step":10,"epoch":0.5,"loss":1.0,"lr":2e-05,)"
               R"("grad_norm":0.1,"tokens_per_s":12345.5,"comm_bytes":8288,"comm":{"dp":{"gradients":8192},)"
               R"("world":{"other":96}},"step_ms":83.25})");
+  expect_line(TrainRecord{.stage = "adapt", .step = 7, .stage_step = 7, .not_finite = "loss"},
+              R"({"kind":"train","stage":"adapt","step":7,"stage_step":7,"comm":{},"not_finite":"loss"})");
   expect_line(
       EvalRecord{"adapt", 110, "dev_matched", "mcc", 5000, {{"accuracy", 0.875}, {"loss", 0.5}, {"mcc", 0.0}}},
       R"({"kind":"eval","stage":"adapt","step":110,"split":"dev_matched","accuracy":0.875,"loss":0.5,"mcc":0.0,)"

@@ -190,6 +190,41 @@ TEST(RunLog, ANewRunStartsEmptyAndAShortFileIsKept) {
   EXPECT_EQ(cut_metrics(run / "absent.jsonl", 0).lines, 0);
 }
 
+TEST(RunLog, TheTextOfEarlierStartsIsKept) {
+  const TempDir run;
+  RunLog(run.path(), true).info("first start");
+  RunLog(run.path(), true).info("second start");
+  RunLog(run.path(), true, LogPosition{}).info("resumed");
+  const std::string text = slurp(run / "log.txt");
+  const auto at = [&](const char* words) { return text.find(words); };
+  EXPECT_LT(at("first start"), at("second start")) << text;
+  EXPECT_LT(at("second start"), at("resumed")) << text;
+}
+
+TEST(RunLog, TheErrorThatEndsTheRunIsOneLineOfTheFileFromAnyRank) {
+  const TempDir run;
+  const RunLog log(run.path(), true);
+  const RunLog other(run.path(), false);
+  testing::internal::CaptureStderr();
+  log.failure("ended with exit code 3: the disk\nis full {}");
+  other.failure("ended with exit code 4: rank 1 (b): gone");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  const std::string text = slurp(run / "log.txt");
+  EXPECT_NE(text.find(" E ended with exit code 3: the disk is full {}\n"), std::string::npos) << text;
+  EXPECT_NE(text.find(" E ended with exit code 4: rank 1 (b): gone\n"), std::string::npos) << text;
+  EXPECT_GE(log.descriptor(), 0);
+}
+
+TEST(RunLog, AnErrorThatCannotBeWrittenIsNotAnother) {
+  const TempDir run;
+  const RunLog log(run.path(), true);
+  fs::remove(run / "log.txt");
+  log.failure("the run directory is gone");
+  EXPECT_FALSE(fs::exists(run / "log.txt"));
+  RunLog(run / "absent", false).failure("not seen here");
+  EXPECT_FALSE(fs::exists(run / "absent"));
+}
+
 TEST(RunLog, OtherRanksWriteNothing) {
   const TempDir run;
   RunLog log(run.path(), false);

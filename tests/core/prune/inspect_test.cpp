@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/error.h"
 #include "core/prune/plan.h"
 #include "core/prune/score.h"
 #include "dist/factory.h"
@@ -43,6 +44,18 @@ TEST(InspectTest, CountsParametersByRole) {
   const ModelSummary after = summary_of(model);
   EXPECT_EQ(after.trainable, 144);
   EXPECT_EQ(after.parameters, before.parameters + 144);
+}
+
+TEST(InspectTest, FlopsAreOfASequenceThatTheModelCanRead) {
+  ToyModel model;
+  ASSERT_EQ(model.max_positions(), 64);
+  EXPECT_EQ(flops_length(model), 64);
+  const ModelSummary summary = summarize(model, *dist::make_single(), flops_length(model));
+  EXPECT_EQ(to_json(summary)["sequence"], 64);
+  EXPECT_DOUBLE_EQ(summary.flops, model.flops(64));
+  EXPECT_NE(to_text(summary).find("for a sequence of 64 tokens"), std::string::npos) << to_text(summary);
+  EXPECT_NE(to_text(summarize(model, *dist::make_single(), 1)).find("of 1 token ("), std::string::npos);
+  EXPECT_THROW(summarize(model, *dist::make_single(), 65), InternalError);
 }
 
 TEST(InspectTest, JsonSaysWhatIsLeft) {

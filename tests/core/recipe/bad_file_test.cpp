@@ -73,7 +73,17 @@ TEST_F(BadFile, KeysWithoutEffectOnATask) {
   EXPECT_EQ(said("causal_lm", "{format: prompt_completion, dir: d, text: [a], labels: [x]}"),
             "r.yaml:3: data.text: names columns, but format prompt_completion has none\n"
             "r.yaml:3: data.labels: has no effect: it is used only when model.task is sequence_classification");
-  EXPECT_EQ(said("causal_lm", "{format: e2e, dir: d, label: '', labels: [], text: []}"), "") << "nothing is named";
+  EXPECT_EQ(said("causal_lm", "{format: e2e, dir: d, label: '', labels: [], text: [], metric: ''}"),
+            "r.yaml:3: data.label: has no effect: it is used only when model.task is sequence_classification or "
+            "regression\n"
+            "r.yaml:3: data.labels: has no effect: it is used only when model.task is sequence_classification\n"
+            "r.yaml:3: data.metric: has no effect: it is used only when model.task is sequence_classification or "
+            "regression\n"
+            "r.yaml:3: data.text: has no effect: it is used only when data.format is tsv, csv or jsonl")
+      << "an empty value has no effect either";
+  EXPECT_EQ(said("sequence_classification", "{task: wordnet, text: []}"),
+            "r.yaml:3: data.text: has no effect: it is used only when data.format has columns and model.task is "
+            "causal_lm");
 }
 
 TEST_F(BadFile, TemperatureOfScores) {
@@ -120,11 +130,51 @@ const BadSet kSets[] = {
     {"StageNumber", "stages.4.train.lr=3",
      "--set stages.4.train.lr: there is no item 4; the list has 4, counted from 0"},
     {"WrongType", "seed=x", "--set seed: must be a whole number, not 'x'"},
-    {"OutOfRange", "stages.0.train.lr=0", "--set stages.adapt.train.lr: is 0, must be above 0"},
+    {"OutOfRange", "stages.0.train.lr=0", "--set stages.0.train.lr=0: stages.adapt.train.lr: is 0, must be above 0"},
     {"UnderAValue", "seed.x=0", "--set seed.x: seed is a value ('7') and has no keys"},
     {"UnderAListOfTexts", "stages.prune.prune.structure.x=0",
      "--set stages.prune.prune.structure.x: there is no item 'x'; the list items have no names: use a number"},
-    {"NotYaml", "data.text=[a", "--set data.text: cannot read the value '[a': end of sequence flow not found"},
+    {"NotYaml", "data.text=[a",
+     "--set data.text: cannot read the value '[a': a '[' has no ']', or a ',' between two of "
+     "its items is missing"},
+    {"NotYamlEither", "data.label=@x",
+     "--set data.label: cannot read the value '@x': a value cannot start with this character; put the value in quotes"},
+    {"NullForAStage", "stages.adapt=null",
+     "--set stages.adapt: null removes optional keys and sections, but no item of a list; edit the recipe"},
+    {"NullForAnItem", "stages.prune.prune.structure.0=null",
+     "--set stages.prune.prune.structure.0: null removes optional keys and sections, but no item of a list; edit the "
+     "recipe"},
+    {"NullForAllStages", "stages=null", "--set stages: is required; null cannot remove it"},
+    {"NullForTheNameOfAStage", "stages.adapt.name=null",
+     "--set stages.adapt.name=null: stages.0.name: is required; null cannot remove it"},
+    {"NullForTheNameOfAMethod", "stages.adapt.method.name=null",
+     "--set stages.adapt.method.name=null: stages.adapt.method: must name a method: write 'method: full' or {name: "
+     "dsee, rank: 16}"},
+    {"NullForTheTeacher", "stages.prune.prune=null",
+     "r.yaml:15: stages.prune: does nothing; give it train, prune or export (after --set stages.prune.prune=null)\n"
+     "r.yaml:24: stages.recover.train.distill: has no teacher: it learns from the trained model as it was before a "
+     "prune, so a stage that trains and then one that prunes must come first (after --set stages.prune.prune=null)"},
+    {"NullForTheStructure", "stages.prune.prune.structure=null",
+     "r.yaml:16: stages.prune.prune: names nothing to remove; set structure (e.g. [heads, ffn]) or sparsity (e.g. 0.5) "
+     "(after --set stages.prune.prune.structure=null)\n"
+     "r.yaml:18: stages.prune.prune.heads: has no effect after --set stages.prune.prune.structure=null: it is used "
+     "only "
+     "when structure contains heads; remove it with --set stages.prune.prune.heads=null\n"
+     "r.yaml:19: stages.prune.prune.ffn: has no effect after --set stages.prune.prune.structure=null: it is used only "
+     "when structure contains ffn; remove it with --set stages.prune.prune.ffn=null"},
+    {"AnotherMethod", "stages.adapt.method.name=full",
+     "r.yaml:13: stages.adapt.method.rank: is not a key of method full (after --set stages.adapt.method.name=full); it "
+     "belongs in stages[].method(sketch)"},
+    {"NewPrune", "stages.adapt.prune.score=magnitude",
+     "--set stages.adapt.prune.score=magnitude: stages.adapt.prune: names nothing to remove; set structure (e.g. "
+     "[heads, "
+     "ffn]) or sparsity (e.g. 0.5)"},
+    {"AnotherTask", "model.task=regression",
+     "--set model.task: is regression, but sst2 has classes; set it to sequence_classification"},
+    {"AnotherSplit", "data.task=mnli", ""},
+    {"NameOfALaterStage", "stages.adapt.name=prune",
+     "r.yaml:15: stages.1.name: is 'prune', the name of an earlier stage; names must be unique (after --set "
+     "stages.adapt.name=prune)"},
     {"NullForARequiredValue", "model.path=null", "--set model.path: is required; null cannot remove it"},
     {"NullForARequiredSection", "data=null", "--set data: is required; null cannot remove it"},
     {"NullForAnUnknownKey", "sed=null", "--set sed: is not a key of a recipe; did you mean 'seed'?"},
@@ -141,7 +191,8 @@ const BadSet kSets[] = {
     {"FormerNameElsewhere", "data.clip=1",
      "--set data.clip: is now called 'max_grad_norm' and belongs in stages[].train"},
     {"Rule", "parallel={device: cpu, backend: nccl}",
-     "--set parallel.backend: is nccl, which supports only CUDA tensors, but device is cpu"},
+     "--set parallel={device: cpu, backend: nccl}: parallel.backend: is nccl, which supports only CUDA tensors, but "
+     "device is cpu"},
 };
 
 class BadSetTest : public RecipeTest, public ::testing::WithParamInterface<BadSet> {};

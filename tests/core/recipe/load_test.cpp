@@ -104,7 +104,10 @@ TEST_F(LoadTest, SetOfTheTaskMakesTheFilesKeysIdle) {
       "name: t\nmodel: {path: m, task: masked_lm}\ndata: {format: text, dir: d, mask_probability: 0.3}\n"
       "stages:\n  - name: a\n    method: full\n    train: {epochs: 1}\n";
   EXPECT_DOUBLE_EQ(load_text(text).data.mask_probability, 0.3);
-  const Recipe causal = load_text(text, {"model.task=causal_lm"});
+  EXPECT_EQ(complaint(text, {"model.task=causal_lm"}),
+            "r.yaml:3: data.mask_probability: has no effect after --set model.task=causal_lm: it is used only when "
+            "model.task is masked_lm; remove it with --set data.mask_probability=null");
+  const Recipe causal = load_text(text, {"model.task=causal_lm", "data.mask_probability=null"});
   EXPECT_DOUBLE_EQ(causal.data.mask_probability, 0.15);
   EXPECT_EQ(to_yaml(causal).find("mask_probability"), std::string::npos);
   EXPECT_EQ(to_yaml(load_text(to_yaml(causal))), to_yaml(causal));
@@ -161,7 +164,7 @@ TEST_F(LoadTest, NullTakesAValueAway) {
       load_text(kGood, {"stages.prune.prune.heads=null", "stages.prune.prune.structure=[ffn]"}).stages[1].prune->ffn,
       0.4);
   EXPECT_EQ(complaint(kGood, {"stages.adapt.train.epochs=null"}),
-            "r.yaml:14: stages.adapt.train: needs epochs or max_steps");
+            "r.yaml:14: stages.adapt.train: needs epochs or max_steps (after --set stages.adapt.train.epochs=null)");
 }
 
 TEST_F(LoadTest, ByteOrderMarkAndWindowsLinesAreFine) {
@@ -212,7 +215,10 @@ TEST_F(LoadTest, SetOpensAMethodGivenAsAWord) {
 }
 
 TEST_F(LoadTest, SetOfTheStructureMakesTheFilesSharesIdle) {
-  const Recipe recipe = load_text(kGood, {"stages.prune.prune.structure=[heads]"});
+  EXPECT_EQ(complaint(kGood, {"stages.prune.prune.structure=[heads]"}),
+            "r.yaml:19: stages.prune.prune.ffn: has no effect after --set stages.prune.prune.structure=[heads]: it is "
+            "used only when structure contains ffn; remove it with --set stages.prune.prune.ffn=null");
+  const Recipe recipe = load_text(kGood, {"stages.prune.prune.structure=[heads]", "stages.prune.prune.ffn=null"});
   EXPECT_EQ(recipe.stages[1].prune->structure, std::vector<Structure>{Structure::heads});
 }
 
@@ -291,6 +297,37 @@ TEST_F(LoadTest, ResolvedRecipeHoldsEveryKeyThatMeansSomething) {
   }
   EXPECT_EQ(text.find("sparsity"), std::string::npos) << "a structured prune has no sparsity";
   EXPECT_EQ(text.find("max_steps"), std::string::npos) << "epochs were given";
+}
+
+TEST_F(LoadTest, ResolvedRecipeHoldsNothingWithoutEffect) {
+  const auto of = [&](const char* task, const char* data) {
+    return to_yaml(
+        load_text(fmt::format("name: t\nmodel: {{path: m, task: {}}}\ndata: {}\nstages:\n  - name: a\n"
+                              "    method: full\n    train: {{epochs: 1}}\n",
+                              task, data)));
+  };
+  const std::pair<std::string, std::vector<const char*>> rows[] = {
+      {of("causal_lm", "{format: text, dir: d}"), {"text:", "label:", "labels:", "metric:", "header:", "best:"}},
+      {of("masked_lm", "{format: text, dir: d}"), {"text:", "label:", "labels:", "metric:", "pack:", "task: \"\""}},
+      {of("sequence_classification", "{task: wordnet}"), {"label:", "text:", "label_smoothing:", "dir:"}},
+      {of("regression", "{task: stsb, dir: d}"), {"labels:", "label_smoothing:", "pack:", "init_lora:"}}};
+  for (const auto& [text, absent] : rows) {
+    EXPECT_EQ(to_yaml(load_text(text)), text);
+    for (const char* key : absent) EXPECT_EQ(text.find(fmt::format("  {}", key)), std::string::npos) << key << text;
+  }
+}
+
+// Earlier versions allowed longer names. Their runs are resumed and read by their own recipe.
+TEST_F(LoadTest, LongNamesAreReadInASavedRecipe) {
+  const std::string name(240, 'a');
+  std::string old = replace(kGood, "name: demo", "name: " + name);
+  old = replace(replace(old, "name: recover", "name: r" + name), "{format: hf}", "{format: hf, dir: d" + name + "}");
+  const std::string user = complaint(old);
+  for (const char* key : {":1: name", ":20: stages.r", ".export.dir: has 241"})
+    EXPECT_NE(user.find(key), std::string::npos) << key << " " << user;
+  EXPECT_EQ(load(write(old), {}, catalog(), OldKeys::accept).name, name);
+  EXPECT_THROW(load(write(old), {"name=b" + name}, catalog(), OldKeys::accept), UsageError) << "a new name";
+  EXPECT_THROW(load(write(replace(old, "name: r", "name: /")), {}, catalog(), OldKeys::accept), UsageError);
 }
 
 TEST_F(LoadTest, UnstructuredResolvedRecipeReadsBack) {

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <filesystem>
 #include <regex>
+#include <set>
+#include <tuple>
 
 #include "core/error.h"
 #include "core/report/report_data.h"
@@ -210,12 +212,30 @@ TEST(Report, LossesThatAreNotFiniteAreCountedAndNotDrawn) {
     }
     const TempDir run;
     spit(run / "metrics.jsonl", train_line(1, odd));
-    EXPECT_NE(page_of(run.path()).find("at 1 of 1 logged steps: step 1."), std::string::npos) << odd;
+    EXPECT_NE(page_of(run.path()).find("at 1 of 1 logged step: step 1."), std::string::npos) << odd;
     spit(run / "metrics.jsonl", train_line(1, odd) + train_line(2, odd));
     const std::string html = page_of(run.path());
     EXPECT_NE(html.find("at 2 of 2 logged steps: step 1, 2."), std::string::npos) << odd;
     EXPECT_EQ(html.find("training loss by step"), std::string::npos) << "there is nothing to draw";
   }
+}
+
+/// What a run writes that ends because a step's loss or gradient norm is not finite.
+TEST(Report, AStepThatWasNotMadeIsNamedAndIsNotADoneStep) {
+  const TempDir run;
+  const std::string failed = R"({"kind":"train","stage":"all","step":3,"stage_step":3,)";
+  const std::string done = train_line(1, "2") + train_line(2, "1");
+  spit(run / "metrics.jsonl", done + failed + "\"loss\":null,\"comm\":{},\"not_finite\":\"loss\"}\n");
+  std::string html = page_of(run.path());
+  EXPECT_NE(html.find("The loss was not finite, or beyond 1e+100, at 1 of 3 logged steps: step 3."), std::string::npos);
+  EXPECT_EQ(html.find("The gradient norm"), std::string::npos);
+  EXPECT_EQ(read_run(run.path()).last_step, 2);
+  spit(run / "metrics.jsonl",
+       done + failed + "\"loss\":1.5,\"grad_norm\":null,\"comm\":{},\"not_finite\":\"grad_norm\"}\n");
+  html = page_of(run.path());
+  EXPECT_NE(html.find("The gradient norm was not finite, or beyond 1e+100, at 1 of 3 logged steps: step 3."),
+            std::string::npos);
+  EXPECT_EQ(html.find("The loss was"), std::string::npos);
 }
 
 TEST(Report, MetricsThatAreNotFiniteAreCountedAndNotDrawn) {
@@ -232,7 +252,7 @@ TEST(Report, MetricsThatAreNotFiniteAreCountedAndNotDrawn) {
           std::string::npos);
     }
     spit(run / "metrics.jsonl", eval_line(1, odd));
-    EXPECT_NE(page_of(run.path()).find("at 1 of 1 evaluations: step 1."), std::string::npos);
+    EXPECT_NE(page_of(run.path()).find("at 1 of 1 evaluation: step 1."), std::string::npos);
     EXPECT_EQ(read_run(run.path()).metric, "f1");
   }
 }
@@ -270,6 +290,31 @@ TEST(ReportScale, TicksAreRoundAndWithinTheRange) {
     }
   }
   EXPECT_EQ(ticks(3, 3, 5), std::vector<double>{3});
+}
+
+TEST(ReportScale, TickLabelsAreShortAndTellNeighborsApart) {
+  const std::tuple<double, double, const char*> labels[] = {
+      {0, 1, "0"},          {1e-17, 0.1, "0"},         {0.25, 0.05, "0.25"},       {-0.5, 0.5, "-0.5"},
+      {500, 100, "500"},    {999.9999999999, 1, "1k"}, {1500, 500, "1.5k"},        {12.5, 2.5, "12.5"},
+      {1e6, 5e5, "1M"},     {5e13, 1e13, "50T"},       {2.5e9, 5e8, "2.5G"},       {999e12, 1e12, "999T"},
+      {1e15, 5e14, "1e15"}, {2.5e18, 5e17, "2.5e18"},  {2e99, 1e99, "2e99"},       {2.5e-4, 5e-5, "2.5e-4"},
+      {1001, 1, "1.001k"},  {100000, 2.5, "100k"},     {100002.5, 2.5, "100.002k"}};
+  for (const auto& [value, step, label] : labels) EXPECT_EQ(tick_label(value, step), label) << value;
+  EXPECT_EQ(tick_label(2e-3, 1e-3, true), "2e-3");
+  EXPECT_EQ(tick_label(1.5, 0.5, true), "1.5e0");
+}
+
+TEST(ReportScale, TicksOfAnyRangeHaveDifferentLabels) {
+  for (const auto& [low, high] :
+       {std::pair{0.0, 5e13}, {0.0, 3e20}, {1e6, 1.0004e6}, {-2e-5, 3e-5}, {0.9, 1.1}, {0.0, 7.0}}) {
+    std::set<std::string> labels;
+    const auto values = ticks(low, high, 5);
+    for (const double value : values) {
+      const std::string label = tick_label(value, values[1] - values[0]);
+      EXPECT_TRUE(labels.insert(label).second) << label << " twice in " << low << " to " << high;
+      EXPECT_EQ(label.find("e+"), std::string::npos) << label;
+    }
+  }
 }
 
 TEST(ReportScale, ThinningKeepsTheMeanAndSmoothingAConstant) {

@@ -24,6 +24,43 @@ int64_t batch_size_of(std::vector<recipe::StageConfig> stages, int64_t stage) {
   return scoring_batch_size(recipe, stage);
 }
 
+std::vector<std::string> warnings_of(double warmup, int64_t max_steps, double epochs, std::optional<int64_t> samples) {
+  recipe::Recipe recipe;
+  recipe::StageConfig stage = training(4);
+  stage.name = "adapt";
+  stage.train->warmup = warmup;
+  stage.train->max_steps = max_steps;
+  stage.train->epochs = epochs;
+  recipe.stages = {stage};
+  return warmup_warnings(recipe, samples);
+}
+
+TEST(Warmup, AsLongAsItsStageIsAWarning) {
+  EXPECT_EQ(warnings_of(5, 5, 0, {}),
+            std::vector<std::string>{"stages.adapt.train.warmup: the warm-up has 5 steps and the stage 5: the learning "
+                                     "rate never reaches its peak of 0.001; set a shorter warm-up"});
+  EXPECT_EQ(warnings_of(100, 5, 0, {}).size(), 1u);
+  EXPECT_EQ(warnings_of(4, 5, 0, {}).size(), 0u) << "the fifth step has the peak";
+  EXPECT_EQ(warnings_of(0.9, 5, 0, {}).size(), 1u) << "rounded up to 5";
+  EXPECT_EQ(warnings_of(0.1, 5, 0, {}).size(), 0u);
+  EXPECT_EQ(warnings_of(0, 1, 0, {}).size(), 0u);
+}
+
+TEST(Warmup, OfEpochsNeedsTheTrainingSet) {
+  EXPECT_EQ(warnings_of(20, 0, 2, {}).size(), 0u);
+  EXPECT_EQ(warnings_of(20, 0, 2, 40).size(), 1u) << "2 epochs of 10 steps";
+  EXPECT_EQ(warnings_of(19, 0, 2, 40).size(), 0u);
+}
+
+TEST(Warmup, StagesThatAreDoneAreLeftOut) {
+  recipe::Recipe recipe;
+  recipe.stages = {training(4), training(4)};
+  for (auto& stage : recipe.stages) stage.train->max_steps = stage.train->warmup = 3;
+  EXPECT_EQ(warmup_warnings(recipe, {}).size(), 2u);
+  EXPECT_EQ(warmup_warnings(recipe, {}, 1).size(), 1u);
+  EXPECT_EQ(warmup_warnings(recipe, {}, 2).size(), 0u);
+}
+
 TEST(ScoringBatchSize, IsTheAdaptedStagesUnlessItIsGiven) {
   EXPECT_EQ(batch_size_of({training(8), pruning(), training(16)}, 1), 8);
   EXPECT_EQ(batch_size_of({training(8), training(12), pruning(), training(16)}, 2), 12);

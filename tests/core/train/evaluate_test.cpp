@@ -137,10 +137,32 @@ TEST(EvaluateErrors, NamesTheSplitOfALossThatIsNotFinite) {
     try {
       evaluate(model, test::toy_dataset(kSamples), {}, dp);
       ADD_FAILURE() << "an infinite logit";
-    } catch (const DataError& error) {
+    } catch (const DivergedError& error) {
       EXPECT_NE(std::string(error.what()).find("'dev'"), std::string::npos) << error.what();
     }
     EXPECT_THROW(all_logits(model, test::toy_dataset(kSamples), {}, dp), DataError);
+  });
+}
+
+/// Samples 3 and 7 alone have a logit that is not finite: their numbers are named, not a diverged model.
+TEST(EvaluateErrors, NamesTheSamplesOfALossThatIsNotFinite) {
+  dist::run_threads(2, [](dist::Communicator& dp) {
+    ToyModel model;
+    data::Dataset dataset = test::toy_dataset(kSamples);
+    std::ranges::replace(dataset.ids, 19, 18);
+    for (const size_t sample : {size_t{3}, size_t{7}}) dataset.ids[static_cast<size_t>(dataset.offsets[sample])] = 19;
+    model.parameters().at("bert.embeddings.word_embeddings.weight").value().detach()[19] =
+        std::numeric_limits<float>::infinity();
+    try {
+      evaluate(model, dataset, {.batch_size = 4}, dp);
+      ADD_FAILURE() << "infinite logits";
+    } catch (const DivergedError& error) {
+      ADD_FAILURE() << error.what();
+    } catch (const DataError& error) {
+      EXPECT_NE(std::string(error.what()).find("'dev' is not finite in 2 of 11 samples (toy.tsv:5, 9)"),
+                std::string::npos)
+          << error.what();
+    }
   });
 }
 

@@ -11,9 +11,12 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/error.h"
+#include "core/log/records.h"
+#include "core/train/evaluate.h"
 #include "dist/factory.h"
 #include "tests/core/checkpoint/temp_dir.h"
 #include "tests/core/train/toy_session.h"
@@ -196,12 +199,19 @@ TEST(TrainerStep, CallsTheHooksOfItsMethodInOrder) {
   });
 }
 
-/// The error comes before the update and names the step and the samples.
+/// The error comes before the update, names the step and the places of the samples, and is a record of the run.
 TEST(TrainerStep, RefusesALossThatIsNotFinite) {
   const test::TempDir dir;
   dist::run_threads(2, [&](dist::Communicator& world) {
     Session session = test::toy_session(world, dir.path(), kSamples);
     prepare(session, one_step());
+    session.train_data.files = {"a.tsv", "b.tsv"};
+    session.train_data.file.clear();
+    session.train_data.lines.clear();
+    for (int64_t i = 0; i < kSamples; ++i) {
+      session.train_data.file.push_back(i < 8 ? 0 : 1);
+      session.train_data.lines.push_back(2 + i);
+    }
     session.model->parameters().at("classifier.bias").value().detach()[0] = std::numeric_limits<float>::quiet_NaN();
     Trainer trainer(session, session.recipe.stages[0]);
     const Values before = values_of(*session.model);
@@ -212,11 +222,72 @@ TEST(TrainerStep, RefusesALossThatIsNotFinite) {
       const std::string message = error.what();
       EXPECT_NE(message.find("stage adapt: the loss became"), std::string::npos) << message;
       EXPECT_NE(message.find("nan at step 1 "), std::string::npos) << message;
-      for (const int64_t sample : test::all_samples(kSamples))
-        EXPECT_NE(message.find(fmt::format(" {}", sample)), std::string::npos) << message;
+      EXPECT_NE(message.find(": a.tsv:2, 3, 4, 5, 6, 7, 8, 9, b.tsv:10, 11. Lower"), std::string::npos) << message;
+    }
+    if (world.rank() == 0) {
+      const auto records = read_records(dir / "metrics.jsonl").records;
+      ASSERT_EQ(records.size(), 1u);
+      const auto& record = std::get<TrainRecord>(records[0]);
+      EXPECT_EQ(record.not_finite, "loss");
+      EXPECT_EQ(record.step, 1);
+      EXPECT_FALSE(record.loss || record.lr);
     }
     for (const auto& [name, value] : values_of(*session.model))
       EXPECT_TRUE(name == "classifier.bias" || value.equal(before.at(name))) << name;
+  });
+}
+
+/// A dev sample that the model cannot compute does not cost the training: the last step is in a checkpoint, and the
+/// resumed stage begins with the evaluation. A model that diverged is not kept.
+TEST(TrainerEvaluation, AFailureKeepsTheTrainingAndIsRepeated) {
+  const test::TempDir dir;
+  dist::run_threads(2, [&](dist::Communicator& world) {
+    Session session = test::toy_session(world, dir.path(), kSamples);
+    prepare(session, one_step());
+    std::ranges::replace(session.train_data.ids, 19, 18);
+    session.model->parameters().at("bert.embeddings.word_embeddings.weight").value().detach()[19] =
+        std::numeric_limits<float>::infinity();
+    data::Dataset dev = session.train_data;
+    session.eval_data = {dev};
+    session.eval_data[0].ids[0] = 19;
+    EXPECT_THROW(Trainer(session, session.recipe.stages[0]).train(), DataError);
+    EXPECT_TRUE(session.state.evaluation_due);
+    EXPECT_TRUE(run_state_from(to_json(session.state), "x").evaluation_due);
+    if (world.rank() == 0) {
+      EXPECT_TRUE(session.store->newest_whole().has_value());
+    }
+    if (world.rank() == 0) {
+      const auto records = read_records(dir / "metrics.jsonl").records;
+      const auto& failed = std::get<EvalRecord>(records.back());
+      EXPECT_EQ(failed.split, session.eval_data[0].split);
+      EXPECT_TRUE(failed.values.empty()) << "its loss is null";
+    }
+    const int64_t lines = session.log->lines();
+    session.eval_data[0] = dev;
+    Trainer again(session, session.recipe.stages[0]);
+    again.on_step = [](const StepReport&, double) { ADD_FAILURE() << "the step was done"; };
+    EXPECT_EQ(again.train(), Outcome::finished);
+    EXPECT_FALSE(session.state.evaluation_due);
+    EXPECT_TRUE(session.state.best.has_value());
+    if (world.rank() == 0) {
+      EXPECT_EQ(session.log->lines(), lines + 1) << "the evaluation";
+    }
+  });
+}
+
+TEST(TrainerEvaluation, ADivergedModelIsNotKept) {
+  const test::TempDir dir;
+  dist::run_threads(1, [&](dist::Communicator& world) {
+    Session session = test::toy_session(world, dir.path(), kSamples);
+    prepare(session, one_step());
+    std::ranges::replace(session.train_data.ids, 19, 18);
+    session.model->parameters().at("bert.embeddings.word_embeddings.weight").value().detach()[19] =
+        std::numeric_limits<float>::infinity();
+    session.eval_data = {session.train_data};
+    std::ranges::fill(session.eval_data[0].ids, 19);
+    EXPECT_THROW(Trainer(session, session.recipe.stages[0]).train(), DivergedError);
+    EXPECT_FALSE(session.state.evaluation_due);
+    EXPECT_FALSE(session.store->newest_whole().has_value());
   });
 }
 

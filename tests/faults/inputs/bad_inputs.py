@@ -11,12 +11,13 @@ import data_rows
 import model_rows
 import recipe_rows
 import run_rows
+import stage_rows
 from place import Place
 from rows import TRAIN, Row, Skip, faults
 
 FEWEST = 60
 SECONDS = 120
-ROWS = recipe_rows.ROWS + model_rows.ROWS + data_rows.ROWS + run_rows.ROWS
+ROWS = recipe_rows.ROWS + model_rows.ROWS + data_rows.ROWS + run_rows.ROWS + stage_rows.ROWS
 # What every row starts from is good, and a damaged checkpoint does not end a run that has an older one.
 GOOD = [
     Row("nothing is wrong", "", TRAIN, code=0),

@@ -48,7 +48,7 @@ PLAN = ("plan", "DIR/recipe.yaml", "--ranks", "2")
 ID2LABELS = [("null", {"0": None, "1": "b"}, ": the name of class 0 must be text or a number, not null"),
              ("lists", {"0": ["a"], "1": "b"}, ': the name of class 0 must be text or a number, not ["a"]'),
              ("a list", ["a", "b"], ' must be an object that maps class numbers to names, not ["a","b"]'),
-             ("numbered from 1", {"1": "a", "2": "b"}, " names 2 classes, which are numbered 0 to 1, but has the key '2'")]
+             ("numbered from 1", {"1": "a", "2": "b"}, " names 2 classes, numbered from 0, but has the key '2'")]
 
 
 def untied_gpt2_without_head(place):
@@ -128,7 +128,7 @@ ROWS = [
     spoilt("integers for weights", lambda p: p.weights(dtype="I32"),
            "model.safetensors: tensor 'embeddings.word_embeddings.weight' holds integers"),
     spoilt("tensor is missing", lambda p: p.weights(**{VALUE: None}),
-           "1 tensors of the model are missing: bert.encoder.layer.0.attention.self.value.weight"),
+           "lacks 1 tensor of the model: bert.encoder.layer.0.attention.self.value.weight"),
     spoilt("wrong shape", lambda p: p.weights(**{VALUE: [8, 4]}),
            "value.weight' has the shape [8, 4], but config.json and the recipe's labels need [8, 8]"),
     spoilt("config of another size", lambda p: p.config(intermediate_size=2 * INNER),
@@ -137,12 +137,17 @@ ROWS = [
            "its head does not fit: it has 5 classes, but the task has 2"),
     spoilt("head of other names", lambda p: p.recipe(*KEEP_HEAD).config(id2label={"0": "no", "1": "yes"}).table(
            *NAMED).table(*NAMED, name="dev"), "its head does not fit: its labels are no, yes, but the task's are bad, good"),
+    spoilt("evaluation with a head of another kind", lambda p: p.config(problem_type="multi_label_classification"),
+           "problem_type is multi_label_classification. Use a model that was trained for this task, or train this one first",
+           EVAL),
+    spoilt("evaluation with a key that it does not read", lambda p: None, "--set eval.batch_size: has no effect: eval uses "
+           "only `data`, `eval.generate` and", (*EVAL, "--set", "data.max_length=8", "--set", "eval.batch_size=3"), 2),
     spoilt("no such way with a head", lambda p: p.recipe("  task: seq", "  reset_head: maybe\n  task: seq"),
            "model.reset_head: is 'maybe'", code=2),
     spoilt("predict without a head", lambda p: p.weights(classifier__weight=None, classifier__bias=None),
            "DIR/model: its weights lack 2 parameters of a BertForSequenceClassification (classifier.weight, "
            "classifier.bias), which would be random;", PREDICT),
-    spoilt("generate without a head", untied_gpt2_without_head, "its weights lack 1 parameters of a GPT2LMHeadModel "
+    spoilt("generate without a head", untied_gpt2_without_head, "its weights lack 1 parameter of a GPT2LMHeadModel "
            "(lm_head.weight), which would be random;", GENERATE),
     spoilt("evaluation on other names", lambda p: p.config(id2label={"0": "no", "1": "yes"}).table(*NAMED)
            .table(*NAMED, name="dev"), "DIR/model: its labels are no, yes, but the task's are bad, good",
@@ -152,7 +157,7 @@ ROWS = [
     spoilt("a million layers", lambda p: p.config(num_hidden_layers=1000000).limit_memory(),
            "config.json: num_hidden_layers must be a whole number from 1 to 1024, not 1000000", PLAN),
     spoilt("more layers than weights", lambda p: p.config(num_hidden_layers=1000).limit_memory(),
-           "config.json: num_hidden_layers is 1000, but DIR/model/model.safetensors holds 1 layers", INSPECT),
+           "config.json: num_hidden_layers is 1000, but DIR/model/model.safetensors holds 1 layer", INSPECT),
     spoilt("random weights beyond the memory", lambda p: p.recipe("  task: seq", "  init: random\n  task: seq")
            .config(vocab_size=1 << 24, hidden_size=1 << 20).limit_memory(), "of memory"),
     spoilt("NaN for a number", lambda p: p.config(layer_norm_eps=float("nan")),
@@ -165,7 +170,7 @@ ROWS = [
     spoilt("LoRA for a model", lambda p: p.write("model/adapter_config.json", "{}"),
            "model/adapter_config.json: is an adapter of the peft package; set model.path to its base model", INSPECT),
     spoilt("export without a head", lambda p: p.weights(classifier__weight=None),
-           "DIR/model: its weights lack 1 parameters of a BertForSequenceClassification (classifier.weight)",
+           "DIR/model: its weights lack 1 parameter of a BertForSequenceClassification (classifier.weight)",
            ("export", "DIR/model", "--format", "hf", "DIR/hf")),
     spoilt("LoRA of another rank", lora({"r": 3}), "has rank 1, but adapter_config.json (r, rank_pattern) has 3"),
     spoilt("LoRA configuration that is no JSON", lora({}, lambda p: p.write("lora/adapter_config.json", "{,}")),
@@ -205,6 +210,8 @@ ROWS = [
            "DIR/data/dev.tsv:2: token id 15 ('extra') is beyond the 15 rows of the embedding of DIR/model"),
     spoilt("more positions than the model has", lambda p: p.recipe("max_length: 16", "max_length: 33"),
            "data.max_length: 33 is more than the 32 positions of", code=2),
+    spoilt("inspect: more positions than the model has", lambda p: p, "--length 33: DIR/model has 32 positions; use at most 32",
+           (*INSPECT, "--length", "33"), 2),
     spoilt("check: more positions than the model has", lambda p: p.recipe("max_length: 16", "max_length: 33"),
            "data.max_length: 33 is more than the 32 positions of DIR/model", ("check", "DIR/recipe.yaml"), 2),
     spoilt("check: a number of config.json out of range", lambda p: p.config(num_attention_heads=0),

@@ -1,0 +1,25 @@
+#pragma once
+// Checks the stages of a recipe against a model before anything is trained. Each stage's method is attached to a model
+// that has shapes but no values, and the linears and scores of its prune section are looked up, so that a wrong name in
+// the last stage is an error before the first stage trains.
+#include <memory>
+
+#include "core/data/task.h"
+#include "core/recipe/recipe.h"
+#include "core/run/session.h"
+
+namespace filigree::train {
+
+/// The recipe's model as shapes without values, from the config.json in `dir`.
+std::unique_ptr<nn::Model> model_of_shapes(const recipe::Recipe& recipe, const Registries& registries,
+                                           const std::string& dir);
+
+/// UsageError, which names the recipe and the stage, if a method names parts that the model lacks or that have an update
+/// already, or a prune section names linears or a score that the model does not have then. Shapes are those before any
+/// pruning. Attaches the methods to `shapes`.
+void check_stages(const recipe::Recipe& recipe, const Registries& registries, nn::Model& shapes);
+
+/// UsageError unless eval.best is empty, `loss`, or a metric that an evaluation of this task computes.
+void check_best(const recipe::Recipe& recipe, const data::TaskSpec& task);
+
+}  // namespace filigree::train
