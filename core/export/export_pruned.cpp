@@ -68,7 +68,7 @@ json heads_gone(nn::Model& model) {
   return gone;
 }
 
-/// FFN neurons per layer before any prune, which the config's own key no longer says.
+/// FFN neurons per layer before any prune, which the config's own key no longer holds.
 int64_t unpruned_width(nn::Model& model) {
   int64_t width = 0;
   for (const nn::StructureGroup& group : model.structures())

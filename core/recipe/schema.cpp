@@ -121,9 +121,9 @@ bool Field::is_blank() const {
   return std::visit(
       [&](const auto& target) {
         using T = std::decay_t<decltype(target)>;
-        constexpr bool has_text = std::is_same_v<T, std::string*> || std::is_same_v<T, std::vector<std::string>*> ||
+        constexpr bool kHasText = std::is_same_v<T, std::string*> || std::is_same_v<T, std::vector<std::string>*> ||
                                   std::is_same_v<T, Choice> || std::is_same_v<T, ChoiceList>;
-        if constexpr (has_text) return !required_ && text_of(target).empty();
+        if constexpr (kHasText) return !required_ && text_of(target).empty();
         return false;
       },
       target_);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -31,6 +32,16 @@ std::vector<std::string> lines_of(const std::string& text) {
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) lines.push_back(line);
   return lines;
+}
+
+/// [i][j]: number of lines in the longest common subsequence of `before` from line i on and `after` from line j on.
+std::vector<std::vector<int>> common_tails(const std::vector<std::string>& before,
+                                           const std::vector<std::string>& after) {
+  std::vector<std::vector<int>> common(before.size() + 1, std::vector<int>(after.size() + 1, 0));
+  for (size_t i = before.size(); i-- > 0;)
+    for (size_t j = after.size(); j-- > 0;)
+      common[i][j] = before[i] == after[j] ? common[i + 1][j + 1] + 1 : std::max(common[i + 1][j], common[i][j + 1]);
+  return common;
 }
 
 std::string default_run_dir(const recipe::Recipe& recipe) {
@@ -125,7 +136,17 @@ void note_free_changes(const Session& session, const checkpoint::Loaded& loaded)
         changes);
 }
 
+/// An export that one stage wrote may not be replaced by that of another.
+void refuse_exchanged_exports(const Session& session, const checkpoint::Loaded& loaded) {
+  const recipe::Recipe before = read_saved(saved_state(loaded).decisive, session.registries->catalog());
+  const std::string taken = exchanged_export(before, session.recipe);
+  if (!taken.empty())
+    throw UsageError(fmt::format(
+        "{}: {}, which would replace the other stage's export; choose another export.dir", session.run_dir, taken));
+}
+
 void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, bool named) {
+  refuse_exchanged_exports(session, loaded);
   const std::string difference_text = recipe_difference_of(session, loaded);
   if (difference_text.empty()) return note_free_changes(session, loaded);
   if (!named)
@@ -167,13 +188,18 @@ LogPosition log_position(const std::string& run_dir, const checkpoint::Loaded& r
 
 std::string recipe_difference(const std::string& before, const std::string& after) {
   const auto old_lines = lines_of(before), new_lines = lines_of(after);
-  const std::set<std::string> in_old(old_lines.begin(), old_lines.end()), in_new(new_lines.begin(), new_lines.end());
-  std::string text;
-  for (const auto& line : old_lines)
-    if (!in_new.contains(line)) text += "\n  - " + line;
-  for (const auto& line : new_lines)
-    if (!in_old.contains(line)) text += "\n  + " + line;
-  return text;
+  const auto common = common_tails(old_lines, new_lines);
+  std::string removed, added;
+  for (size_t i = 0, j = 0; i < old_lines.size() || j < new_lines.size();) {
+    const bool both = i < old_lines.size() && j < new_lines.size();
+    if (both && old_lines[i] == new_lines[j])
+      ++i, ++j;
+    else if (j == new_lines.size() || (both && common[i + 1][j] >= common[i][j + 1]))
+      removed += "\n  - " + old_lines[i++];
+    else
+      added += "\n  + " + new_lines[j++];
+  }
+  return removed + added;
 }
 
 std::string saved_decisive(const std::string& saved, const recipe::Catalog& catalog) {
@@ -196,6 +222,16 @@ std::string free_changes(const recipe::Recipe& before, const recipe::Recipe& aft
     if (was[key] != is[key] && was_decisive[key] == is_decisive[key])
       text += fmt::format("\n  {}: {}, now {}", key, shown_value(was[key]), shown_value(is[key]));
   return text;
+}
+
+std::string exchanged_export(const recipe::Recipe& before, const recipe::Recipe& after) {
+  for (const recipe::StageConfig& now : after.stages)
+    for (const recipe::StageConfig& then : before.stages)
+      if (now.export_config && then.export_config && now.name != then.name &&
+          now.export_config->dir == then.export_config->dir)
+        return fmt::format("stages.{}.export.dir: {} is the directory of stage {} in the recipe of the checkpoint",
+                           now.name, now.export_config->dir, then.name);
+  return "";
 }
 
 std::string run_directory_of(const recipe::Recipe& recipe, const RunRequest& request) {

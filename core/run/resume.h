@@ -24,7 +24,11 @@ std::string saved_decisive(const std::string& saved, const recipe::Catalog& cata
 /// "\n  name: first, now second" for each key of run_recipe() that differs although it does not determine numbers.
 std::string free_changes(const recipe::Recipe& before, const recipe::Recipe& after);
 
-/// The lines that only one of two recipe texts has, one per line, marked - (before) and + (after).
+/// The stage that now exports to the directory of another one; empty: there is none.
+std::string exchanged_export(const recipe::Recipe& before, const recipe::Recipe& after);
+
+/// The lines in which two recipe texts differ, by position, marked - (before) and then + (after). Empty only for texts
+/// with the same lines in the same order: a value that another stage has as well is a difference.
 std::string recipe_difference(const std::string& before, const std::string& after);
 
 /// --out, else a directory below runs/ that is derived from the recipe, which must have the model.path that was given.

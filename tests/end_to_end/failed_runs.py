@@ -3,6 +3,7 @@ start does not empty log.txt. Signals, backends and options without effect have 
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import time
 from runs import BINARY, SOURCE, Folder, environment, expect, lines, run, start, write_recipe
 
 sys.path.insert(0, os.path.join(SOURCE, "tests/faults/inputs"))
-from place import Place  # noqa: E402
+from place import HIDDEN, VOCAB, Place  # noqa: E402
 from run_rows import huge_weights  # noqa: E402
 
 
@@ -33,10 +34,50 @@ def check_loss_that_is_not_finite():
         run(1, "report", place.at("run"))
         page = open(place.at("run/report.html")).read()
         expect("The loss was not finite, or beyond 1e+100, at 1 of 1 logged step: step 1." in page, "the report is silent")
-        # A step that was not made is no progress: another recipe may use the directory. The text of the first start is kept.
+        # A step that was not made is not progress: another recipe may use the directory. The text of the first start is kept.
         err = run(1, *args, "--set", "stages.adapt.train.lr=1e-5", expect=3)[1]
         expect("stage adapt: the loss became " in err, err)
         expect(log(place.at("run")).count(" E ended with exit code 3: ") == 2, f"log.txt was emptied:\n{log(place.at('run'))}")
+
+
+def unknown_words_overflow(place):
+    """Of the embeddings, the row of [UNK] alone is so large that its mean overflows."""
+    content = bytearray(place.read("model/model.safetensors"))
+    size, = struct.unpack_from("<Q", content)
+    name = "embeddings.word_embeddings.weight"
+    begin = 8 + size + json.loads(content[8:8 + size])[name]["data_offsets"][0]
+    struct.pack_into(f"<{HIDDEN}f", content, begin + 4 * HIDDEN * VOCAB.index("[UNK]"), *[3e38] * HIDDEN)
+    return place.write("model/model.safetensors", bytes(content))
+
+
+def check_failed_evaluation():
+    """A row of dev.tsv that has no finite loss costs nothing but the evaluation: the start after its repair goes on from
+    the last step and gives the metrics of a run whose data were good at once. (The model itself is damaged, so that the
+    export at the end refuses it.)"""
+    refused = "the model's logits are not finite"
+    with Folder() as folder:
+        good = unknown_words_overflow(Place(os.path.join(folder, "good")))
+        expect(refused in run(1, "train", good.at("recipe.yaml"), "--out", good.at("run"), expect=3)[1], "no export")
+        place = unknown_words_overflow(Place(os.path.join(folder, "p")))
+        place.recipe("checkpoint: {every: 1, keep: 3}", "checkpoint: {every: 0, keep: 3}").recipe("backend: single", "backend: auto")
+        rows = place.read("data/dev.tsv").decode()
+        place.write("data/dev.tsv", rows.replace("fine story", "fine xyzzy", 1))
+        args = ("train", place.at("recipe.yaml"), "--out", place.at("run"))
+        for ranks in (2, 1):
+            err = run(ranks, *args, expect=3)[1]
+            expect(f"the loss on 'dev' is not finite in 1 of 12 samples ({place.at('data/dev.tsv')}:4)" in err, err)
+            expect("until step 3 is kept in a checkpoint" in err or ranks == 1, err)
+        place.write("data/dev.tsv", rows)
+        expect(refused in run(2, *args, expect=3)[1], "the evaluation was not repeated")
+        found, wanted = (
+            [json.loads(line) for line in open(a.at("run/metrics.jsonl"))] for a in (place, good))
+        evaluations = [[record for record in records if record["kind"] == "eval"] for records in (found, wanted)]
+        failed, evaluations[0] = evaluations[0][:2], evaluations[0][2:]
+        expect(all(record["loss"] is None for record in failed), f"{failed}")
+        expect([(e["step"], e["samples"]) for e in evaluations[0]] == [(e["step"], e["samples"]) for e in evaluations[1]],
+               f"{evaluations}")
+        for one, other in zip(*evaluations):
+            expect(abs(one["loss"] - other["loss"]) < 1e-5, f"{one} is not {other}")
 
 
 def check_error_of_another_rank():
@@ -89,6 +130,7 @@ def check_backends():
 
 
 check_loss_that_is_not_finite()
+check_failed_evaluation()
 check_error_of_another_rank()
 check_stop_between_stages()
 check_backends()

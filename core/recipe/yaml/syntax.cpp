@@ -24,7 +24,7 @@ bool has_start(std::string_view message, std::initializer_list<const char*> star
 }  // namespace
 
 std::string explain_syntax(const std::string& message) {
-  static const Explanation kTable[] = {
+  static const Explanation table[] = {
       {{of_parser::MAP_VALUE},
        "': ' is not allowed here; put a value that contains ': ' in quotes, and give all keys of a section the same "
        "indentation"},
@@ -39,7 +39,7 @@ std::string explain_syntax(const std::string& message) {
        "a text in quotes has a line that starts with '---' or '...'; is the closing quote missing?"},
       {{of_parser::CHAR_IN_SCALAR, of_parser::TAB_IN_INDENTATION}, "the indentation contains a tab; use spaces"},
       {{of_parser::BLOCK_ENTRY},
-       "'- ' starts a list item, which is not allowed here; put the item on a line of its own, or put the text in "
+       "'- ' starts a list item, which is not allowed here; put the item on a separate line, or put the text in "
        "quotes"},
       {{of_parser::MAP_KEY}, "'? ' is not allowed here; put the text in quotes"},
       {{of_parser::UNKNOWN_TOKEN}, "a value cannot start with this character; put the value in quotes"},
@@ -67,7 +67,7 @@ std::string explain_syntax(const std::string& message) {
         of_parser::REPEATED_YAML_DIRECTIVE, of_parser::TAG_DIRECTIVE_ARGS, of_parser::REPEATED_TAG_DIRECTIVE},
        "a line that starts with '%' is a YAML directive; recipes use none: remove it"},
   };
-  for (const Explanation& row : kTable)
+  for (const Explanation& row : table)
     if (has_start(message, row.starts)) return row.text;
   return "quotes, brackets or indentation are wrong near this place; compare it with a recipe in recipes/";
 }

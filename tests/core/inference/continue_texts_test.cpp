@@ -9,7 +9,7 @@ namespace {
 
 using Prompts = std::vector<std::vector<int32_t>>;
 
-/// A text of so many tokens.
+/// A text of `tokens` tokens.
 Continuation text_of(size_t tokens) { return {std::vector<int32_t>(tokens, 5), ""}; }
 
 TEST(CutShort, NamesTextsThatReachTheLastPositionBeforeTheirLimit) {

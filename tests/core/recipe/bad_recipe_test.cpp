@@ -137,7 +137,7 @@ const BadCase kCases[] = {
     {"StageDoesNothing", "    export: {format: hf}\n", "",
      "25: stages.export: does nothing; give it train, prune or export"},
     {"ExportTrains", "    export: {format: hf}", "    export: {format: hf}\n    train: {epochs: 1}",
-     "26: stages.export.export: must be a stage of its own, without method, prune or train"},
+     "26: stages.export.export: must be a separate stage, without method, prune or train"},
     {"PruneOfNothing", "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4", "score: taylor",
      "16: stages.prune.prune: names nothing to remove; set structure (e.g. [heads, ffn]) or sparsity (e.g. 0.5)"},
     {"EmptySection", "distill: {weight: 0.5}",

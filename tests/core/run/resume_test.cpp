@@ -51,6 +51,33 @@ TEST(SavedDecisive, ARecipeThatCannotBeReadIsComparedAsItIs) {
   EXPECT_EQ(saved_decisive("name: [", registries.catalog()), "name: [");
 }
 
+TEST(ExchangedExport, OneStageMayNotTakeTheDirectoryOfAnother) {
+  recipe::Recipe before;
+  for (const char* name : {"one", "two"}) {
+    recipe::StageConfig stage;
+    stage.name = name;
+    stage.export_config.emplace();
+    stage.export_config->dir = std::string("e-") + name;
+    before.stages.push_back(stage);
+  }
+  recipe::Recipe after = before;
+  EXPECT_EQ(exchanged_export(before, after), "");
+  after.stages[0].export_config->dir = "other";
+  EXPECT_EQ(exchanged_export(before, after), "");
+  after.stages[1].export_config->dir = "e-one";
+  EXPECT_EQ(exchanged_export(before, after),
+            "stages.two.export.dir: e-one is the directory of stage one in the recipe of the checkpoint");
+}
+
+TEST(RecipeDifference, ALineOfAnotherStageHidesNone) {
+  EXPECT_EQ(recipe_difference("lr: 1\nb\nc\nlr: 2", "lr: 2\nb\nc\nlr: 1"),
+            "\n  - lr: 1\n  - lr: 2\n  + lr: 2\n  + lr: 1");
+  EXPECT_EQ(recipe_difference("lr: 1\nb\nlr: 1\nc\nlr: 2", "lr: 1\nb\nlr: 2\nc\nlr: 2"), "\n  - lr: 1\n  + lr: 2");
+  EXPECT_EQ(recipe_difference("lr: 1\nlr: 1", "lr: 1"), "\n  - lr: 1");
+  EXPECT_EQ(recipe_difference("", "lr: 1"), "\n  + lr: 1");
+  EXPECT_EQ(recipe_difference("a\nlr: 1", "a\nlr: 1"), "");
+}
+
 // --- which keys a resumed run may change -----------------------------------------------------------------------------
 
 recipe::Recipe load(const char* text, const test::Sets& sets) {
