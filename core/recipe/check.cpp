@@ -164,8 +164,7 @@ void check_work(const StageConfig& stage, const std::string& path, const History
     rules.broken(path, "does nothing; give it train, prune or export", {train, prune, out, method});
   }
   if (stage.export_config && (stage.train || stage.prune || stage.method)) {
-    rules.broken(path + ".export", "must be a separate stage, without method, prune or train",
-                 {train, prune, method});
+    rules.broken(path + ".export", "must be a separate stage, without method, prune or train", {train, prune, method});
   }
   if (stage.method && !stage.train && !stage.export_config) {
     rules.broken(path + ".method", "has nothing to train; give the stage a train section", {train});

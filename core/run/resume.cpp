@@ -141,14 +141,19 @@ void refuse_exchanged_exports(const Session& session, const checkpoint::Loaded& 
   const recipe::Recipe before = read_saved(saved_state(loaded).decisive, session.registries->catalog());
   const std::string taken = exchanged_export(before, session.recipe);
   if (!taken.empty())
-    throw UsageError(fmt::format(
-        "{}: {}, which would replace the other stage's export; choose another export.dir", session.run_dir, taken));
+    throw UsageError(fmt::format("{}: {}, which would replace the other stage's export; choose another export.dir",
+                                 session.run_dir, taken));
 }
 
 void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, bool named) {
   refuse_exchanged_exports(session, loaded);
   const std::string difference_text = recipe_difference_of(session, loaded);
   if (difference_text.empty()) return note_free_changes(session, loaded);
+  if (saved_state(loaded).run.stage >= static_cast<int64_t>(session.recipe.stages.size()))
+    throw UsageError(fmt::format(
+        "{} is the end of a run of a different recipe, which differs in:{}\nNo stage is left that the change "
+        "could affect; choose another --out",
+        loaded.info.path, difference_text));
   if (!named)
     throw UsageError(
         fmt::format("{} contains a run of a different recipe, which differs in:{}\nChoose another --out, or resume it "

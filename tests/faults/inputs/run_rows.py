@@ -173,7 +173,7 @@ ROWS = [
     spoilt("resume never over a run", lambda p: p.trained(),
            "DIR/run already contains a run, which --resume never would overwrite", (*TRAIN, "--resume", "never"), 2),
     spoilt("another recipe in the folder", lambda p: p.trained().recipe("lr: 1e-3", "lr: 2e-3"),
-           "DIR/run contains a run of a different recipe, which differs in:", code=2),
+           "is the end of a run of a different recipe, which differs in:", code=2),
     spoilt("base weights changed",
            lambda p: p.trained().write("model/model.safetensors", p.read("model/model.safetensors")[:-1] + b"\x01"),
            "was trained on other base weights ("),
