@@ -24,7 +24,7 @@ struct ModelOptions {
   int64_t num_labels = 0;                ///< 0: from config.json
   std::vector<std::string> label_names;  ///< empty: from config.json
   ResetHead reset_head = ResetHead::never;
-  bool trains = true;             ///< false: the model is only used, so that a new head is no remedy
+  bool trains = true;             ///< false: the model is only used, so that advice about a new head is left out
   std::optional<double> dropout;  ///< overrides hidden and attention dropout
   bool pretrained = true;         ///< false: random weights, only config.json is read
   bool shapes_only = false;       ///< tensors without memory (on the meta device); only config.json is read

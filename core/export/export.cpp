@@ -30,8 +30,10 @@ constexpr const char* kTokenizerFiles[] = {"vocab.txt",  "tokenizer.json",      
 constexpr const char* kTemplates = "additional_chat_templates";
 constexpr const char* kGeneration = "generation_config.json";
 
+/// What is no readable file, such as a link in a circle, counts as absent: an export comes after the training.
 void copy_if_present(const fs::path& from, const fs::path& to) {
-  if (fs::is_regular_file(from)) files::write_file(to.string(), files::read_file(from.string()));
+  std::error_code ignored;
+  if (fs::is_regular_file(from, ignored)) files::write_file(to.string(), files::read_file(from.string()));
 }
 
 void copy_templates(const fs::path& from, const fs::path& to) {

@@ -46,8 +46,8 @@ using recipe::ExportFormat;
 struct ExportRequest {
   std::string dir;
   ExportFormat format = ExportFormat::hf;
-  std::string
-      base_dir;  ///< its tokenizer files, chat templates and generation_config.json are copied as they are; "": none
+  /// Its tokenizer files, chat templates and generation_config.json are copied as they are; "": none.
+  std::string base_dir;
   /// Loads the written directory as the program would, for the comparison.
   std::function<std::unique_ptr<nn::Model>(const std::string& dir)> reload;
   uint64_t shard_bytes = 0;  ///< maximum bytes per weight file; 0: one file

@@ -184,6 +184,16 @@ Scores scores_of(const std::vector<nn::StructureGroup*>& groups, const ScoreRequ
 
 bool reads_data(PruneScore kind) { return kind == PruneScore::l1 || kind == PruneScore::taylor; }
 
+ScoreRequest request_of(const recipe::PruneConfig& config, uint64_t seed) {
+  ScoreRequest request;
+  request.kind = config.score;
+  request.heads = std::ranges::count(config.structure, recipe::Structure::heads) > 0;
+  request.ffn = std::ranges::count(config.structure, recipe::Structure::ffn) > 0;
+  request.global = config.scope == recipe::PruneScope::global;
+  request.seed = seed;
+  return request;
+}
+
 void check_scores(nn::Model& model, const ScoreRequest& request) {
   if (request.kind != PruneScore::delta) return;
   for (const nn::StructureGroup& group : model.structures())

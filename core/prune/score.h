@@ -21,6 +21,7 @@
 
 #include "core/prune/plan.h"
 #include "core/recipe/choices.h"
+#include "core/recipe/recipe.h"
 
 namespace filigree::dist {
 class Communicator;
@@ -48,6 +49,9 @@ struct ScoreRequest {
   uint64_t seed = 0;                                  ///< for random
   std::optional<ScoringBatches> data = std::nullopt;  ///< for l1 and taylor
 };
+
+/// What the prune section of a recipe requests, without data.
+ScoreRequest request_of(const recipe::PruneConfig& config, uint64_t seed);
 
 /// Throws UsageError if the score is undefined for a requested group, or for a linear: delta without an adapter, l1 of
 /// single entries. Reads no values, so that a model of shapes alone can be checked before training.

@@ -71,7 +71,7 @@ std::vector<Point> smooth(const std::vector<Point>& points, size_t span);
 /// Round numbers that split [low, high] into about `count` parts.
 std::vector<double> ticks(double low, double high, int count);
 
-/// A value of an axis whose ticks are `step` apart, with the digits that tell neighbors apart, at most six: 0.25, 500,
+/// A value of an axis whose ticks are `step` apart, with the digits in which neighbors differ, at most six: 0.25, 500,
 /// 1.5k, 50M, 2T. Below 0.001 and from 1e15 on, and for all values if `scientific`: 2.5e-4, 1e18.
 std::string tick_label(double value, double step, bool scientific = false);
 

@@ -13,13 +13,11 @@
 namespace filigree::train {
 namespace {
 
-void check_prune(const recipe::PruneConfig& config, nn::Model& shapes) {
-  if (config.structure.empty()) return prune::check_scores(prune::select_linears(shapes, config.targets), config.score);
-  prune::ScoreRequest request;
-  request.kind = config.score;
-  request.heads = std::ranges::count(config.structure, recipe::Structure::heads) > 0;
-  request.ffn = std::ranges::count(config.structure, recipe::Structure::ffn) > 0;
-  prune::check_scores(shapes, request);
+void check_prune(const recipe::PruneConfig& config, uint64_t seed, nn::Model& shapes) {
+  if (config.structure.empty())
+    prune::check_scores(prune::select_linears(shapes, config.targets), config.score);
+  else
+    prune::check_scores(shapes, prune::request_of(config, seed));
 }
 
 }  // namespace
@@ -36,12 +34,12 @@ std::unique_ptr<nn::Model> model_of_shapes(const recipe::Recipe& recipe, const R
 
 void check_stages(const recipe::Recipe& recipe, const Registries& registries, nn::Model& shapes) {
   const auto single = dist::make_single();
+  const auto seed = static_cast<uint64_t>(recipe.seed);
   for (const recipe::StageConfig& stage : recipe.stages) {
     try {
       if (stage.method)
-        registries.methods.make(*stage.method)
-            ->attach(shapes, {static_cast<uint64_t>(recipe.seed), *single, *single, /*resume=*/true});
-      if (stage.prune) check_prune(*stage.prune, shapes);
+        registries.methods.make(*stage.method)->attach(shapes, {seed, *single, *single, /*resume=*/true});
+      if (stage.prune) check_prune(*stage.prune, seed, shapes);
     } catch (const UsageError& error) {
       throw UsageError(fmt::format("{}: stages.{}: {}", recipe.file, stage.name, error.what()));
     }

@@ -102,57 +102,52 @@ std::map<std::string, std::string> facts_of(const recipe::Recipe& recipe) {
   return facts;
 }
 
-recipe::Recipe read_saved(const std::string& saved, const recipe::Catalog& catalog) {
-  return recipe::load_text(saved, "the checkpoint's recipe", catalog, {}, recipe::OldKeys::accept);
-}
-
-/// The recipe that a checkpoint holds, as `text_of` writes it.
-std::string in_present_names(const std::string& saved, const recipe::Catalog& catalog,
-                             std::string (*text_of)(const recipe::Recipe&)) {
+/// The recipe that a checkpoint holds; nothing if it is of a version whose recipes mean something else.
+std::optional<recipe::Recipe> read_saved(const std::string& saved, const recipe::Catalog& catalog) {
   try {
-    return text_of(read_saved(saved, catalog));
+    return recipe::load_text(saved, "the checkpoint's recipe", catalog, {}, recipe::OldKeys::accept);
   } catch (const UsageError&) {
-    return saved;  // of a version whose recipes mean something else: every difference is shown
+    return std::nullopt;
   }
 }
 
-/// Checkpoints before version 3 do not list the files, so that their paths are compared.
-std::string recipe_difference_of(const Session& session, const checkpoint::Loaded& loaded) {
-  const std::string saved = saved_state(loaded).decisive;
-  const recipe::Catalog catalog = session.registries->catalog();
-  const bool by_content = loaded.version >= checkpoint::kManifestVersion;
-  const auto text_of = by_content ? decisive_recipe : run_recipe;
-  return recipe_difference(in_present_names(saved, catalog, text_of), text_of(session.recipe));
-}
-
-void note_free_changes(const Session& session, const checkpoint::Loaded& loaded) {
-  const recipe::Recipe before = read_saved(saved_state(loaded).decisive, session.registries->catalog());
-  const std::string changes = free_changes(before, session.recipe);
-  if (!changes.empty() && session.is_rank_zero())
+void note_free_changes(const recipe::Recipe& before, const recipe::Recipe& after) {
+  const std::string changes = free_changes(before, after);
+  if (!changes.empty())
     std::cerr << fmt::format(
         "note: the recipe differs from the checkpoint's in keys that do not change its numbers:{}\nFiles are compared "
-        "by "
-        "content. Exports that are written already are not written again\n",
+        "by content. Exports that are written already are not written again\n",
         changes);
 }
 
-/// An export that one stage wrote may not be replaced by that of another.
-void refuse_exchanged_exports(const Session& session, const checkpoint::Loaded& loaded) {
-  const recipe::Recipe before = read_saved(saved_state(loaded).decisive, session.registries->catalog());
-  const std::string taken = exchanged_export(before, session.recipe);
-  if (!taken.empty())
-    throw UsageError(fmt::format("{}: {}, which would replace the other stage's export; choose another export.dir",
-                                 session.run_dir, taken));
+/// In the directory of the checkpoint's own run, an export that one stage wrote may not be replaced by that of another.
+/// Rank 0 decides. Collective.
+void refuse_exchanged_exports(const Session& session, const recipe::Recipe& before, const std::string& checkpoint) {
+  on_rank_zero(session.mesh->world(), [&] {
+    std::error_code ignored;
+    const std::string taken = exchanged_export(before, session.recipe);
+    if (!taken.empty() && fs::equivalent(fs::path(checkpoint).parent_path().parent_path(), session.run_dir, ignored))
+      throw UsageError(fmt::format("{}: {}, which would replace the other stage's export; choose another export.dir",
+                                   session.run_dir, taken));
+  });
 }
 
 void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, bool named) {
-  refuse_exchanged_exports(session, loaded);
-  const std::string difference_text = recipe_difference_of(session, loaded);
-  if (difference_text.empty()) return note_free_changes(session, loaded);
-  if (saved_state(loaded).run.stage >= static_cast<int64_t>(session.recipe.stages.size()))
+  const SavedState saved = saved_state(loaded);
+  const std::optional<recipe::Recipe> before = read_saved(saved.decisive, session.registries->catalog());
+  if (before) refuse_exchanged_exports(session, *before, loaded.info.path);
+  // Checkpoints before version 3 do not list the files, so that their paths are compared.
+  const auto text_of = loaded.version >= checkpoint::kManifestVersion ? decisive_recipe : run_recipe;
+  const std::string difference_text =
+      recipe_difference(before ? text_of(*before) : saved.decisive, text_of(session.recipe));
+  if (difference_text.empty()) {
+    if (before && session.is_rank_zero()) note_free_changes(*before, session.recipe);
+    return;
+  }
+  if (saved.run.stage >= static_cast<int64_t>(session.recipe.stages.size()))
     throw UsageError(fmt::format(
         "{} is the end of a run of a different recipe, which differs in:{}\nNo stage is left that the change "
-        "could affect; choose another --out",
+        "could affect; start a new run with another --out",
         loaded.info.path, difference_text));
   if (!named)
     throw UsageError(
@@ -208,7 +203,8 @@ std::string recipe_difference(const std::string& before, const std::string& afte
 }
 
 std::string saved_decisive(const std::string& saved, const recipe::Catalog& catalog) {
-  return in_present_names(saved, catalog, decisive_recipe);
+  const std::optional<recipe::Recipe> recipe = read_saved(saved, catalog);
+  return recipe ? decisive_recipe(*recipe) : saved;
 }
 
 std::string run_recipe(const recipe::Recipe& recipe) { return recipe::to_yaml(of_run(recipe)); }

@@ -29,7 +29,7 @@ struct ModelRequest {
   bool keep_task = false;           ///< use the task of config.json's architecture; `task` is not read
   std::vector<std::string> labels;  ///< names by class number; empty: from config.json
   recipe::ResetHead reset_head = recipe::ResetHead::never;  ///< of a head that does not fit
-  bool trains = true;                                       ///< false: eval, predict and the like
+  bool trains = true;                                       ///< false: the model is only used, as in eval
   nn::LoadReport* report = nullptr;                         ///< receives missing and unused tensors
   std::optional<double> dropout;
   bool random_init = false;

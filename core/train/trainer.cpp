@@ -268,7 +268,8 @@ bool Trainer::evaluate_if_due() {
   return evaluate();
 }
 
-/// The training up to here is kept if the evaluation fails, which it does on all ranks alike.
+/// The training up to here is kept if the loss is not finite, which all ranks find alike: the checkpoint is collective,
+/// so an error of one rank (a full disk under its log) may not lead here.
 bool Trainer::evaluate() {
   try {
     const bool improved = evaluate_and_log(session_, stage_.name, /*compete=*/true);
@@ -276,7 +277,7 @@ bool Trainer::evaluate() {
     return improved;
   } catch (const DivergedError&) {
     throw;  // earlier checkpoints are better than one of these weights
-  } catch (const DataError&) {
+  } catch (const LossError&) {
     session_.state.evaluation_due = true;
     save(false);
     session_.log->info(

@@ -257,6 +257,7 @@ TEST_F(ExportTest, ChatTemplatesAreCopiedAndTheGenerationConfigOfALanguageModel)
   for (const std::string& name : templates) write(name);
   write("generation_config.json");
   write("additional_chat_templates/notes.txt");
+  fs::create_symlink("chat_template.json", dir_ / "base" / "chat_template.json");  // in a circle: absent
   for (const auto format : {ExportFormat::hf, ExportFormat::hf_pruned, ExportFormat::filigree}) {
     for (const auto& [family, task] :
          {std::pair<std::string, Task>{"bert", Task::sequence_classification}, {"gpt2", Task::causal_lm}}) {
@@ -269,6 +270,7 @@ TEST_F(ExportTest, ChatTemplatesAreCopiedAndTheGenerationConfigOfALanguageModel)
       for (const std::string& name : templates) EXPECT_EQ(files::read_file((dir_ / "out" / name).string()), name);
       EXPECT_EQ(fs::exists(dir_ / "out" / "generation_config.json"), task == Task::causal_lm);
       EXPECT_FALSE(fs::exists(dir_ / "out" / "additional_chat_templates" / "notes.txt"));
+      EXPECT_FALSE(fs::exists(dir_ / "out" / "chat_template.json"));
       fs::remove_all(dir_ / "out");
     }
   }

@@ -46,12 +46,7 @@ prune::ScoringBatches scoring_batches(Session& session, const recipe::StageConfi
 
 prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& stage) {
   const auto& config = *stage.prune;
-  prune::ScoreRequest request;
-  request.kind = config.score;
-  request.heads = std::ranges::count(config.structure, recipe::Structure::heads) > 0;
-  request.ffn = std::ranges::count(config.structure, recipe::Structure::ffn) > 0;
-  request.global = config.scope == recipe::PruneScope::global;
-  request.seed = static_cast<uint64_t>(session.recipe.seed);
+  prune::ScoreRequest request = prune::request_of(config, static_cast<uint64_t>(session.recipe.seed));
   if (!prune::reads_data(request.kind)) return request;
   session.log->info("stage {}: computing the score {} over {}", stage.name, enum_name(config.score),
                     counted(config.batches, "batch"));

@@ -237,6 +237,13 @@ TEST(TrainerStep, RefusesALossThatIsNotFinite) {
   });
 }
 
+/// Samples with token 19 have no finite loss; those of the training set do not have it.
+void make_token_19_infinite(Session& session) {
+  std::ranges::replace(session.train_data.ids, 19, 18);
+  session.model->parameters().at("bert.embeddings.word_embeddings.weight").value().detach()[19] =
+      std::numeric_limits<float>::infinity();
+}
+
 /// A dev sample that the model cannot compute does not cost the training: the last step is in a checkpoint, and the
 /// resumed stage begins with the evaluation. A model that diverged is not kept.
 TEST(TrainerEvaluation, AFailureKeepsTheTrainingAndIsRepeated) {
@@ -244,9 +251,7 @@ TEST(TrainerEvaluation, AFailureKeepsTheTrainingAndIsRepeated) {
   dist::run_threads(2, [&](dist::Communicator& world) {
     Session session = test::toy_session(world, dir.path(), kSamples);
     prepare(session, one_step());
-    std::ranges::replace(session.train_data.ids, 19, 18);
-    session.model->parameters().at("bert.embeddings.word_embeddings.weight").value().detach()[19] =
-        std::numeric_limits<float>::infinity();
+    make_token_19_infinite(session);
     data::Dataset dev = session.train_data;
     session.eval_data = {dev};
     session.eval_data[0].ids[0] = 19;
@@ -280,9 +285,7 @@ TEST(TrainerEvaluation, ADivergedModelIsNotKept) {
   dist::run_threads(1, [&](dist::Communicator& world) {
     Session session = test::toy_session(world, dir.path(), kSamples);
     prepare(session, one_step());
-    std::ranges::replace(session.train_data.ids, 19, 18);
-    session.model->parameters().at("bert.embeddings.word_embeddings.weight").value().detach()[19] =
-        std::numeric_limits<float>::infinity();
+    make_token_19_infinite(session);
     session.eval_data = {session.train_data};
     std::ranges::fill(session.eval_data[0].ids, 19);
     EXPECT_THROW(Trainer(session, session.recipe.stages[0]).train(), DivergedError);
