@@ -117,53 +117,58 @@ SparseEntries add_entries(nn::ParameterTable& table, const std::string& linear, 
   return entries;
 }
 
-Update LowRank::update() const {
-  Update update;
-  update.scale = scale_;
-  factors_.fill(update);
-  return update;
-}
-
-Update SparseDelta::update() const {
-  Update update;
-  update.scale = scale_;
-  entries_.fill(update);
-  return update;
+LowRankSparse::LowRankSparse(std::optional<Factors> factors, std::optional<SparseEntries> entries, double scale,
+                             double sparse_scale)
+    : factors_(std::move(factors)), entries_(std::move(entries)), scale_(scale), sparse_scale_(sparse_scale) {
+  FG_CHECK(factors_ || entries_, "an update needs a low-rank or a sparse part");
 }
 
 Update LowRankSparse::update() const {
   Update update;
   update.scale = scale_;
-  factors_.fill(update);
-  entries_.fill(update);
+  update.sparse_scale = sparse_scale_;
+  if (factors_) factors_->fill(update);
+  if (entries_) entries_->fill(update);
   return update;
 }
 
-at::Tensor LowRank::forward(const at::Tensor& x, const at::Tensor& y) const { return apply_update(x, y, update()); }
-at::Tensor SparseDelta::forward(const at::Tensor& x, const at::Tensor& y) const { return apply_update(x, y, update()); }
 at::Tensor LowRankSparse::forward(const at::Tensor& x, const at::Tensor& y) const {
   return apply_update(x, y, update());
 }
 
-at::Tensor LowRank::delta() const { return delta_of(update()); }
-at::Tensor SparseDelta::delta() const { return delta_of(update()); }
 at::Tensor LowRankSparse::delta() const { return delta_of(update()); }
 
 std::vector<nn::ParameterPtr> LowRankSparse::parameters() const {
-  return {factors_.u, factors_.v, entries_.values, entries_.rows, entries_.cols};
+  std::vector<nn::ParameterPtr> all;
+  if (factors_) all = {factors_->u, factors_->v};
+  if (entries_) all.insert(all.end(), {entries_->values, entries_->rows, entries_->cols});
+  return all;
+}
+
+std::optional<nn::LowRankForm> LowRankSparse::low_rank_form() const {
+  nn::LowRankForm form;
+  form.scale = scale_;
+  form.sparse_scale = sparse_scale_;
+  if (factors_) form.u = factors_->u, form.v = factors_->v;
+  if (entries_) form.rows = entries_->rows, form.cols = entries_->cols, form.values = entries_->values;
+  return form;
 }
 
 std::vector<Reslice> LowRankSparse::reslice(int64_t dim, const nn::AxisChange& change) {
-  std::vector<Reslice> done = factors_.reslice(dim, change);
-  for (Reslice& record : entries_.reslice(dim, change)) done.push_back(std::move(record));
+  std::vector<Reslice> done;
+  if (factors_) done = factors_->reslice(dim, change);
+  if (entries_)
+    for (Reslice& record : entries_->reslice(dim, change)) done.push_back(std::move(record));
   return done;
 }
 
-std::optional<double> update_scale(const nn::Adapter& adapter) {
-  if (const auto* low_rank = dynamic_cast<const LowRank*>(&adapter)) return low_rank->scale();
-  if (const auto* sparse = dynamic_cast<const SparseDelta*>(&adapter)) return sparse->scale();
-  if (const auto* both = dynamic_cast<const LowRankSparse*>(&adapter)) return both->scale();
-  return std::nullopt;
+void LowRankSparse::take_shapes(const std::function<at::Tensor(const std::string&)>& saved) {
+  if (entries_) entries_->take_shapes(saved);
+}
+
+std::string LowRankSparse::kind() const {
+  if (!entries_) return "low_rank";
+  return factors_ ? "low_rank_sparse" : "sparse_delta";
 }
 
 }  // namespace filigree::adapt

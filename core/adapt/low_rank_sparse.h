@@ -1,9 +1,12 @@
 #pragma once
-// Three adapters with one formula, D = s (U V + S2) with s = alpha / r:
+// The adapter D = s U V + t S2 with s = alpha / r; either part may be absent:
 //
-//   LowRank          s U V           "<linear>.lora_U" [out, r], "<linear>.lora_V" [r, in]
-//   SparseDelta      s S2            "<linear>.sparse_values" [N]; int64 [N] "<linear>.sparse_rows", ".sparse_cols"
-//   LowRankSparse    s (U V + S2)    all five
+//   kind()             D               parameters
+//   low_rank           s U V           "<linear>.lora_U" [out, r], "<linear>.lora_V" [r, in]
+//   sparse_delta       t S2            "<linear>.sparse_values" [N]; int64 [N] "<linear>.sparse_rows", ".sparse_cols"
+//   low_rank_sparse    s U V + t S2    all five
+//
+// DSEE scales both parts alike (t = s); RoSA, SHiRA and SIFT do not scale S2 (t = 1).
 //
 // The positions of S2 are buffers of the parameter table, so that checkpoints contain them. They index the
 // full matrix, in ascending order of (row, col). Only reslice() changes them: it renumbers them. To restore a
@@ -14,7 +17,7 @@
 //   linear split by outputs (rows):   U by rows; V replicated, with a partial gradient on each rank
 //   linear split by inputs (columns): V by columns; U replicated, with a partial gradient on each rank
 //   S2 in both cases: all N values and positions on every rank; each rank uses those in its part of the matrix and has
-//                     a partial gradient. (N values are a few hundred bytes, so S2 is never moved.)
+//                     a partial gradient. (S2 is never moved between ranks.)
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -67,63 +70,25 @@ Factors add_factors(nn::ParameterTable& table, const std::string& linear, int64_
 SparseEntries add_entries(nn::ParameterTable& table, const std::string& linear, int64_t out, int64_t in,
                           const at::Tensor& rows, const at::Tensor& cols, const nn::Placement& part = {});
 
-class LowRank : public nn::Adapter {
- public:
-  LowRank(Factors factors, double scale) : factors_(std::move(factors)), scale_(scale) {}
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override;
-  at::Tensor delta() const override;
-  std::vector<nn::ParameterPtr> parameters() const override { return {factors_.u, factors_.v}; }
-  std::vector<nn::Reslice> reslice(int64_t dim, const nn::AxisChange& change) override {
-    return factors_.reslice(dim, change);
-  }
-  std::string kind() const override { return "low_rank"; }
-  double scale() const { return scale_; }
-
- private:
-  Update update() const;
-  Factors factors_;
-  double scale_;
-};
-
-class SparseDelta : public nn::Adapter {
- public:
-  SparseDelta(SparseEntries entries, double scale) : entries_(std::move(entries)), scale_(scale) {}
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override;
-  at::Tensor delta() const override;
-  std::vector<nn::ParameterPtr> parameters() const override { return {entries_.values, entries_.rows, entries_.cols}; }
-  std::vector<nn::Reslice> reslice(int64_t dim, const nn::AxisChange& change) override {
-    return entries_.reslice(dim, change);
-  }
-  void take_shapes(const std::function<at::Tensor(const std::string&)>& saved) override { entries_.take_shapes(saved); }
-  std::string kind() const override { return "sparse_delta"; }
-  double scale() const { return scale_; }
-
- private:
-  Update update() const;
-  SparseEntries entries_;
-  double scale_;
-};
-
 class LowRankSparse : public nn::Adapter {
  public:
-  LowRankSparse(Factors factors, SparseEntries entries, double scale)
-      : factors_(std::move(factors)), entries_(std::move(entries)), scale_(scale) {}
+  /// At least one part. scale: of U V; sparse_scale: of S2.
+  LowRankSparse(std::optional<Factors> factors, std::optional<SparseEntries> entries, double scale,
+                double sparse_scale);
+
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override;
   at::Tensor delta() const override;
   std::vector<nn::ParameterPtr> parameters() const override;
+  std::optional<nn::LowRankForm> low_rank_form() const override;
   std::vector<nn::Reslice> reslice(int64_t dim, const nn::AxisChange& change) override;
-  void take_shapes(const std::function<at::Tensor(const std::string&)>& saved) override { entries_.take_shapes(saved); }
-  std::string kind() const override { return "low_rank_sparse"; }
-  double scale() const { return scale_; }
+  void take_shapes(const std::function<at::Tensor(const std::string&)>& saved) override;
+  std::string kind() const override;
 
  private:
   Update update() const;
-  Factors factors_;
-  SparseEntries entries_;
-  double scale_;
+  std::optional<Factors> factors_;
+  std::optional<SparseEntries> entries_;
+  double scale_, sparse_scale_;
 };
-
-/// s of one of the three adapters; nullopt for other adapters.
-std::optional<double> update_scale(const nn::Adapter& adapter);
 
 }  // namespace filigree::adapt

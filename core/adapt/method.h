@@ -1,10 +1,14 @@
 #pragma once
-// A method decides what is trained. It is one class with four hooks; a recipe's stage selects it. The trainer calls:
+// A method decides what is trained. It is one class with a few hooks; a recipe's stage selects it. The trainer calls:
 //
 //   attach          once, when the stage starts: adds parameters, sets roles
+//   read_gradients  before a step for which gradient_batches() is not 0
 //   before_step     before each forward pass of a step
-//   after_backward  after the gradients of a step are summed over all ranks, before clipping and the optimizer
-//   finish          after the stage's last step
+//   after_backward  after the gradients of a step are summed over all ranks, before clipping and the optimizer; they are
+//                   sums over the losses of the batch, not means
+//
+// What a hook does may depend only on the parameters, the step and what attach() got: a resumed run calls the hooks of the
+// steps that are left. A method keeps its state in buffers of the parameter table, which checkpoints contain.
 //
 // attach must be reproducible: with the same base weights, seed and options it creates the same parameters in
 // the same order on any number of ranks. On resume it is called again, and the checkpoint then overwrites the
@@ -17,6 +21,7 @@
 
 #include "core/nn/adapter.h"
 #include "core/nn/model.h"
+#include "core/nn/weight_gradients.h"
 #include "core/recipe/catalog.h"
 #include "dist/communicator.h"
 
@@ -31,13 +36,24 @@ struct AttachContext {
   std::function<void(const std::string&)> warn = nullptr;
 };
 
+/// Where a stage is when a hook is called.
+struct Step {
+  int64_t step = 0;           ///< updates done in the stage
+  int64_t steps = 1;          ///< updates of the whole stage
+  bool attached = true;       ///< the method was attached in this stage; false: an earlier stage's is trained further
+  dist::Communicator& ranks;  ///< all ranks, to distribute work over
+  dist::Communicator& tp;     ///< ranks that share one copy of the model
+};
+
 class Method {
  public:
   virtual ~Method() = default;
   virtual void attach(nn::Model& model, const AttachContext& context) = 0;
-  virtual void before_step(nn::Model&, int64_t /*step*/) {}
-  virtual void after_backward(nn::Model&, int64_t /*step*/) {}
-  virtual void finish(nn::Model&) {}
+  virtual int64_t gradient_batches(const Step&) const { return 0; }
+  /// Frozen weights are whole here. Collective.
+  virtual void read_gradients(nn::Model&, const Step&, const nn::GradientBatches&) {}
+  virtual void before_step(nn::Model&, const Step&) {}
+  virtual void after_backward(nn::Model&, const Step&) {}
   virtual std::string name() const = 0;
 };
 

@@ -5,8 +5,9 @@
 #include <vector>
 
 #include "core/adapt/method.h"
+#include "core/adapt/methods/dsee.h"
 #include "core/adapt/methods/full_bitfit_head.h"
-#include "core/adapt/methods/lora_dsee.h"
+#include "core/adapt/methods/lora.h"
 #include "core/error.h"
 
 namespace filigree::adapt {
@@ -30,7 +31,8 @@ std::unique_ptr<Method> Registry::make(const recipe::MethodConfig& config) const
 
 Registry builtin_methods() {
   Registry registry;
-  add_update_methods(registry);
+  add_dsee(registry);
+  add_lora(registry);
   add_subset_methods(registry);
   return registry;
 }

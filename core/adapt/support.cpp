@@ -23,9 +23,12 @@
 #include "core/adapt/init.h"
 #include "core/counted.h"
 #include "core/error.h"
+#include "core/nn/full_tensor.h"
 
 namespace filigree::adapt {
 namespace {
+
+constexpr int64_t kState = 2;  // numbers beside the positions of a matrix in the table of results
 
 /// Result of one search: flat positions and, for GreBsmo, the passes done and requested.
 struct Found {
@@ -33,32 +36,43 @@ struct Found {
   int64_t passes = 0, asked = 0;
 };
 
-at::Tensor svd_residual(const at::Tensor& weight, int64_t rank) {
-  const at::Tensor w = weight.to(at::kDouble);
-  const auto [u, s, vh] = at::linalg_svd(w, /*full_matrices=*/false);
+/// The best approximation of the weight that has this rank, in fp64.
+at::Tensor truncation(const at::Tensor& weight, int64_t rank) {
+  const auto [u, s, vh] = at::linalg_svd(weight.to(at::kDouble), /*full_matrices=*/false);
   const int64_t r = std::min(rank, s.size(0));
-  return at::sub(w, at::mm(at::mul(u.narrow(1, 0, r), s.narrow(0, 0, r)), vh.narrow(0, 0, r)));
+  return at::mm(at::mul(u.narrow(1, 0, r), s.narrow(0, 0, r)), vh.narrow(0, 0, r));
+}
+
+/// What `kind` ranks the entries by: the largest magnitudes are chosen.
+at::Tensor scores(const at::Tensor& w, const std::string& stream, const SupportOptions& options) {
+  switch (options.kind) {
+    case SupportKind::random:
+      return normal_values(options.seed, stream, w.sizes().vec(), 1.0);
+    case SupportKind::svd:
+      return at::sub(w.to(at::kDouble), truncation(w, options.rank));
+    case SupportKind::principal:
+      return truncation(w, options.rank);
+    case SupportKind::magnitude:
+      return w;
+    default:
+      throw InternalError(fmt::format("a support '{}' does not follow from the weight", enum_name(options.kind)));
+  }
 }
 
 Found search(const Matrix& matrix, const SupportOptions& options) {
   const at::NoGradGuard no_grad;
   const at::Tensor w = matrix.weight.detach().to(at::kCPU, at::kFloat).contiguous();
-  if (!at::isfinite(w).all().item<bool>())
-    throw DataError(fmt::format("{}.weight contains NaN or infinity: the model's files are damaged", matrix.name));
+  if (!at::isfinite(w).all().item<bool>()) throw DataError(fmt::format("{}: {}", matrix.name, options.not_finite));
   const std::string stream = matrix.name + ".support";
   Found found;
   if (options.kind == SupportKind::grebsmo) {
     const GreBsmoResult result =
-        grebsmo(w, normal_values(options.seed, stream, {1, w.size(1)}, 1.0), options.entries, options.passes);
+        grebsmo(w, normal_values(options.seed, stream, {1, w.size(1)}, 1.0), matrix.entries, options.passes);
     found.passes = result.passes;
     found.asked = result.asked;
-    found.places = largest(result.residual, options.entries);
-  } else if (options.kind == SupportKind::random) {
-    found.places = largest(normal_values(options.seed, stream, w.sizes().vec(), 1.0), options.entries);
-  } else if (options.kind == SupportKind::magnitude) {
-    found.places = largest(w, options.entries);
+    found.places = largest(result.residual, matrix.entries);
   } else {
-    found.places = largest(svd_residual(w, options.rank), options.entries);
+    found.places = largest(scores(w, stream, options), matrix.entries);
   }
   return found;
 }
@@ -90,40 +104,47 @@ void for_each_matrix(size_t first, size_t stride, size_t count, const Body& body
   if (failure) std::rethrow_exception(failure);
 }
 
-void check_sizes(const std::vector<Matrix>& matrices, int64_t entries) {
+void check_sizes(const std::vector<Matrix>& matrices) {
   for (const Matrix& matrix : matrices) {
-    if (matrix.weight.numel() < entries)
-      throw UsageError(fmt::format("num_sparse: {} entries are requested, but {} has only {}", entries, matrix.name,
-                                   matrix.weight.numel()));
+    if (matrix.weight.numel() < matrix.entries)
+      throw UsageError(fmt::format("num_sparse: {} entries are requested, but {} has only {}", matrix.entries,
+                                   matrix.name, matrix.weight.numel()));
   }
 }
 
-std::string exhausted(const Matrix& matrix, int64_t entries, int64_t passes, int64_t asked) {
+std::string exhausted(const Matrix& matrix, int64_t passes, int64_t asked) {
   return fmt::format("{}: GreBsmo stopped after {} of {}: one more would leave fewer than {} in S", matrix.name, passes,
-                     counted(asked, "pass"), counted(entries, "entry", "entries"));
+                     counted(asked, "pass"), counted(matrix.entries, "entry", "entries"));
 }
 
-/// One row per matrix: positions, passes done, passes requested, error flag. Each rank fills its rows; the sum has all.
+/// Where the row of each matrix begins in the table of results, and the table's size.
+std::vector<int64_t> row_offsets(const std::vector<Matrix>& matrices) {
+  std::vector<int64_t> offsets{0};
+  for (const Matrix& matrix : matrices) offsets.push_back(offsets.back() + matrix.entries + kState);
+  return offsets;
+}
+
+/// One row per matrix: positions, passes done, passes requested. The last number is not 0 if a rank met a bad weight.
+/// Each rank fills its rows; the sum has all.
 at::Tensor search_all(const std::vector<Matrix>& matrices, const SupportOptions& options, dist::Communicator& ranks) {
-  const auto count = static_cast<int64_t>(matrices.size());
-  const at::Tensor table = at::zeros({count, options.entries + 3}, at::kLong);
+  const std::vector<int64_t> offsets = row_offsets(matrices);
+  const at::Tensor table = at::zeros({offsets.back() + 1}, at::kLong);
   auto* cell = table.mutable_data_ptr<int64_t>();
   std::string problem;
   try {
     for_each_matrix(static_cast<size_t>(ranks.rank()), static_cast<size_t>(ranks.size()), matrices.size(),
                     [&](size_t i) {
                       const Found found = search(matrices[i], options);
-                      int64_t* row = cell + static_cast<int64_t>(i) * (options.entries + 3);
-                      std::copy(found.places.begin(), found.places.end(), row);
-                      row[options.entries] = found.passes;
-                      row[options.entries + 1] = found.asked;
+                      int64_t* state = std::copy(found.places.begin(), found.places.end(), cell + offsets[i]);
+                      state[0] = found.passes;
+                      state[1] = found.asked;
                     });
   } catch (const DataError& error) {
     problem = error.what();
-    cell[options.entries + 2] = 1;  // sent to all, so that no rank waits for this one
+    cell[offsets.back()] = 1;  // sent to all, so that no rank waits for this one
   }
   ranks.all_reduce(table);
-  if (table.const_data_ptr<int64_t>()[options.entries + 2] == 0) return table;
+  if (table.const_data_ptr<int64_t>()[offsets.back()] == 0) return table;
   throw DataError(problem.empty() ? "another rank found a weight with NaN or infinity" : problem);
 }
 
@@ -132,15 +153,15 @@ at::Tensor search_all(const std::vector<Matrix>& matrices, const SupportOptions&
 std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const SupportOptions& options,
                                      dist::Communicator& ranks, const std::function<void(const std::string&)>& warn) {
   if (matrices.empty()) return {};
-  check_sizes(matrices, options.entries);
+  check_sizes(matrices);
+  const std::vector<int64_t> offsets = row_offsets(matrices);
   const at::Tensor table = search_all(matrices, options, ranks);
   std::vector<Support> supports;
   for (size_t i = 0; i < matrices.size(); ++i) {
-    const at::Tensor row = table.select(0, static_cast<int64_t>(i));
-    const at::Tensor places = row.narrow(0, 0, options.entries);
-    const auto* state = row.const_data_ptr<int64_t>() + options.entries;
+    const at::Tensor places = table.narrow(0, offsets[i], matrices[i].entries).clone();
+    const auto* state = table.const_data_ptr<int64_t>() + offsets[i] + matrices[i].entries;
     if (ranks.rank() == 0 && state[0] < state[1]) {
-      const std::string message = exhausted(matrices[i], options.entries, state[0], state[1]);
+      const std::string message = exhausted(matrices[i], state[0], state[1]);
       if (warn)
         warn(message);
       else
@@ -150,6 +171,12 @@ std::vector<Support> select_supports(const std::vector<Matrix>& matrices, const 
     supports.push_back({places.floor_divide(in), places.remainder(in)});
   }
   return supports;
+}
+
+at::Tensor whole_matrix(const at::Tensor& local, const nn::Linear& linear, bool mine, dist::Communicator& tp) {
+  if (tp.size() == 1) return local;
+  const at::Tensor whole = nn::full_tensor(local, linear.weight()->placement, tp);
+  return mine ? whole : at::zeros({}, whole.options()).expand(whole.sizes());
 }
 
 std::vector<int64_t> largest(const at::Tensor& score, int64_t n) {

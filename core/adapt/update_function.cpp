@@ -23,10 +23,11 @@ struct Saved {
   at::Tensor x, xv;
 };
 
-void save(AutogradContext* ctx, const Saved& saved, double scale) {
+void save(AutogradContext* ctx, const Saved& saved) {
   const SparseMatrix& sparse = saved.update.sparse;
   ctx->save_for_backward({saved.x, saved.xv, saved.update.u, saved.update.v, sparse.rows, sparse.cols, sparse.values});
-  ctx->saved_data["scale"] = scale;
+  ctx->saved_data["scale"] = saved.update.scale;
+  ctx->saved_data["sparse_scale"] = saved.update.sparse_scale;
   ctx->saved_data["out"] = sparse.out;
   ctx->saved_data["in"] = sparse.in;
 }
@@ -40,6 +41,7 @@ Saved load(AutogradContext* ctx) {
   state.update.v = saved[3];
   state.update.sparse = {saved[4], saved[5], saved[6], ctx->saved_data["out"].toInt(), ctx->saved_data["in"].toInt()};
   state.update.scale = ctx->saved_data["scale"].toDouble();
+  state.update.sparse_scale = ctx->saved_data["sparse_scale"].toDouble();
   return state;
 }
 
@@ -58,8 +60,8 @@ struct UpdateFunction : torch::autograd::Function<UpdateFunction> {
       saved.xv = at::mm(saved.x, saved.update.v.t());
       y.addmm_(saved.xv, saved.update.u.t());
     }
-    if (values) add_product(y, saved.x, update.sparse, update.scale);
-    save(ctx, saved, update.scale);
+    if (values) add_product(y, saved.x, update.sparse, update.sparse_scale);
+    save(ctx, saved);
     ctx->mark_dirty({y});
     return y;
   }
@@ -75,12 +77,12 @@ struct UpdateFunction : torch::autograd::Function<UpdateFunction> {
     if (low_rank) gu = at::mm(g, update.u);
     if (ctx->needs_input_grad(kX)) {
       dx = low_rank ? at::mm(gu, update.v) : at::zeros_like(saved.x);
-      if (has_sparse) add_product(dx, g, update.sparse.transposed(), update.scale);
+      if (has_sparse) add_product(dx, g, update.sparse.transposed(), update.sparse_scale);
     }
     if (low_rank && ctx->needs_input_grad(kFactors)) du = at::mm(g.t(), saved.xv).to(master).mul_(update.scale);
     if (low_rank && ctx->needs_input_grad(kFactors + 1)) dv = at::mm(gu.t(), saved.x).to(master);
     if (has_sparse && ctx->needs_input_grad(values_place))
-      dvalues = value_gradients(g, saved.x, update.sparse, update.scale);
+      dvalues = value_gradients(g, saved.x, update.sparse, update.sparse_scale);
     return {dx, g, du, dv, dvalues, at::Tensor()};
   }
 };
@@ -102,7 +104,7 @@ at::Tensor dense_update(const Update& update) {
   const SparseMatrix& sparse = update.sparse;
   SparseMatrix detached = sparse;
   detached.values = sparse.values.detach();
-  const at::Tensor s2 = detached.dense(update.scale, detached.values.scalar_type());
+  const at::Tensor s2 = detached.dense(update.sparse_scale, detached.values.scalar_type());
   return dense.defined() ? dense.add_(s2) : s2;
 }
 

@@ -43,14 +43,9 @@ struct LowRank {
 };
 
 LowRank low_rank_of(const nn::Linear& linear) {
-  LowRank part;
-  if (!linear.adapter()) return part;
-  for (const nn::ParameterPtr& parameter : linear.adapter()->parameters()) {
-    if (parameter->value().dim() != 2) continue;
-    part.rank = static_cast<double>(std::min(parameter->value().size(0), parameter->value().size(1)));
-    part.elements += static_cast<double>(parameter->value().numel());
-  }
-  return part;
+  const auto form = linear.adapter() ? linear.adapter()->low_rank_form() : std::nullopt;
+  if (!form || !form->u) return {};
+  return {static_cast<double>(form->rank()), static_cast<double>(form->u->numel() + form->v->numel())};
 }
 
 double trainable_elements(const nn::Linear& linear) {

@@ -5,12 +5,23 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/nn/parameter.h"
 
 namespace filigree::nn {
+
+/// D = scale U V + sparse_scale S2, where S2 has N entries. The parameters of an absent part are null.
+struct LowRankForm {
+  ParameterPtr u, v;                ///< [out, r], [r, in]
+  ParameterPtr rows, cols, values;  ///< [N] each; the positions are int64, of the full matrix
+  double scale = 1.0;
+  double sparse_scale = 1.0;
+
+  int64_t rank() const { return v ? v->logical_shape[0] : 0; }
+};
 
 class Adapter {
  public:
@@ -25,6 +36,9 @@ class Adapter {
   /// The adapter's parameters, which are also in the model's table. Names: "<linear>.lora_U",
   /// "<linear>.lora_V", "<linear>.sparse_values"...
   virtual std::vector<ParameterPtr> parameters() const = 0;
+
+  /// The parts of D for an export, an import or a forecast; nullopt if D is not of this form.
+  virtual std::optional<LowRankForm> low_rank_form() const { return std::nullopt; }
 
   /// Applies a change of the linear's rows (dim 0) or columns (dim 1). Returns the change made to each
   /// trainable parameter, for the optimizer's state.

@@ -57,7 +57,8 @@ void Coefficients::update(const at::Tensor& step) {
   }
 }
 
-Scores l1_scores(const std::vector<nn::StructureGroup*>& groups, const ScoringBatches& data, const L1Options& options) {
+Scores l1_scores(const std::vector<nn::StructureGroup*>& groups, const nn::GradientBatches& data,
+                 const L1Options& options) {
   FG_CHECK(data.run_batch && data.batches > 0, "l1 needs batches");
   Coefficients coefficients(groups);
   at::Tensor first = at::zeros_like(coefficients.gradients()), second = at::zeros_like(first);

@@ -45,7 +45,7 @@ struct L1Options {
 };
 
 /// Trains the coefficients for data.batches steps and returns those of the local units, per group. Collective.
-Scores l1_scores(const std::vector<nn::StructureGroup*>& groups, const ScoringBatches& data,
+Scores l1_scores(const std::vector<nn::StructureGroup*>& groups, const nn::GradientBatches& data,
                  const L1Options& options = {});
 
 }  // namespace filigree::prune

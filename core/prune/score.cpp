@@ -118,7 +118,7 @@ std::vector<nn::Linear*> linears_of(const std::vector<nn::StructureGroup*>& grou
   return linears;
 }
 
-Scores taylor_scores(const std::vector<nn::StructureGroup*>& groups, const ScoringBatches& data) {
+Scores taylor_scores(const std::vector<nn::StructureGroup*>& groups, const nn::GradientBatches& data) {
   const std::vector<nn::Linear*> linears = linears_of(groups);
   const std::vector<Importance> importance = taylor_importance(linears, data);
   Scores scores;
@@ -147,7 +147,7 @@ at::Tensor random_entries(const nn::Linear& linear, uint64_t seed) {
   return values.to(linear.weight()->value().device());
 }
 
-const ScoringBatches& data_of(const ScoreRequest& request) {
+const nn::GradientBatches& data_of(const ScoreRequest& request) {
   FG_CHECK(request.data, "score '{}' needs batches", enum_name(request.kind));
   return *request.data;
 }

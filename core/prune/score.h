@@ -14,11 +14,11 @@
 //
 // Global scope compares layers. Scores computed from weights are then divided by the root mean square of the layer's
 // scores, because layers differ in scale for reasons other than importance. taylor, l1 and random are not scaled.
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/nn/weight_gradients.h"
 #include "core/prune/plan.h"
 #include "core/recipe/choices.h"
 #include "core/recipe/recipe.h"
@@ -32,22 +32,13 @@ namespace filigree::prune {
 using recipe::PruneScore;
 bool reads_data(PruneScore kind);  ///< l1 and taylor
 
-/// Batches for the scores that read data. run_batch(i) runs forward and backward on this rank's share of the
-/// i-th global batch, with a loss whose gradient, summed over `dp`, is that of the batch's mean loss. It
-/// may leave gradients in the trainable parameters; the caller clears them afterwards.
-struct ScoringBatches {
-  int64_t batches = 0;
-  std::function<void(int64_t)> run_batch;
-  dist::Communicator& dp;  ///< ranks that split each batch
-};
-
 struct ScoreRequest {
   PruneScore kind = PruneScore::magnitude_delta;
-  bool heads = true;                                  ///< score the heads
-  bool ffn = true;                                    ///< score the FFN neurons
-  bool global = false;                                ///< make layers comparable
-  uint64_t seed = 0;                                  ///< for random
-  std::optional<ScoringBatches> data = std::nullopt;  ///< for l1 and taylor
+  bool heads = true;                                       ///< score the heads
+  bool ffn = true;                                         ///< score the FFN neurons
+  bool global = false;                                     ///< make layers comparable
+  uint64_t seed = 0;                                       ///< for random
+  std::optional<nn::GradientBatches> data = std::nullopt;  ///< for l1 and taylor
 };
 
 /// What the prune section of a recipe requests, without data.

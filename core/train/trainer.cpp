@@ -16,6 +16,7 @@
 #include "core/run/state/snapshot.h"
 #include "core/run/steps.h"
 #include "core/train/evaluate_and_log.h"
+#include "core/train/gradient_batches.h"
 #include "core/train/stages/prune.h"
 
 namespace filigree::train {
@@ -82,6 +83,7 @@ Outcome Trainer::train() {
   while (state.stage_step < total_steps_) {
     const auto start = Clock::now();
     prune_if_due();
+    read_gradients_if_due();
     const StepReport report = train_step();
     ++state.stage_step;
     ++state.global_step;
@@ -98,7 +100,6 @@ Outcome Trainer::train() {
   }
   unshard_frozen();
   session_.log->end_stage();
-  session_.method->finish(*session_.model);
   return Outcome::finished;
 }
 
@@ -108,7 +109,7 @@ StepReport Trainer::train_step() {
   const CommBytes before = sent();
   const auto global_batch = sampler_.batch(state.stage_step);
 
-  session_.method->before_step(*session_.model, state.stage_step);
+  session_.method->before_step(*session_.model, step());
   buckets_->zero();
   counts_ = {at::zeros({1}, at::TensorOptions().dtype(at::kDouble).device(session_.device))};
   {
@@ -120,7 +121,7 @@ StepReport Trainer::train_step() {
 
   StepReport report = reduce_counts();
   if (!std::isfinite(report.loss)) refuse_non_finite(report, global_batch);
-  session_.method->after_backward(*session_.model, state.stage_step);
+  session_.method->after_backward(*session_.model, step());
 
   const double scale = 1.0 / std::max<double>(1.0, static_cast<double>(report.num_targets));
   report.grad_norm = optimizer_->grad_norm(buckets_->flat(), scale, session_.mesh->tp());
@@ -217,6 +218,20 @@ void Trainer::prune_if_due() {
     make_buckets();
     shard_frozen();
   }
+}
+
+adapt::Step Trainer::step() const {
+  return {session_.state.stage_step, total_steps_, stage_.method.has_value(), session_.mesh->world(),
+          session_.mesh->tp()};
+}
+
+void Trainer::read_gradients_if_due() {
+  const int64_t batches = session_.method->gradient_batches(step());
+  if (batches == 0) return;
+  unshard_frozen();
+  session_.method->read_gradients(*session_.model, step(),
+                                  gradient_batches(session_, batches, config_.batch_size, "support"));
+  shard_frozen();
 }
 
 void Trainer::log_step(const StepReport& report, double seconds) {

@@ -67,6 +67,8 @@ class Trainer {
   void unshard_frozen();
   CommBytes sent() const;
   void prune_if_due();
+  adapt::Step step() const;
+  void read_gradients_if_due();
   void log_step(const StepReport& report, double seconds);
   void log_stage(const StepReport& report);
   uint64_t full_comm_bytes() const;

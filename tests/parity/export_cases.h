@@ -75,7 +75,7 @@ inline void add_update(nn::Model& model, nn::Linear& linear) {
                                                           at::tensor(rows, at::kLong), at::tensor(cols, at::kLong));
   factors.u->value().detach().copy_(drawn(linear.name() + "U", {out, 3}, 0.2));
   entries.values->value().detach().copy_(drawn(linear.name() + "S", {static_cast<int64_t>(rows.size())}, 0.2));
-  linear.set_adapter(std::make_shared<adapt::LowRankSparse>(factors, entries, 2.0));
+  linear.set_adapter(std::make_shared<adapt::LowRankSparse>(factors, entries, 2.0, 0.5));
 }
 
 inline void add_updates(nn::Model& model) {
@@ -89,14 +89,14 @@ inline void add_mixed_updates(nn::Model& model) {
     const adapt::Factors factors = adapt::add_factors(model.parameters(), linear->name(), linear->out_features(),
                                                       drawn(linear->name() + "V", {2, linear->in_features()}, 0.2));
     factors.u->value().detach().copy_(drawn(linear->name() + "U", {linear->out_features(), 2}, 0.2));
-    linear->set_adapter(std::make_shared<adapt::LowRank>(factors, 0.5));
+    linear->set_adapter(std::make_shared<adapt::LowRankSparse>(factors, std::nullopt, 0.5, 0.5));
   }
   for (nn::Linear* linear : prune::select_linears(model, {"intermediate.dense"})) {
     const adapt::SparseEntries entries =
         adapt::add_entries(model.parameters(), linear->name(), linear->out_features(), linear->in_features(),
                            at::tensor({1, 2, 30, 49}, at::kLong), at::tensor({5, 5, 0, 35}, at::kLong));
     entries.values->value().detach().copy_(drawn(linear->name() + "S", {4}, 0.5));
-    linear->set_adapter(std::make_shared<adapt::SparseDelta>(entries, 3.0));
+    linear->set_adapter(std::make_shared<adapt::LowRankSparse>(std::nullopt, entries, 3.0, 3.0));
   }
 }
 

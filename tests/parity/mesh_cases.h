@@ -20,8 +20,11 @@
 #include <vector>
 
 #include "core/adapt/method.h"
+#include "core/adapt/methods/dsee.h"
+#include "core/adapt/support.h"
 #include "core/export/export.h"
 #include "core/nn/full_tensor.h"
+#include "core/nn/weight_gradients.h"
 #include "core/parallel/parallelize.h"
 #include "core/prune/plan.h"
 #include "core/prune/rebalance.h"
@@ -154,15 +157,20 @@ inline std::vector<int64_t> samples_of(int rank, int ranks) {
 }
 
 /// Attaches a method and gives its zeros values, the same on every mesh.
-inline void attach(nn::Model& model, const std::string& method, dist::Communicator& ranks, dist::Communicator& tp) {
-  const adapt::Registry registry = adapt::builtin_methods();
-  const recipe::MethodConfig config{method, registry.catalog().entries().at(method).make()};
-  registry.make(config)->attach(model, {.seed = 9, .ranks = ranks, .tp = tp});
+inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const recipe::MethodConfig& config,
+                                             dist::Communicator& ranks, dist::Communicator& tp) {
+  std::unique_ptr<adapt::Method> method = adapt::builtin_methods().make(config);
+  method->attach(model, {.seed = 9, .ranks = ranks, .tp = tp});
   for (const nn::ParameterPtr& parameter : model.parameters()) {
     if (!parameter->name.ends_with("lora_U") && !parameter->name.ends_with("sparse_values")) continue;
     const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, 0.2);
     parameter->value().detach().copy_(nn::local_shard(whole, parameter->placement));
   }
+  return method;
+}
+
+inline void attach(nn::Model& model, const std::string& method, dist::Communicator& ranks, dist::Communicator& tp) {
+  attach(model, {method, adapt::builtin_methods().catalog().entries().at(method).make()}, ranks, tp);
 }
 
 inline double difference(const at::Tensor& a, const at::Tensor& b, const at::Tensor& whole) {
@@ -257,7 +265,7 @@ inline void check_pass(dist::Communicator& world, int tensor, at::Device device,
   }
 }
 
-inline prune::ScoringBatches pass_of(nn::Model& model, dist::Communicator& dp) {
+inline nn::GradientBatches pass_of(nn::Model& model, dist::Communicator& dp) {
   const auto run_batch = [&model, &dp](int64_t i) {
     std::vector<int64_t> own;
     for (const int64_t sample : samples_of(dp.rank(), dp.size())) own.push_back(sample + 10 * i);
@@ -266,6 +274,43 @@ inline prune::ScoringBatches pass_of(nn::Model& model, dist::Communicator& dp) {
     output.loss_sum.div(static_cast<double>(kSamples)).backward();
   };
   return {3, run_batch, dp};
+}
+
+/// The places of S2 are those of the largest squared gradients of the whole weights, by autograd.
+inline void check_gradient_support(dist::Communicator& world, int tensor, at::Device device, const Family& family) {
+  const dist::Mesh mesh = mesh_of(world, tensor);
+  const auto single = dist::make_single();
+  const auto task = Task::sequence_classification;
+  const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
+  const auto options = std::make_shared<adapt::DseeOptions>();
+  options->support = adapt::SupportKind::gradient;
+  options->num_sparse = 20;
+  attach(*whole, {"dsee", options}, *single, *single);
+  const auto method = attach(*cut, {"dsee", options}, world, mesh.tp());
+  method->read_gradients(*cut, {64, 100, true, world, mesh.tp()}, pass_of(*cut, mesh.dp()));
+
+  for (const nn::Linear* linear : whole->linears())
+    if (linear->adapter()) whole->parameters().set_role(*linear->weight(), nn::Role::trainable);
+  std::map<std::string, at::Tensor> squares;
+  const nn::GradientBatches batches = pass_of(*whole, *single);
+  for (int64_t i = 0; i < batches.batches; ++i) {
+    for (const nn::Linear* linear : whole->linears()) linear->weight()->value().mutable_grad() = at::Tensor();
+    batches.run_batch(i);
+    for (const nn::Linear* linear : whole->linears()) {
+      if (!linear->adapter()) continue;
+      const at::Tensor square = linear->weight()->value().grad().square();
+      at::Tensor& sum = squares[linear->name()];
+      sum = sum.defined() ? sum.add(square) : square;
+    }
+  }
+  ASSERT_FALSE(squares.empty());
+  for (const auto& [name, sum] : squares) {
+    const at::Tensor rows = cut->parameters().at(name + ".sparse_rows").value().cpu();
+    const at::Tensor cols = cut->parameters().at(name + ".sparse_cols").value().cpu();
+    const at::Tensor flat = rows.mul(sum.size(1)).add(cols);
+    const auto* place = flat.const_data_ptr<int64_t>();
+    EXPECT_EQ(std::vector<int64_t>(place, place + flat.numel()), adapt::largest(sum, 20)) << name;
+  }
 }
 
 /// The same units go, the ranks' shares are even afterwards, and what is left computes the same.
@@ -393,6 +438,9 @@ inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
           [=](Communicator& world, int tensor, at::Device device) {
             check_masks(world, tensor, device, family, global, coarse);
           });
+  add("support_gradient", [=](Communicator& world, int tensor, at::Device device) {
+    check_gradient_support(world, tensor, device, family);
+  });
   for (const std::string method : {"full", "dsee", "head"})
     add("recompute_" + method, [=](Communicator& world, int tensor, at::Device device) {
       check_recompute(world, tensor, device, family, method);

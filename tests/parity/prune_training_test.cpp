@@ -30,7 +30,7 @@ void add_update(ToyModel& model, nn::Linear& linear) {
   const adapt::SparseEntries entries =
       adapt::add_entries(model.parameters(), linear.name(), linear.out_features(), linear.in_features(),
                          at::tensor(rows, at::kLong), at::tensor(cols, at::kLong));
-  linear.set_adapter(std::make_shared<adapt::LowRankSparse>(factors, entries, 2.0));
+  linear.set_adapter(std::make_shared<adapt::LowRankSparse>(factors, entries, 2.0, 2.0));
 }
 
 /// A model with updates everywhere and its optimizer; the head is trained along.

@@ -13,12 +13,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/adapt/low_rank_sparse.h"
 #include "core/error.h"
 #include "core/export/export.h"
 #include "core/export/peft/import_peft.h"
 #include "core/files/disk.h"
 #include "core/files/staged_directory.h"
+#include "core/nn/adapter.h"
 #include "core/safetensors/safetensors.h"
 
 namespace filigree::checkpoint {
@@ -33,9 +33,9 @@ struct Factors {
   int64_t rank() const { return a.size(0); }
 };
 
-double scale_of(const nn::Linear& linear) {
+nn::LowRankForm form_of(const nn::Linear& linear) {
   const nn::Adapter* adapter = linear.adapter();
-  if (const auto scale = adapt::update_scale(*adapter)) return *scale;
+  if (auto form = adapter->low_rank_form()) return *form;
   throw UsageError(fmt::format("format peft: an update of kind '{}' on '{}' is not a LoRA; use --format hf",
                                adapter->kind(), linear.name()));
 }
@@ -53,32 +53,33 @@ Factors as_product(const at::Tensor& rows, const at::Tensor& cols, const at::Ten
   const bool on_rows = by_row.size() <= by_col.size();
   const auto rank = static_cast<int64_t>(on_rows ? by_row.size() : by_col.size());
   Factors factors{at::zeros({rank, in}, at::kFloat), at::zeros({out, rank}, at::kFloat)};
+  auto a = factors.a.accessor<float, 2>(), b = factors.b.accessor<float, 2>();
+  const at::Tensor of_values = values.to(at::kFloat).contiguous();
+  const auto* value = of_values.const_data_ptr<float>();
   for (int64_t i = 0; i < rows.numel(); ++i) {
     const int64_t k = on_rows ? by_row.at(row[i]) : by_col.at(col[i]);
-    factors.a[k][col[i]] = on_rows ? values[i].item<float>() : 1.0F;
-    factors.b[row[i]][k] = on_rows ? 1.0F : values[i].item<float>();
+    a[k][col[i]] = on_rows ? value[i] : 1.0F;
+    b[row[i]][k] = on_rows ? 1.0F : value[i];
   }
   return factors;
 }
 
 Factors factors_of(const nn::Linear& linear) {
   const at::NoGradGuard no_grad;
-  std::map<std::string, at::Tensor> parts;
-  for (const nn::ParameterPtr& parameter : linear.adapter()->parameters()) {
-    parts[parameter->name.substr(linear.name().size() + 1)] = parameter->value().detach().cpu();
-  }
+  const nn::LowRankForm form = form_of(linear);
+  const auto value = [](const nn::ParameterPtr& parameter) { return parameter->value().detach().cpu(); };
   std::vector<at::Tensor> a, b;
-  if (parts.contains("lora_U")) {
-    a.push_back(parts.at("lora_V"));
-    b.push_back(parts.at("lora_U"));
+  if (form.u) {
+    a.push_back(value(form.v));
+    b.push_back(value(form.u).mul(form.scale));
   }
-  if (parts.contains("sparse_values")) {
-    const Factors sparse = as_product(parts.at("sparse_rows"), parts.at("sparse_cols"), parts.at("sparse_values"),
-                                      linear.out_features(), linear.in_features());
+  if (form.values) {
+    const Factors sparse =
+        as_product(value(form.rows), value(form.cols), value(form.values), linear.out_features(), linear.in_features());
     a.push_back(sparse.a);
-    b.push_back(sparse.b);
+    b.push_back(sparse.b.mul(form.sparse_scale));
   }
-  const Factors factors{at::cat(a, 0).contiguous(), at::cat(b, 1).mul(scale_of(linear)).contiguous()};
+  const Factors factors{at::cat(a, 0).contiguous(), at::cat(b, 1).contiguous()};
   const at::Tensor delta = linear.adapter()->delta().cpu();
   const double error = at::matmul(factors.b, factors.a).sub(delta).abs().max().item<double>();
   const double largest = delta.abs().max().item<double>();

@@ -4,7 +4,7 @@
 //
 // s (U V + S2) itself has low rank. Let the entries of S2 occupy k rows (or columns, if these are fewer).
 // Unit columns for these rows are appended to U, and the rows themselves to V. With the extended U'
-// and V', B = s U' and A = V' give B A = s (U V + S2) exactly, with rank r + k. The scale is folded in, so
+// and V', B = s U' and A = V' give B A = s U V + t S2 exactly, with rank r + k. The scale is folded in, so
 // lora_alpha is the rank. Modules of other ranks are listed in rank_pattern and alpha_pattern.
 //
 // The base weights stay unchanged in this format: a model with pruned structures or masks, or with trained

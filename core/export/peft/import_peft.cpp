@@ -11,9 +11,9 @@
 #include <optional>
 #include <set>
 
-#include "core/adapt/low_rank_sparse.h"
 #include "core/error.h"
 #include "core/files/read.h"
+#include "core/nn/adapter.h"
 #include "core/nn/labels.h"
 
 namespace filigree::checkpoint {
@@ -42,32 +42,25 @@ at::Tensor rows_of(const PeftLora& lora, const std::string& name, const nn::Line
   return module.b.narrow(0, place.part * out, out);
 }
 
-nn::ParameterPtr factor(const nn::Linear& linear, const char* which) {
-  if (!linear.adapter()) return nullptr;
-  for (const nn::ParameterPtr& parameter : linear.adapter()->parameters())
-    if (parameter->name == linear.name() + which) return parameter;
-  return nullptr;
-}
-
 void fill(const nn::Linear& linear, const PeftLora& lora, const std::string& name, const at::Tensor& b) {
   const PeftLora::Module& module = lora.modules.at(name);
-  const nn::ParameterPtr u = factor(linear, ".lora_U"), v = factor(linear, ".lora_V");
-  if (!u || !v) {
+  const auto form = linear.adapter() ? linear.adapter()->low_rank_form() : std::nullopt;
+  if (!form || !form->u) {
     if (b.count_nonzero().item<int64_t>() == 0) return;
     throw UsageError(
         fmt::format("model.init_lora: {} changes '{}', for which the first method has no low-rank update; "
                     "add it to the method's targets",
                     lora.dir, linear.name()));
   }
-  const int64_t rank = v->logical_shape[0];
+  const int64_t rank = form->rank();
   if (module.rank() > rank)
     throw UsageError(
         fmt::format("model.init_lora: {} has rank {} on '{}', but the method only {}; set its rank to {} or more",
                     lora.dir, module.rank(), linear.name(), rank, lora.largest_rank()));
-  u->value()
+  form->u->value()
       .narrow(1, 0, module.rank())
-      .copy_(nn::local_shard(b, u->placement).mul(module.scale / *adapt::update_scale(*linear.adapter())));
-  v->value().narrow(0, 0, module.rank()).copy_(nn::local_shard(module.a, v->placement));
+      .copy_(nn::local_shard(b, form->u->placement).mul(module.scale / form->scale));
+  form->v->value().narrow(0, 0, module.rank()).copy_(nn::local_shard(module.a, form->v->placement));
 }
 
 /// The names of id2label by class number; empty if a class has none.

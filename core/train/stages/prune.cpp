@@ -6,8 +6,6 @@
 #include <cmath>
 
 #include "core/counted.h"
-#include "core/data/collate.h"
-#include "core/data/sampler.h"
 #include "core/error.h"
 #include "core/files/disk.h"
 #include "core/log/records.h"
@@ -19,30 +17,10 @@
 #include "core/random.h"
 #include "core/run/rank_zero.h"
 #include "core/run/steps.h"
+#include "core/train/gradient_batches.h"
 
 namespace filigree::train {
 namespace {
-
-/// Gradients of some training batches, without dropout, in a separate random order.
-prune::ScoringBatches scoring_batches(Session& session, const recipe::StageConfig& stage) {
-  const auto sampler = std::make_shared<data::Sampler>(
-      session.train_data.size(), scoring_batch_size(session.recipe, session.state.stage),
-      random::stream(static_cast<uint64_t>(session.recipe.seed), "scores"));
-  const auto lengths = std::make_shared<std::vector<int64_t>>(session.train_data.lengths());
-  dist::Communicator& dp = session.mesh->dp();
-  const auto run_batch = [&session, &dp, sampler, lengths](int64_t i) {
-    const auto global = sampler->batch(i);
-    const auto share = data::share(global, *lengths, dp.rank(), dp.size(), 1).front();
-    if (share.empty()) return;
-    const auto mask_epoch = static_cast<uint64_t>(sampler->epoch(i)) + 1;
-    const auto batch = to(data::collate(session.train_data, share, mask_epoch), session.device);
-    const auto output = session.model->forward(batch, session.forward_context(false));
-    // The mean over the samples of the global batch, in language modeling too: a rank does not know how many tokens
-    // with a loss the other ranks have.
-    output.loss_sum.div(static_cast<double>(global.size())).backward();
-  };
-  return {stage.prune->batches, run_batch, dp};
-}
 
 prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& stage) {
   const auto& config = *stage.prune;
@@ -50,7 +28,8 @@ prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& s
   if (!prune::reads_data(request.kind)) return request;
   session.log->info("stage {}: computing the score {} over {}", stage.name, enum_name(config.score),
                     counted(config.batches, "batch"));
-  request.data.emplace(scoring_batches(session, stage));
+  request.data.emplace(
+      gradient_batches(session, config.batches, scoring_batch_size(session.recipe, session.state.stage), "scores"));
   return request;
 }
 

@@ -8,8 +8,9 @@
 
 #include "core/adapt/low_rank_sparse.h"
 #include "core/adapt/method.h"
+#include "core/adapt/methods/dsee.h"
 #include "core/adapt/methods/full_bitfit_head.h"
-#include "core/adapt/methods/lora_dsee.h"
+#include "core/adapt/methods/lora.h"
 #include "core/adapt/methods/targets.h"
 #include "core/error.h"
 #include "core/name_pattern.h"
@@ -92,7 +93,7 @@ TEST(Dsee, TrainsItsUpdatesAndTheHeadAndStartsAtZero) {
   EXPECT_EQ(trainable(model), expected);
   nn::Linear& query = model.linear("bert.encoder.layer.1.attention.self.query");
   EXPECT_EQ(query.adapter()->kind(), "low_rank_sparse");
-  EXPECT_EQ(dynamic_cast<LowRankSparse&>(*query.adapter()).scale(), 8.0);
+  EXPECT_EQ(query.adapter()->low_rank_form()->scale, 8.0);
   EXPECT_EQ(largest_entry(query.adapter()->delta()), 0.0);
   const at::Tensor v = model.parameters().at("bert.encoder.layer.0.attention.self.query.lora_V").value();
   EXPECT_NEAR(v.std().item<double>(), 0.02, 0.004);
@@ -119,6 +120,31 @@ TEST(Dsee, WithoutAPartItIsTheOtherOne) {
   attach(second, "dsee", only_low_rank);
   EXPECT_EQ(first.linear("bert.encoder.layer.0.attention.self.query").adapter()->kind(), "sparse_delta");
   EXPECT_EQ(second.linear("bert.encoder.layer.0.attention.self.query").adapter()->kind(), "low_rank");
+}
+
+TEST(Dsee, DensityIsAShareOfEachTarget) {
+  ToyModel model(sizes(1, 32, 48));
+  DseeOptions options;
+  options.sparse_density = 0.02;
+  options.num_sparse = 0;
+  options.support = SupportKind::magnitude;
+  options.scale_sparse = false;
+  options.targets = {"query", "intermediate.dense"};
+  for (const bool resume : {false, true}) {
+    ToyModel toy(sizes(1, 32, 48));
+    attach(toy, "dsee", options, 42, resume);
+    const auto entries = [&](const std::string& linear) {
+      return toy.parameters().at("bert.encoder.layer.0." + linear + ".sparse_values").logical_numel();
+    };
+    EXPECT_EQ(entries("attention.self.query"), 20);  // 0.02 * 32 * 32 = 20.48
+    EXPECT_EQ(entries("intermediate.dense"), 30);    // 0.02 * 48 * 32 = 30.72
+    const auto form = toy.linear("bert.encoder.layer.0.attention.self.query").adapter()->low_rank_form();
+    EXPECT_EQ(form->scale, 2.0);
+    EXPECT_EQ(form->sparse_scale, 1.0);
+  }
+  options.sparse_density = 1e-6;
+  attach(model, "dsee", options);
+  EXPECT_EQ(model.parameters().at("bert.encoder.layer.0.attention.self.query.sparse_values").logical_numel(), 1);
 }
 
 /// On resume attach makes the same parameters in the same order, without the search.

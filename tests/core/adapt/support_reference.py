@@ -7,7 +7,7 @@ For each matrix M (two of the demo backbone, when it is installed, and random on
   "M.weight" fp32, "M.first_v" fp32 [1, in]; the first V repeats core/random.h on its own
   "M.v.<k>", "M.s.<k>", "M.gram.<k>" fp64: V before pass k of a run in fp64, S after it, and V^T V of the next V
   "M.grebsmo" int64: the ENTRIES largest places of S after SHORT passes in fp32, ascending
-  "M.svd" int64: the same of the SVD's residual; "M.passes" int64 [1]: passes by the width rule
+  "M.svd", "M.principal" int64: the same of the SVD's residual and of its rank-RANK part; "M.passes" int64 [1]: passes by the width rule
 More passes have no support to compare: the iteration is chaotic, a last bit changes most of the places. So every single
 pass is compared from its own V, and whole runs while they are short.
 """
@@ -72,9 +72,9 @@ def largest(score):
     return order[:ENTRIES].sort().values
 
 
-def svd_residual(w):
+def principal(w):
     u, s, vh = torch.linalg.svd(w.double(), full_matrices=False)
-    return w.double() - u[:, :RANK] * s[:RANK] @ vh[:RANK]
+    return u[:, :RANK] * s[:RANK] @ vh[:RANK]
 
 
 def matrices():
@@ -104,7 +104,8 @@ def main():
                 tensors.update({f"{name}.v.{k}": before, f"{name}.s.{k}": s, f"{name}.gram.{k}": after.T @ after})
         *_, (_, short, _) = grebsmo(w, v, SHORT)
         tensors.update({f"{name}.weight": w.contiguous(), f"{name}.first_v": v, f"{name}.grebsmo": largest(short),
-                        f"{name}.svd": largest(svd_residual(w)), f"{name}.passes": torch.tensor([passes])})
+                        f"{name}.svd": largest(w.double() - principal(w)),
+                        f"{name}.principal": largest(principal(w)), f"{name}.passes": torch.tensor([passes])})
     save_file(tensors, os.path.join(out, "supports.safetensors"))
 
 

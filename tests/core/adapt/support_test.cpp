@@ -84,10 +84,13 @@ TEST(Support, AgreesWithThePlainPythonVersion) {
         max_difference(normal_values(kSeed, name + ".support", {1, w.size(1)}, 1.0), reference.read(name + ".first_v")),
         1e-6)
         << name;
-    const auto grebsmo = select_alone({{name, w}}, {SupportKind::grebsmo, kEntries, 16, kShortPasses, kSeed});
+    const auto grebsmo = select_alone({{name, w, kEntries}}, {SupportKind::grebsmo, 16, kShortPasses, kSeed});
     EXPECT_EQ(flat_places(grebsmo[0], w.size(1)), numbers(reference.read(name + ".grebsmo"))) << name;
-    const auto svd = select_alone({{name, w}}, {SupportKind::svd, kEntries, 16, 0, kSeed});
-    EXPECT_EQ(flat_places(svd[0], w.size(1)), numbers(reference.read(name + ".svd"))) << name;
+    for (const SupportKind kind : {SupportKind::svd, SupportKind::principal}) {
+      const auto found = select_alone({{name, w, kEntries}}, {kind, 16, 0, kSeed});
+      const std::string key = fmt::format("{}.{}", name, enum_name(kind));
+      EXPECT_EQ(flat_places(found[0], w.size(1)), numbers(reference.read(key))) << key;
+    }
   }
 }
 
@@ -112,8 +115,8 @@ TEST(Support, GreBsmoThatRunsOutOfEntriesStopsAndFillsUp) {
   EXPECT_EQ(none.nonzeros, 0);
   std::vector<std::string> warnings;
   const auto supports =
-      select_supports({{"tiny", tiny}, {"w", w}}, {SupportKind::grebsmo, kEntries, 16, 12, kSeed}, *dist::make_single(),
-                      [&](const std::string& message) { warnings.push_back(message); });
+      select_supports({{"tiny", tiny, kEntries}, {"w", w, kEntries}}, {SupportKind::grebsmo, 16, 12, kSeed},
+                      *dist::make_single(), [&](const std::string& message) { warnings.push_back(message); });
   for (const Support& support : supports) EXPECT_EQ(support.rows.numel(), kEntries);
   ASSERT_EQ(warnings.size(), 2U);
   EXPECT_NE(warnings[0].find("tiny: GreBsmo stopped after 0 of 12 passes"), std::string::npos) << warnings[0];
@@ -130,11 +133,11 @@ TEST(Support, MagnitudeAndRandom) {
   at::Tensor w = randn("w", {30, 20});
   w[3][7] = 50.0;
   w[29][19] = -60.0;
-  const auto magnitude = select_alone({{"m", w}}, {SupportKind::magnitude, 2, 16, 0, kSeed});
+  const auto magnitude = select_alone({{"m", w, 2}}, {SupportKind::magnitude, 16, 0, kSeed});
   EXPECT_EQ(flat_places(magnitude[0], 20), (std::vector<int64_t>{67, 599}));
 
   const auto places = [&](const std::string& name, uint64_t seed) {
-    return flat_places(select_alone({{name, w}}, {SupportKind::random, 40, 16, 0, seed})[0], 20);
+    return flat_places(select_alone({{name, w, 40}}, {SupportKind::random, 16, 0, seed})[0], 20);
   };
   EXPECT_EQ(places("m", 1), places("m", 1));
   EXPECT_NE(places("m", 1), places("m", 2));
@@ -148,9 +151,9 @@ TEST(Support, IsTheSameForAnyNumberOfRanksAndThreads) {
   std::vector<Matrix> matrices;
   for (int i = 0; i < 5; ++i) {
     const std::string name = fmt::format("layer.{}", i);
-    matrices.push_back({name, randn(name, {80 + i, 64}).mul_(0.05)});
+    matrices.push_back({name, randn(name, {80 + i, 64}).mul_(0.05), kEntries + i});
   }
-  const SupportOptions options{SupportKind::grebsmo, kEntries, 16, 0, kSeed};
+  const SupportOptions options{SupportKind::grebsmo, 16, 0, kSeed};
   const int threads = at::get_num_threads();
   std::vector<std::vector<int64_t>> expected;
   for (const Support& support : select_alone(matrices, options)) expected.push_back(flat_places(support, 64));
@@ -171,11 +174,11 @@ TEST(Support, IsTheSameForAnyNumberOfRanksAndThreads) {
 }
 
 TEST(Support, RefusesWhatCannotBe) {
-  EXPECT_THROW(select_alone({{"small", randn("s", {4, 4})}}, {SupportKind::random, 17, 16, 0, 0}), UsageError);
+  EXPECT_THROW(select_alone({{"small", randn("s", {4, 4}), 17}}, {SupportKind::random, 16, 0, 0}), UsageError);
   at::Tensor broken = randn("b", {20, 20});
   broken[3][3] = std::numeric_limits<float>::quiet_NaN();
   try {
-    select_alone({{"encoder.query", broken}}, {SupportKind::grebsmo, 10, 16, 0, 0});
+    select_alone({{"encoder.query", broken, 10}}, {SupportKind::grebsmo, 16, 0, 0});
     FAIL() << "a NaN went unnoticed";
   } catch (const DataError& error) {
     EXPECT_NE(std::string(error.what()).find("encoder.query"), std::string::npos) << error.what();
@@ -184,12 +187,12 @@ TEST(Support, RefusesWhatCannotBe) {
 
 /// A fault that one rank finds ends the call on every rank.
 TEST(Support, EveryRankLearnsOfABrokenMatrix) {
-  std::vector<Matrix> matrices = {{"good", randn("g", {20, 20})}, {"bad", randn("b", {20, 20})}};
+  std::vector<Matrix> matrices = {{"good", randn("g", {20, 20}), 10}, {"bad", randn("b", {20, 20}), 10}};
   matrices[1].weight[0][0] = std::numeric_limits<float>::infinity();
   std::atomic<int> refused{0};
   dist::run_threads(2, [&](dist::Communicator& ranks) {
     try {
-      select_supports(matrices, {SupportKind::magnitude, 10, 16, 0, 0}, ranks);
+      select_supports(matrices, {SupportKind::magnitude, 16, 0, 0}, ranks);
     } catch (const DataError&) {
       ++refused;
     }

@@ -64,7 +64,7 @@ void add_low_rank_sparse(ToyModel& model, nn::Linear& linear) {
                                     at::tensor(cols, at::kLong));
   entries.values->value().detach().copy_(
       test::drawn(random::hash(linear.name()) + 2, {entries.values->value().numel()}, 0.5));
-  linear.set_adapter(std::make_shared<adapt::LowRankSparse>(factors, entries, 2.0));
+  linear.set_adapter(std::make_shared<adapt::LowRankSparse>(factors, entries, 2.0, 2.0));
 }
 
 enum class Update { none, dense, low_rank_sparse };

@@ -29,7 +29,7 @@ std::vector<int64_t> share(int64_t batch, int rank, int ranks) {
   return samples;
 }
 
-ScoringBatches pass_for(ToyModel& model, dist::Communicator& dp) {
+nn::GradientBatches pass_for(ToyModel& model, dist::Communicator& dp) {
   const auto run_batch = [&model, &dp](int64_t i) {
     const auto samples = share(i, dp.rank(), dp.size());
     model.forward(toy_batch(samples), {}).loss_sum.div(static_cast<double>(kBatchSize)).backward();
@@ -64,7 +64,7 @@ TEST(TaylorTest, GradientsOfFrozenWeightsAreAutogradsOwn) {
     model->linear(1, ToyModel::key).output_hook = [](const at::Tensor& y) { return y.mul(2); };
   }
   const std::vector<nn::Linear*> linears = frozen.linears();
-  WeightGradients gradients(linears);
+  nn::WeightGradients gradients(linears);
   const auto single = dist::make_single();
   for (int64_t batch = 0; batch < 2; ++batch) {
     pass_for(frozen, *single).run_batch(batch);
@@ -87,7 +87,7 @@ TEST(TaylorTest, HooksAreRestored) {
   key.input_hook = [&calls](const at::Tensor& x) { return ++calls, x; };
   const at::Tensor before = logits(model, toy_batch({1, 2}));
   {
-    const WeightGradients gradients(model.linears());
+    const nn::WeightGradients gradients(model.linears());
     EXPECT_TRUE(logits(model, toy_batch({1, 2})).equal(before));
     EXPECT_EQ(calls, 2) << "the hook that was there still runs";
   }

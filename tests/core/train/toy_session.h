@@ -15,9 +15,12 @@ namespace filigree::test {
 class TrainAll final : public adapt::Method {
  public:
   void attach(nn::Model& model, const adapt::AttachContext&) override { train(model); }
-  void before_step(nn::Model&, int64_t step) override { calls.push_back(fmt::format("before {}", step)); }
-  void after_backward(nn::Model&, int64_t step) override { calls.push_back(fmt::format("after {}", step)); }
-  void finish(nn::Model&) override { calls.emplace_back("finish"); }
+  void before_step(nn::Model&, const adapt::Step& at) override { note("before", at); }
+  void after_backward(nn::Model&, const adapt::Step& at) override { note("after", at); }
+  int64_t gradient_batches(const adapt::Step& at) const override { return at.step == 1 ? 2 : 0; }
+  void read_gradients(nn::Model&, const adapt::Step& at, const nn::GradientBatches& data) override {
+    note(fmt::format("{} batches", data.batches), at);
+  }
   std::string name() const override { return "all"; }
 
   static void train(nn::Model& model) {
@@ -26,6 +29,11 @@ class TrainAll final : public adapt::Method {
   }
 
   std::vector<std::string> calls;
+
+ private:
+  void note(const std::string& hook, const adapt::Step& at) {
+    calls.push_back(fmt::format("{} {} of {}", hook, at.step, at.steps));
+  }
 };
 
 /// All ranks are data-parallel. Collective.

@@ -194,7 +194,8 @@ TEST(TrainerStep, CallsTheHooksOfItsMethodInOrder) {
     prepare(session, config);
     Trainer(session, session.recipe.stages[0]).train();
     EXPECT_EQ(dynamic_cast<TrainAll&>(*session.method).calls,
-              (std::vector<std::string>{"before 0", "after 0", "before 1", "after 1", "finish"}));
+              (std::vector<std::string>{"before 0 of 2", "after 0 of 2", "2 batches 1 of 2", "before 1 of 2",
+                                        "after 1 of 2"}));
     EXPECT_EQ(session.state.touched.size(), session.model->parameters().size()) << "all of them were trained";
   });
 }

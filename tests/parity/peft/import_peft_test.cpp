@@ -7,7 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "core/adapt/method.h"
-#include "core/adapt/methods/lora_dsee.h"
+#include "core/adapt/methods/dsee.h"
+#include "core/adapt/methods/lora.h"
 #include "core/export/peft/export_peft.h"
 #include "core/export/peft/import_peft.h"
 #include "core/parallel/parallelize.h"

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/adapt/method.h"
-#include "core/adapt/methods/lora_dsee.h"
+#include "core/adapt/methods/lora.h"
 #include "core/safetensors/safetensors.h"
 #include "dist/factory.h"
 #include "models/registry.h"

@@ -1,0 +1,22 @@
+#pragma once
+// Shared by the methods that add an update to some linears and freeze the rest.
+#include <string>
+#include <vector>
+
+#include "core/adapt/method.h"
+#include "core/nn/model.h"
+
+namespace filigree::adapt {
+
+inline constexpr const char* kTargetsHelp =
+    "linears that get an update, by the last words of their names; '*' stands for one word";
+inline constexpr const char* kHeadHelp = "also train the task head";
+
+/// The linears that match the targets. Throws UsageError if one has an adapter of an earlier stage or is itself trained.
+std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets,
+                                      const std::string& method, bool train_head);
+
+/// Trains only the adapters and, with train_head, the head.
+void freeze_rest(nn::Model& model, const std::vector<nn::Linear*>& adapted, bool train_head);
+
+}  // namespace filigree::adapt
