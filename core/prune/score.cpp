@@ -16,9 +16,9 @@
 #include "core/error.h"
 #include "core/nn/adapter.h"
 #include "core/prune/coefficients.h"
-#include "core/prune/entry_numbers.h"
 #include "core/prune/taylor.h"
 #include "core/random.h"
+#include "core/selection/entry_numbers.h"
 #include "dist/communicator.h"
 
 namespace filigree::prune {
@@ -138,7 +138,7 @@ Scores taylor_scores(const std::vector<nn::StructureGroup*>& groups, const nn::G
 
 at::Tensor random_entries(const nn::Linear& linear, uint64_t seed) {
   const uint64_t stream = random::stream(seed, "prune", random::hash(linear.name()));
-  const EntryNumbers numbers(*linear.weight());
+  const selection::EntryNumbers numbers(*linear.weight());
   at::Tensor values = at::empty(linear.weight()->value().sizes(), at::kFloat);
   float* out = values.data_ptr<float>();
   for (int64_t i = 0; i < values.numel(); ++i) {

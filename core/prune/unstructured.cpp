@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/prune/entry_numbers.h"
+#include "core/selection/pool.h"
 #include "dist/communicator.h"
 
 namespace filigree::prune {
@@ -29,73 +29,15 @@ std::string last_words(nn::Model& model) {
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
-/// Matrices whose entries are ranked together, and the ranks that hold their other parts.
-class Pool {
- public:
-  Pool(std::vector<nn::Linear*> linears, std::vector<at::Tensor> keys, dist::Communicator& tp)
-      : linears_(std::move(linears)), keys_(std::move(keys)), tp_(tp) {
-    for (const nn::Linear* linear : linears_) {
-      first_.push_back(entries_);
-      entries_ += linear->weight()->logical_numel();
-    }
-  }
-
-  std::vector<at::Tensor> masks(double share) const;
-
- private:
-  /// The keys that this rank counts; only rank 0 counts replicated ones.
-  std::vector<at::Tensor> counted(const std::vector<at::Tensor>& all) const;
-  ReduceCounts sum_over_ranks() const;
-  std::vector<at::Tensor> tied(int32_t threshold, std::vector<at::Tensor>& numbers) const;
-
-  std::vector<nn::Linear*> linears_;
-  std::vector<at::Tensor> keys_;
-  dist::Communicator& tp_;
-  std::vector<int64_t> first_;  ///< index in the pool of each matrix's first entry
-  int64_t entries_ = 0;
-};
-
-std::vector<at::Tensor> Pool::counted(const std::vector<at::Tensor>& all) const {
-  std::vector<at::Tensor> mine;
-  for (size_t i = 0; i < all.size(); ++i)
-    if (tp_.rank() == 0 || !linears_[i]->weight()->placement.replicated()) mine.push_back(all[i]);
-  return mine;
+/// An entry that the mask removed before stays removed.
+at::Tensor keys_of(const at::Tensor& scores, const nn::Linear& linear) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor keys = selection::key_of(scores);
+  return linear.mask() ? keys.masked_fill(linear.mask()->value().eq(0), selection::kBelowAll) : keys;
 }
 
-ReduceCounts Pool::sum_over_ranks() const {
-  return [this](const at::Tensor& counts) { tp_.all_reduce(counts); };
-}
-
-/// Indices of the entries at the threshold in each local matrix; `numbers`: their indices in the pool.
-std::vector<at::Tensor> Pool::tied(int32_t threshold, std::vector<at::Tensor>& numbers) const {
-  std::vector<at::Tensor> places;
-  for (size_t i = 0; i < keys_.size(); ++i) {
-    places.push_back(keys_[i].flatten().eq(threshold).nonzero().view({-1}));
-    numbers.push_back(EntryNumbers(*linears_[i]->weight()).of(places.back()).add(first_[i]));
-  }
-  return places;
-}
-
-std::vector<at::Tensor> Pool::masks(double share) const {
-  const auto zeros = static_cast<int64_t>(std::floor(share * static_cast<double>(entries_) + 0.5));
-  std::vector<at::Tensor> masks;
-  if (zeros == 0) {
-    for (const at::Tensor& key : keys_) masks.push_back(key.ne(0).to(at::kByte));
-    return masks;
-  }
-  const Selection selection = kth_smallest(counted(keys_), zeros, sum_over_ranks());
-  // Of the entries at the threshold, the first ones in the pool's logical order stay.
-  const int64_t staying = selection.equal - (zeros - selection.below);
-  std::vector<at::Tensor> numbers;
-  const std::vector<at::Tensor> places = tied(selection.threshold, numbers);
-  const int64_t last = staying > 0 ? kth_number(counted(numbers), staying, entries_, sum_over_ranks()) : -1;
-  for (size_t i = 0; i < keys_.size(); ++i) {
-    at::Tensor mask = keys_[i].gt(selection.threshold).to(at::kByte);
-    const at::Tensor stay = places[i].masked_select(numbers[i].le(last));
-    mask.view({-1}).index_fill_(0, stay, 1);
-    masks.push_back(mask);
-  }
-  return masks;
+int64_t zeros_of(double share, int64_t entries) {
+  return static_cast<int64_t>(std::floor(share * static_cast<double>(entries) + 0.5));
 }
 
 /// Number of zeros in the masks of the linears, over all ranks.
@@ -154,22 +96,12 @@ void put_mask(nn::Model& model, nn::Linear& linear, const at::Tensor& mask) {
 
 Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears, const WeightRequest& request,
                        dist::Communicator& tp) {
-  std::vector<at::Tensor> keys;
-  {
-    const std::vector<at::Tensor> scores = score_entries(linears, request.scores);
-    const at::NoGradGuard no_grad;
-    for (size_t i = 0; i < linears.size(); ++i) {
-      keys.push_back(key_of(scores[i]));
-      if (linears[i]->mask()) keys.back().mul_(linears[i]->mask()->value().to(at::kInt));
-    }
-  }
-  std::vector<at::Tensor> masks;
-  if (request.global) {
-    masks = Pool(linears, keys, tp).masks(request.share);
-  } else {
-    for (size_t i = 0; i < linears.size(); ++i)
-      masks.push_back(Pool({linears[i]}, {keys[i]}, tp).masks(request.share).front());
-  }
+  const std::vector<at::Tensor> scores = score_entries(linears, request.scores);
+  std::vector<selection::Pool> pools(request.global ? 1 : linears.size());
+  for (size_t i = 0; i < linears.size(); ++i)
+    pools[request.global ? 0 : i].matrices.push_back({linears[i]->weight().get(), keys_of(scores[i], *linears[i])});
+  for (selection::Pool& pool : pools) pool.removed = zeros_of(request.share, pool.entries());
+  const std::vector<at::Tensor> masks = selection::masks_without_lowest(pools, tp);
   Sparsity sparsity;
   for (size_t i = 0; i < linears.size(); ++i) {
     put_mask(model, *linears[i], masks[i]);

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "core/nn/model.h"
-#include "core/prune/kth_smallest.h"
 #include "core/prune/score.h"
 
 namespace filigree::prune {

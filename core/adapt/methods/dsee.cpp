@@ -120,7 +120,7 @@ void DseeOptions::describe(recipe::Schema& schema) {
   schema.field("sparse_density", sparse_density,
                "share of each target's entries that S2 has; 0: num_sparse says how many", recipe::from(0).to(1));
   schema.field("targets", targets, kTargetsHelp).required().unique();
-  schema.field("support", support, "how the positions of S2 are chosen").only("num_sparse", "is not 0", [this] {
+  schema.field("support", support, "how the positions of S2 are chosen").only("num_sparse", "or sparse_density is not 0", [this] {
     return sparse();
   });
   schema

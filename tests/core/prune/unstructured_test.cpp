@@ -10,7 +10,6 @@
 
 #include "core/error.h"
 #include "core/prune/inspect.h"
-#include "core/prune/kth_smallest.h"
 #include "dist/factory.h"
 #include "tests/support/toy_model.h"
 
@@ -29,47 +28,6 @@ std::vector<float> sorted(const std::vector<at::Tensor>& tensors) {
   }
   std::sort(all.begin(), all.end());
   return all;
-}
-
-int32_t key_of_value(float value) { return key_of(at::tensor({value}, at::kFloat)).item<int32_t>(); }
-
-TEST(SelectTest, AgreesWithASort) {
-  // A wide range of exponents, many equal values, an empty tensor.
-  const std::vector<at::Tensor> values{drawn(1, {300, 7}, 1.0).abs(), drawn(2, {501}, 1e-20).abs(),
-                                       at::empty({0, 4}, at::kFloat), drawn(3, {64, 3}, 1.0).abs().mul(4).floor()};
-  std::vector<at::Tensor> keys;
-  for (const at::Tensor& value : values) keys.push_back(key_of(value));
-  const std::vector<float> all = sorted(values);
-  for (const size_t k :
-       {size_t{1}, size_t{2}, size_t{77}, size_t{502}, size_t{1000}, all.size() / 2, all.size() - 1, all.size()}) {
-    const Selection selection = kth_smallest(keys, static_cast<int64_t>(k));
-    const float kth = all[k - 1];
-    EXPECT_EQ(selection.threshold, key_of_value(kth)) << k;
-    EXPECT_EQ(selection.below, std::lower_bound(all.begin(), all.end(), kth) - all.begin());
-    EXPECT_EQ(selection.equal, std::count(all.begin(), all.end(), kth));
-  }
-  EXPECT_THROW(kth_smallest(keys, static_cast<int64_t>(all.size()) + 1), InternalError);
-  EXPECT_THROW(kth_smallest(keys, 0), InternalError);
-}
-
-TEST(SelectTest, CountsMayComeFromSeveralHolders) {
-  // Two holders of the same keys: everything counts twice.
-  const std::vector<at::Tensor> keys{key_of(drawn(1, {97}, 1.0).abs())};
-  const Selection one = kth_smallest(keys, 31);
-  const Selection two = kth_smallest(keys, 62, [](const at::Tensor& counts) { counts.mul_(2); });
-  EXPECT_EQ(two.threshold, one.threshold);
-  EXPECT_EQ(two.below, 2 * one.below);
-  EXPECT_EQ(two.equal, 2 * one.equal);
-}
-
-TEST(SelectTest, KeysKeepTheOrderAndRefuseWhatHasNone) {
-  EXPECT_GT(key_of_value(0.0F), 0);
-  EXPECT_EQ(key_of_value(-0.0F), key_of_value(0.0F));
-  EXPECT_LT(key_of_value(0.0F), key_of_value(1e-45F));
-  EXPECT_LT(key_of_value(1.0F), key_of_value(1.0000001F));
-  EXPECT_LT(key_of_value(3e38F), key_of_value(std::numeric_limits<float>::infinity()));
-  EXPECT_THROW(key_of_value(-1.0F), InternalError);
-  EXPECT_THROW(key_of_value(std::numeric_limits<float>::quiet_NaN()), InternalError);
 }
 
 WeightRequest request_for(double share, bool global, PruneScore kind = PruneScore::magnitude) {

@@ -62,6 +62,9 @@ Place place_of(const std::string& path) {
   if (distills)
     text = replace(replace(text, "causal_lm", "sequence_classification"), "format: text, dir: /data, train: a.txt",
                    "format: tsv, task: sst2, dir: /data");
+  if (path.ends_with(".support_rank")) method = "{name: dsee, targets: [query], support: principal}";
+  if (path.ends_with(".support_warmup") || path.ends_with(".support_batches"))
+    method = "{name: dsee, targets: [query], support: gradient}";
   return {key, replace(text, "METHOD", method)};
 }
 

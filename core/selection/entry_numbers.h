@@ -6,12 +6,12 @@
 
 #include "core/nn/parameter.h"
 
-namespace filigree::prune {
+namespace filigree::selection {
 
 class EntryNumbers {
  public:
   explicit EntryNumbers(const nn::Parameter& weight)
-      : width_(weight.value().size(1)),
+      : width_(weight.size(1)),
         columns_(weight.logical_shape[1]),
         row_(weight.placement.split(0) ? weight.placement.slice.begin : 0),
         column_(weight.placement.split(1) ? weight.placement.slice.begin : 0) {}
@@ -28,4 +28,4 @@ class EntryNumbers {
   int64_t width_, columns_, row_, column_;
 };
 
-}  // namespace filigree::prune
+}  // namespace filigree::selection
