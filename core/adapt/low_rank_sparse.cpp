@@ -1,5 +1,6 @@
 #include "core/adapt/low_rank_sparse.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
@@ -19,12 +20,6 @@ at::Tensor renumbering(int64_t old_size, const at::Tensor& index) {
   at::Tensor numbers = at::full({old_size}, -1, index.options());
   numbers.index_copy_(0, index, at::arange(index.numel(), index.options()));
   return numbers;
-}
-
-at::Tensor delta_of(Update update) {
-  if (update.u.defined()) update.u = update.u.to(at::kFloat), update.v = update.v.to(at::kFloat);
-  if (update.sparse.values.defined()) update.sparse.values = update.sparse.values.to(at::kFloat);
-  return dense_update(update);
 }
 
 }  // namespace
@@ -90,16 +85,22 @@ void SparseEntries::take_shapes(const std::function<at::Tensor(const std::string
   }
 }
 
-Factors add_factors(nn::ParameterTable& table, const std::string& linear, int64_t out, const at::Tensor& v,
-                    const nn::Placement& part) {
-  const at::Tensor u = at::zeros({}, v.options()).expand({out, v.size(0)});
+Factors add_factors(nn::ParameterTable& table, const std::array<std::string, 2>& names, const at::Tensor& u,
+                    const at::Tensor& v, const nn::Placement& part) {
   Factors factors;
-  factors.u = table.add(linear + ".lora_U", part.split(0) ? u : u.contiguous(), Role::trainable,
+  factors.u = table.add(names[0], part.split(0) ? u : u.contiguous(), Role::trainable,
                         part.split(0) ? part : nn::Placement{});
-  factors.v = table.add(linear + ".lora_V", v, Role::trainable, part.split(1) ? part : nn::Placement{});
+  factors.v = table.add(names[1], part.split(1) ? v : v.contiguous(), Role::trainable,
+                        part.split(1) ? part : nn::Placement{});
   factors.u->partial_gradient = part.split(1);
   factors.v->partial_gradient = part.split(0);
   return factors;
+}
+
+Factors add_factors(nn::ParameterTable& table, const std::string& linear, int64_t out, const at::Tensor& v,
+                    const nn::Placement& part) {
+  const at::Tensor u = at::zeros({}, v.options()).expand({out, v.size(0)});
+  return add_factors(table, {linear + ".lora_U", linear + ".lora_V"}, u, v, part);
 }
 
 SparseEntries add_entries(nn::ParameterTable& table, const std::string& linear, int64_t out, int64_t in,
@@ -136,7 +137,12 @@ at::Tensor LowRankSparse::forward(const at::Tensor& x, const at::Tensor& y) cons
   return apply_update(x, y, update());
 }
 
-at::Tensor LowRankSparse::delta() const { return delta_of(update()); }
+at::Tensor LowRankSparse::dense() const { return dense_update(update()); }
+
+at::Tensor LowRankSparse::delta() const {
+  const at::NoGradGuard no_grad;
+  return dense();
+}
 
 std::vector<nn::ParameterPtr> LowRankSparse::parameters() const {
   std::vector<nn::ParameterPtr> all;

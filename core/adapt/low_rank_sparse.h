@@ -18,6 +18,7 @@
 //   linear split by inputs (columns): V by columns; U replicated, with a partial gradient on each rank
 //   S2 in both cases: all N values and positions on every rank; each rank uses those in its part of the matrix and has
 //                     a partial gradient. (S2 is never moved between ranks.)
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -62,6 +63,10 @@ struct SparseEntries {
   mutable Own own_;
 };
 
+/// Registers two factors [out, r] and [r, in] of a matrix that is placed as `part`, with their full first values.
+Factors add_factors(nn::ParameterTable& table, const std::array<std::string, 2>& names, const at::Tensor& u,
+                    const at::Tensor& v, const nn::Placement& part);
+
 /// Registers U = 0 and V = `v` ([r, in], full) for `linear` in the table. part: placement of the linear's weight.
 Factors add_factors(nn::ParameterTable& table, const std::string& linear, int64_t out, const at::Tensor& v,
                     const nn::Placement& part = {});
@@ -77,6 +82,7 @@ class LowRankSparse : public nn::Adapter {
                 double sparse_scale);
 
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override;
+  at::Tensor dense() const override;
   at::Tensor delta() const override;
   std::vector<nn::ParameterPtr> parameters() const override;
   std::optional<nn::LowRankForm> low_rank_form() const override;

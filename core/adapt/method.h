@@ -4,6 +4,7 @@
 //   attach          once, when the stage starts: adds parameters, sets roles
 //   read_gradients  before a step for which gradient_batches() is not 0
 //   before_step     before each forward pass of a step
+//   refresh         when a stage starts, after each update and after each prune
 //   after_backward  after the gradients of a step are summed over all ranks, before clipping and the optimizer; they are
 //                   sums over the losses of the batch, not means
 //
@@ -54,6 +55,11 @@ class Method {
   virtual void read_gradients(nn::Model&, const Step&, const nn::GradientBatches&) {}
   virtual void before_step(nn::Model&, const Step&) {}
   virtual void after_backward(nn::Model&, const Step&) {}
+  /// Makes what follows from the parameters and the step. Called when a stage starts, after each update and after each
+  /// prune. Collective over step.tp.
+  virtual void refresh(nn::Model&, const Step&) {}
+  /// Whether an evaluation after `step` may become the best: not before the final sparsity.
+  virtual bool counts_for_best(const Step&) const { return true; }
   virtual std::string name() const = 0;
 };
 
@@ -79,7 +85,7 @@ class Registry {
   std::map<std::string, Make> makers_;
 };
 
-/// dsee, lora, full, bitfit, head (only the task head).
+/// dsee, lora, pst, full, bitfit, head (only the task head).
 Registry builtin_methods();
 
 }  // namespace filigree::adapt

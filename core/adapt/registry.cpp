@@ -8,6 +8,7 @@
 #include "core/adapt/methods/dsee.h"
 #include "core/adapt/methods/full_bitfit_head.h"
 #include "core/adapt/methods/lora.h"
+#include "core/adapt/methods/pst.h"
 #include "core/error.h"
 
 namespace filigree::adapt {
@@ -33,6 +34,7 @@ Registry builtin_methods() {
   Registry registry;
   add_dsee(registry);
   add_lora(registry);
+  add_pst(registry);
   add_subset_methods(registry);
   return registry;
 }

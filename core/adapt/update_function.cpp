@@ -1,7 +1,10 @@
 #include "core/adapt/update_function.h"
 
+#include <ATen/ops/add.h>
+#include <ATen/ops/index_put.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/mul.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -99,13 +102,13 @@ at::Tensor apply_update(const at::Tensor& x, const at::Tensor& y, const Update& 
 
 at::Tensor dense_update(const Update& update) {
   at::Tensor dense;
-  if (update.u.defined()) dense = at::mm(update.u.detach(), update.v.detach()).mul_(update.scale);
+  if (update.u.defined()) dense = at::mm(update.u.to(at::kFloat), update.v.to(at::kFloat)).mul(update.scale);
   if (!update.sparse.values.defined()) return dense;
   const SparseMatrix& sparse = update.sparse;
-  SparseMatrix detached = sparse;
-  detached.values = sparse.values.detach();
-  const at::Tensor s2 = detached.dense(update.sparse_scale, detached.values.scalar_type());
-  return dense.defined() ? dense.add_(s2) : s2;
+  const at::Tensor values = sparse.values.to(at::kFloat).mul(update.sparse_scale);
+  const at::Tensor s2 =
+      at::zeros({sparse.out, sparse.in}, values.options()).index_put({sparse.rows, sparse.cols}, values);
+  return dense.defined() ? at::add(dense, s2) : s2;
 }
 
 }  // namespace filigree::adapt

@@ -21,7 +21,7 @@ struct Update {
 /// x: [T, in], y: [T, out], of the same type; y must not be a leaf that requires grad. y is overwritten and returned.
 at::Tensor apply_update(const at::Tensor& x, const at::Tensor& y, const Update& update);
 
-/// s U V + t S2, in the masters' type, detached.
+/// s U V + t S2, fp32; differentiable in U, V and the values of S2.
 at::Tensor dense_update(const Update& update);
 
 }  // namespace filigree::adapt

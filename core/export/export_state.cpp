@@ -16,11 +16,10 @@
 namespace filigree::checkpoint {
 namespace {
 
-std::set<std::string> adapter_parameters(nn::Model& model) {
+std::set<std::string> added_parameters(nn::Model& model) {
   std::set<std::string> names;
   for (const nn::Linear* linear : model.linears()) {
-    if (!linear->adapter()) continue;
-    for (const nn::ParameterPtr& parameter : linear->adapter()->parameters()) names.insert(parameter->name);
+    for (const nn::ParameterPtr& parameter : linear->added_parameters()) names.insert(parameter->name);
   }
   return names;
 }
@@ -71,7 +70,7 @@ nlohmann::json kept_units(nn::Model& model) {
 }
 
 NamedTensors merged_state(nn::Model& model, dist::Communicator& tp) {
-  const std::set<std::string> of_adapters = adapter_parameters(model);
+  const std::set<std::string> of_adapters = added_parameters(model);
   std::map<std::string, const nn::Linear*> linears;
   for (const nn::Linear* linear : model.linears()) linears.emplace(linear->weight()->name, linear);
   NamedTensors state;

@@ -55,12 +55,13 @@ double trainable_elements(const nn::Linear& linear) {
   };
   add(linear.weight());
   add(linear.bias());
-  if (linear.adapter())
-    for (const nn::ParameterPtr& parameter : linear.adapter()->parameters()) add(parameter);
+  for (const nn::ParameterPtr& parameter : linear.added_parameters()) add(parameter);
   return elements;
 }
 
-bool keeps_input(const nn::Linear& linear) { return linear.weight()->trainable() || linear.adapter(); }
+bool keeps_input(const nn::Linear& linear) {
+  return linear.weight()->trainable() || linear.adapter() || linear.transform();
+}
 
 /// How many parameters between a linear and the next one train: those of the normalization that follows it.
 int trained_after(nn::Model& model, const nn::Linear& linear) {
@@ -135,6 +136,7 @@ class MemoryTrace {
   Place linear(const nn::Linear& linear, double count, bool input_gradient, bool keep_input) const {
     const double input = count * columns_of(linear) * element_, output = count * rows_of(linear) * element_;
     const double elements = rows_of(linear) * columns_of(linear);
+    if (linear.transform()) return transformed(elements, input, output, input_gradient);
     const bool trained = linear.weight()->trainable(), is_cast = trained && options_.element < 4;
     const LowRank update = low_rank_of(linear);
     Place place;
@@ -146,6 +148,16 @@ class MemoryTrace {
     const double weight = trained ? elements * element_ : 0;
     place.backward = back + weight + std::max(output, is_cast ? elements * kFloat : 0);
     if (options_.staged_wire) place.held = 2 * trainable_elements(linear);
+    return place;
+  }
+
+  /// The weight is made in both passes, in fp32: W + D and the product in the forward pass; in the backward pass these,
+  /// the scores, and the gradients of the three.
+  Place transformed(double elements, double input, double output, bool input_gradient) const {
+    Place place;
+    place.forward = input + output + 2 * elements * kFloat;
+    place.kept = input;
+    place.backward = (input_gradient ? input : 0) + output + 7 * elements * kFloat;
     return place;
   }
 
@@ -241,7 +253,7 @@ uint64_t peak_activations(nn::Model& model, const MicroBatch& batch, const Trace
 
 bool trains(const nn::Linear& linear) {
   if (linear.weight()->trainable() || (linear.bias() && linear.bias()->trainable())) return true;
-  return linear.adapter() != nullptr;
+  return !linear.added_parameters().empty();
 }
 
 bool embeddings_train(nn::Model& model) {

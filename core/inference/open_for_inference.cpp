@@ -14,7 +14,7 @@ namespace {
 
 void shard(nn::Model& model, dist::Communicator& tp, const std::string& path) {
   for (const nn::Linear* linear : model.linears())
-    if (linear->adapter() || linear->mask())
+    if (linear->adapter() || linear->mask() || linear->transform())
       throw UsageError(fmt::format(
           "{}: contains updates or masks, which --tensor cannot shard; use its final model or an export", path));
   shard_model(model, tp.rank(), tp.size());

@@ -30,6 +30,9 @@ class Adapter {
   /// y + x D^T. x: [T, in] in the compute type, y: [T, out] the base linear's output (may be overwritten).
   virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const = 0;
 
+  /// D, fp32, differentiable: the local shard, placed like the linear's weight.
+  virtual at::Tensor dense() const = 0;
+
   /// D, fp32, detached: the local shard, placed like the linear's weight.
   virtual at::Tensor delta() const = 0;
 

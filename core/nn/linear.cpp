@@ -1,15 +1,19 @@
 #include "core/nn/linear.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mul.h>
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
 #include "core/error.h"
 #include "core/nn/adapter.h"
-#include "core/nn/gathered_linear.h"
+#include "core/nn/lazy_linear.h"
+#include "core/nn/weight_transform.h"
 
 namespace filigree::nn {
 
@@ -38,8 +42,26 @@ void Linear::mask_frozen_weight() {
   if (!weight_->trainable()) effective_weight();
 }
 
+bool Linear::transforms_update() const { return transform_ && adapter_ && transform_->covers_update(); }
+
+at::Tensor Linear::transformed_weight(bool backward) const {
+  const at::Tensor weight = weight_->is_sharded() ? weight_->source()(backward) : weight_->value();
+  if (!transforms_update()) return transform_->apply(weight);
+  return transform_->apply(at::add(weight.to(at::kFloat), adapter_->dense()));
+}
+
+bool Linear::trains_weight() const {
+  const auto trains = [](const ParameterPtr& parameter) { return parameter->trainable(); };
+  return weight_->trainable() || std::ranges::any_of(transform_->parameters(), trains) ||
+         (transforms_update() && std::ranges::any_of(adapter_->parameters(), trains));
+}
+
 at::Tensor Linear::multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const {
-  if (weight_->is_sharded()) return gathered_linear(x, weight_->source(), bias);
+  if (transform_) {
+    const auto weight = [this](bool backward) { return transformed_weight(backward); };
+    return lazy_linear(x, weight, bias, at::GradMode::is_enabled() && trains_weight());
+  }
+  if (weight_->is_sharded()) return lazy_linear(x, weight_->source(), bias);
   return at::linear(x, effective_weight().to(x.scalar_type()), bias);
 }
 
@@ -49,14 +71,27 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
   if (bias_) bias = bias_->value().to(input.scalar_type());
   const bool partial_sum = weight_->placement.split(1);
   at::Tensor y = multiply(input, partial_sum ? std::nullopt : bias);
-  if (adapter_) y = adapter_->forward(input, y);
+  if (adapter_ && !transforms_update()) y = adapter_->forward(input, y);
   if (output_hook) y = output_hook(y);
   return partial_sum && bias ? at::add(y, *bias) : y;
 }
 
 void Linear::set_adapter(std::shared_ptr<Adapter> adapter) { adapter_ = std::move(adapter); }
 
+std::vector<ParameterPtr> Linear::added_parameters() const {
+  std::vector<ParameterPtr> added;
+  if (adapter_) added = adapter_->parameters();
+  if (transform_) std::ranges::copy(transform_->parameters(), std::back_inserter(added));
+  return added;
+}
+
+void Linear::set_transform(std::shared_ptr<WeightTransform> transform) {
+  FG_CHECK(!transform || !mask_, "linear '{}' has a mask", name_);
+  transform_ = std::move(transform);
+}
+
 void Linear::set_mask(ParameterPtr mask) {
+  FG_CHECK(!mask || !transform_, "linear '{}' has a transform", name_);
   FG_CHECK(!mask || mask->value().sizes() == weight_->value().sizes(),
            "linear '{}': the mask and the weight differ in shape", name_);
   mask_ = std::move(mask);
@@ -69,15 +104,19 @@ std::vector<Reslice> Linear::reslice(int64_t dim, const AxisChange& change) {
   done.push_back(nn::reslice(weight_, dim, change));
   if (bias_ && dim == 0) done.push_back(nn::reslice(bias_, 0, change));
   if (mask_) done.push_back(nn::reslice(mask_, dim, change));
-  if (adapter_) {
-    std::vector<Reslice> of_adapter = adapter_->reslice(dim, change);
-    done.insert(done.end(), of_adapter.begin(), of_adapter.end());
-  }
+  const auto add = [&done](std::vector<Reslice> more) {
+    std::ranges::move(more, std::back_inserter(done));
+  };
+  if (adapter_) add(adapter_->reslice(dim, change));
+  if (transform_) add(transform_->reslice(dim, change));
   return done;
 }
 
 at::Tensor Linear::merged_weight() const {
+  const at::NoGradGuard no_grad;
   at::Tensor merged = weight_->value().detach().to(at::kFloat);
+  if (transforms_update()) return transform_->apply(at::add(merged, adapter_->delta()));
+  if (transform_) merged = transform_->apply(merged);
   if (mask_) merged = at::mul(merged, mask_->value().to(at::kFloat));
   if (adapter_) merged = at::add(merged, adapter_->delta());
   return merged;

@@ -1,7 +1,8 @@
 #pragma once
-// Linear: weight [out, in], optional bias [out], at most one adapter, an optional weight mask, two hook slots.
+// Linear: weight [out, in], optional bias [out], at most one adapter, an optional weight mask or transform, two hook slots.
 //
 //   y = output_hook( x' (mask * W)^T + b  [+ adapter] ),   x' = input_hook(x)
+//   y = output_hook( x' T(W)^T + b  [+ adapter] )   or   output_hook( x' T(W + D)^T + b )   with a transform T
 //
 // Tensor parallelism is installed through the hooks (core/parallel/parallelize); model code does not use them.
 // x: [T, in]. The weight is cast to x's type if it differs (trainable fp32 weights under bf16 compute). A weight that
@@ -19,6 +20,7 @@
 namespace filigree::nn {
 
 class Adapter;
+class WeightTransform;
 
 using Hook = std::function<at::Tensor(const at::Tensor&)>;
 
@@ -39,6 +41,9 @@ class Linear {
   Adapter* adapter() const { return adapter_.get(); }
   void set_adapter(std::shared_ptr<Adapter> adapter);  ///< nullptr removes it
 
+  /// The parameters of the adapter and of the transform.
+  std::vector<ParameterPtr> added_parameters() const;
+
   /// 0/1 mask over the weight (uint8, [out, in]), or nullptr. set_mask() multiplies a frozen weight by it
   /// once; a trainable weight is multiplied in each forward pass.
   const ParameterPtr& mask() const { return mask_; }
@@ -46,24 +51,33 @@ class Linear {
   /// Multiplies a frozen weight by its mask now instead of in the next forward pass.
   void mask_frozen_weight();
 
-  /// Changes the rows (dim 0, with the bias) or columns (dim 1) of weight, mask and adapter.
+  /// What is made of the weight before it multiplies; nullptr: nothing. A linear has a mask or a transform, not both.
+  WeightTransform* transform() const { return transform_.get(); }
+  void set_transform(std::shared_ptr<WeightTransform> transform);
+  /// Whether the transform covers the adapter's update, so that the adapter's own forward pass is not used.
+  bool transforms_update() const;
+
+  /// Changes the rows (dim 0, with the bias) or columns (dim 1) of weight, mask, transform and adapter.
   std::vector<Reslice> reslice(int64_t dim, const AxisChange& change);
   /// Keeps the given logical rows or columns.
   std::vector<Reslice> shrink(int64_t dim, const at::Tensor& index) { return reslice(dim, keep_indices(index)); }
 
-  /// mask * W + D of the local shard, fp32, detached. This is what export writes.
+  /// mask * W + D, T(W) + D or T(W + D) of the local shard, fp32, detached. This is what export writes.
   at::Tensor merged_weight() const;
 
   Hook input_hook;
   Hook output_hook;
 
  private:
-  at::Tensor effective_weight() const;                                                    ///< mask * W
-  at::Tensor multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const;  ///< x (mask * W)^T + b
+  at::Tensor effective_weight() const;               ///< mask * W
+  at::Tensor transformed_weight(bool backward) const;  ///< T(W) or T(W + D)
+  bool trains_weight() const;                        ///< the transformed weight has a gradient
+  at::Tensor multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const;  ///< without the adapter
 
   std::string name_;
   ParameterPtr weight_, bias_, mask_;
   std::shared_ptr<Adapter> adapter_;
+  std::shared_ptr<WeightTransform> transform_;
   mutable at::Tensor masked_value_;  ///< the frozen weight, already multiplied by the mask
 };
 

@@ -28,6 +28,8 @@ const char* to_string(Role role) {
       return "frozen";
     case Role::trainable:
       return "trainable";
+    case Role::derived:
+      return "derived";
     case Role::mask:
       return "mask";
     case Role::buffer:

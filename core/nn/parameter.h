@@ -20,7 +20,8 @@
 
 namespace filigree::nn {
 
-enum class Role { frozen, trainable, mask, buffer };
+/// derived: follows from other parameters, so that checkpoints leave it out.
+enum class Role { frozen, trainable, mask, buffer, derived };
 const char* to_string(Role role);
 
 /// Half-open range of indices along one dimension.

@@ -16,10 +16,10 @@
 namespace filigree::prune {
 namespace {
 
-/// Number of zeros of the local W, in the weight or by the mask.
+/// Number of zeros of the local W, in the weight or by the mask; of the transformed weight, if there is a transform.
 int64_t zeros(const nn::Linear& linear) {
   const at::NoGradGuard no_grad;
-  at::Tensor nonzero = linear.weight()->value().ne(0);
+  at::Tensor nonzero = linear.transform() ? linear.merged_weight().ne(0) : linear.weight()->value().ne(0);
   if (linear.mask()) nonzero = nonzero.logical_and(linear.mask()->value());
   return nonzero.numel() - nonzero.sum(at::kLong).item<int64_t>();
 }

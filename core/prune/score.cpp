@@ -28,8 +28,9 @@ bool asked(const nn::StructureGroup& group, const ScoreRequest& request) {
   return group.kind == nn::StructureKind::head ? request.heads : request.ffn;
 }
 
-/// W0 as used in the forward pass, fp32.
+/// W0 as used in the forward pass, fp32; with a transform of W0 + D, the transformed sum.
 at::Tensor base_weight(const nn::Linear& linear) {
+  if (linear.transforms_update()) return linear.merged_weight();
   const at::Tensor weight = linear.weight()->value().detach().to(at::kFloat);
   return linear.mask() ? at::mul(weight, linear.mask()->value().to(at::kFloat)) : weight;
 }
@@ -46,7 +47,7 @@ at::Tensor weight_score(const nn::Linear& linear, PruneScore kind) {
     case PruneScore::magnitude_delta:
       return delta.defined() ? at::add(base.abs(), delta.abs()) : base.abs();
     case PruneScore::merged:
-      return delta.defined() ? at::add(base, delta).abs_() : base.abs();
+      return delta.defined() && !linear.transforms_update() ? at::add(base, delta).abs_() : base.abs();
     default:
       break;
   }

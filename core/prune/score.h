@@ -3,6 +3,8 @@
 // and D the adapter's delta() (0 without one), the score of a matrix entry is
 //
 //   magnitude |W0|   delta |D|   magnitude+delta |W0| + |D|   merged |W0 + D|   random: uniform, by name and index
+// With a transform that covers the update (a learned mask), the transformed T(W0 + D) stands for W0 and for W0 + D.
+//
 //   taylor    sum over batches of |g w|, w = W0 + D, g = the gradient of one global batch's mean loss   (taylor.h)
 //   l1        not per entry: each unit gets a coefficient, trained with an l1 penalty (coefficients.h)
 //

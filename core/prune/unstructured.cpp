@@ -96,6 +96,9 @@ void put_mask(nn::Model& model, nn::Linear& linear, const at::Tensor& mask) {
 
 Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears, const WeightRequest& request,
                        dist::Communicator& tp) {
+  for (const nn::Linear* linear : linears)
+    if (linear->transform())
+      throw UsageError(fmt::format("prune targets: '{}' has a learned mask; name other targets", linear->name()));
   const std::vector<at::Tensor> scores = score_entries(linears, request.scores);
   std::vector<selection::Pool> pools(request.global ? 1 : linears.size());
   for (size_t i = 0; i < linears.size(); ++i)

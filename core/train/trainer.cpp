@@ -17,6 +17,7 @@
 #include "core/run/steps.h"
 #include "core/train/evaluate_and_log.h"
 #include "core/train/gradient_batches.h"
+#include "core/train/step_of.h"
 #include "core/train/stages/prune.h"
 
 namespace filigree::train {
@@ -78,6 +79,7 @@ Outcome Trainer::train() {
   auto& state = session_.state;
   check_space(session_, *optimizer_);
   shard_frozen();
+  session_.method->refresh(*session_.model, step());
   session_.log->begin_stage(stage_.name, total_steps_, state.stage_step);
   if (state.evaluation_due && evaluate()) save(true);
   while (state.stage_step < total_steps_) {
@@ -87,6 +89,7 @@ Outcome Trainer::train() {
     const StepReport report = train_step();
     ++state.stage_step;
     ++state.global_step;
+    session_.method->refresh(*session_.model, step());
     const double seconds = seconds_since(start);
     log_step(report, seconds);
     if (on_step) on_step(report, seconds);
@@ -216,14 +219,12 @@ void Trainer::prune_if_due() {
     const auto records = prune_round(session_, stage_);
     optimizer_->rebuild(session_.model->parameters(), records);
     make_buckets();
+    session_.method->refresh(*session_.model, step());
     shard_frozen();
   }
 }
 
-adapt::Step Trainer::step() const {
-  return {session_.state.stage_step, total_steps_, stage_.method.has_value(), session_.mesh->world(),
-          session_.mesh->tp()};
-}
+adapt::Step Trainer::step() const { return step_of(session_, stage_); }
 
 void Trainer::read_gradients_if_due() {
   const int64_t batches = session_.method->gradient_batches(step());
@@ -287,7 +288,7 @@ bool Trainer::evaluate_if_due() {
 /// so an error of one rank (a full disk under its log) may not lead here.
 bool Trainer::evaluate() {
   try {
-    const bool improved = evaluate_and_log(session_, stage_.name, /*compete=*/true);
+    const bool improved = evaluate_and_log(session_, stage_.name, session_.method->counts_for_best(step()));
     session_.state.evaluation_due = false;
     return improved;
   } catch (const DivergedError&) {

@@ -63,7 +63,7 @@ at::Tensor checkpointed(const ForwardPass& pass, bool trains, const std::functio
 bool trains(const std::vector<nn::Linear*>& linears, const std::vector<const Norm*>& norms) {
   return std::any_of(linears.begin(), linears.end(),
                      [](const nn::Linear* linear) {
-                       return linear->adapter() || linear->weight()->trainable() ||
+                       return !linear->added_parameters().empty() || linear->weight()->trainable() ||
                               (linear->bias() && linear->bias()->trainable());
                      }) ||
          std::any_of(norms.begin(), norms.end(),

@@ -218,6 +218,7 @@ class DenseAdapter final : public nn::Adapter {
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override {
     return y.add(x.matmul(delta_->value().t().to(x.scalar_type())));
   }
+  at::Tensor dense() const override { return delta_->value(); }
   at::Tensor delta() const override { return delta_->value().detach().clone(); }
   std::vector<nn::ParameterPtr> parameters() const override { return {delta_}; }
   std::vector<nn::Reslice> reslice(int64_t dim, const nn::AxisChange& change) override {

@@ -31,7 +31,7 @@ std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::s
 void freeze_rest(nn::Model& model, const std::vector<nn::Linear*>& adapted, bool train_head) {
   std::set<std::string> mine;
   for (const nn::Linear* linear : adapted)
-    for (const nn::ParameterPtr& parameter : linear->adapter()->parameters()) mine.insert(parameter->name);
+    for (const nn::ParameterPtr& parameter : linear->added_parameters()) mine.insert(parameter->name);
   const auto head = in_head(model);
   set_trainable(model, [&](const nn::Parameter& parameter) {
     return mine.contains(parameter.name) || (train_head && head(parameter));

@@ -136,7 +136,8 @@ void check_expressible(nn::Model& model) {
   std::set<std::string> known(head.begin(), head.end());
   bool any = false;
   for (const nn::Linear* linear : model.linears()) {
-    if (linear->mask()) throw UsageError(fmt::format("format peft: '{}' is masked; use --format hf", linear->name()));
+    if (linear->mask() || linear->transform())
+      throw UsageError(fmt::format("format peft: '{}' is masked; use --format hf", linear->name()));
     if (!linear->adapter()) continue;
     any = true;
     for (const nn::ParameterPtr& parameter : linear->adapter()->parameters()) known.insert(parameter->name);

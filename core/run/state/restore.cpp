@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <set>
 
+#include "core/adapt/learned_mask.h"
 #include "core/checkpoint/manifest.h"
 #include "core/error.h"
 #include "core/files/json.h"
@@ -109,6 +110,7 @@ void overwrite_values(const RestoreTarget& target, const checkpoint::Loaded& loa
   }
   for (nn::Linear* linear : target.model.linears())
     if (linear->mask()) linear->set_mask(linear->mask());  // multiplies a frozen weight by the restored mask
+  adapt::refresh_masks(target.model, target.mesh.tp());
 }
 
 bool has_same_recipe(const SavedState& saved, const recipe::Recipe& recipe, const Registries& registries) {

@@ -14,6 +14,7 @@
 #include "core/train/evaluate_and_log.h"
 #include "core/train/stages/export.h"
 #include "core/train/stages/prune.h"
+#include "core/train/step_of.h"
 
 namespace filigree::train {
 namespace {
@@ -55,6 +56,7 @@ void prune_without_training(Session& session, const recipe::StageConfig& stage) 
   while (session.state.prune_rounds < stage.prune->steps) {
     ++session.state.global_step;
     prune_round(session, stage);
+    if (session.method) session.method->refresh(*session.model, step_of(session, stage));
   }
   evaluate_and_log(session, stage.name, /*compete=*/false);
 }

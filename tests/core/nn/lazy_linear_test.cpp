@@ -2,7 +2,7 @@
 // not keep it.
 //
 // labels: unit
-#include "core/nn/gathered_linear.h"
+#include "core/nn/lazy_linear.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/equal.h>
@@ -46,16 +46,16 @@ at::Tensor leaf(const char* name, const std::vector<int64_t>& shape, at::ScalarT
 }
 void backward(const at::Tensor& y) { at::sum(at::mul(y, randn("g", {5, 4}, y.scalar_type()))).backward(); }
 
-class GatheredLinear : public testing::TestWithParam<at::ScalarType> {};
+class LazyLinear : public testing::TestWithParam<at::ScalarType> {};
 
-TEST_P(GatheredLinear, ValueAndGradientsAreThoseOfAPlainOne) {
+TEST_P(LazyLinear, ValueAndGradientsAreThoseOfAPlainOne) {
   const at::ScalarType type = GetParam();
   for (const bool with_bias : {true, false}) {
     Gather gather;
     const at::Tensor x = leaf("x", {5, 3}, type), same_x = leaf("x", {5, 3}, type);
     const at::Tensor b = leaf("b", {4}, type), same_b = leaf("b", {4}, type);
     const at::Tensor plain = at::linear(x, randn("w", {4, 3}).to(type), with_bias ? std::optional(b) : std::nullopt);
-    const at::Tensor y = gathered_linear(same_x, gather.source, with_bias ? std::optional(same_b) : std::nullopt);
+    const at::Tensor y = lazy_linear(same_x, gather.source, with_bias ? std::optional(same_b) : std::nullopt);
     EXPECT_TRUE(at::equal(y, plain)) << "with a bias: " << with_bias;
     EXPECT_EQ(y.scalar_type(), type);
     EXPECT_EQ(gather.requests, std::vector<bool>{false});
@@ -69,13 +69,13 @@ TEST_P(GatheredLinear, ValueAndGradientsAreThoseOfAPlainOne) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, GatheredLinear, testing::Values(at::kFloat, at::kBFloat16),
+INSTANTIATE_TEST_SUITE_P(Types, LazyLinear, testing::Values(at::kFloat, at::kBFloat16),
                          [](const auto& type) { return type.param == at::kFloat ? "fp32" : "bf16"; });
 
 TEST(GatheredWeight, IsNotRequestedForABiasAlone) {
   Gather gather;
   const at::Tensor b = leaf("b", {4});
-  backward(gathered_linear(randn("x", {5, 3}), gather.source, b));
+  backward(lazy_linear(randn("x", {5, 3}), gather.source, b));
   EXPECT_EQ(gather.requests, std::vector<bool>{false});
   EXPECT_LE(max_difference(b.grad(), at::sum(randn("g", {5, 4}), 0)), 1e-6);
 }
@@ -83,7 +83,7 @@ TEST(GatheredWeight, IsNotRequestedForABiasAlone) {
 TEST(GatheredWeight, IsKeptNeitherBetweenThePassesNorAfterThem) {
   Gather gather;
   const at::Tensor x = leaf("x", {5, 3});
-  const at::Tensor y = gathered_linear(x, gather.source, std::nullopt);
+  const at::Tensor y = lazy_linear(x, gather.source, std::nullopt);
   EXPECT_EQ(gather.alive(), 0) << "between forward and backward";
   backward(y);
   EXPECT_EQ(gather.alive(), 0);
@@ -94,7 +94,7 @@ TEST(GatheredWeight, IsKeptNeitherBetweenThePassesNorAfterThem) {
 TEST(GatheredWeight, IsRequestedOnceWithoutGradients) {
   Gather gather;
   const at::NoGradGuard no_grad;
-  EXPECT_FALSE(gathered_linear(leaf("x", {5, 3}), gather.source, std::nullopt).requires_grad());
+  EXPECT_FALSE(lazy_linear(leaf("x", {5, 3}), gather.source, std::nullopt).requires_grad());
   EXPECT_EQ(gather.requests, std::vector<bool>{false});
 }
 

@@ -1,0 +1,117 @@
+#include "core/adapt/methods/pst.h"
+
+#include <ATen/ops/zeros.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "core/adapt/init.h"
+#include "core/adapt/learned_mask.h"
+#include "core/adapt/low_rank_sparse.h"
+#include "core/adapt/methods/updates.h"
+#include "core/adapt/schedule.h"
+#include "core/error.h"
+#include "core/recipe/schema.h"
+
+namespace filigree::adapt {
+namespace {
+
+struct Product {
+  at::Tensor left, right;  ///< [out, r], [r, in]
+};
+
+class Pst : public Method {
+ public:
+  explicit Pst(PstOptions options) : options_(std::move(options)) {}
+  std::string name() const override { return "pst"; }
+
+  void attach(nn::Model& model, const AttachContext& context) override {
+    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, name(), options_.train_head);
+    for (nn::Linear* linear : linears) {
+      if (linear->mask())
+        throw UsageError(fmt::format("pst.targets: {} has a mask of an earlier prune; name other targets",
+                                     linear->name()));
+      add(model.parameters(), *linear, context.seed);
+    }
+    freeze_rest(model, linears, options_.train_head);
+  }
+
+  void refresh(nn::Model& model, const Step& step) override {
+    if (step.attached)
+      for (const nn::Linear* linear : model.linears())
+        if (const auto* mask = dynamic_cast<const LearnedMask*>(linear->transform())) mask->set_share(share(step));
+    refresh_masks(model, step.tp);
+  }
+
+  bool counts_for_best(const Step& step) const override {
+    return !step.attached || share(step) == options_.sparsity;
+  }
+
+ private:
+  /// Of the entries that are 0 in the step after `step.step` updates.
+  double share(const Step& step) const {
+    return cubic(step.step, step.steps, {options_.initial_sparsity, options_.sparsity, options_.sparsity_warmup,
+                                         options_.sparsity_hold});
+  }
+
+  /// First values of a product that is 0, on the linear's device.
+  Product first_values(const nn::Linear& linear, const std::string& left, const std::string& right, int64_t rank,
+                       uint64_t seed) const {
+    const int64_t out = linear.out_features(), in = linear.in_features();
+    const auto zero = [](int64_t rows, int64_t columns) {
+      return at::zeros({}, at::kFloat).expand({rows, columns});
+    };
+    Product product;
+    if (options_.init == PstInit::released)
+      product = {normal_values(seed, linear.name() + left, {out, rank}, 1.0), zero(rank, in)};
+    else
+      product = {zero(out, rank), kaiming_values(seed, linear.name() + right, {rank, in})};
+    const at::Device device = linear.weight()->device();
+    return {product.left.to(device), product.right.to(device)};
+  }
+
+  void add(nn::ParameterTable& table, nn::Linear& linear, uint64_t seed) const {
+    const Product update = first_values(linear, ".lora_U", ".lora_V", options_.rank, seed);
+    Factors factors = add_factors(table, {linear.name() + ".lora_U", linear.name() + ".lora_V"}, update.left,
+                                  update.right, linear.weight()->placement);
+    linear.set_adapter(
+        std::make_shared<LowRankSparse>(std::move(factors), std::nullopt, options_.scale, options_.scale));
+    const Product score = first_values(linear, ".score_A", ".score_B", options_.score_rank, seed);
+    add_learned_mask(table, linear, score.left, score.right, options_.score_scale, options_.line_scale);
+  }
+
+  PstOptions options_;
+};
+
+}  // namespace
+
+void PstOptions::describe(recipe::Schema& schema) {
+  schema.field("rank", rank, "rank of the update U V", recipe::from(1).to(65536));
+  schema.field("score_rank", score_rank, "rank of the score A B", recipe::from(1).to(65536));
+  schema.field("scale", scale, "factor beta of U V", recipe::above(0).to(1e6));
+  schema.field("score_scale", score_scale, "factor of the score A B", recipe::from(0).to(1e6));
+  schema.field("line_scale", line_scale, "factor of the row and column scores R and C", recipe::from(0).to(1e6));
+  schema.field("sparsity", sparsity, "share of each target's entries that are 0 at the end", recipe::above(0).below(1));
+  schema.field("initial_sparsity", initial_sparsity, "share of zeros at first", recipe::from(0).below(1))
+      .rule("initial_sparsity is at most sparsity",
+            [this] { return initial_sparsity > sparsity ? "is greater than sparsity" : ""; });
+  schema.field("sparsity_warmup", sparsity_warmup, "share of the steps before the share of zeros grows",
+               recipe::from(0).to(1));
+  schema.field("sparsity_hold", sparsity_hold, "share of the steps at the end that train at the final sparsity",
+               recipe::from(0).to(1))
+      .rule("sparsity_warmup and sparsity_hold are at most 1 together",
+            [this] { return sparsity_warmup + sparsity_hold > 1 ? "and sparsity_warmup are more than 1 together" : ""; });
+  schema.field("init", init, "first values of U V and A B; released: N(0, 1) and 0; lora: 0 and LoRA's");
+  schema.field("targets", targets, "linears that get a learned mask and an update, by the last words of their names; "
+                                   "'*' stands for one word")
+      .required()
+      .unique();
+  schema.field("train_head", train_head, kHeadHelp);
+}
+
+void add_pst(Registry& registry) {
+  registry.add<PstOptions, Pst>("pst", "train a low-rank update and the scores of a mask that grows; freeze the rest");
+}
+
+}  // namespace filigree::adapt
