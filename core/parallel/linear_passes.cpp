@@ -12,8 +12,7 @@ namespace filigree::train {
 namespace {
 
 bool update_trains(const nn::Linear& linear) {
-  if (!linear.adapter()) return false;
-  const auto parameters = linear.adapter()->parameters();
+  const auto parameters = linear.added_parameters();
   return std::any_of(parameters.begin(), parameters.end(),
                      [](const auto& parameter) { return parameter->trainable(); });
 }
@@ -79,7 +78,7 @@ std::map<int64_t, bool> layers_that_train(nn::Model& model, const std::vector<Li
   std::map<int64_t, bool> train;
   for (const auto& [layer, members] : linears) {
     const std::string prefix = common_prefix(members);
-    train[layer] = std::any_of(members.begin(), members.end(), [](const nn::Linear* one) { return one->adapter(); }) ||
+    train[layer] = std::any_of(members.begin(), members.end(), [](const nn::Linear* one) { return !one->added_parameters().empty(); }) ||
                    std::any_of(model.parameters().begin(), model.parameters().end(), [&](const auto& parameter) {
                      return parameter->trainable() && parameter->name.starts_with(prefix);
                    });
@@ -92,8 +91,7 @@ std::map<int64_t, bool> layers_that_train(nn::Model& model, const std::vector<Li
 std::vector<const nn::Parameter*> update_parameters(nn::Model& model) {
   std::vector<const nn::Parameter*> all;
   for (const nn::Linear* linear : model.linears())
-    if (linear->adapter())
-      for (const nn::ParameterPtr& parameter : linear->adapter()->parameters()) all.push_back(parameter.get());
+    for (const nn::ParameterPtr& parameter : linear->added_parameters()) all.push_back(parameter.get());
   return all;
 }
 
