@@ -1,23 +1,24 @@
 #include "core/adapt/learned_mask.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/abs.h>
 #include <ATen/ops/add.h>
-#include <ATen/ops/mm.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <array>
+#include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <utility>
 
+#include "core/adapt/followers.h"
 #include "core/selection/pool.h"
 
 namespace filigree::adapt {
 namespace {
 
-using nn::Role;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
@@ -36,25 +37,51 @@ struct StraightThrough : torch::autograd::Function<StraightThrough> {
   }
 };
 
-/// A parameter of the linear's lines along `dim`, 0 at first.
-nn::ParameterPtr add_lines(nn::ParameterTable& table, const std::string& name, const nn::Linear& linear, int64_t dim) {
-  const nn::Placement& part = linear.weight()->placement;
-  nn::Placement placed;
-  if (part.split(dim)) placed = {0, part.slice};
-  const at::Tensor zeros = at::zeros({linear.weight()->logical_shape[static_cast<size_t>(dim)]},
-                                     at::TensorOptions(at::kFloat).device(linear.weight()->device()));
-  nn::ParameterPtr parameter = table.add(name, zeros, Role::trainable, placed);
-  parameter->partial_gradient = part.split(1 - dim);
-  return parameter;
+/// The smallest number of entries that a threshold leaves.
+int64_t at_least(int64_t entries) { return entries / 200 + 1; }
+
+struct Masked {
+  const nn::Linear* linear;
+  const LearnedMask* mask;
+};
+
+std::vector<Masked> masked_linears(nn::Model& model) {
+  std::vector<Masked> all;
+  for (const nn::Linear* linear : model.linears())
+    if (const LearnedMask* mask = learned_mask(*linear)) all.push_back({linear, mask});
+  return all;
 }
 
-nn::ParameterPtr add_mask(nn::ParameterTable& table, const nn::Linear& linear) {
-  const nn::Parameter& weight = *linear.weight();
-  const at::Tensor ones = at::ones(weight.sizes(), at::TensorOptions(at::kByte).device(weight.device()));
-  nn::ParameterPtr mask = table.add(linear.name() + ".learned_mask", ones, Role::derived);
-  mask->placement = weight.placement;
-  mask->logical_shape = weight.logical_shape;
-  return mask;
+selection::Pool pool_of(const Masked& masked) {
+  at::Tensor weight = masked.linear->weight()->gather().to(at::kFloat);
+  if (masked.linear->adapter()) weight = at::add(weight, masked.linear->adapter()->delta());
+  selection::Pool pool{
+      {{masked.linear->weight().get(), selection::key_of(masked.mask->scores().of(weight).detach())}}};
+  pool.removed = static_cast<int64_t>(masked.mask->level() * static_cast<double>(pool.entries()));
+  return pool;
+}
+
+/// Replaces the counts of the masks by threshold. Collective.
+void count_below_thresholds(const std::vector<Masked>& masked, std::vector<selection::Pool>& pools,
+                            dist::Communicator& tp) {
+  at::Tensor counts = at::zeros({static_cast<int64_t>(pools.size())}, at::kLong);
+  bool any = false;
+  for (size_t i = 0; i < pools.size(); ++i) {
+    if (masked[i].mask->rule() != MaskRule::threshold) continue;
+    any = true;
+    const double level = masked[i].mask->level(), limit_score = std::log(level / (1.0 - level));
+    const selection::Matrix& matrix = pools[i].matrices.front();
+    const at::Tensor limit = selection::key_of(at::full({1}, limit_score, matrix.keys.options().dtype(at::kFloat)));
+    // A matrix that is not split is whole on each rank: one of them counts it.
+    if (!matrix.placed->placement.replicated() || tp.rank() == 0)
+      counts[static_cast<int64_t>(i)] = matrix.keys.le(limit).sum().cpu();
+  }
+  if (!any) return;
+  tp.all_reduce(counts);
+  for (size_t i = 0; i < pools.size(); ++i)
+    if (masked[i].mask->rule() == MaskRule::threshold)
+      pools[i].removed = std::min(counts[static_cast<int64_t>(i)].item<int64_t>(),
+                                  pools[i].entries() - at_least(pools[i].entries()));
 }
 
 }  // namespace
@@ -63,66 +90,52 @@ at::Tensor straight_through(const at::Tensor& value, const at::Tensor& score, co
   return StraightThrough::apply(value, score, mask);
 }
 
-LearnedMask::LearnedMask(ScoreParameters scores, nn::ParameterPtr share, nn::ParameterPtr mask)
-    : scores_(std::move(scores)), share_(std::move(share)), mask_(std::move(mask)) {}
-
-at::Tensor LearnedMask::scores(const at::Tensor& weight) const {
-  const at::Tensor low_rank = at::mm(scores_.low_rank.u->value(), scores_.low_rank.v->value());
-  const at::Tensor lines = at::add(scores_.rows->value().unsqueeze(1), scores_.cols->value().unsqueeze(0));
-  return at::abs(weight).add(low_rank, scores_.low_rank_scale).add(lines, scores_.line_scale);
-}
+LearnedMask::LearnedMask(std::unique_ptr<MaskScores> scores, MaskRule rule, nn::ParameterPtr level,
+                         nn::ParameterPtr mask)
+    : scores_(std::move(scores)), rule_(rule), level_(std::move(level)), mask_(std::move(mask)) {}
 
 at::Tensor LearnedMask::apply(const at::Tensor& weight) const {
   if (!at::GradMode::is_enabled()) return at::mul(weight, mask_->value().to(weight.scalar_type()));
   const at::Tensor exact = weight.to(at::kFloat);
-  return straight_through(exact, scores(exact), mask_->value());
+  return straight_through(exact, scores_->of(exact), mask_->value());
 }
 
 std::vector<nn::ParameterPtr> LearnedMask::parameters() const {
-  return {scores_.low_rank.u, scores_.low_rank.v, scores_.rows, scores_.cols, share_, mask_};
+  std::vector<nn::ParameterPtr> all = scores_->parameters();
+  all.insert(all.end(), {level_, mask_});
+  return all;
 }
 
-std::vector<nn::Reslice> LearnedMask::reslice(int64_t dim, const nn::AxisChange& change) {
-  std::vector<nn::Reslice> done = scores_.low_rank.reslice(dim, change);
-  done.push_back(nn::reslice(dim == 0 ? scores_.rows : scores_.cols, 0, change));
-  nn::reslice(mask_, dim, change);
-  return done;
+double LearnedMask::level() const { return level_->value().item<double>(); }
+
+void LearnedMask::set_level(double level) const { level_->value().fill_(level); }
+
+const LearnedMask* learned_mask(const nn::Linear& linear) {
+  return dynamic_cast<const LearnedMask*>(linear.transform());
 }
 
-double LearnedMask::share() const { return share_->value().item<double>(); }
+void add_learned_mask(nn::ParameterTable& table, nn::Linear& linear, std::unique_ptr<MaskScores> scores,
+                      MaskRule rule) {
+  const nn::Parameter& weight = *linear.weight();
+  const nn::ParameterPtr level = table.add(linear.name() + ".mask_level", at::zeros({1}, at::kDouble), nn::Role::buffer);
+  const at::Tensor ones = at::ones(weight.sizes(), at::TensorOptions(at::kByte).device(weight.device()));
+  const nn::ParameterPtr mask = add_entries_like(table, linear, "learned_mask", ones, nn::Role::derived);
+  linear.set_transform(std::make_shared<LearnedMask>(std::move(scores), rule, level, mask));
+}
 
-void LearnedMask::set_share(double share) const { share_->value().fill_(share); }
-
-void add_learned_mask(nn::ParameterTable& table, nn::Linear& linear, const at::Tensor& a, const at::Tensor& b,
-                      double low_rank_scale, double line_scale) {
-  ScoreParameters scores;
-  scores.low_rank = add_factors(table, {linear.name() + ".score_A", linear.name() + ".score_B"}, a, b,
-                                linear.weight()->placement);
-  scores.rows = add_lines(table, linear.name() + ".score_R", linear, 0);
-  scores.cols = add_lines(table, linear.name() + ".score_C", linear, 1);
-  scores.low_rank_scale = low_rank_scale;
-  scores.line_scale = line_scale;
-  const nn::ParameterPtr share = table.add(linear.name() + ".mask_share", at::zeros({1}, at::kDouble), Role::buffer);
-  linear.set_transform(std::make_shared<LearnedMask>(std::move(scores), share, add_mask(table, linear)));
+void set_mask_levels(nn::Model& model, double level) {
+  for (const Masked& masked : masked_linears(model)) masked.mask->set_level(level);
 }
 
 void refresh_masks(nn::Model& model, dist::Communicator& tp) {
   const at::NoGradGuard no_grad;
-  std::vector<const LearnedMask*> masks;
+  const std::vector<Masked> masked = masked_linears(model);
   std::vector<selection::Pool> pools;
-  for (const nn::Linear* linear : model.linears()) {
-    const auto* learned = dynamic_cast<const LearnedMask*>(linear->transform());
-    if (learned == nullptr) continue;
-    at::Tensor weight = linear->weight()->gather().to(at::kFloat);
-    if (linear->adapter()) weight = at::add(weight, linear->adapter()->delta());
-    selection::Pool pool{{{linear->weight().get(), selection::key_of(learned->scores(weight))}}};
-    pool.removed = static_cast<int64_t>(learned->share() * static_cast<double>(pool.entries()));
-    masks.push_back(learned);
-    pools.push_back(std::move(pool));
-  }
+  std::ranges::transform(masked, std::back_inserter(pools), pool_of);
   if (pools.empty()) return;
+  count_below_thresholds(masked, pools, tp);
   const std::vector<at::Tensor> made = selection::masks_without_lowest(pools, tp);
-  for (size_t i = 0; i < masks.size(); ++i) masks[i]->mask()->set_value(made[i]);
+  for (size_t i = 0; i < masked.size(); ++i) masked[i].mask->mask()->set_value(made[i]);
 }
 
 }  // namespace filigree::adapt

@@ -7,6 +7,7 @@
 
 #include <utility>
 
+#include "core/adapt/followers.h"
 #include "core/error.h"
 
 namespace filigree::adapt {
@@ -27,10 +28,6 @@ at::Tensor renumbering(int64_t old_size, const at::Tensor& index) {
 void Factors::fill(Update& update) const {
   update.u = u->value();
   update.v = v->value();
-}
-
-std::vector<Reslice> Factors::reslice(int64_t dim, const nn::AxisChange& change) const {
-  return {nn::reslice(dim == 0 ? u : v, dim, change)};
 }
 
 const SparseEntries::Own& SparseEntries::own() const {
@@ -85,22 +82,15 @@ void SparseEntries::take_shapes(const std::function<at::Tensor(const std::string
   }
 }
 
-Factors add_factors(nn::ParameterTable& table, const std::array<std::string, 2>& names, const at::Tensor& u,
-                    const at::Tensor& v, const nn::Placement& part) {
-  Factors factors;
-  factors.u = table.add(names[0], part.split(0) ? u : u.contiguous(), Role::trainable,
-                        part.split(0) ? part : nn::Placement{});
-  factors.v = table.add(names[1], part.split(1) ? v : v.contiguous(), Role::trainable,
-                        part.split(1) ? part : nn::Placement{});
-  factors.u->partial_gradient = part.split(1);
-  factors.v->partial_gradient = part.split(0);
-  return factors;
+Factors add_factors(nn::ParameterTable& table, nn::Linear& linear, const std::array<std::string, 2>& suffixes,
+                    const at::Tensor& u, const at::Tensor& v) {
+  return {add_follower(table, linear, suffixes[0], u, Role::trainable, 0, -1),
+          add_follower(table, linear, suffixes[1], v, Role::trainable, -1, 1)};
 }
 
-Factors add_factors(nn::ParameterTable& table, const std::string& linear, int64_t out, const at::Tensor& v,
-                    const nn::Placement& part) {
-  const at::Tensor u = at::zeros({}, v.options()).expand({out, v.size(0)});
-  return add_factors(table, {linear + ".lora_U", linear + ".lora_V"}, u, v, part);
+Factors add_factors(nn::ParameterTable& table, nn::Linear& linear, const at::Tensor& v) {
+  const at::Tensor u = at::zeros({}, v.options()).expand({linear.out_features(), v.size(0)});
+  return add_factors(table, linear, {"lora_U", "lora_V"}, u, v);
 }
 
 SparseEntries add_entries(nn::ParameterTable& table, const std::string& linear, int64_t out, int64_t in,
@@ -161,11 +151,7 @@ std::optional<nn::LowRankForm> LowRankSparse::low_rank_form() const {
 }
 
 std::vector<Reslice> LowRankSparse::reslice(int64_t dim, const nn::AxisChange& change) {
-  std::vector<Reslice> done;
-  if (factors_) done = factors_->reslice(dim, change);
-  if (entries_)
-    for (Reslice& record : entries_->reslice(dim, change)) done.push_back(std::move(record));
-  return done;
+  return entries_ ? entries_->reslice(dim, change) : std::vector<Reslice>{};
 }
 
 void LowRankSparse::take_shapes(const std::function<at::Tensor(const std::string&)>& saved) {

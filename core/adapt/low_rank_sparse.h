@@ -28,6 +28,7 @@
 
 #include "core/adapt/update_function.h"
 #include "core/nn/adapter.h"
+#include "core/nn/linear.h"
 #include "core/nn/parameter.h"
 
 namespace filigree::adapt {
@@ -37,7 +38,6 @@ struct Factors {
   nn::ParameterPtr u, v;
 
   void fill(Update& update) const;
-  std::vector<nn::Reslice> reslice(int64_t dim, const nn::AxisChange& change) const;
 };
 
 /// N positions and their trainable values in an out x in matrix, of which this rank holds `part`.
@@ -63,13 +63,12 @@ struct SparseEntries {
   mutable Own own_;
 };
 
-/// Registers two factors [out, r] and [r, in] of a matrix that is placed as `part`, with their full first values.
-Factors add_factors(nn::ParameterTable& table, const std::array<std::string, 2>& names, const at::Tensor& u,
-                    const at::Tensor& v, const nn::Placement& part);
+/// Adds two factors [out, r] and [r, in] as followers of the linear (followers.h), with their full first values.
+Factors add_factors(nn::ParameterTable& table, nn::Linear& linear, const std::array<std::string, 2>& suffixes,
+                    const at::Tensor& u, const at::Tensor& v);
 
-/// Registers U = 0 and V = `v` ([r, in], full) for `linear` in the table. part: placement of the linear's weight.
-Factors add_factors(nn::ParameterTable& table, const std::string& linear, int64_t out, const at::Tensor& v,
-                    const nn::Placement& part = {});
+/// Adds U = 0 and V = `v` ([r, in], full).
+Factors add_factors(nn::ParameterTable& table, nn::Linear& linear, const at::Tensor& v);
 
 /// Registers values = 0 at the positions rows, cols (int64 [N], ascending) of an out x in matrix.
 SparseEntries add_entries(nn::ParameterTable& table, const std::string& linear, int64_t out, int64_t in,

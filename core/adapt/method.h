@@ -7,6 +7,8 @@
 //   refresh         when a stage starts, after each update and after each prune
 //   after_backward  after the gradients of a step are summed over all ranks, before clipping and the optimizer; they are
 //                   sums over the losses of the batch, not means
+//   before_update   after the norm of the gradients is measured for clipping
+//   moving          for the optimizer: the entries that may change
 //
 // What a hook does may depend only on the parameters, the step and what attach() got: a resumed run calls the hooks of the
 // steps that are left. A method keeps its state in buffers of the parameter table, which checkpoints contain.
@@ -19,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/nn/adapter.h"
 #include "core/nn/model.h"
@@ -44,6 +47,7 @@ struct Step {
   bool attached = true;       ///< the method was attached in this stage; false: an earlier stage's is trained further
   dist::Communicator& ranks;  ///< all ranks, to distribute work over
   dist::Communicator& tp;     ///< ranks that share one copy of the model
+  double losses = 1;          ///< number of losses that the gradients are summed over, once they are summed
 };
 
 class Method {
@@ -55,6 +59,8 @@ class Method {
   virtual void read_gradients(nn::Model&, const Step&, const nn::GradientBatches&) {}
   virtual void before_step(nn::Model&, const Step&) {}
   virtual void after_backward(nn::Model&, const Step&) {}
+  virtual void before_update(nn::Model&, const Step&) {}
+  virtual std::vector<nn::EntryMask> moving(nn::Model&, const Step&) const { return {}; }
   /// Makes what follows from the parameters and the step. Called when a stage starts, after each update and after each
   /// prune. Collective over step.tp.
   virtual void refresh(nn::Model&, const Step&) {}

@@ -5,10 +5,15 @@
 #include <vector>
 
 #include "core/adapt/method.h"
+#include "core/adapt/methods/child_tuning.h"
+#include "core/adapt/methods/dps.h"
 #include "core/adapt/methods/dsee.h"
 #include "core/adapt/methods/full_bitfit_head.h"
 #include "core/adapt/methods/lora.h"
+#include "core/adapt/methods/mixout.h"
+#include "core/adapt/methods/movement.h"
 #include "core/adapt/methods/pst.h"
+#include "core/adapt/methods/sift.h"
 #include "core/error.h"
 
 namespace filigree::adapt {
@@ -35,6 +40,11 @@ Registry builtin_methods() {
   add_dsee(registry);
   add_lora(registry);
   add_pst(registry);
+  add_dps(registry);
+  add_child_tuning(registry);
+  add_mixout(registry);
+  add_movement(registry);
+  add_sift(registry);
   add_subset_methods(registry);
   return registry;
 }

@@ -43,9 +43,9 @@ class Adapter {
   /// The parts of D for an export, an import or a forecast; nullopt if D is not of this form.
   virtual std::optional<LowRankForm> low_rank_form() const { return std::nullopt; }
 
-  /// Applies a change of the linear's rows (dim 0) or columns (dim 1). Returns the change made to each
-  /// trainable parameter, for the optimizer's state.
-  virtual std::vector<Reslice> reslice(int64_t dim, const AxisChange& change) = 0;
+  /// Applies a change of the linear's rows (dim 0) or columns (dim 1) to what is no follower of the linear, such as the
+  /// positions of a sparse update. Returns the change made to each trainable parameter, for the optimizer's state.
+  virtual std::vector<Reslice> reslice(int64_t /*dim*/, const AxisChange& /*change*/) { return {}; }
 
   /// Called before a checkpoint's values are copied into parameters(): adopts the shapes of saved(name). On
   /// resume, attach() skips the support search and creates placeholders; after a replayed prune their sizes

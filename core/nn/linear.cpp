@@ -78,6 +78,8 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
 
 void Linear::set_adapter(std::shared_ptr<Adapter> adapter) { adapter_ = std::move(adapter); }
 
+void Linear::follow(Follower follower) { followers_.push_back(std::move(follower)); }
+
 std::vector<ParameterPtr> Linear::added_parameters() const {
   std::vector<ParameterPtr> added;
   if (adapter_) added = adapter_->parameters();
@@ -104,11 +106,11 @@ std::vector<Reslice> Linear::reslice(int64_t dim, const AxisChange& change) {
   done.push_back(nn::reslice(weight_, dim, change));
   if (bias_ && dim == 0) done.push_back(nn::reslice(bias_, 0, change));
   if (mask_) done.push_back(nn::reslice(mask_, dim, change));
-  const auto add = [&done](std::vector<Reslice> more) {
-    std::ranges::move(more, std::back_inserter(done));
-  };
-  if (adapter_) add(adapter_->reslice(dim, change));
-  if (transform_) add(transform_->reslice(dim, change));
+  for (const Follower& follower : followers_) {
+    const int64_t along = dim == 0 ? follower.rows : follower.columns;
+    if (along >= 0) done.push_back(nn::reslice(follower.parameter, along, change));
+  }
+  if (adapter_) std::ranges::move(adapter_->reslice(dim, change), std::back_inserter(done));
   return done;
 }
 

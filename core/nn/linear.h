@@ -24,6 +24,13 @@ class WeightTransform;
 
 using Hook = std::function<at::Tensor(const at::Tensor&)>;
 
+/// A parameter that goes with the rows and columns of a linear: which of its dimensions has an index per row, and which
+/// one per column; -1: none.
+struct Follower {
+  ParameterPtr parameter;
+  int64_t rows = -1, columns = -1;
+};
+
 class Linear {
  public:
   Linear(std::string name, ParameterPtr weight, ParameterPtr bias);
@@ -57,7 +64,10 @@ class Linear {
   /// Whether the transform covers the adapter's update, so that the adapter's own forward pass is not used.
   bool transforms_update() const;
 
-  /// Changes the rows (dim 0, with the bias) or columns (dim 1) of weight, mask, transform and adapter.
+  /// From now on, reslice() also changes this parameter.
+  void follow(Follower follower);
+
+  /// Changes the rows (dim 0, with the bias) or columns (dim 1) of weight, mask, followers and adapter.
   std::vector<Reslice> reslice(int64_t dim, const AxisChange& change);
   /// Keeps the given logical rows or columns.
   std::vector<Reslice> shrink(int64_t dim, const at::Tensor& index) { return reslice(dim, keep_indices(index)); }
@@ -78,6 +88,7 @@ class Linear {
   ParameterPtr weight_, bias_, mask_;
   std::shared_ptr<Adapter> adapter_;
   std::shared_ptr<WeightTransform> transform_;
+  std::vector<Follower> followers_;
   mutable at::Tensor masked_value_;  ///< the frozen weight, already multiplied by the mask
 };
 

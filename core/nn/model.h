@@ -100,6 +100,9 @@ class Model {
   /// Converts the table's names and layouts to those of the family's files.
   virtual StateTensors to_files(StateTensors state) const { return state; }
 
+  /// The linears of structures(): those of the attention and of the FFN, in order of depth.
+  std::vector<Linear*> encoder_linears();
+
   void to(at::Device device);
   at::Device device();
 

@@ -49,6 +49,8 @@ class Parameter {
   Role role = Role::frozen;
   /// Each tensor-parallel rank computes a partial gradient; the parts are summed over the axis once per step.
   bool partial_gradient = false;
+  double lr_scale = 1.0;  ///< times the learning rate of the step
+  bool decays = true;     ///< false: no weight decay; 1-d parameters never have any
 
   bool trainable() const { return role == Role::trainable; }
   int64_t logical_numel() const;
@@ -79,6 +81,12 @@ class Parameter {
 };
 
 using ParameterPtr = std::shared_ptr<Parameter>;
+
+/// Some entries of a parameter: 1 in a uint8 tensor of its local shape.
+struct EntryMask {
+  ParameterPtr parameter;
+  at::Tensor entries;
+};
 
 class ParameterTable {
  public:

@@ -23,11 +23,8 @@ class WeightTransform {
   /// T(W + D) if true; else T(W) + D.
   virtual bool covers_update() const = 0;
 
-  /// The transform's parameters, which are also in the model's table.
+  /// The transform's parameters, which are also in the model's table and follow the linear.
   virtual std::vector<ParameterPtr> parameters() const = 0;
-
-  /// Applies a change of the linear's rows (dim 0) or columns (dim 1), as Adapter::reslice does.
-  virtual std::vector<Reslice> reslice(int64_t dim, const AxisChange& change) = 0;
 
   /// "learned_mask", ...
   virtual std::string kind() const = 0;

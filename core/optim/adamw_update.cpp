@@ -24,9 +24,9 @@ struct Pointers {
   float* v;
 };
 
-void update_range(const Pointers& p, int64_t begin, int64_t end, const StepFactors& factors, bool decays) {
+void update_range(const Pointers& p, int64_t begin, int64_t end, const StepFactors& factors) {
   const auto scale = static_cast<float>(factors.gradient_scale), eps = static_cast<float>(factors.eps);
-  const auto keep = static_cast<float>(decays ? factors.keep : 1.0);
+  const auto keep = static_cast<float>(factors.keep);
   const auto beta2 = static_cast<float>(factors.beta2);
   const auto rest1 = static_cast<float>(1.0 - factors.beta1), rest2 = static_cast<float>(1.0 - factors.beta2);
   const auto step_size = static_cast<float>(factors.step_size), root = static_cast<float>(factors.root_correction);
@@ -60,28 +60,37 @@ double sum_of_squares(const float* value, int64_t count) {
 
 }  // namespace
 
-void update_fused(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<DecayRange>& ranges) {
+StepFactors UpdateRange::of(const StepFactors& factors) const {
+  StepFactors own = factors;
+  own.step_size *= lr_scale;
+  if (lr_scale != 1.0) own.keep = 1.0 - (1.0 - factors.keep) * lr_scale;
+  if (!decays) own.keep = 1.0;
+  return own;
+}
+
+void update_fused(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<UpdateRange>& ranges) {
   const Pointers pointers{buffers.value.mutable_data_ptr<float>(), buffers.gradient.const_data_ptr<float>(),
                           buffers.m.mutable_data_ptr<float>(), buffers.v.mutable_data_ptr<float>()};
   at::parallel_for(0, buffers.value.numel(), kGrain, [&](int64_t begin, int64_t end) {
     auto range = std::upper_bound(ranges.begin(), ranges.end(), begin,
-                                  [](int64_t place, const DecayRange& r) { return place < r.end; });
+                                  [](int64_t place, const UpdateRange& r) { return place < r.end; });
     for (; range != ranges.end() && range->begin < end; ++range)
-      update_range(pointers, std::max(begin, range->begin), std::min(end, range->end), factors, range->decays);
+      update_range(pointers, std::max(begin, range->begin), std::min(end, range->end), range->of(factors));
   });
 }
 
-void update_aten(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<DecayRange>& ranges) {
+void update_aten(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<UpdateRange>& ranges) {
   at::Tensor m = buffers.m, v = buffers.v;
   const at::Tensor g = at::mul(buffers.gradient, factors.gradient_scale);
-  if (factors.keep != 1.0) {
-    for (const DecayRange& range : ranges)
-      if (range.decays) buffers.value.narrow(0, range.begin, range.end - range.begin).mul_(factors.keep);
-  }
   m.lerp_(g, 1.0 - factors.beta1);
   v.mul_(factors.beta2).addcmul_(g, g, 1.0 - factors.beta2);
   const at::Tensor denominator = at::sqrt(v).div_(factors.root_correction).add_(factors.eps);
-  buffers.value.addcdiv_(m, denominator, -factors.step_size);
+  for (const UpdateRange& range : ranges) {
+    const StepFactors own = range.of(factors);
+    const auto part = [&range](const at::Tensor& flat) { return flat.narrow(0, range.begin, range.end - range.begin); };
+    if (own.keep != 1.0) part(buffers.value).mul_(own.keep);
+    part(buffers.value).addcdiv_(part(m), part(denominator), -own.step_size);
+  }
 }
 
 double flat_norm(const at::Tensor& flat) {

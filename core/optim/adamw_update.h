@@ -18,18 +18,22 @@ struct StepFactors {
   double gradient_scale = 1, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double step_size = 0;        ///< lr / (1 - beta1^t)
   double root_correction = 1;  ///< sqrt(1 - beta2^t)
-  double keep = 1;             ///< 1 - lr * weight_decay, for ranges that decay
+  double keep = 1;             ///< 1 - lr * weight_decay
 };
 
-/// Whether the elements [begin, end) decay; the ranges cover the buffers in order.
-struct DecayRange {
+/// How the elements [begin, end) are updated; the ranges cover the buffers in order.
+struct UpdateRange {
   int64_t begin = 0;
   int64_t end = 0;
   bool decays = false;
+  double lr_scale = 1.0;
+
+  /// The factors with this range's learning rate and decay.
+  StepFactors of(const StepFactors& factors) const;
 };
 
-void update_fused(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<DecayRange>& ranges);
-void update_aten(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<DecayRange>& ranges);
+void update_fused(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<UpdateRange>& ranges);
+void update_aten(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<UpdateRange>& ranges);
 
 /// sqrt of the sum of squares; on the CPU, summed in fp64 over fixed blocks in order.
 double flat_norm(const at::Tensor& flat);

@@ -4,6 +4,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/ranges.h>
 
@@ -17,17 +18,19 @@ namespace filigree::optim {
 namespace {
 
 /// Matrices decay; biases, normalization gains and sparse values, all 1-d, do not.
-bool decays(const nn::Parameter& parameter) { return parameter.value().dim() >= 2; }
+bool decays(const nn::Parameter& parameter) { return parameter.decays && parameter.value().dim() >= 2; }
 
 at::Tensor view_of(const at::Tensor& flat, const Extent& extent) {
   return flat.narrow(0, extent.offset, extent.numel).view(extent.shape);
 }
 
-std::vector<DecayRange> decay_ranges(const std::vector<Extent>& extents) {
-  std::vector<DecayRange> ranges;
+std::vector<UpdateRange> update_ranges(const std::vector<Extent>& extents) {
+  std::vector<UpdateRange> ranges;
   for (const Extent& extent : extents) {
     const bool decay = decays(*extent.parameter);
-    if (ranges.empty() || ranges.back().decays != decay) ranges.push_back({extent.offset, extent.offset, decay});
+    const double lr_scale = extent.parameter->lr_scale;
+    if (ranges.empty() || ranges.back().decays != decay || ranges.back().lr_scale != lr_scale)
+      ranges.push_back({extent.offset, extent.offset, decay, lr_scale});
     ranges.back().end = extent.offset + extent.numel;
   }
   return ranges;
@@ -73,7 +76,7 @@ void FlatAdamW::gather(nn::ParameterTable& table) {
     view.copy_(extent.parameter->value());
     extent.parameter->set_value(view.detach().set_requires_grad(true));
   }
-  decay_ranges_ = decay_ranges(extents_);
+  update_ranges_ = update_ranges(extents_);
 }
 
 std::vector<at::Tensor> FlatAdamW::leaves() const {
@@ -110,7 +113,8 @@ void FlatAdamW::sum_partial(const at::Tensor& grad, dist::Communicator& tp) cons
   }
 }
 
-void FlatAdamW::step(const at::Tensor& grad, double scale, double clip_factor, double lr) {
+void FlatAdamW::step(const at::Tensor& grad, double scale, double clip_factor, double lr,
+                     const std::vector<nn::EntryMask>& moving) {
   FG_CHECK(grad.numel() == value_.numel(), "a gradient of {} elements for {} parameters", grad.numel(), value_.numel());
   const at::NoGradGuard no_grad;
   ++steps_;
@@ -124,10 +128,16 @@ void FlatAdamW::step(const at::Tensor& grad, double scale, double clip_factor, d
   factors.root_correction = std::sqrt(1.0 - std::pow(options_.beta2, t));
   factors.keep = 1.0 - lr * options_.weight_decay;
   const FlatBuffers buffers{value_, grad, m_, v_};
+  std::vector<at::Tensor> before;
+  for (const nn::EntryMask& mask : moving) before.push_back(mask.parameter->value().detach().clone());
   if (value_.is_cpu()) {
-    update_fused(buffers, factors, decay_ranges_);
+    update_fused(buffers, factors, update_ranges_);
   } else {
-    update_aten(buffers, factors, decay_ranges_);
+    update_aten(buffers, factors, update_ranges_);
+  }
+  for (size_t i = 0; i < moving.size(); ++i) {
+    const at::Tensor& value = moving[i].parameter->value();
+    value.detach().copy_(at::where(moving[i].entries.to(at::kBool), value, before[i]));
   }
 }
 

@@ -43,7 +43,9 @@ class FlatAdamW {
   double grad_norm(const at::Tensor& grad, double scale, dist::Communicator& tp) const;
 
   /// One update: g = grad * scale * clip_factor, where clip_factor = min(1, clip/norm); step count t += 1.
-  void step(const at::Tensor& grad, double scale, double clip_factor, double lr);
+  /// moving: of these parameters, only the given entries change their value; the moments change in all entries.
+  void step(const at::Tensor& grad, double scale, double clip_factor, double lr,
+            const std::vector<nn::EntryMask>& moving = {});
 
   int64_t steps() const { return steps_; }
 
@@ -66,7 +68,7 @@ class FlatAdamW {
   void gather(nn::ParameterTable& table);
   AdamWOptions options_;
   std::vector<Extent> extents_;
-  std::vector<DecayRange> decay_ranges_;
+  std::vector<UpdateRange> update_ranges_;
   at::Tensor value_, m_, v_;
   int64_t steps_ = 0;
 };

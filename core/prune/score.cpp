@@ -220,6 +220,10 @@ Scores score_structures(nn::Model& model, const ScoreRequest& request, dist::Com
 void check_scores(const std::vector<nn::Linear*>& linears, PruneScore kind) {
   if (kind == PruneScore::l1)
     throw UsageError("score 'l1' trains a coefficient per head and neuron; it is undefined for single weights");
+  for (const nn::Linear* linear : linears)
+    if (linear->transform())
+      throw UsageError(fmt::format("prune targets: '{}' has a mask that its method learns; name other targets",
+                                   linear->name()));
   if (kind != PruneScore::delta) return;
   for (const nn::Linear* linear : linears)
     if (!linear->adapter()) refuse_delta(fmt::format("'{}'", linear->name()));

@@ -56,14 +56,11 @@ int64_t count_zeros(const std::vector<nn::Linear*>& linears, dist::Communicator&
 }  // namespace
 
 std::vector<nn::Linear*> select_linears(nn::Model& model, const std::vector<std::string>& targets) {
-  std::set<const nn::Linear*> structural;
-  for (const nn::StructureGroup& group : model.structures()) {
-    for (const nn::StructureMember& member : group.members) structural.insert(member.linear);
-  }
+  if (targets.empty()) return model.encoder_linears();
   std::vector<nn::Linear*> chosen;
   std::set<std::string> unused(targets.begin(), targets.end());
   for (nn::Linear* linear : model.linears()) {
-    bool wanted = targets.empty() && structural.contains(linear);
+    bool wanted = false;
     for (const std::string& target : targets) {
       if (!ends_in(linear->name(), target)) continue;
       wanted = true;
@@ -96,9 +93,6 @@ void put_mask(nn::Model& model, nn::Linear& linear, const at::Tensor& mask) {
 
 Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears, const WeightRequest& request,
                        dist::Communicator& tp) {
-  for (const nn::Linear* linear : linears)
-    if (linear->transform())
-      throw UsageError(fmt::format("prune targets: '{}' has a learned mask; name other targets", linear->name()));
   const std::vector<at::Tensor> scores = score_entries(linears, request.scores);
   std::vector<selection::Pool> pools(request.global ? 1 : linears.size());
   for (size_t i = 0; i < linears.size(); ++i)

@@ -1,5 +1,5 @@
 #pragma once
-// Flat indices, in the full matrix, of this rank's entries: row * columns + column.
+// Flat indices, in the full matrix, of this rank's entries: row * columns + column. A vector is a matrix of one column.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -11,8 +11,8 @@ namespace filigree::selection {
 class EntryNumbers {
  public:
   explicit EntryNumbers(const nn::Parameter& weight)
-      : width_(weight.size(1)),
-        columns_(weight.logical_shape[1]),
+      : width_(weight.sizes().size() > 1 ? weight.size(1) : 1),
+        columns_(weight.sizes().size() > 1 ? weight.logical_shape[1] : 1),
         row_(weight.placement.split(0) ? weight.placement.slice.begin : 0),
         column_(weight.placement.split(1) ? weight.placement.slice.begin : 0) {}
 

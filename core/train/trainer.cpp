@@ -124,15 +124,18 @@ StepReport Trainer::train_step() {
 
   StepReport report = reduce_counts();
   if (!std::isfinite(report.loss)) refuse_non_finite(report, global_batch);
-  session_.method->after_backward(*session_.model, step());
+  adapt::Step at = step();
+  at.losses = std::max<double>(1.0, static_cast<double>(report.num_targets));
+  session_.method->after_backward(*session_.model, at);
 
-  const double scale = 1.0 / std::max<double>(1.0, static_cast<double>(report.num_targets));
+  const double scale = 1.0 / at.losses;
   report.grad_norm = optimizer_->grad_norm(buckets_->flat(), scale, session_.mesh->tp());
   if (!std::isfinite(report.grad_norm)) refuse_non_finite(report, global_batch);
   const double clip =
       config_.max_grad_norm > 0 ? std::min(1.0, config_.max_grad_norm / (report.grad_norm + 1e-6)) : 1.0;
   report.lr = schedule_.at(state.stage_step);
-  optimizer_->step(buckets_->flat(), scale, clip, report.lr);
+  session_.method->before_update(*session_.model, at);
+  optimizer_->step(buckets_->flat(), scale, clip, report.lr, session_.method->moving(*session_.model, at));
   report.comm = difference(sent(), before);
   return report;
 }

@@ -65,7 +65,7 @@ inline std::unique_ptr<nn::Model> random_bert(const std::filesystem::path& dir, 
 inline void add_update(nn::Model& model, nn::Linear& linear) {
   const int64_t out = linear.out_features(), in = linear.in_features();
   const adapt::Factors factors =
-      adapt::add_factors(model.parameters(), linear.name(), out, drawn(linear.name() + "V", {3, in}, 0.2));
+      adapt::add_factors(model.parameters(), linear, drawn(linear.name() + "V", {3, in}, 0.2));
   std::vector<int64_t> rows, cols;
   for (int64_t i = 0; i < out; i += 2) {
     rows.push_back(i);
@@ -86,7 +86,7 @@ inline void add_updates(nn::Model& model) {
 inline void add_mixed_updates(nn::Model& model) {
   add_updates(model);
   for (nn::Linear* linear : prune::select_linears(model, {"key"})) {
-    const adapt::Factors factors = adapt::add_factors(model.parameters(), linear->name(), linear->out_features(),
+    const adapt::Factors factors = adapt::add_factors(model.parameters(), *linear,
                                                       drawn(linear->name() + "V", {2, linear->in_features()}, 0.2));
     factors.u->value().detach().copy_(drawn(linear->name() + "U", {linear->out_features(), 2}, 0.2));
     linear->set_adapter(std::make_shared<adapt::LowRankSparse>(factors, std::nullopt, 0.5, 0.5));

@@ -20,6 +20,8 @@
 #include <vector>
 
 #include "core/adapt/method.h"
+#include "core/adapt/methods/child_tuning.h"
+#include "core/adapt/methods/dps.h"
 #include "core/adapt/methods/dsee.h"
 #include "core/adapt/support.h"
 #include "core/export/export.h"
@@ -156,21 +158,32 @@ inline std::vector<int64_t> samples_of(int rank, int ranks) {
   return own;
 }
 
-/// Attaches a method and gives its zeros values, the same on every mesh.
+/// Whether a method starts this parameter at 0. PST starts the right factors at 0, the others the left ones.
+inline bool starts_at_zero(const std::string& name, const std::string& method) {
+  const auto ends_in = [&name](const char* end) { return name.ends_with(end); };
+  if (method == "pst") return ends_in("lora_V") || ends_in("score_B") || ends_in("score_R") || ends_in("score_C");
+  if (method == "mixout") return ends_in("mix_target");  // at first the weight itself
+  return ends_in("lora_U") || ends_in("sparse_values") || ends_in(".score");
+}
+
+/// Attaches a method, gives its zeros values, the same on every mesh, and makes what follows from them at the end of a
+/// stage.
 inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const recipe::MethodConfig& config,
                                              dist::Communicator& ranks, dist::Communicator& tp) {
   std::unique_ptr<adapt::Method> method = adapt::builtin_methods().make(config);
   method->attach(model, {.seed = 9, .ranks = ranks, .tp = tp});
   for (const nn::ParameterPtr& parameter : model.parameters()) {
-    if (!parameter->name.ends_with("lora_U") && !parameter->name.ends_with("sparse_values")) continue;
+    if (!starts_at_zero(parameter->name, config.name)) continue;
     const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, 0.2);
     parameter->value().detach().copy_(nn::local_shard(whole, parameter->placement));
   }
+  method->refresh(model, {100, 100, true, ranks, tp});
   return method;
 }
 
-inline void attach(nn::Model& model, const std::string& method, dist::Communicator& ranks, dist::Communicator& tp) {
-  attach(model, {method, adapt::builtin_methods().catalog().entries().at(method).make()}, ranks, tp);
+inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const std::string& method, dist::Communicator& ranks,
+                                             dist::Communicator& tp) {
+  return attach(model, {method, adapt::builtin_methods().catalog().entries().at(method).make()}, ranks, tp);
 }
 
 inline double difference(const at::Tensor& a, const at::Tensor& b, const at::Tensor& whole) {
@@ -232,8 +245,7 @@ inline void check_pass(dist::Communicator& world, int tensor, at::Device device,
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto single = dist::make_single();
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
-  attach(*whole, method, *single, *single);
-  attach(*cut, method, world, mesh.tp());
+  const auto of_whole = attach(*whole, method, *single, *single), of_cut = attach(*cut, method, world, mesh.tp());
   std::vector<int64_t> all;
   for (int64_t i = 0; i < kSamples; ++i) all.push_back(i);
   const auto mine = batch_of(samples_of(mesh.dp().rank(), mesh.dp().size()), task, device);
@@ -246,6 +258,8 @@ inline void check_pass(dist::Communicator& world, int tensor, at::Device device,
     ASSERT_EQ(found.sizes(), expected.sizes());
     EXPECT_LE(difference(found, expected, expected), kTolerance) << method << " logits";
   }
+  of_whole->before_step(*whole, {0, 100, true, *single, *single});
+  of_cut->before_step(*cut, {0, 100, true, world, mesh.tp()});
   whole->forward(batch_of(all, task, device), training()).loss_sum.backward();
   if (mine.size() > 0) cut->forward(mine, training()).loss_sum.backward();
   for (const nn::ParameterPtr& parameter : cut->parameters()) {
@@ -313,15 +327,57 @@ inline void check_gradient_support(dist::Communicator& world, int tensor, at::De
   }
 }
 
-/// The same units go, the ranks' shares are even afterwards, and what is left computes the same.
-inline void check_structured(dist::Communicator& world, int tensor, at::Device device, const Family& family,
-                             prune::PruneScore kind, bool global) {
+/// A backward pass whose gradients are summed over the ranks, in place.
+inline void summed_backward(nn::Model& model, const std::vector<int64_t>& own, dist::Communicator& dp,
+                            dist::Communicator& tp) {
+  for (const nn::ParameterPtr& parameter : model.parameters())
+    if (parameter->trainable()) parameter->value().mutable_grad() = parameter->value().detach().mul(0);
+  if (!own.empty()) model.forward(batch_of(own, model.task(), model.device()), training()).loss_sum.backward();
+  for (const nn::ParameterPtr& parameter : model.parameters()) {
+    if (!parameter->trainable()) continue;
+    dp.all_reduce(parameter->value().grad());
+    if (parameter->partial_gradient) tp.all_reduce(parameter->value().grad());
+  }
+}
+
+/// The entries that DPS and Child-Tuning select from gradients are the same on any mesh.
+inline void check_selection(dist::Communicator& world, int tensor, at::Device device, const Family& family,
+                            const recipe::MethodConfig& config) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto single = dist::make_single();
   const auto task = Task::sequence_classification;
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
-  attach(*whole, "dsee", *single, *single);
-  attach(*cut, "dsee", world, mesh.tp());
+  const auto of_whole = attach(*whole, config, *single, *single), of_cut = attach(*cut, config, world, mesh.tp());
+  const auto select = [](adapt::Method& method, nn::Model& model, const dist::Communicator& dp, adapt::Step step,
+                         const nn::GradientBatches& batches) {
+    step.losses = kSamples;
+    summed_backward(model, samples_of(dp.rank(), dp.size()), batches.dp, step.tp);
+    if (method.gradient_batches(step) > 0) method.read_gradients(model, step, batches);
+    method.before_step(model, step);
+    method.after_backward(model, step);
+    ++step.step;
+    method.refresh(model, step);
+  };
+  select(*of_whole, *whole, *single, {0, 2, true, *single, *single}, pass_of(*whole, *single));
+  select(*of_cut, *cut, mesh.dp(), {0, 2, true, world, mesh.tp()}, pass_of(*cut, mesh.dp()));
+  int64_t masks = 0;
+  for (const nn::ParameterPtr& parameter : cut->parameters()) {
+    if (!parameter->name.ends_with(".update_mask")) continue;
+    const nn::Parameter& other = whole->parameters().at(parameter->name);
+    EXPECT_TRUE(parameter->value().equal(nn::local_shard(other.value(), parameter->placement))) << parameter->name;
+    masks += other.value().eq(0).sum().item<int64_t>();
+  }
+  EXPECT_GT(masks, 0) << "nothing is left out";
+}
+
+/// The same units go, the ranks' shares are even afterwards, and what is left computes the same.
+inline void check_structured(dist::Communicator& world, int tensor, at::Device device, const Family& family,
+                             prune::PruneScore kind, bool global, const std::string& method = "dsee") {
+  const dist::Mesh mesh = mesh_of(world, tensor);
+  const auto single = dist::make_single();
+  const auto task = Task::sequence_classification;
+  const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
+  const auto of_whole = attach(*whole, method, *single, *single), of_cut = attach(*cut, method, world, mesh.tp());
   const prune::PruneRequest request{0.25, 0.4, global, std::string(enum_name(kind))};
   prune::ScoreRequest scores{kind, true, true, global, 4, pass_of(*whole, *single)};
   const auto expected =
@@ -332,6 +388,8 @@ inline void check_structured(dist::Communicator& world, int tensor, at::Device d
   prune::apply(*whole, expected);
   prune::apply(*cut, plan);
   prune::rebalance(*cut, mesh.tp());
+  of_whole->refresh(*whole, {100, 100, true, *single, *single});
+  of_cut->refresh(*cut, {100, 100, true, world, mesh.tp()});
   for (const nn::StructureGroup& group : cut->structures())
     for (const nn::Slice& share : group.shares) EXPECT_LE(std::abs(share.size() - group.share().size()), 1);
   const at::NoGradGuard no_grad;
@@ -369,13 +427,14 @@ inline void check_masks(dist::Communicator& world, int tensor, at::Device device
 }
 
 /// A model that is brought together from its parts is the whole one.
-inline void check_export(dist::Communicator& world, int tensor, at::Device device, const Family& family) {
+inline void check_export(dist::Communicator& world, int tensor, at::Device device, const Family& family,
+                         const std::string& method) {
   const dist::Mesh mesh = mesh_of(world, tensor);
   const auto single = dist::make_single();
   const Task task = family.tasks.back();
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
-  attach(*whole, "dsee", *single, *single);
-  attach(*cut, "dsee", world, mesh.tp());
+  attach(*whole, method, *single, *single);
+  attach(*cut, method, world, mesh.tp());
   const auto expected = checkpoint::merged_state(*whole, *single), found = checkpoint::merged_state(*cut, mesh.tp());
   ASSERT_EQ(found.size(), mesh.tp().rank() == 0 ? expected.size() : 0);
   for (size_t i = 0; i < found.size(); ++i) {
@@ -412,12 +471,14 @@ inline void add_passes(const Family& family, std::vector<MeshCheck>& checks) {
     checks.push_back({family.name + "_" + name, body});
   };
   for (const Task task : family.tasks)
-    for (const std::string method : {"full", "dsee", "lora", "bitfit"})
+    for (const std::string method : {"full", "dsee", "lora", "bitfit", "pst", "mixout", "movement", "smp"})
       add(fmt::format("{}_{}", enum_name(task), method), [=](Communicator& world, int tensor, at::Device device) {
         check_pass(world, tensor, device, family, task, method);
       });
-  add("export",
-      [=](Communicator& world, int tensor, at::Device device) { check_export(world, tensor, device, family); });
+  for (const std::string method : {"dsee", "pst"})
+    add("export_" + method, [=](Communicator& world, int tensor, at::Device device) {
+      check_export(world, tensor, device, family, method);
+    });
 }
 
 inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
@@ -441,7 +502,20 @@ inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
   add("support_gradient", [=](Communicator& world, int tensor, at::Device device) {
     check_gradient_support(world, tensor, device, family);
   });
-  for (const std::string method : {"full", "dsee", "head"})
+  add("prune_pst", [=](Communicator& world, int tensor, at::Device device) {
+    check_structured(world, tensor, device, family, prune::PruneScore::taylor, true, "pst");
+  });
+  const auto dps = std::make_shared<adapt::DpsOptions>();
+  dps->update_ratio = 0.5;
+  add("select_dps", [=](Communicator& world, int tensor, at::Device device) {
+    check_selection(world, tensor, device, family, {"dps", dps});
+  });
+  const auto child = std::make_shared<adapt::ChildTuningOptions>();
+  child->batches = 3;
+  add("select_child", [=](Communicator& world, int tensor, at::Device device) {
+    check_selection(world, tensor, device, family, {"child_tuning", child});
+  });
+  for (const std::string method : {"full", "dsee", "head", "pst", "movement"})
     add("recompute_" + method, [=](Communicator& world, int tensor, at::Device device) {
       check_recompute(world, tensor, device, family, method);
     });

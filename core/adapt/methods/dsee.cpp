@@ -48,8 +48,8 @@ std::vector<Support> supports_of(const std::vector<nn::Linear*>& linears, const 
 
 class Dsee : public Method {
  public:
-  explicit Dsee(DseeOptions options) : options_(std::move(options)) {}
-  std::string name() const override { return "dsee"; }
+  Dsee(DseeOptions options, std::string name) : options_(std::move(options)), name_(std::move(name)) {}
+  std::string name() const override { return name_; }
 
   void attach(nn::Model& model, const AttachContext& context) override {
     linears_ = free_linears(model, options_.targets, name(), options_.train_head);
@@ -78,11 +78,10 @@ class Dsee : public Method {
   }
 
  private:
-  Factors factors(nn::Model& model, const nn::Linear& linear, uint64_t seed) const {
+  Factors factors(nn::Model& model, nn::Linear& linear, uint64_t seed) const {
     const at::Tensor v =
         normal_values(seed, linear.name() + ".lora_V", {options_.rank, linear.in_features()}, kDseeDeviation);
-    return add_factors(model.parameters(), linear.name(), linear.out_features(),
-                       v.to(linear.weight()->value().device()), linear.weight()->placement);
+    return add_factors(model.parameters(), linear, v.to(linear.weight()->value().device()));
   }
 
   static SparseEntries entries(nn::Model& model, const nn::Linear& linear, const Support& support) {
@@ -91,7 +90,7 @@ class Dsee : public Method {
                        support.rows.to(device), support.cols.to(device), linear.weight()->placement);
   }
 
-  std::shared_ptr<nn::Adapter> make(nn::Model& model, const nn::Linear& linear, const Support* support,
+  std::shared_ptr<nn::Adapter> make(nn::Model& model, nn::Linear& linear, const Support* support,
                                     uint64_t seed) const {
     std::optional<Factors> low_rank;
     std::optional<SparseEntries> sparse;
@@ -103,6 +102,7 @@ class Dsee : public Method {
   }
 
   DseeOptions options_;
+  std::string name_;
   std::vector<nn::Linear*> linears_;
 };
 
@@ -128,33 +128,45 @@ void DseeOptions::describe(recipe::Schema& schema) {
              recipe::from(0).to(65536))
       .rule("support_rank and rank are not both 0",
             [this] { return truncates() && sparse() && support_rank == 0 && rank == 0 ? "is 0 and rank is 0" : ""; })
+      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); })
       .only("support", "is svd or principal", [this] { return truncates(); });
   schema
       .field("support_warmup", support_warmup,
              "steps that do not train S2, before its positions are chosen from gradients", recipe::from(0).to(1e9))
+      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); })
       .only("support", "is gradient", [this] { return by_gradient(); });
   schema
       .field("support_batches", support_batches, "batches whose squared gradients are added up",
              recipe::from(1).to(1e6))
+      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); })
       .only("support", "is gradient", [this] { return by_gradient(); });
   schema
       .field("passes", passes, "number of GreBsmo passes; 0: end at about 0.65 of the full rank",
              recipe::from(0).to(10000))
+      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); })
       .only("support", "is grebsmo", [this] { return support == SupportKind::grebsmo; });
   schema
       .field("scale_sparse", scale_sparse,
              "scale S2 by alpha / rank, as DSEE does; false: S2 is not scaled, as in RoSA and SHiRA")
+      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); })
       .only("rank", "is not 0", [this] { return rank != 0; });
   schema.field("train_head", train_head, kHeadHelp);
 }
 
 int64_t DseeOptions::entries(int64_t numel) const {
   if (sparse_density == 0) return num_sparse;
-  return std::max<int64_t>(1, static_cast<int64_t>(sparse_density * static_cast<double>(numel)));
+  return std::max<int64_t>(1, static_cast<int64_t>(sparse_density * static_cast<double>(numel)) + extra_entries);
+}
+
+std::unique_ptr<Method> make_dsee(DseeOptions options, std::string name) {
+  return std::make_unique<Dsee>(std::move(options), std::move(name));
 }
 
 void add_dsee(Registry& registry) {
-  registry.add<DseeOptions, Dsee>("dsee", "train a low-rank and a sparse update of some linears; freeze the rest");
+  registry.add(
+      "dsee", "train a low-rank and a sparse update of some linears; freeze the rest",
+      [] { return std::make_shared<DseeOptions>(); },
+      [](const recipe::MethodOptions& options) { return make_dsee(dynamic_cast<const DseeOptions&>(options)); });
 }
 
 }  // namespace filigree::adapt

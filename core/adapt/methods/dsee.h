@@ -3,6 +3,7 @@
 // (arXiv 2401.04679: support gradient, scale_sparse false) and, with rank 0, SHiRA (arXiv 2406.13175: random) or LIFT
 // (arXiv 2506.00772: principal).
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct DseeOptions : recipe::MethodOptions {
   int64_t passes = 0;
   bool scale_sparse = true;
   bool train_head = true;
+  int64_t extra_entries = 0;  ///< no key: entries besides those of sparse_density
   void describe(recipe::Schema& schema) override;
   std::vector<std::string> updated_linears() const override { return targets; }
   bool sparse() const { return num_sparse != 0 || sparse_density != 0; }
@@ -34,6 +36,9 @@ struct DseeOptions : recipe::MethodOptions {
   bool truncates() const { return support == SupportKind::svd || support == SupportKind::principal; }
   int64_t entries(int64_t numel) const;  ///< N of a target with so many entries
 };
+
+/// The method under another name, for methods that are a choice of its options.
+std::unique_ptr<Method> make_dsee(DseeOptions options, std::string name = "dsee");
 
 void add_dsee(Registry& registry);
 

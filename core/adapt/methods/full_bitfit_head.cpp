@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/adapt/methods/targets.h"
+#include "core/adapt/methods/whole.h"
 #include "core/error.h"
 #include "core/name_pattern.h"
 #include "core/recipe/schema.h"
@@ -11,35 +12,13 @@
 namespace filigree::adapt {
 namespace {
 
-/// Whether the words of `part` occur consecutively anywhere in `name`, such as "embeddings" in
-/// "bert.embeddings.LayerNorm.bias".
-bool stands_in(const std::string& part, const std::string& name) {
-  return ("." + name + ".").find("." + part + ".") != std::string::npos;
-}
-
-template <class Matches>
-void refuse_idle(nn::Model& model, const std::vector<std::string>& words, const std::string& key,
-                 const Matches& matches) {
-  for (const std::string& word : words) {
-    const bool used = std::any_of(model.parameters().begin(), model.parameters().end(),
-                                  [&](const nn::ParameterPtr& parameter) { return matches(word, parameter->name); });
-    if (!used)
-      throw UsageError(fmt::format("{}: '{}' matches no parameter of this {} model", key, word, model.family()));
-  }
-}
-
 class Full : public Method {
  public:
   explicit Full(FullOptions options) : options_(std::move(options)) {}
   std::string name() const override { return "full"; }
 
   void attach(nn::Model& model, const AttachContext&) override {
-    refuse_idle(model, options_.freeze, "full.freeze", stands_in);
-    set_trainable(model, [&](const nn::Parameter& parameter) {
-      return parameter.value().is_floating_point() &&
-             std::none_of(options_.freeze.begin(), options_.freeze.end(),
-                          [&](const std::string& part) { return stands_in(part, parameter.name); });
-    });
+    train_all(model, options_.freeze, "full.freeze");
   }
 
  private:

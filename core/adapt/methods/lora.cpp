@@ -23,8 +23,7 @@ class Lora : public Method {
     for (nn::Linear* linear : linears) {
       const at::Tensor v =
           kaiming_values(context.seed, linear->name() + ".lora_V", {options_.rank, linear->in_features()});
-      Factors factors = add_factors(model.parameters(), linear->name(), linear->out_features(),
-                                    v.to(linear->weight()->value().device()), linear->weight()->placement);
+      Factors factors = add_factors(model.parameters(), *linear, v.to(linear->weight()->value().device()));
       linear->set_adapter(std::make_shared<LowRankSparse>(std::move(factors), std::nullopt, scale, scale));
     }
     freeze_rest(model, linears, options_.train_head);

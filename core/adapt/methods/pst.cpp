@@ -1,6 +1,7 @@
 #include "core/adapt/methods/pst.h"
 
 #include <ATen/ops/zeros.h>
+#include <fmt/format.h>
 
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "core/adapt/init.h"
 #include "core/adapt/learned_mask.h"
 #include "core/adapt/low_rank_sparse.h"
+#include "core/adapt/mask_scores.h"
 #include "core/adapt/methods/updates.h"
 #include "core/adapt/schedule.h"
 #include "core/error.h"
@@ -29,18 +31,14 @@ class Pst : public Method {
   void attach(nn::Model& model, const AttachContext& context) override {
     const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, name(), options_.train_head);
     for (nn::Linear* linear : linears) {
-      if (linear->mask())
-        throw UsageError(fmt::format("pst.targets: {} has a mask of an earlier prune; name other targets",
-                                     linear->name()));
+      refuse_masked(*linear, name());
       add(model.parameters(), *linear, context.seed);
     }
     freeze_rest(model, linears, options_.train_head);
   }
 
   void refresh(nn::Model& model, const Step& step) override {
-    if (step.attached)
-      for (const nn::Linear* linear : model.linears())
-        if (const auto* mask = dynamic_cast<const LearnedMask*>(linear->transform())) mask->set_share(share(step));
+    if (step.attached) set_mask_levels(model, share(step));
     refresh_masks(model, step.tp);
   }
 
@@ -73,12 +71,13 @@ class Pst : public Method {
 
   void add(nn::ParameterTable& table, nn::Linear& linear, uint64_t seed) const {
     const Product update = first_values(linear, ".lora_U", ".lora_V", options_.rank, seed);
-    Factors factors = add_factors(table, {linear.name() + ".lora_U", linear.name() + ".lora_V"}, update.left,
-                                  update.right, linear.weight()->placement);
+    Factors factors = add_factors(table, linear, {"lora_U", "lora_V"}, update.left, update.right);
     linear.set_adapter(
         std::make_shared<LowRankSparse>(std::move(factors), std::nullopt, options_.scale, options_.scale));
     const Product score = first_values(linear, ".score_A", ".score_B", options_.score_rank, seed);
-    add_learned_mask(table, linear, score.left, score.right, options_.score_scale, options_.line_scale);
+    add_learned_mask(table, linear,
+                     std::make_unique<LowRankScores>(table, linear, score.left, score.right, options_.score_scale,
+                                                     options_.line_scale));
   }
 
   PstOptions options_;
@@ -103,9 +102,10 @@ void PstOptions::describe(recipe::Schema& schema) {
       .rule("sparsity_warmup and sparsity_hold are at most 1 together",
             [this] { return sparsity_warmup + sparsity_hold > 1 ? "and sparsity_warmup are more than 1 together" : ""; });
   schema.field("init", init, "first values of U V and A B; released: N(0, 1) and 0; lora: 0 and LoRA's");
-  schema.field("targets", targets, "linears that get a learned mask and an update, by the last words of their names; "
-                                   "'*' stands for one word")
-      .required()
+  schema
+      .field("targets", targets,
+             "linears that get a learned mask and an update, by the last words of their names; '*' stands for one "
+             "word; empty: all in the encoder")
       .unique();
   schema.field("train_head", train_head, kHeadHelp);
 }

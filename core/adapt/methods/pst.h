@@ -2,6 +2,7 @@
 // PST, parameter-efficient sparse training (Li et al. 2022, arXiv 2205.11005): W' = M o (W0 + beta U V), where M follows
 // from |W0 + beta U V| and from low-rank and row and column scores (core/adapt/learned_mask.h). U, V and the scores train.
 // The share of zeros grows along a cubic curve.
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -29,7 +30,7 @@ struct PstOptions : recipe::MethodOptions {
   double sparsity_warmup = 0.1;
   double sparsity_hold = 0.3;
   PstInit init = PstInit::released;
-  std::vector<std::string> targets;
+  std::vector<std::string> targets;  ///< empty: the encoder's linears
   bool train_head = true;
   void describe(recipe::Schema& schema) override;
   std::vector<std::string> updated_linears() const override { return targets; }

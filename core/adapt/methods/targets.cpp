@@ -64,6 +64,16 @@ void set_trainable(nn::Model& model, const std::function<bool(const nn::Paramete
   }
 }
 
+void refuse_idle(nn::Model& model, const std::vector<std::string>& words, const std::string& key,
+                 const std::function<bool(const std::string&, const std::string&)>& matches) {
+  for (const std::string& word : words) {
+    const bool used = std::any_of(model.parameters().begin(), model.parameters().end(),
+                                  [&](const nn::ParameterPtr& parameter) { return matches(word, parameter->name); });
+    if (!used)
+      throw UsageError(fmt::format("{}: '{}' matches no parameter of this {} model", key, word, model.family()));
+  }
+}
+
 std::function<bool(const nn::Parameter&)> in_head(const nn::Model& model) {
   const std::vector<std::string> list = model.head_parameters();
   return [names = std::set<std::string>(list.begin(), list.end())](const nn::Parameter& parameter) {

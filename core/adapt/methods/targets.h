@@ -18,6 +18,11 @@ std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<st
 /// Masks and buffers keep their role.
 void set_trainable(nn::Model& model, const std::function<bool(const nn::Parameter&)>& trains);
 
+/// Throws UsageError if one of the words matches no parameter of the model. matches(word, name of a parameter); `key` is
+/// the option's name.
+void refuse_idle(nn::Model& model, const std::vector<std::string>& words, const std::string& key,
+                 const std::function<bool(const std::string&, const std::string&)>& matches);
+
 /// True for the parameters of the task head.
 std::function<bool(const nn::Parameter&)> in_head(const nn::Model& model);
 

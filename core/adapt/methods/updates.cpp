@@ -11,7 +11,8 @@ namespace filigree::adapt {
 
 std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets,
                                       const std::string& method, bool train_head) {
-  const std::vector<nn::Linear*> linears = matching_linears(model, targets, method + ".targets");
+  const std::vector<nn::Linear*> linears =
+      targets.empty() ? model.encoder_linears() : matching_linears(model, targets, method + ".targets");
   const auto head = in_head(model);
   for (const nn::Linear* linear : linears) {
     if (linear->adapter())
@@ -26,6 +27,12 @@ std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::s
                       method, linear->name()));
   }
   return linears;
+}
+
+void refuse_masked(const nn::Linear& linear, const std::string& method) {
+  if (linear.mask() || linear.transform())
+    throw UsageError(fmt::format("{}.targets: {} has a mask from an earlier stage; name other targets", method,
+                                 linear.name()));
 }
 
 void freeze_rest(nn::Model& model, const std::vector<nn::Linear*>& adapted, bool train_head) {

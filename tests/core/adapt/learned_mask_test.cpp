@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/adapt/mask_scores.h"
 #include "core/adapt/schedule.h"
 #include "dist/factory.h"
 #include "tests/support/compare.h"
@@ -33,23 +34,21 @@ nn::Linear& masked_linear(ToyModel& model) {
   nn::Linear& linear = model.linear(0, ToyModel::ffn_in);
   const int64_t out = linear.out_features(), in = linear.in_features();
   nn::ParameterTable& table = model.parameters();
-  Factors factors = add_factors(table, {linear.name() + ".lora_U", linear.name() + ".lora_V"},
-                                drawn(1, {out, kRank}, 0.5), drawn(2, {kRank, in}, 0.5), {});
+  Factors factors =
+      add_factors(table, linear, {"lora_U", "lora_V"}, drawn(1, {out, kRank}, 0.5), drawn(2, {kRank, in}, 0.5));
   linear.set_adapter(std::make_shared<LowRankSparse>(std::move(factors), std::nullopt, kScale, kScale));
-  add_learned_mask(table, linear, drawn(3, {out, kScoreRank}, 0.5), drawn(4, {kScoreRank, in}, 0.5), kScoreScale,
-                   kLineScale);
+  add_learned_mask(table, linear,
+                   std::make_unique<LowRankScores>(table, linear, drawn(3, {out, kScoreRank}, 0.5),
+                                                   drawn(4, {kScoreRank, in}, 0.5), kScoreScale, kLineScale));
   table.at(linear.name() + ".score_R").value().detach().copy_(drawn(5, {out}, 0.3));
   table.at(linear.name() + ".score_C").value().detach().copy_(drawn(6, {in}, 0.3));
   return linear;
 }
 
-const LearnedMask& mask_of(const nn::Linear& linear) {
-  return dynamic_cast<const LearnedMask&>(*linear.transform());
-}
+const LearnedMask& mask_of(const nn::Linear& linear) { return *learned_mask(linear); }
 
 void refresh(ToyModel& model, double share) {
-  for (const nn::Linear* linear : model.linears())
-    if (linear->transform()) mask_of(*linear).set_share(share);
+  set_mask_levels(model, share);
   refresh_masks(model, *dist::make_single());
 }
 
@@ -132,9 +131,9 @@ TEST(LearnedMask, ACheckpointHoldsTheShareAndNotTheMask) {
   ToyModel model;
   const nn::Linear& linear = masked_linear(model);
   EXPECT_EQ(model.parameters().at(linear.name() + ".learned_mask").role, nn::Role::derived);
-  EXPECT_EQ(model.parameters().at(linear.name() + ".mask_share").role, nn::Role::buffer);
+  EXPECT_EQ(model.parameters().at(linear.name() + ".mask_level").role, nn::Role::buffer);
   refresh(model, 0.25);
-  EXPECT_EQ(mask_of(linear).share(), 0.25);
+  EXPECT_EQ(mask_of(linear).level(), 0.25);
 }
 
 /// PST's counts: (r + r' + 1) (in + out) trained numbers per matrix.

@@ -49,7 +49,7 @@ struct Fixture {
     const Support support = places(n);
     std::optional<Factors> factors;
     std::optional<SparseEntries> entries;
-    if (kind != "sparse_delta") factors = add_factors(table, "layer", kOut, randn("v", {kRank, kIn}).to(device));
+    if (kind != "sparse_delta") factors = add_factors(table, *linear, randn("v", {kRank, kIn}).to(device));
     if (kind != "low_rank")
       entries = add_entries(table, "layer", kOut, kIn, support.rows.to(device), support.cols.to(device));
     linear->set_adapter(std::make_shared<LowRankSparse>(factors, entries, kScale, kSparseScale));

@@ -30,7 +30,7 @@ FlatBuffers random_buffers(int64_t total) {
 TEST(AdamWUpdate, FusedAndAtenAgree) {
   const int64_t total = 100003;
   const StepFactors factors{0.5, 0.9, 0.999, 1e-8, 2e-3, 0.3, 0.99};
-  const std::vector<DecayRange> ranges = {{0, 10, true}, {10, 33333, false}, {33333, total, true}};
+  const std::vector<UpdateRange> ranges = {{0, 10, true}, {10, 33333, false}, {33333, total, true}};
   const FlatBuffers a = random_buffers(total), b = random_buffers(total);
   update_fused(a, factors, ranges);
   update_aten(b, factors, ranges);
@@ -42,7 +42,7 @@ TEST(AdamWUpdate, FusedAndAtenAgree) {
 
 TEST(AdamWUpdate, TheNumberOfThreadsChangesNoBit) {
   const int64_t total = 300007;
-  const std::vector<DecayRange> ranges = {{0, 100000, true}, {100000, total, false}};
+  const std::vector<UpdateRange> ranges = {{0, 100000, true}, {100000, total, false}};
   const int threads = at::get_num_threads();
   std::vector<FlatBuffers> results;
   std::vector<double> norms;
@@ -66,7 +66,7 @@ TEST(AdamWUpdate, TheNumberOfThreadsChangesNoBit) {
 TEST(AdamWUpdate, IsTheFormulaInBothForms) {
   const int64_t total = 40;
   const StepFactors f{0.5, 0.8, 0.95, 0.03, 0.2, 0.7, 0.9};
-  const std::vector<DecayRange> ranges = {{0, 7, false}, {7, 30, true}, {30, total, false}};
+  const std::vector<UpdateRange> ranges = {{0, 7, false}, {7, 30, true}, {30, total, false}};
   const FlatBuffers before = random_buffers(total);
   const at::Tensor value = at::zeros({total}, at::kDouble), first = at::zeros({total}, at::kDouble),
                    second = at::zeros({total}, at::kDouble);

@@ -52,7 +52,7 @@ void expect_same(const at::Tensor& a, const at::Tensor& b, double tolerance) {
 /// U, V and S2 with values everywhere, on any linear.
 void add_low_rank_sparse(ToyModel& model, nn::Linear& linear) {
   const int64_t out = linear.out_features(), in = linear.in_features();
-  auto factors = adapt::add_factors(model.parameters(), linear.name(), out,
+  auto factors = adapt::add_factors(model.parameters(), linear,
                                     test::drawn(random::hash(linear.name()), {2, in}, 0.5));
   factors.u->value().detach().copy_(test::drawn(random::hash(linear.name()) + 1, {out, 2}, 0.5));
   std::vector<int64_t> rows, cols;
