@@ -3,6 +3,7 @@
 // labels: unit
 #include "core/adapt/learned_mask.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>

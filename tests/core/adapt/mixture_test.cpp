@@ -3,6 +3,7 @@
 // labels: unit
 #include "core/adapt/mixture.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>

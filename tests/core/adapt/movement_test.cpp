@@ -1,6 +1,7 @@
 // Masks from one score per entry: movement, soft movement and SMP.
 //
 // labels: unit
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/sigmoid.h>

@@ -1,6 +1,7 @@
 // DPS and Child-Tuning: periods, which entries are selected, and what the others do.
 //
 // labels: unit
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros_like.h>
@@ -31,10 +32,10 @@ using test::toy_batch;
 using test::ToyModel;
 
 /// A method on a model with an optimizer, driven as the trainer drives it.
-class Run {
+class Driven {
  public:
   template <class Options>
-  Run(const std::string& name, Options options, int64_t steps)
+  Driven(const std::string& name, Options options, int64_t steps)
       : steps_(steps), method_(builtin_methods().make({name, std::make_shared<Options>(std::move(options))})) {
     method_->attach(model, {3, *ranks_, *ranks_});
     optimizer_ = std::make_unique<optim::FlatAdamW>(model.parameters(), optim::AdamWOptions{.weight_decay = 0.1});
@@ -104,7 +105,7 @@ TEST(Dps, PeriodsAreThoseOfThePublishedCode) {
 }
 
 TEST(Dps, SelectsTheLargestSumsOfEachMatrix) {
-  Run run("dps", DpsOptions{}, 30);  // periods of 3
+  Driven run("dps", DpsOptions{}, 30);  // periods of 3
   std::map<std::string, at::Tensor> sums;
   for (int64_t i = 0; i < 3; ++i)
     for (const auto& [name, gradient] : run.step()) {
@@ -131,7 +132,7 @@ TEST(Dps, UnselectedEntriesDriftOrStay) {
   for (const Unselected rule : {Unselected::drift, Unselected::stay}) {
     DpsOptions options;
     options.unselected = rule;
-    Run run("dps", options, 20);  // periods of 2
+    Driven run("dps", options, 20);  // periods of 2
     run.step();
     run.step();
     const at::Tensor mask = run.value(kWeight + ".update_mask"), before = run.value(kWeight).detach().clone();
@@ -146,7 +147,7 @@ TEST(Dps, UnselectedEntriesDriftOrStay) {
 TEST(Dps, MixStartsItsPeriodsFromTheRightWeight) {
   DpsOptions options;
   options.variant = DpsVariant::mix;
-  Run run("dps", options, 20);
+  Driven run("dps", options, 20);
   const std::string linear = kWeight.substr(0, kWeight.size() - 7);
   const at::Tensor pretrained = run.value(kWeight).detach().clone();
   run.step();
@@ -169,7 +170,7 @@ TEST(ChildTuning, KeepsThoseAboveThePercentileOfAllLayers) {
   ChildTuningOptions options;
   options.batches = 4;
   options.share = 0.3;
-  Run run("child_tuning", options, 10);
+  Driven run("child_tuning", options, 10);
   ToyModel other;  // the same weights
   for (const nn::ParameterPtr& parameter : other.parameters()) other.parameters().set_role(*parameter, nn::Role::trainable);
   const std::vector<nn::ParameterPtr> covered = trained_in_layers(other);
@@ -202,7 +203,7 @@ TEST(ChildTuning, DrawsAShareAndDividesByIt) {
   ChildTuningOptions options;
   options.variant = ChildVariant::f;
   options.share = 0.4;
-  Run run("child_tuning", options, 10);
+  Driven run("child_tuning", options, 10);
   std::vector<at::Tensor> masks;
   for (int64_t i = 0; i < 2; ++i) {
     const auto gradients = run.step();
