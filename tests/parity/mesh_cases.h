@@ -23,6 +23,7 @@
 #include "core/adapt/methods/child_tuning.h"
 #include "core/adapt/methods/dps.h"
 #include "core/adapt/methods/dsee.h"
+#include "core/adapt/methods/mixout.h"
 #include "core/adapt/support.h"
 #include "core/export/export.h"
 #include "core/nn/full_tensor.h"
@@ -174,7 +175,8 @@ inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const recipe::Met
   method->attach(model, {.seed = 9, .ranks = ranks, .tp = tp});
   for (const nn::ParameterPtr& parameter : model.parameters()) {
     if (!starts_at_zero(parameter->name, config.name)) continue;
-    const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, 0.2);
+    // PST's left factors have unit variance: with right ones of 0.05, weights keep the size that they have elsewhere.
+    const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, config.name == "pst" ? 0.05 : 0.2);
     parameter->value().detach().copy_(nn::local_shard(whole, parameter->placement));
   }
   method->refresh(model, {100, 100, true, ranks, tp});
@@ -183,7 +185,9 @@ inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const recipe::Met
 
 inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const std::string& method, dist::Communicator& ranks,
                                              dist::Communicator& tp) {
-  return attach(model, {method, adapt::builtin_methods().catalog().entries().at(method).make()}, ranks, tp);
+  const auto options = adapt::builtin_methods().catalog().entries().at(method).make();
+  if (method == "mixout") std::dynamic_pointer_cast<adapt::MixoutOptions>(options)->probability = 0.3;
+  return attach(model, {method, options}, ranks, tp);
 }
 
 inline double difference(const at::Tensor& a, const at::Tensor& b, const at::Tensor& whole) {
