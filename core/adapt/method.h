@@ -34,7 +34,11 @@ struct AttachContext {
 class Method {
  public:
   virtual ~Method() = default;
+  /// Throws recipe::KeyError for options that do not fit the model; a key is the name of an option.
   virtual void attach(nn::Model& model, const AttachContext& context) = 0;
+  /// Called before a run starts, after attach() to a model that has shapes but no values. Throws KeyError for options
+  /// that attach() accepts but that no new run should have.
+  virtual void check(nn::Model&) {}
   virtual void before_step(nn::Model&, int64_t /*step*/) {}
   virtual void after_backward(nn::Model&, int64_t /*step*/) {}
   virtual void finish(nn::Model&) {}

@@ -19,6 +19,7 @@
 #include "core/prune/entry_numbers.h"
 #include "core/prune/taylor.h"
 #include "core/random.h"
+#include "core/recipe/key_error.h"
 #include "dist/communicator.h"
 
 namespace filigree::prune {
@@ -59,10 +60,10 @@ bool counts(const nn::StructureMember& member) {
 }
 
 [[noreturn]] void refuse_delta(const std::string& what) {
-  throw UsageError(
-      fmt::format("score 'delta' is undefined for {}: no adapter is attached; use magnitude+delta, or extend the "
-                  "method's targets",
-                  what));
+  throw recipe::KeyError("score",
+                         fmt::format("'delta' is undefined for {}: no adapter is attached; use magnitude+delta, "
+                                     "or extend the method's targets",
+                                     what));
 }
 
 void check_has_adapter(const nn::StructureGroup& group) {
@@ -218,7 +219,8 @@ Scores score_structures(nn::Model& model, const ScoreRequest& request, dist::Com
 
 void check_scores(const std::vector<nn::Linear*>& linears, PruneScore kind) {
   if (kind == PruneScore::l1)
-    throw UsageError("score 'l1' trains a coefficient per head and neuron; it is undefined for single weights");
+    throw recipe::KeyError("score",
+                           "'l1' trains a coefficient per head and neuron; it is undefined for single weights");
   if (kind != PruneScore::delta) return;
   for (const nn::Linear* linear : linears)
     if (!linear->adapter()) refuse_delta(fmt::format("'{}'", linear->name()));

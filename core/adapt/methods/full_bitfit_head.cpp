@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "core/adapt/methods/targets.h"
-#include "core/error.h"
 #include "core/name_pattern.h"
+#include "core/recipe/key_error.h"
 #include "core/recipe/schema.h"
 
 namespace filigree::adapt {
@@ -20,12 +20,13 @@ bool stands_in(const std::string& part, const std::string& name) {
 template <class Matches>
 void refuse_idle(nn::Model& model, const std::vector<std::string>& words, const std::string& key,
                  const Matches& matches) {
+  std::vector<recipe::KeyFault> faults;
   for (const std::string& word : words) {
     const bool used = std::any_of(model.parameters().begin(), model.parameters().end(),
                                   [&](const nn::ParameterPtr& parameter) { return matches(word, parameter->name); });
-    if (!used)
-      throw UsageError(fmt::format("{}: '{}' matches no parameter of this {} model", key, word, model.family()));
+    if (!used) faults.push_back({key, fmt::format("'{}' matches no parameter of this {} model", word, model.family())});
   }
+  if (!faults.empty()) throw recipe::KeyError(std::move(faults));
 }
 
 class Full : public Method {
@@ -34,7 +35,7 @@ class Full : public Method {
   std::string name() const override { return "full"; }
 
   void attach(nn::Model& model, const AttachContext&) override {
-    refuse_idle(model, options_.freeze, "full.freeze", stands_in);
+    refuse_idle(model, options_.freeze, "freeze", stands_in);
     set_trainable(model, [&](const nn::Parameter& parameter) {
       return parameter.value().is_floating_point() &&
              std::none_of(options_.freeze.begin(), options_.freeze.end(),
@@ -55,7 +56,7 @@ class Bitfit : public Method {
     const auto bias_of = [](const std::string& module, const std::string& parameter) {
       return names(module + ".bias", parameter);
     };
-    refuse_idle(model, options_.modules, "bitfit.modules", bias_of);
+    refuse_idle(model, options_.modules, "modules", bias_of);
     const auto head = in_head(model);
     set_trainable(model, [&](const nn::Parameter& parameter) {
       if (head(parameter)) return true;
@@ -80,12 +81,12 @@ class Head : public Method {
 
 void FullOptions::describe(recipe::Schema& schema) {
   schema.field("freeze", freeze, "parts of the model to keep frozen, by words in parameter names, such as embeddings")
-      .unique();
+      .patterns();
 }
 
 void BitfitOptions::describe(recipe::Schema& schema) {
   schema.field("modules", modules, "modules whose biases are trained, by the last words of their names; empty: all")
-      .unique();
+      .patterns();
 }
 
 void HeadOptions::describe(recipe::Schema&) {}

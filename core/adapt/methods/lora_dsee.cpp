@@ -12,8 +12,8 @@
 #include "core/adapt/low_rank_sparse.h"
 #include "core/adapt/methods/targets.h"
 #include "core/adapt/support.h"
-#include "core/error.h"
 #include "core/nn/full_tensor.h"
+#include "core/recipe/key_error.h"
 #include "core/recipe/schema.h"
 
 namespace filigree::adapt {
@@ -21,24 +21,36 @@ namespace {
 
 constexpr double kDseeDeviation = 0.02;
 
-/// The linears to adapt. Throws UsageError if one has an adapter of an earlier stage or is itself trained.
-std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets,
-                                      const std::string& method, bool train_head) {
-  const std::vector<nn::Linear*> linears = matching_linears(model, targets, method + ".targets");
+/// The linears to adapt. Throws KeyError if one has an adapter of an earlier stage or is itself trained.
+std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets, bool train_head) {
+  const std::vector<nn::Linear*> linears = matching_linears(model, targets);
   const auto head = in_head(model);
   for (const nn::Linear* linear : linears) {
     if (linear->adapter())
-      throw UsageError(
-          fmt::format("{}.targets: {} already has an update ({}) from an earlier stage; leave 'method' out of this "
-                      "stage to continue training it, or name other targets",
-                      method, linear->name(), linear->adapter()->kind()));
+      throw recipe::KeyError(
+          "targets", fmt::format("{} already has an update ({}) from an earlier stage; leave 'method' out of this "
+                                 "stage to continue training it, or name other targets",
+                                 linear->name(), linear->adapter()->kind()));
     if (train_head && head(*linear->weight()))
-      throw UsageError(
-          fmt::format("{}.targets: {} belongs to the task head, which is trained directly; remove it from the "
-                      "targets, or set train_head: false",
-                      method, linear->name()));
+      throw recipe::KeyError("targets",
+                             fmt::format("{} belongs to the task head, which is trained directly; remove it from the "
+                                         "targets, or set train_head: false",
+                                         linear->name()));
   }
   return linears;
+}
+
+/// A product U V has at most the rank of a full matrix.
+void check_rank(nn::Model& model, const std::vector<std::string>& targets, int64_t rank) {
+  for (const nn::Linear* linear : matching_linears(model, targets)) {
+    const auto& shape = linear->weight()->logical_shape;
+    const int64_t most = std::min(shape.at(0), shape.at(1));
+    if (rank > most)
+      throw recipe::KeyError(
+          "rank", fmt::format("is {}, but {} is a matrix of {} x {}, whose rank is at most {}; a larger rank only adds "
+                              "parameters",
+                              rank, linear->name(), shape[0], shape[1], most));
+  }
 }
 
 /// Trains only the adapters and, with train_head, the head.
@@ -68,8 +80,8 @@ std::vector<Support> supports_of(const std::vector<nn::Linear*>& linears, const 
     for (const nn::Linear* linear : linears) {
       const auto& shape = linear->weight()->logical_shape;
       if (options.num_sparse > shape.at(0) * shape.at(1))
-        throw UsageError(fmt::format("num_sparse: {} entries are requested, but {} has only {}", options.num_sparse,
-                                     linear->name(), shape[0] * shape[1]));
+        throw recipe::KeyError("num_sparse", fmt::format("{} entries are requested, but {} has only {}",
+                                                         options.num_sparse, linear->name(), shape[0] * shape[1]));
       supports.push_back(first_places(options.num_sparse, linear->in_features()));
     }
     return supports;
@@ -89,7 +101,7 @@ class Dsee : public Method {
   std::string name() const override { return "dsee"; }
 
   void attach(nn::Model& model, const AttachContext& context) override {
-    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, name(), options_.train_head);
+    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, options_.train_head);
     std::vector<Support> supports;
     if (options_.num_sparse > 0) supports = supports_of(linears, options_, context);
     for (size_t i = 0; i < linears.size(); ++i) {
@@ -97,6 +109,7 @@ class Dsee : public Method {
     }
     freeze_rest(model, linears, options_.train_head);
   }
+  void check(nn::Model& model) override { check_rank(model, options_.targets, options_.rank); }
 
  private:
   Factors factors(nn::Model& model, const nn::Linear& linear, uint64_t seed) const {
@@ -130,7 +143,7 @@ class Lora : public Method {
   std::string name() const override { return "lora"; }
 
   void attach(nn::Model& model, const AttachContext& context) override {
-    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, name(), options_.train_head);
+    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, options_.train_head);
     const double scale = options_.alpha / static_cast<double>(options_.rank);
     for (nn::Linear* linear : linears) {
       const at::Tensor v =
@@ -141,6 +154,7 @@ class Lora : public Method {
     }
     freeze_rest(model, linears, options_.train_head);
   }
+  void check(nn::Model& model) override { check_rank(model, options_.targets, options_.rank); }
 
  private:
   LoraOptions options_;
@@ -160,7 +174,7 @@ void DseeOptions::describe(recipe::Schema& schema) {
       .rule("rank and num_sparse are not both 0",
             [this] { return rank == 0 && num_sparse == 0 ? "is 0 and rank is 0: nothing to train" : ""; })
       .formerly("sparse");
-  schema.field("targets", targets, kTargetsHelp).required().unique();
+  schema.field("targets", targets, kTargetsHelp).required().patterns();
   schema.field("support", support, "how the positions of S2 are chosen").only("num_sparse", "is not 0", [this] {
     return num_sparse != 0;
   });
@@ -175,7 +189,7 @@ void DseeOptions::describe(recipe::Schema& schema) {
 void LoraOptions::describe(recipe::Schema& schema) {
   schema.field("rank", rank, "rank r of U V", recipe::from(1).to(65536));
   schema.field("alpha", alpha, "the update is scaled by alpha / rank", recipe::above(0).to(1e6));
-  schema.field("targets", targets, kTargetsHelp).required().unique();
+  schema.field("targets", targets, kTargetsHelp).required().patterns();
   schema.field("train_head", train_head, kHeadHelp);
 }
 
