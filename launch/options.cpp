@@ -128,6 +128,9 @@ std::string set_value(const Argument& argument, const std::string& value) {
 /// A flag that nothing reads is an error, as a recipe key without effect is.
 std::string idle_flag(const Argument& argument, const po::variables_map& values) {
   const auto given = [&](const std::string& name) { return values.contains(name); };
+  if (const auto& idle = argument.idle_beside;
+      idle && given(idle->flag) && values[idle->flag].as<std::string>() == idle->value)
+    return fmt::format("--{} has no effect: {}", argument.name, idle->reason);
   if (!given(argument.name) || argument.used_with.empty() || std::ranges::any_of(argument.used_with, given)) return "";
   return fmt::format("--{} has no effect: it is used only with --{}", argument.name,
                      fmt::join(argument.used_with, " or --"));
@@ -230,9 +233,11 @@ void GenerateOptions::describe(CommandLine& line) {
   line.flag("max-new-tokens", "N", max_new_tokens, "maximum number of tokens to generate; default: 64",
             from(1).to(recipe::kMostTokens));
   line.flag("beams", "N", beams, "number of beams in beam search; default: 1, greedy", from(1).to(1024));
-  line.flag("length-penalty", "X", length_penalty,
-            "beam search: a hypothesis of n tokens scores log p / n^X; default: 1", from(-10).to(10))
-      .used_with = {"beams"};
+  Argument& penalty =
+      line.flag("length-penalty", "X", length_penalty,
+                "beam search: a hypothesis of n tokens scores log p / n^X; default: 1", from(-10).to(10));
+  penalty.used_with = {"beams"};
+  penalty.idle_beside = {"beams", "1", "it is used only with --beams of at least 2"};
   line.flag("no-repeat-ngram", "N", no_repeat_ngram,
             "length of n-grams that may not repeat, prompt included; default: off", from(1).to(recipe::kMostTokens));
   constexpr double kLowest = 1e-3;  // below this, logits / temperature is not finite
@@ -262,7 +267,8 @@ void ExportOptions::describe(CommandLine& line) {
   line.positional("DIR", dir, "output directory");
   line.flag("shard-mb", "N", shard_mb,
             "maximum MiB per weight file; larger models get several files and an index; default: one file",
-            from(0).to(recipe::kMostMebibytes));
+            from(0).to(recipe::kMostMebibytes))
+      .idle_beside = {"format", "peft", "--format peft writes one file"};
 }
 
 void InspectOptions::describe(CommandLine& line) {

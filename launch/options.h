@@ -29,7 +29,12 @@ struct Argument {
   std::vector<std::string> choices = {};
   std::optional<recipe::Range> range = std::nullopt;  ///< allowed range of a number
   std::vector<std::string> used_with = {};            ///< a flag that has no effect without one of these: {"beams"}
-  std::string remedy = {};                            ///< added to the message if the number is out of range
+  /// A value of another flag beside which the flag has no effect, and why.
+  struct Idle {
+    std::string flag, value, reason;
+  };
+  std::optional<Idle> idle_beside = std::nullopt;
+  std::string remedy = {};  ///< added to the message if the number is out of range
 };
 
 /// The arguments of one command. Commands fill it in describe().

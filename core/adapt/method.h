@@ -53,7 +53,11 @@ struct Step {
 class Method {
  public:
   virtual ~Method() = default;
+  /// Throws recipe::KeyError for options that do not fit the model; a key is the name of an option.
   virtual void attach(nn::Model& model, const AttachContext& context) = 0;
+  /// Called before a run starts, after attach() to a model that has shapes but no values. Throws KeyError for options
+  /// that attach() accepts but that no new run should have.
+  virtual void check(nn::Model&) {}
   virtual int64_t gradient_batches(const Step&) const { return 0; }
   /// Frozen weights are whole here. Collective.
   virtual void read_gradients(nn::Model&, const Step&, const nn::GradientBatches&) {}

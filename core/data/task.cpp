@@ -9,8 +9,10 @@
 
 #include "core/data/label.h"
 #include "core/data/presets.h"
+#include "core/data/read_table.h"
 #include "core/error.h"
 #include "core/recipe/data_rules.h"
+#include "core/recipe/key_error.h"
 #include "core/text/text_file.h"
 
 namespace filigree::data {
@@ -33,8 +35,10 @@ TaskSpec custom_task(const Format& format) {
 
 void check_rules(const recipe::DataConfig& config, Task model_task, const FormatRegistry& formats) {
   const recipe::Catalog catalog{{}, formats.traits(), preset_names()};
+  std::vector<recipe::KeyFault> faults;
   for (const recipe::DataProblem& problem : recipe::data_problems(config, model_task, catalog))
-    throw UsageError(fmt::format("{}: {}", problem.key, problem.message));
+    faults.push_back({problem.key, problem.message});
+  if (!faults.empty()) throw recipe::KeyError(std::move(faults));
 }
 
 /// Keys of the recipe override those of the preset.
@@ -62,9 +66,10 @@ void apply_config(const recipe::DataConfig& config, TaskSpec& task) {
 void apply_model_task(Task model_task, TaskSpec& task) {
   const bool scores = task.model_task == Task::regression;
   if (model_task == Task::regression && !task.labels.empty())
-    throw UsageError(fmt::format("model.task: regression does not fit data.task {}, which has classes", task.name));
+    throw recipe::KeyError("model.task",
+                           fmt::format("regression does not fit data.task {}, which has classes", task.name));
   if (model_task == Task::sequence_classification && scores)
-    throw UsageError(fmt::format("data.task: {} has scores; set model.task: regression", task.name));
+    throw recipe::KeyError("data.task", fmt::format("{} has scores; set model.task: regression", task.name));
   task.model_task = model_task;
   if (model_task == Task::sequence_classification) {
     if (task.metrics.empty()) task.metrics = {Metric::accuracy};
@@ -87,19 +92,20 @@ void apply_metric(std::optional<Metric> metric, TaskSpec& task) {
   if (!metric || is_over_tokens(task.model_task)) return;
   const bool of_scores = is_of_scores(*metric);
   if (of_scores != (task.model_task == Task::regression))
-    throw UsageError(
-        fmt::format("data.metric: {} is not for {}", enum_name(*metric), of_scores ? "classes" : "scores"));
+    throw recipe::KeyError("data.metric",
+                           fmt::format("{} is not for {}", enum_name(*metric), of_scores ? "classes" : "scores"));
   std::erase(task.metrics, *metric);
   task.metrics.insert(task.metrics.begin(), *metric);
 }
 
-/// Metrics that this number of classes does not have: an error if the recipe asks for one, else dropped.
-void fit_metrics(std::optional<Metric> asked, TaskSpec& task) {
+/// Metrics that this number of classes does not have: an error if the recipe asks for one, else dropped. `source`: what
+/// the labels come from.
+void fit_metrics(std::optional<Metric> asked, const std::string& source, TaskSpec& task) {
   if (task.model_task != Task::sequence_classification) return;
   const auto classes = static_cast<int64_t>(task.labels.size());
   if (asked && !is_for_classes(*asked, classes))
-    throw UsageError(fmt::format("data.metric: {} is for two classes, but {} has {}; use macro_f1", enum_name(*asked),
-                                 task.name, classes));
+    throw recipe::KeyError("data.metric", fmt::format("{} is for two classes, but {} has {}; use macro_f1",
+                                                      enum_name(*asked), source, classes));
   std::erase_if(task.metrics, [classes](Metric metric) { return !is_for_classes(metric, classes); });
   if (task.metrics.empty()) task.metrics = {Metric::accuracy};
 }
@@ -123,7 +129,7 @@ void drop_missing(const std::string& file, const Table& table, bool skip_bad_row
 std::vector<std::string> collect_labels(const recipe::DataConfig& config, const TaskSpec& task) {
   const SplitSource& train = task.splits.at("train");
   const TableOptions options{train.header, {train.label}, config.bad_rows == recipe::BadRows::skip};
-  const Table table = task.format->read(train.file, options);
+  const Table table = read_table(config, *task.format, train.file, options);
   std::set<std::string> names;
   for (const Row& row : table.rows) {
     const std::string_view name = trimmed(row.fields[0]);
@@ -133,8 +139,9 @@ std::vector<std::string> collect_labels(const recipe::DataConfig& config, const 
   drop_missing(train.file, table, options.skip_bad_rows, names);
   const std::vector<std::string> sorted = sorted_labels(names);
   if (sorted.size() > kMaxClasses)
-    throw DataError(fmt::format("{}: column '{}' has {} different labels; is it the label column?", train.file,
-                                train.label, sorted.size()));
+    throw recipe::KeyError(key_of_label(config),
+                           fmt::format("{}: column '{}' has {} different labels; is it the label column?", train.file,
+                                       train.label, sorted.size()));
   if (sorted.size() == 1)
     throw DataError(
         fmt::format("{}: column '{}' holds only one label, '{}'; classification needs two (data.labels may "
@@ -155,15 +162,19 @@ TaskSpec resolve_task(const recipe::DataConfig& config, Task model_task, const F
   apply_config(config, task);
   if (!config.labels.empty() && model_task == Task::sequence_classification) {
     if (const auto fixed = format->labels(); !fixed.empty() && config.labels != fixed)
-      throw UsageError(fmt::format("data.labels: the labels of {} have fixed names", format->name()));
+      throw recipe::KeyError("data.labels", fmt::format("the labels of {} have fixed names", format->name()));
     if (std::set<std::string>(config.labels.begin(), config.labels.end()).size() != config.labels.size())
-      throw UsageError("data.labels: contains a duplicate name");
+      throw recipe::KeyError("data.labels", "contains a duplicate name");
     task.labels = config.labels;
   }
   apply_model_task(model_task, task);
   apply_metric(config.metric, task);
-  if (model_task == Task::sequence_classification && task.labels.empty()) task.labels = collect_labels(config, task);
-  fit_metrics(config.metric, task);
+  std::string source = config.labels.empty() ? task.name : "data.labels";
+  if (model_task == Task::sequence_classification && task.labels.empty()) {
+    task.labels = collect_labels(config, task);
+    source = task.splits.at("train").file;
+  }
+  fit_metrics(config.metric, source, task);
   return task;
 }
 

@@ -39,8 +39,8 @@ struct TaskSpec {
 };
 
 /// Resolves the data section. Labels that neither the recipe nor the preset names are collected from the
-/// training split (numbers by value, otherwise names by bytes). Throws UsageError if the recipe does not fit
-/// the task, DataError on a bad training file.
+/// training split (numbers by value, otherwise names by bytes). Throws UsageError, for a fault of a key a KeyError
+/// (core/recipe/key_error.h), if the recipe does not fit the task; DataError on a bad training file.
 TaskSpec resolve_task(const recipe::DataConfig& config, Task model_task, const FormatRegistry& formats);
 
 /// The splits that `split` of a recipe names: {split}, except for "dev" of a task with several dev splits.

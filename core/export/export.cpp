@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -36,20 +37,22 @@ void copy_if_present(const fs::path& from, const fs::path& to) {
   if (fs::is_regular_file(from, ignored)) files::write_file(to.string(), files::read_file(from.string()));
 }
 
-void copy_templates(const fs::path& from, const fs::path& to) {
+/// The paths of the files to copy from `from`, relative to it; also those that are missing.
+std::vector<fs::path> files_to_copy(const fs::path& from, Task task) {
+  std::vector<fs::path> files(std::begin(kTokenizerFiles), std::end(kTokenizerFiles));
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(from, none)) {
-    if (entry.path().extension() != ".jinja") continue;
-    fs::create_directory(to);
-    copy_if_present(entry.path(), to / entry.path().filename());
-  }
+  for (const auto& entry : fs::directory_iterator(from / kTemplates, none))
+    if (entry.path().extension() == ".jinja") files.push_back(fs::path(kTemplates) / entry.path().filename());
+  if (task == Task::causal_lm) files.emplace_back(kGeneration);
+  return files;
 }
 
 void copy_files_of_base(const fs::path& from, const fs::path& to, Task task) {
   if (from.empty()) return;
-  for (const char* name : kTokenizerFiles) copy_if_present(from / name, to / name);
-  copy_templates(from / kTemplates, to / kTemplates);
-  if (task == Task::causal_lm) copy_if_present(from / kGeneration, to / kGeneration);
+  for (const fs::path& name : files_to_copy(from, task)) {
+    if (name.has_parent_path()) fs::create_directory(to / name.parent_path());
+    copy_if_present(from / name, to / name);
+  }
 }
 
 bool write_files(nn::Model& model, NamedTensors state, const ExportRequest& request, const fs::path& dir) {
@@ -74,6 +77,23 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
 }
 
 }  // namespace
+
+void check_files_to_copy(const std::string& base_dir, Task task) {
+  std::error_code ignored;
+  const fs::path templates = fs::path(base_dir) / kTemplates;
+  if (fs::exists(templates, ignored) && !fs::is_directory(templates, ignored))
+    throw DataError(fmt::format("{}: is not a directory; an export copies the chat templates in it. Remove it",
+                                templates.string()));
+  for (const fs::path& name : files_to_copy(base_dir, task)) {
+    const fs::path path = base_dir / name;
+    if (fs::is_directory(path, ignored))
+      throw DataError(
+          fmt::format("{}: is a directory; an export copies the file of this name. Remove it, or put a "
+                      "regular file in its place",
+                      path.string()));
+    if (fs::exists(path, ignored)) files::read_file(path.string());
+  }
+}
 
 data::Batch probe_batch(nn::Model& model) {
   const uint64_t stream = random::stream(0, "export probe");

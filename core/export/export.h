@@ -55,6 +55,11 @@ struct ExportRequest {
   files::StagedDirectory::Existing existing = files::StagedDirectory::Existing::refuse;
 };
 
+/// DataError for what an export could not copy although its name is that of a file to copy: a directory, a pipe, a socket, a
+/// device, or a file that cannot be read. For the start of a command: an export itself skips such an entry, so that it
+/// does not end a finished training. A missing file, and a link that leads to none, are not errors.
+void check_files_to_copy(const std::string& base_dir, Task task);
+
 struct ExportResult {
   double largest_difference = 0;  ///< of a logit, between the live model and the export
   bool zero_filled = false;       ///< some structures were zero-filled

@@ -45,6 +45,18 @@ MicroBatch largest_share(const std::vector<int64_t>& batch, const std::vector<in
   return most;
 }
 
+/// What rank 0 processes of a batch, in all its micro-batches.
+MicroBatch share_of_rank_zero(const std::vector<int64_t>& batch, const std::vector<int64_t>& lengths, int64_t data,
+                              int64_t accumulate) {
+  MicroBatch own;
+  if (data == 1) return {static_cast<double>(batch.size()), tokens_of(batch, lengths), 0};
+  for (const auto& samples : data::share(batch, lengths, 0, static_cast<int>(data), accumulate)) {
+    own.samples += static_cast<double>(samples.size());
+    own.tokens += tokens_of(samples, lengths);
+  }
+  return own;
+}
+
 Workload from_lengths(const recipe::Recipe& recipe, size_t stage, int64_t data, const std::vector<int64_t>& lengths) {
   const recipe::TrainConfig& train = *recipe.stages[stage].train;
   const auto samples = static_cast<int64_t>(lengths.size());
@@ -53,17 +65,19 @@ Workload from_lengths(const recipe::Recipe& recipe, size_t stage, int64_t data, 
   constexpr int64_t kSamplesSeen = 20'000'000;
   const int64_t seen = std::max(sampler.batches_per_epoch(), kSamplesSeen / std::min(train.batch_size, kSamplesSeen));
   const int64_t steps = std::min(stage_steps(train, samples), seen);
-  double all_tokens = 0, all_samples = 0, most = -1;
+  MicroBatch own;
+  double most = -1;
   std::vector<int64_t> longest;
   for (int64_t step = 0; step < steps; ++step) {
     std::vector<int64_t> batch = sampler.batch(step);
     const double tokens = tokens_of(batch, lengths);
-    all_tokens += tokens;
-    all_samples += static_cast<double>(batch.size());
+    const MicroBatch here = share_of_rank_zero(batch, lengths, data, train.gradient_accumulation);
+    own.samples += here.samples;
+    own.tokens += here.tokens;
     if (tokens > most) most = tokens, longest = std::move(batch);
   }
-  const auto shares = static_cast<double>(steps * data);
-  return {{all_samples / shares, all_tokens / shares, 0},
+  const auto count = static_cast<double>(steps);
+  return {{own.samples / count, own.tokens / count, 0},
           largest_share(longest, lengths, data, train.gradient_accumulation)};
 }
 

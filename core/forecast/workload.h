@@ -20,7 +20,7 @@ struct TrainingSet {
 std::optional<TrainingSet> read_training_set(const recipe::Recipe& recipe, const data::FormatRegistry& formats);
 
 struct Workload {
-  MicroBatch mean;     ///< of a rank's share of a batch
+  MicroBatch mean;     ///< of rank 0's share of a batch, all its micro-batches; of any rank's if no lengths are known
   MicroBatch fullest;  ///< the micro-batch with the most tokens in the stage's batch with the most tokens
 };
 

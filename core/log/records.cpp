@@ -65,6 +65,21 @@ void describe(PruneRecord& record, Field& field) {
   field("heads_left", record.heads_left);
   field("ffn_left", record.ffn_left);
   field("sparsity", record.sparsity);
+  field("merged_sparsity", record.merged_sparsity);
+  field("flops_ratio", record.flops_ratio);
+}
+
+template <class Field>
+void describe(ModelRecord& record, Field& field) {
+  field("stage", record.stage);
+  field("step", record.step);
+  field("at", record.at);
+  field("heads_left", record.heads_left);
+  field("heads_total", record.heads_total);
+  field("ffn_left", record.ffn_left);
+  field("ffn_total", record.ffn_total);
+  field("sparsity", record.sparsity);
+  field("merged_sparsity", record.merged_sparsity);
   field("flops_ratio", record.flops_ratio);
 }
 

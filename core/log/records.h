@@ -61,11 +61,25 @@ struct PruneRecord {
   int64_t step = 0;
   std::optional<int64_t> round = {};
   std::vector<int64_t> heads_left = {}, ffn_left = {};  ///< by layer
-  std::optional<double> sparsity = {}, flops_ratio = {};
+  std::optional<double> sparsity = {};                  ///< of the base weights
+  std::optional<double> merged_sparsity = {};           ///< with the updates merged; empty without an update
+  std::optional<double> flops_ratio = {};
   bool operator==(const PruneRecord&) const = default;
 };
 
-using MetricRecord = std::variant<StageRecord, TrainRecord, EvalRecord, PruneRecord>;
+/// A pruned model, before the first stage of the file and after the last one. A model that is not pruned has none.
+struct ModelRecord {
+  static constexpr const char* kKind = "model";
+  static constexpr const char *kStart = "start", *kEnd = "end";
+  std::string stage;
+  int64_t step = 0;
+  std::string at = kStart;                                                                ///< or kEnd
+  std::vector<int64_t> heads_left = {}, heads_total = {}, ffn_left = {}, ffn_total = {};  ///< by layer
+  std::optional<double> sparsity = {}, merged_sparsity = {}, flops_ratio = {};            ///< as in PruneRecord
+  bool operator==(const ModelRecord&) const = default;
+};
+
+using MetricRecord = std::variant<StageRecord, TrainRecord, EvalRecord, PruneRecord, ModelRecord>;
 
 nlohmann::ordered_json to_json(const MetricRecord& record);
 

@@ -12,6 +12,8 @@
 #include "core/counted.h"
 #include "core/error.h"
 #include "core/files/append_file.h"
+#include "core/files/ownership.h"
+#include "core/files/run_directory.h"
 #include "core/files/run_paths.h"
 #include "core/log/event_file.h"
 
@@ -82,6 +84,19 @@ std::string one_line(std::string text) {
 }
 
 }  // namespace
+
+void log_failed_start(const std::string& run_dir, bool is_rank_zero, const std::string& text) noexcept {
+  try {
+    if (run_dir.empty() || !files::is_marked(run_dir, files::DirectoryKind::run)) return;
+    std::optional<files::RunDirectory> locked;  // of rank 0's job, if this is another rank
+    if (is_rank_zero) locked.emplace(run_dir);
+    const std::string path = files::RunPaths(run_dir).log();
+    const auto file = is_rank_zero ? std::make_shared<files::AppendFile>(path, files::AppendFile::Mode::append)
+                                   : open_if_present(path);
+    if (file) make_logger({sink_of(file)})->error("{}", one_line(text));
+  } catch (const std::exception&) {  // the error that ends the start is printed in any case
+  }
+}
 
 RunLog::RunLog(const std::string& run_dir, bool is_rank_zero, const std::optional<LogPosition>& resume) {
   const files::RunPaths paths(run_dir);

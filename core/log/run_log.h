@@ -28,6 +28,10 @@ struct LogPosition {
   bool own = false;         ///< the checkpoint is of this run, so the lines before it must exist
 };
 
+/// Writes the error of a start that did not come to open the run in `run_dir` to its log.txt, as one line. Does nothing
+/// if the directory is not a run, if another job writes to it, or if the file cannot be written; rank 0 alone creates it.
+void log_failed_start(const std::string& run_dir, bool is_rank_zero, const std::string& text) noexcept;
+
 class RunLog {
  public:
   /// resume: nullopt for a new run, whose metrics start empty. DataError if a file cannot be written.

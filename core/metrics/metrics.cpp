@@ -41,6 +41,9 @@ Margins margins(const Confusion& confusion) {
   return m;
 }
 
+/// sqrt(a b). The square of the root of a number may differ from it in the last bit: a perfect prediction must get 1.
+double geometric_mean(double a, double b) { return a == b ? a : std::sqrt(a) * std::sqrt(b); }
+
 double class_f1(const Margins& m, size_t c) { return ratio(2 * m.right[c], m.labels[c] + m.predictions[c]); }
 
 /// 1-based ranks; equal values get the mean of their ranks.
@@ -102,9 +105,7 @@ double mcc(const Confusion& confusion) {
     predictions_squared += m.predictions[c] * m.predictions[c];
   }
   const double covariance = m.agree * m.total - labels_by_predictions;
-  const double spread =
-      std::sqrt(m.total * m.total - labels_squared) * std::sqrt(m.total * m.total - predictions_squared);
-  return ratio(covariance, spread);
+  return ratio(covariance, geometric_mean(m.total * m.total - labels_squared, m.total * m.total - predictions_squared));
 }
 
 double pearson(std::span<const double> a, std::span<const double> b) {
@@ -124,7 +125,7 @@ double pearson(std::span<const double> a, std::span<const double> b) {
     return std::all_of(v.begin(), v.end(), [&](double x) { return x == v[0]; });
   };
   if (constant(a) || constant(b)) return 0;
-  return std::clamp(ratio(ab, std::sqrt(aa) * std::sqrt(bb)), -1.0, 1.0);
+  return std::clamp(ratio(ab, geometric_mean(aa, bb)), -1.0, 1.0);
 }
 
 double spearman(std::span<const double> a, std::span<const double> b) {

@@ -18,6 +18,7 @@
 #include "core/prune/coefficients.h"
 #include "core/prune/taylor.h"
 #include "core/random.h"
+#include "core/recipe/key_error.h"
 #include "core/selection/entry_numbers.h"
 #include "dist/communicator.h"
 
@@ -60,10 +61,10 @@ bool counts(const nn::StructureMember& member) {
 }
 
 [[noreturn]] void refuse_delta(const std::string& what) {
-  throw UsageError(
-      fmt::format("score 'delta' is undefined for {}: no adapter is attached; use magnitude+delta, or extend the "
-                  "method's targets",
-                  what));
+  throw recipe::KeyError("score",
+                         fmt::format("'delta' is undefined for {}: no adapter is attached; use magnitude+delta, "
+                                     "or extend the method's targets",
+                                     what));
 }
 
 void check_has_adapter(const nn::StructureGroup& group) {
@@ -219,11 +220,12 @@ Scores score_structures(nn::Model& model, const ScoreRequest& request, dist::Com
 
 void check_scores(const std::vector<nn::Linear*>& linears, PruneScore kind) {
   if (kind == PruneScore::l1)
-    throw UsageError("score 'l1' trains a coefficient per head and neuron; it is undefined for single weights");
+    throw recipe::KeyError("score",
+                           "'l1' trains a coefficient per head and neuron; it is undefined for single weights");
   for (const nn::Linear* linear : linears)
     if (linear->transform())
-      throw UsageError(fmt::format("prune targets: '{}' has a mask that its method learns; name other targets",
-                                   linear->name()));
+      throw recipe::KeyError("targets", fmt::format("'{}' has a mask that its method learns; name other targets",
+                                                    linear->name()));
   if (kind != PruneScore::delta) return;
   for (const nn::Linear* linear : linears)
     if (!linear->adapter()) refuse_delta(fmt::format("'{}'", linear->name()));

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/recipe/key_error.h"
 #include "core/selection/pool.h"
 #include "dist/communicator.h"
 
@@ -68,10 +69,11 @@ std::vector<nn::Linear*> select_linears(nn::Model& model, const std::vector<std:
     }
     if (wanted) chosen.push_back(linear);
   }
-  if (!unused.empty()) {
-    throw UsageError(fmt::format("prune targets: no linear's name ends in '{}'; available last words: {}",
-                                 *unused.begin(), last_words(model)));
-  }
+  std::vector<recipe::KeyFault> faults;
+  for (const std::string& target : unused)
+    faults.push_back(
+        {"targets", fmt::format("no linear's name ends in '{}'; available last words: {}", target, last_words(model))});
+  if (!faults.empty()) throw recipe::KeyError(std::move(faults));
   return chosen;
 }
 

@@ -16,7 +16,8 @@
 namespace filigree::prune {
 
 /// The linears whose names end in one of `targets` (full words between dots). Without targets: all that belong to a
-/// prunable structure, i.e. the encoder's. Throws UsageError, which lists the names, if a target matches none.
+/// prunable structure, i.e. the encoder's. Throws recipe::KeyError, which lists the
+/// names, with a fault for each target that matches none.
 std::vector<nn::Linear*> select_linears(nn::Model& model, const std::vector<std::string>& targets);
 
 struct WeightRequest {

@@ -50,6 +50,12 @@ std::string home_of(const std::string& key, const Catalog& catalog) {
   return homes.size() == 1 ? homes.front() : "";
 }
 
+/// The method of "stages[].method(dsee)"; "" for another section.
+std::string method_in(const std::string& home) {
+  const std::string begin = "stages[].method(";
+  return home.starts_with(begin) ? home.substr(begin.size(), home.size() - begin.size() - 1) : "";
+}
+
 /// The text of a scalar; "" for anything else.
 std::string text_of(const Tree* tree) { return tree != nullptr && tree->is(Tree::Kind::scalar) ? tree->text : ""; }
 
@@ -189,7 +195,9 @@ void Binder::unknown_key(const Entry& item, const Schema& schema, const std::str
   if (!moved.empty()) return fail(item.origin, join(path, item.key), "is now called " + moved);
   const std::string guess = home.empty() ? nearest(item.key, known) : "";
   std::string message = fmt::format("is not a key of {}", what);
-  if (!home.empty()) {
+  if (const std::string other = method_in(home); !other.empty()) {
+    message += fmt::format(", but of method {}; it has {}", other, fmt::join(known, ", "));
+  } else if (!home.empty()) {
     message += fmt::format("; it belongs in {}", home);
   } else if (!guess.empty()) {
     message += did_you_mean(guess);

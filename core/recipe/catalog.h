@@ -37,6 +37,7 @@ struct FormatTraits {
   std::vector<std::string> columns = {};  ///< fixed columns from which data.text may choose for causal_lm
   std::vector<Task> tasks = {};           ///< values of model.task that it can be used with
   std::string content = {};      ///< what it contains, for the error about another task: "texts without labels"
+  bool contexts = false;         ///< each row has a context and an answer
   bool packs = false;            ///< data.pack may concatenate its rows
   bool has_default_dir = false;  ///< data.dir may be left out
 };

@@ -34,6 +34,7 @@ void add_by_task(Recipe& recipe, IdleKeys& keys) {
   const bool causal = task == Task::causal_lm, masked = task == Task::masked_lm, regression = task == Task::regression;
   const bool labelled = !causal && !masked;
   DataConfig& data = recipe.data;
+  keys.add(labelled, "model.reset_head", kTask, kLabelled, recipe.model.reset_head, ModelConfig().reset_head);
   keys.add(labelled, "data.label", kTask, kLabelled, data.label);
   keys.add(labelled && !regression, "data.labels", kTask, "is sequence_classification", data.labels);
   keys.add(labelled, "data.metric", kTask, kLabelled, data.metric);
@@ -59,6 +60,16 @@ void add_of_stages(Recipe& recipe, IdleKeys& keys) {
   }
 }
 
+/// `filigree eval` continues contexts: those of the format, or the first of two columns.
+void add_generate(const FormatTraits& format, Recipe& recipe, IdleKeys& keys) {
+  auto& generate = recipe.eval.generate;
+  if (recipe.model.task != Task::causal_lm || format.contexts) return;
+  if (format.named_columns || !format.columns.empty())
+    keys.add(recipe.data.text.size() == 2, "eval.generate", "data.text", "names two columns", generate);
+  else
+    keys.add(false, "eval.generate", kFormat, "has contexts, as e2e, prompt_completion and messages have", generate);
+}
+
 void add_by_format(const FormatTraits& format, Task task, DataConfig& data, IdleKeys& keys) {
   const bool chooses = !format.columns.empty() && task == Task::causal_lm;
   keys.add(format.named_columns || chooses, "data.text", kFormat,
@@ -67,10 +78,11 @@ void add_by_format(const FormatTraits& format, Task task, DataConfig& data, Idle
   keys.add(format.header, "data.header", kFormat, "is tsv or csv", data.header);
 }
 
-/// The --set that decides; data.task decides about the format as well.
+/// The --set that decides. data.task decides about the format as well, and both about the need for data.text.
 std::string decisive_argument(const Source& source, const std::string& key) {
-  const std::string argument = source.argument(key);
-  return argument.empty() && key == kFormat ? source.argument("data.task") : argument;
+  std::string argument = source.argument(key);
+  if (argument.empty() && key == "data.text") argument = source.argument(kFormat);
+  return argument.empty() && (key == kFormat || key == "data.text") ? source.argument("data.task") : argument;
 }
 
 }  // namespace
@@ -80,6 +92,7 @@ std::vector<IdleKey> idle_keys(Recipe& recipe, const FormatTraits* format) {
   add_by_task(recipe, keys);
   add_of_stages(recipe, keys);
   if (format != nullptr) add_by_format(*format, recipe.model.task, recipe.data, keys);
+  if (format != nullptr) add_generate(*format, recipe, keys);
   return keys.take();
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 
 #include "core/error.h"
 #include "core/files/ownership.h"
@@ -40,14 +41,15 @@ bool is_saved(const std::string& path) {
 Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::string>& sets, const Catalog& catalog,
                  OldKeys old_keys) {
   std::vector<Problem> problems;
-  for (const std::string& item : sets) apply_set(tree, item, problems);
   Recipe recipe;
+  for (const std::string& item : sets) apply_set(tree, item, problems, recipe.notes);
   const Source source = Binder(catalog, old_keys, problems).bind(tree, recipe);
   recipe.file = path;
   settle(recipe, source);
   check(recipe, catalog, source, problems);
   if (!problems.empty()) throw UsageError(all_lines(std::move(problems)));
   reset_idle_keys(recipe, catalog);
+  recipe.source = std::make_shared<const Source>(source);
   return recipe;
 }
 

@@ -15,6 +15,7 @@
 namespace filigree::recipe {
 
 class Schema;
+struct Source;
 
 /// Options of a method: each method has its own struct, which the MethodCatalog (catalog.h) creates by name.
 struct MethodOptions {
@@ -149,7 +150,10 @@ struct Recipe {
   EvalConfig eval;
   int64_t log_every = 10;
 
-  std::string file;  ///< path it was read from, for messages; not a key
+  // Not keys: for messages.
+  std::string file;                      ///< path it was read from
+  std::shared_ptr<const Source> source;  ///< where each key was given (key_error.h); null: not read from text
+  std::vector<std::string> notes;        ///< keys of the file that a --set replaces
 };
 
 }  // namespace filigree::recipe

@@ -79,6 +79,11 @@ Field& Field::unique() {
   return *this;
 }
 
+Field& Field::patterns() {
+  patterns_ = true;
+  return unique();
+}
+
 Field& Field::rule(std::string text, std::function<std::string()> problem) {
   rule_text_ = std::move(text);
   rule_ = std::move(problem);
@@ -175,6 +180,13 @@ std::string Field::problem(const std::string& given) const {
       },
       target_);
   return own.empty() && rule_ ? rule_() : own;
+}
+
+std::string Field::later_problem() const {
+  if (const auto* list = std::get_if<std::vector<std::string>*>(&target_); patterns_ && list != nullptr)
+    if (std::ranges::find(**list, "") != (*list)->end())
+      return "contains an empty text, which names nothing; remove it";
+  return later_rule_ ? later_rule_() : "";
 }
 
 std::string Field::type_name() const {

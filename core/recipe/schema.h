@@ -78,6 +78,7 @@ class Field {
   Field& items_at_most(size_t count);               ///< lists
   Field& formerly(std::string key);  ///< the name in earlier versions, which an error answers with the new one
   Field& unique();                   ///< lists: no item twice
+  Field& patterns();                 ///< lists of names of parts of a model: no item twice, and none is empty
   /// Any other rule: `problem` checks the value just read and returns what is wrong ("" if nothing is);
   /// `text` states the rule in the reference.
   Field& rule(std::string text, std::function<std::string()> problem);
@@ -111,8 +112,9 @@ class Field {
   std::string choice_problem(const std::string& value) const;
   /// What is wrong with the value just read; "" when it is allowed. `given` is the value as it was written.
   std::string problem(const std::string& given) const;
-  std::string later_problem() const { return later_rule_ ? later_rule_() : ""; }  ///< that of later_rule()
-  std::string type_name() const;                                                  ///< "number", "list of texts", ...
+  /// That of later_rule(), or an empty text among patterns().
+  std::string later_problem() const;
+  std::string type_name() const;   ///< "number", "list of texts", ...
   std::string allowed() const;     ///< "at least 1", "one of a, b"; "" when any value is allowed
   std::string value_text() const;  ///< current value for the reference; "" for none and for sections
 
@@ -128,7 +130,7 @@ class Field {
   std::optional<Range> range_;
   std::vector<std::string> choices_;
   std::optional<size_t> items_at_most_;
-  bool unique_ = false;
+  bool unique_ = false, patterns_ = false;
   std::string rule_text_;
   std::function<std::string()> rule_, later_rule_;
   std::vector<Condition> conditions_;

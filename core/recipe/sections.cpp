@@ -73,9 +73,11 @@ void describe(ModelConfig& model, Schema& schema) {
   schema.field("init", model.init,
                "source of the weights: the directory, or random initialization (needs only config.json)");
   schema.field("dropout", model.dropout, "overrides the hidden and attention dropout of config.json", from(0).below(1));
-  schema.field("reset_head", model.reset_head,
-               "whether a new task head replaces the one in the directory: auto, if its number of classes or their "
-               "names do not match the task's; true, always; false, never: a head that does not match is an error");
+  schema
+      .field("reset_head", model.reset_head,
+             "whether a new task head replaces the one in the directory: auto, if its number of classes or their "
+             "names do not match the task's; true, always; false, never: a head that does not match is an error")
+      .only("init", "is pretrained", [&model] { return model.init == InitialWeights::pretrained; });
   schema
       .field("init_lora", model.init_lora,
              "directory of a LoRA saved by peft: initializes the low-rank part of the first method, and the task head")
@@ -183,7 +185,7 @@ void describe(PruneConfig& prune, Schema& schema) {
       .only("structure", "is empty", unstructured);
   schema
       .field("targets", prune.targets, "linears to prune, by the last words of their names; empty: all in the encoder")
-      .unique()
+      .patterns()
       .only("structure", "is empty", unstructured);
   schema.field("score", prune.score, "importance score; delta is the size of the adapter's effective update");
   schema.field("scope", prune.scope,

@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 
 #include "core/counted.h"
 #include "core/error.h"
 #include "core/files/json_values.h"
+#include "core/files/ownership.h"
 #include "core/files/read.h"
 #include "core/files/run_paths.h"
 
@@ -49,13 +51,20 @@ void add(RunData& run, const PruneRecord& record) {
   run.prunes.push_back({record, run.evals.size()});
 }
 
+void add(RunData& run, const ModelRecord& record) {
+  auto& kept = record.at == ModelRecord::kEnd ? run.end : run.start;
+  if (!kept || record.at == ModelRecord::kEnd) kept = record;
+}
+
 void add_metrics(RunData& run) {
   const std::string path = files::RunPaths(run.dir).metrics();
+  const bool has_log = fs::exists(files::RunPaths(run.dir).log());
+  if (!fs::exists(path) && has_log && files::is_marked(run.dir, files::DirectoryKind::run)) return;
   if (!fs::exists(path))
     throw DataError(fmt::format("{}: has no metrics.jsonl; give the directory of a run of `filigree train`", run.dir));
   const MetricRecords found = read_records(path);
   for (const auto& record : found.records) std::visit([&](const auto& line) { add(run, line); }, record);
-  if (!run.stages.empty()) return;
+  if (!found.records.empty() || (found.lines == 0 && has_log)) return;
   if (found.lines == 0)
     throw DataError(
         fmt::format("{}: has no lines: the run has not reached its first step, or the file was emptied", path));
@@ -97,6 +106,18 @@ void add_plans(RunData& run) {
        it.increment(problem))
     if (it->path().extension() == ".json")
       add_plan(run, Json::parse(files::read_file(it->path().string()), nullptr, /*allow_exceptions=*/false));
+}
+
+/// The error in the last line of log.txt: "2026-11-30 07:06:24 E ended with exit code 3: ...". Empty if it has another.
+std::string last_error(const std::string& run_dir) {
+  const std::string path = files::RunPaths(run_dir).log();
+  if (!fs::exists(path)) return "";
+  std::istringstream in(files::read_file(path));
+  std::string last;
+  for (std::string line; std::getline(in, line);)
+    if (!line.empty()) last = line;
+  constexpr size_t kLevelAt = std::string_view("2026-11-30 07:06:24 ").size();
+  return last.size() > kLevelAt + 2 && last.compare(kLevelAt, 2, "E ") == 0 ? last.substr(kLevelAt + 2) : "";
 }
 
 /// The metric that the evaluations name; for older runs, the most informative of those evaluated.
@@ -152,6 +173,7 @@ RunData read_run(const std::string& run_dir) {
   add_plans(run);
   run.metric = deciding_metric(run);
   run.finished = fs::exists(files::RunPaths(run_dir).final_model());
+  if (!run.finished) run.error = last_error(run_dir);
   return run;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The contents of a run's files for its report: metrics.jsonl, recipe.yaml and plans/*.json.
+// The contents of a run's files for its report: metrics.jsonl, recipe.yaml, plans/*.json, the end of log.txt.
 // Unreadable lines and values are skipped, so that a killed or running run can have a report.
 #include <cstdint>
 #include <map>
@@ -41,11 +41,13 @@ struct RunData {
   std::string metric;             ///< main metric of the run; empty without an evaluation
   std::string split;              ///< the first one evaluated
   bool finished = false;
+  std::string error;  ///< that ended the last start, if the run is not finished
   std::vector<TrainRecord> train;
   std::vector<EvalRecord> evals;
   std::vector<PruneSummary> prunes;
-  std::vector<StageSummary> stages;  ///< in order of their first line
-  Shapes heads, neurons;             ///< after the last plan; empty when nothing was pruned structurally
+  std::optional<ModelRecord> start, end;  ///< of a model that was pruned before the run, and that is pruned at its end
+  std::vector<StageSummary> stages;       ///< in order of their first line
+  Shapes heads, neurons;                  ///< after the last plan; empty when nothing was pruned structurally
   int64_t last_step = 0;
 
   /// The last evaluation before the first prune (without a prune: the last), the one right after the last prune, and
@@ -55,7 +57,8 @@ struct RunData {
   const EvalRecord* recovered() const;
 };
 
-/// DataError if there is no such run, or its metrics.jsonl has no readable line.
+/// DataError if there is no such run, or its metrics.jsonl has no readable line. A run that ended before its first step
+/// has a log.txt and no lines: its data are empty.
 RunData read_run(const std::string& run_dir);
 
 }  // namespace filigree::train

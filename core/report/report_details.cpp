@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/files/disk.h"
+#include "core/log/exports_in.h"
 #include "core/log/progress.h"
 #include "core/report/report_parts.h"
 #include "core/report/report_svg.h"
@@ -65,6 +66,7 @@ std::string stage_row(const RunData& run, const StageSummary& stage) {
 }
 
 std::string stages_card(const RunData& run) {
+  if (run.stages.empty()) return "";
   std::string rows;
   for (const auto& stage : run.stages) rows += stage_row(run, stage);
   return report_card(
@@ -74,6 +76,15 @@ std::string stages_card(const RunData& run) {
                   "<th>tokens/s</th><th>last loss</th><th>{}</th></tr>\n{}</table></div>",
                   escape_html(run.metric.empty() ? "metric" : run.metric), rows),
       "all");
+}
+
+/// Those that exist: the recipe may name others.
+std::string exports_card(const RunData& run) {
+  std::string rows;
+  for (const auto& found : files::exports_in(run.dir))
+    rows += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", escape_html(found.name), escape_html(found.format));
+  if (rows.empty()) return "";
+  return report_card("Exports", "<table><tr><th>directory</th><th>format</th></tr>\n" + rows + "</table>", "all");
 }
 
 std::string recipe_card(const RunData& run) {
@@ -93,6 +104,19 @@ const char* purpose_text(const std::string& key) {
       {"tp.gradients", "partial gradients, summed over the tensor-parallel ranks"}};
   const auto found = texts.find(key);
   return found == texts.end() ? "counters and norms" : found->second;
+}
+
+/// Units of a model that was pruned before the run: their numbers are known, not which they are. Empty if all are left.
+std::string units_before(const std::string& kind, const std::vector<int64_t>& left, const std::vector<int64_t>& total) {
+  if (left == total || left.size() != total.size()) return "";
+  Shapes shapes;
+  for (size_t i = 0; i < left.size(); ++i)
+    shapes[static_cast<int64_t>(i)] = {total[i],
+                                       std::vector<int64_t>(static_cast<size_t>(std::max<int64_t>(0, left[i])))};
+  const auto [kept, all] = units(shapes);
+  return report_card(fmt::format("{}: {} of {} left before this run", kind, kept, all), at_both_widths([&](int width) {
+                       return draw_units(shapes, kind + " left in each layer", width);
+                     }));
 }
 
 /// The bytes of a step by purpose: one row per purpose, one column per stage. Empty if no line contains them.
@@ -123,6 +147,9 @@ std::string purposes_table(const RunData& run) {
 
 std::string report_structure(const RunData& run) {
   std::string out;
+  if (run.heads.empty() && run.start)
+    out += units_before("Attention heads", run.start->heads_left, run.start->heads_total);
+  if (run.neurons.empty() && run.start) out += units_before("FFN neurons", run.start->ffn_left, run.start->ffn_total);
   if (!run.heads.empty()) {
     const auto [kept, total] = units(run.heads);
     const std::string legend =
@@ -133,8 +160,9 @@ std::string report_structure(const RunData& run) {
   }
   if (!run.neurons.empty()) {
     const auto [kept, total] = units(run.neurons);
-    out += report_card(fmt::format("FFN neurons: {} of {} left", kept, total),
-                       at_both_widths([&](int width) { return draw_neurons(run.neurons, width); }));
+    out += report_card(fmt::format("FFN neurons: {} of {} left", kept, total), at_both_widths([&](int width) {
+                         return draw_units(run.neurons, "FFN neurons left in each layer", width);
+                       }));
   }
   return out;
 }
@@ -162,6 +190,6 @@ std::string report_communication(const RunData& run) {
   return report_card("Bytes each rank passes to collectives per step", drawn + purposes_table(run), "all");
 }
 
-std::string report_details(const RunData& run) { return stages_card(run) + recipe_card(run); }
+std::string report_details(const RunData& run) { return stages_card(run) + exports_card(run) + recipe_card(run); }
 
 }  // namespace filigree::train

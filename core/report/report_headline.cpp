@@ -13,6 +13,14 @@ std::string hero_figure(const std::string& text, const std::string& caption) {
   return fmt::format("<div><div class=\"figure\">{}</div><p>{}</p></div>", text, escape_html(caption));
 }
 
+/// Whether the last evaluation is better than the one right after the prune.
+bool has_recovered(const RunData& run) {
+  const auto value = [&](const EvalRecord* eval) { return eval ? drawable(eval->value(run.metric)) : std::nullopt; };
+  const auto pruned = value(run.just_pruned()), last = value(run.recovered());
+  if (!pruned || !last) return false;
+  return run.metric == "loss" || run.metric == "perplexity" ? *last < *pruned : *last > *pruned;
+}
+
 std::string hero(const RunData& run) {
   std::string figures;
   const auto add = [&](const EvalRecord* eval, const std::string& caption) {
@@ -20,11 +28,10 @@ std::string hero(const RunData& run) {
     const auto value = drawable(eval->value(run.metric));
     figures += hero_figure(value ? metric_text(*value) : "not finite", caption);
   };
-  const bool pruned = !run.prunes.empty();
-  const auto* last = run.recovered();
-  add(run.adapted(), pruned ? "adapted" : run.finished ? "at the end" : "so far");
+  const char* now = run.finished ? "at the end" : "so far";
+  add(run.adapted(), run.prunes.empty() ? now : "adapted");
   add(run.just_pruned(), "just pruned");
-  add(last, last && run.finished ? "recovered" : "recovered so far");
+  add(run.recovered(), has_recovered(run) ? fmt::format("recovered, {}", now) : now);
   if (figures.empty()) return "<section class=\"card\"><p class=\"soft\">No evaluation yet.</p></section>\n";
   return fmt::format(
       "<section class=\"card\"><p class=\"soft\" style=\"margin-bottom:6px\">{} on {}</p><div "
@@ -60,23 +67,56 @@ std::string size_tile(const RunData& run) {
     after = stage.record.total;
   }
   if (!before) return "";
-  if (after == before)
-    return tile(format_count(static_cast<double>(*before)), "parameters in total, including updates");
-  return tile(
-      format_count(static_cast<double>(*after)),
-      fmt::format("parameters left of {}, including updates: {} fewer", format_count(static_cast<double>(*before)),
-                  percent(1 - static_cast<double>(*after) / static_cast<double>(*before))));
+  const auto first = static_cast<double>(*before), last = static_cast<double>(*after);
+  if (after == before) return tile(format_count(first), "parameters in total, including updates");
+  if (after > before)
+    return tile(format_count(last), fmt::format("parameters in total, including updates: {} more than the {} at first",
+                                                percent(last / first - 1), format_count(first)));
+  return tile(format_count(last), fmt::format("parameters left of {}, including updates: {} fewer", format_count(first),
+                                              percent(1 - last / first)));
 }
 
-std::string cost_tile(const RunData& run) {
-  if (run.prunes.empty()) return tile("100%", "FLOPs of a forward pass: nothing was pruned");
-  const PruneRecord& prune = run.prunes.back().record;
-  if (prune.sparsity && run.heads.empty() && run.neurons.empty())
-    return tile(percent(*prune.sparsity), "of the encoder's weights are zero");
-  return tile(percent(prune.flops_ratio.value_or(1)), "of the unpruned model's FLOPs in a forward pass");
+/// How far the model is pruned, as the last record of it says.
+struct PrunedState {
+  std::optional<double> sparsity, merged_sparsity, flops_ratio;
+  bool is_final = false;  ///< nothing is attached or trained after it
+  bool by_this_run = true;
+};
+
+std::optional<PrunedState> pruned_state(const RunData& run) {
+  const auto of = [&](const auto& record, bool is_final) {
+    return PrunedState{record.sparsity, record.merged_sparsity, record.flops_ratio, is_final, !run.prunes.empty()};
+  };
+  if (run.end) return of(*run.end, true);
+  if (!run.prunes.empty()) return of(run.prunes.back().record, false);
+  return run.start ? std::optional(of(*run.start, false)) : std::nullopt;
+}
+
+/// What the share of zeros is of: an update that is merged fills zeros of the base weights.
+std::string sparsity_caption(const PrunedState& state) {
+  if (state.merged_sparsity)
+    return fmt::format("of the encoder's weights are zero when the updates are merged, {} of the base weights",
+                       percent(state.sparsity.value_or(0)));
+  return state.is_final ? "of the encoder's weights are zero"
+                        : "of the encoder's base weights are zero; the merge of an update fills zeros";
+}
+
+std::string cost_tiles(const RunData& run) {
+  constexpr double kNoticeable = 0.001;  // pretrained weights contain some zeros
+  const auto state = pruned_state(run);
+  if (!state) return tile("100%", "FLOPs of a forward pass: nothing was pruned");
+  const std::string when = state->by_this_run ? "" : " (pruned before this run)";
+  const double ratio = state->flops_ratio.value_or(1);
+  const bool sparse = state->sparsity.value_or(0) >= kNoticeable;
+  std::string out;
+  if (!sparse || ratio < 1 || !run.heads.empty() || !run.neurons.empty())
+    out += tile(percent(ratio), "of the unpruned model's FLOPs in a forward pass" + when);
+  if (sparse) out += tile(percent(state->merged_sparsity.value_or(*state->sparsity)), sparsity_caption(*state) + when);
+  return out;
 }
 
 std::string tiles(const RunData& run) {
+  if (run.stages.empty() && !run.start) return "";
   std::string out;
   if (const auto* stage = first_trained(run)) {
     out += communication_tile(stage->record);
@@ -85,15 +125,21 @@ std::string tiles(const RunData& run) {
     out += tile(format_count(trainable),
                 fmt::format("parameters trained in {}, {} of the total", stage->name, percent(share)));
   }
-  return "<div class=\"tiles\">" + out + cost_tile(run) + size_tile(run) + "</div>\n";
+  return "<div class=\"tiles\">" + out + cost_tiles(run) + size_tile(run) + "</div>\n";
 }
 
 }  // namespace
 
 std::string report_heading(const RunData& run) {
-  const std::string state = run.finished ? "finished" : fmt::format("unfinished: step {}", run.last_step);
-  return fmt::format("<header><h1>{}</h1><span class=\"state{}\">{}</span></header>\n", escape_html(run.name),
-                     run.finished ? " done" : "", state);
+  const std::string step = run.last_step > 0 ? fmt::format("step {}", run.last_step) : "no recorded step";
+  const std::string state = run.finished ? "finished" : "unfinished: " + step;
+  const std::string error =
+      run.error.empty()
+          ? ""
+          : fmt::format("<section class=\"card\"><p>The last start of the run failed. log.txt: {}</p></section>\n",
+                        escape_html(run.error));
+  return fmt::format("<header><h1>{}</h1><span class=\"state{}\">{}</span></header>\n{}", escape_html(run.name),
+                     run.finished ? " done" : "", state, error);
 }
 
 std::string report_headline(const RunData& run) { return hero(run) + tiles(run); }

@@ -7,11 +7,11 @@
 
 namespace filigree::train {
 
-std::string report_heading(const RunData& run);        ///< name and state
+std::string report_heading(const RunData& run);        ///< name and state, and the error that ended the run
 std::string report_headline(const RunData& run);       ///< the metric over the run, and its cost
 std::string report_curves(const RunData& run);         ///< evaluation and loss
 std::string report_rates(const RunData& run);          ///< learning rate and speed
-std::string report_details(const RunData& run);        ///< table of stages, recipe
+std::string report_details(const RunData& run);        ///< table of stages, exports, recipe
 std::string report_structure(const RunData& run);      ///< heads and neurons left; empty without a structured prune
 std::string report_communication(const RunData& run);  ///< bytes per step of each stage; empty on one rank
 

@@ -84,15 +84,15 @@ std::string draw_heads(const Shapes& heads, int width) {
   return out + "</svg>";
 }
 
-std::string draw_neurons(const Shapes& neurons, int width) {
+std::string draw_units(const Shapes& units, const std::string& title, int width) {
   constexpr double kRow = 28, kBar = 13;
   constexpr int kTextWidth = 128;
   int64_t most = 1;
-  for (const auto& [layer, shape] : neurons) most = std::max(most, shape.total);
+  for (const auto& [layer, shape] : units) most = std::max(most, shape.total);
   const double room = width - kLabelWidth - kTextWidth;
-  std::string out = open_svg(width, kRow * static_cast<double>(neurons.size()) + 2, "FFN neurons left in each layer");
+  std::string out = open_svg(width, kRow * static_cast<double>(units.size()) + 2, title);
   double y = 0;
-  for (const auto& [layer, shape] : neurons) {
+  for (const auto& [layer, shape] : units) {
     const double full = room * static_cast<double>(shape.total) / static_cast<double>(most);
     const double left = static_cast<double>(shape.kept.size());
     const double share = shape.total > 0 ? left / static_cast<double>(shape.total) : 0;

@@ -51,8 +51,8 @@ std::string render(const LineChart& chart);
 /// One row per layer, one cell per head; removed heads are hollow.
 std::string draw_heads(const Shapes& heads, int width);
 
-/// One bar per layer: neurons left of the original number.
-std::string draw_neurons(const Shapes& neurons, int width);
+/// One bar per layer: units left of the original number. title: for screen readers.
+std::string draw_units(const Shapes& units, const std::string& title, int width);
 
 /// A bar with a label, under a caption; its length is value / whole.
 struct Bar {

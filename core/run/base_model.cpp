@@ -53,6 +53,7 @@ std::string write_merged(const Session& session, const std::string& given, const
   if (!fs::exists(dir + "/config.json")) {
     session.store->run().folder(files::run_names::kCache);
     const auto opened = open_model(checkpoint, *session.registries);
+    checkpoint::check_files_to_copy(opened.files, opened.model->task());
     checkpoint::export_model(*opened.model, export_request(*session.registries, *opened.model, opened.files,
                                                            checkpoint::ExportFormat::filigree, dir, 0));
   }

@@ -4,21 +4,92 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include "core/error.h"
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"
+#include "core/recipe/key_error.h"
 #include "dist/factory.h"
 
 namespace filigree::train {
 namespace {
 
-void check_prune(const recipe::PruneConfig& config, uint64_t seed, nn::Model& shapes) {
-  if (config.structure.empty())
-    prune::check_scores(prune::select_linears(shapes, config.targets), config.score);
-  else
-    prune::check_scores(shapes, prune::request_of(config, seed));
-}
+/// Collects the faults of all stages. A fault of one stage must not produce others in the stages after it.
+class StageChecks {
+ public:
+  StageChecks(const recipe::Recipe& recipe, const Registries& registries, nn::Model& shapes)
+      : recipe_(recipe), registries_(registries), shapes_(shapes), seed_(static_cast<uint64_t>(recipe.seed)) {}
+
+  void stage(size_t index) {
+    const recipe::StageConfig& stage = recipe_.stages[index];
+    const std::string path = recipe::key_of_stage(recipe_, index);
+    if (stage.method) {
+      const bool good = section(path + ".method", [&] { attach(stage, path + ".method"); });
+      all_attached_ = all_attached_ && good;
+    }
+    if (stage.prune) section(path + ".prune", [&] { prune(*stage.prune); });
+  }
+
+  std::vector<std::string> finish() {
+    if (!problems_.empty()) throw UsageError(fmt::format("{}", fmt::join(problems_, "\n")));
+    return std::move(warnings_);
+  }
+
+ private:
+  /// Runs `body`; keys of its errors are those of the section `path`. Returns whether there was none.
+  bool section(const std::string& path, const std::function<void()>& body) {
+    try {
+      body();
+      return true;
+    } catch (const recipe::KeyError& error) {
+      for (const recipe::KeyFault& fault : error.faults())
+        problems_.push_back(recipe::at_key(recipe_, path + "." + fault.key, fault.message));
+    } catch (const UsageError& error) {
+      problems_.push_back(recipe::at_key(recipe_, path, error.what()));
+    }
+    return false;
+  }
+
+  void attach(const recipe::StageConfig& stage, const std::string& path) {
+    const auto method = registries_.methods.make(*stage.method);
+    method->attach(shapes_, {seed_, *single_, *single_, /*resume=*/true});
+    method->check(shapes_);
+    const auto trains = [](const nn::ParameterPtr& parameter) { return parameter->role == nn::Role::trainable; };
+    if (stage.train && std::none_of(shapes_.parameters().begin(), shapes_.parameters().end(), trains)) {
+      const std::string freeze = path + ".freeze";
+      problems_.push_back(recipe::at_key(recipe_, recipe::is_given(recipe_, freeze) ? freeze : path,
+                                         fmt::format("leaves nothing of this {} model to train", shapes_.family())));
+    }
+    if (const std::string head = path + ".train_head";
+        recipe::is_given(recipe_, head) && shapes_.head_parameters().empty())
+      warnings_.push_back(recipe::at_key(
+          recipe_, head,
+          fmt::format("has no effect: the decoder of this {} model is tied to the word embeddings, so it "
+                      "has no head of its own",
+                      shapes_.family())));
+  }
+
+  void prune(const recipe::PruneConfig& config) {
+    const bool unknown = config.score == recipe::PruneScore::delta && !all_attached_;
+    const auto linears =
+        config.structure.empty() ? prune::select_linears(shapes_, config.targets) : std::vector<nn::Linear*>();
+    if (unknown) return;
+    if (config.structure.empty())
+      prune::check_scores(linears, config.score);
+    else
+      prune::check_scores(shapes_, prune::request_of(config, seed_));
+  }
+
+  const recipe::Recipe& recipe_;
+  const Registries& registries_;
+  nn::Model& shapes_;
+  const uint64_t seed_;
+  const std::unique_ptr<dist::Communicator> single_ = dist::make_single();
+  bool all_attached_ = true;
+  std::vector<std::string> problems_, warnings_;
+};
 
 }  // namespace
 
@@ -32,18 +103,10 @@ std::unique_ptr<nn::Model> model_of_shapes(const recipe::Recipe& recipe, const R
   return registries.load_model(dir, request);
 }
 
-void check_stages(const recipe::Recipe& recipe, const Registries& registries, nn::Model& shapes) {
-  const auto single = dist::make_single();
-  const auto seed = static_cast<uint64_t>(recipe.seed);
-  for (const recipe::StageConfig& stage : recipe.stages) {
-    try {
-      if (stage.method)
-        registries.methods.make(*stage.method)->attach(shapes, {seed, *single, *single, /*resume=*/true});
-      if (stage.prune) check_prune(*stage.prune, seed, shapes);
-    } catch (const UsageError& error) {
-      throw UsageError(fmt::format("{}: stages.{}: {}", recipe.file, stage.name, error.what()));
-    }
-  }
+std::vector<std::string> check_stages(const recipe::Recipe& recipe, const Registries& registries, nn::Model& shapes) {
+  StageChecks checks(recipe, registries, shapes);
+  for (size_t i = 0; i < recipe.stages.size(); ++i) checks.stage(i);
+  return checks.finish();
 }
 
 void check_best(const recipe::Recipe& recipe, const data::TaskSpec& task) {
@@ -52,8 +115,9 @@ void check_best(const recipe::Recipe& recipe, const data::TaskSpec& task) {
   std::vector<std::string> known = enum_names_of(task.metrics);
   known.emplace_back("loss");
   if (std::ranges::find(known, wanted) == known.end())
-    throw UsageError(fmt::format("{}: eval.best: '{}' is not computed for this task; use one of {}", recipe.file,
-                                 wanted, fmt::join(known, ", ")));
+    throw UsageError(recipe::at_key(
+        recipe, "eval.best",
+        fmt::format("'{}' is not computed for this task; use one of {}", wanted, fmt::join(known, ", "))));
 }
 
 }  // namespace filigree::train

@@ -3,6 +3,8 @@
 // that has shapes but no values, and the linears and scores of its prune section are looked up, so that a wrong name in
 // the last stage is an error before the first stage trains.
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "core/data/task.h"
 #include "core/recipe/recipe.h"
@@ -14,12 +16,13 @@ namespace filigree::train {
 std::unique_ptr<nn::Model> model_of_shapes(const recipe::Recipe& recipe, const Registries& registries,
                                            const std::string& dir);
 
-/// UsageError, which names the recipe and the stage, if a method names parts that the model lacks or that have an update
-/// already, or a prune section names linears or a score that the model does not have then. Shapes are those before any
-/// pruning. Attaches the methods to `shapes`.
-void check_stages(const recipe::Recipe& recipe, const Registries& registries, nn::Model& shapes);
+/// UsageError with a line for each fault, each with the line or the --set of its key: a method names parts that the model
+/// lacks or that have an update already, leaves nothing to train, or has a rank that a matrix cannot have; a prune section
+/// names linears or a score that the model does not have then. Shapes are those before any pruning. Attaches the methods
+/// to `shapes`. Returns warnings: options that have no effect in this model.
+std::vector<std::string> check_stages(const recipe::Recipe& recipe, const Registries& registries, nn::Model& shapes);
 
-/// UsageError unless eval.best is empty, `loss`, or a metric that an evaluation of this task computes.
+/// UsageError, which names the recipe's line, unless eval.best is empty, `loss`, or a metric that an evaluation of this task computes.
 void check_best(const recipe::Recipe& recipe, const data::TaskSpec& task);
 
 }  // namespace filigree::train

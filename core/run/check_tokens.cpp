@@ -4,6 +4,7 @@
 
 #include "core/counted.h"
 #include "core/error.h"
+#include "core/recipe/key_error.h"
 
 namespace filigree::train {
 namespace {
@@ -50,8 +51,9 @@ void check_tokens(data::Dataset& dataset, const data::Tokenizer& tokenizer, cons
 
 void check_length(const recipe::Recipe& recipe, const nn::Model& model, const std::string& path) {
   if (recipe.data.max_length > model.max_positions())
-    throw UsageError(fmt::format("{}: data.max_length: {} is more than the {} of {}", recipe.file,
-                                 recipe.data.max_length, counted(model.max_positions(), "position"), path));
+    throw UsageError(recipe::at_key(recipe, "data.max_length",
+                                    fmt::format("{} is more than the {} of {}", recipe.data.max_length,
+                                                counted(model.max_positions(), "position"), path)));
 }
 
 }  // namespace filigree::train

@@ -20,7 +20,7 @@ void check_tokens(data::Dataset& dataset, const data::Tokenizer& tokenizer, cons
 void check_ids(const std::vector<int32_t>& ids, const std::string& where, const data::Tokenizer& tokenizer,
                const nn::Model& model, const std::string& path);
 
-/// UsageError, which names the recipe, if a sample of data.max_length tokens has more positions than the model.
+/// UsageError, which names the recipe's line, if a sample of data.max_length tokens has more positions than the model.
 void check_length(const recipe::Recipe& recipe, const nn::Model& model, const std::string& path);
 
 }  // namespace filigree::train

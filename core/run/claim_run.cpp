@@ -36,7 +36,7 @@ bool lies_in(const fs::path& path, const fs::path& dir) {
 bool is_progress(const MetricRecord& record) {
   if (const auto* step = std::get_if<TrainRecord>(&record)) return !step->not_finite;
   if (const auto* eval = std::get_if<EvalRecord>(&record)) return !eval->values.empty();
-  return !std::holds_alternative<StageRecord>(record);
+  return !std::holds_alternative<StageRecord>(record) && !std::holds_alternative<ModelRecord>(record);
 }
 
 /// Whether metrics.jsonl contains more than the record of a stage's start and of a step that was not made.
@@ -65,7 +65,7 @@ void refuse_foreign_exports(const std::string& run_dir, const recipe::Recipe& re
     const auto type = fs::symlink_status(path, ignored).type();
     if (type == fs::file_type::not_found || (type == fs::file_type::directory && fs::is_empty(path, ignored))) continue;
     if (type == fs::file_type::directory && files::is_marked(path, files::DirectoryKind::model_export)) continue;
-    throw UsageError(fmt::format(
+    throw RefusedStart(fmt::format(
         "{}: the recipe exports to this path, but it is not a filigree export; move it away, or choose another {}",
         path, dir == names::kFinal ? "--out" : "export.dir"));
   }
@@ -76,8 +76,8 @@ void refuse_input_that_is_replaced(const std::string& run_dir, const recipe::Rec
     if (input.empty()) return;
     for (const std::string& dir : exports_of(recipe))
       if (lies_in(canonical(input), canonical(files::RunPaths(run_dir).at(dir))))
-        throw UsageError(fmt::format("{}: {} is in {}/{}, which this run will replace; choose another --out", key,
-                                     input, run_dir, dir));
+        throw RefusedStart(fmt::format("{}: {} is in {}/{}, which this run will replace; choose another --out", key,
+                                       input, run_dir, dir));
   };
   check("model.path", recipe.model.path);
   check("model.init_lora", recipe.model.init_lora);
@@ -117,7 +117,7 @@ std::optional<checkpoint::CheckpointInfo> choose_named(const Session& session, c
         fmt::format("--resume {}: there is no complete checkpoint; give a step-… directory or a run", path));
   if (lies_in(canonical(found->path), canonical(session.run_dir)) || !holds_a_run(session.run_dir) || same_origin)
     return found;
-  throw UsageError(fmt::format(
+  throw RefusedStart(fmt::format(
       "--resume {}: {} contains another run, which would be overwritten; choose a new --out, or omit --resume "
       "to resume the run in it",
       path, session.run_dir));
@@ -127,7 +127,7 @@ std::optional<checkpoint::CheckpointInfo> choose_named(const Session& session, c
 void refuse_to_lose_results(const Session& session) {
   const files::RunPaths run(session.run_dir);
   if (fs::exists(run.final_model()))
-    throw UsageError(fmt::format(
+    throw RefusedStart(fmt::format(
         "{} contains a finished run without a complete checkpoint; training again would replace its results. "
         "Choose another --out, or remove or rename {}",
         session.run_dir, run.final_model()));
@@ -136,7 +136,7 @@ void refuse_to_lose_results(const Session& session) {
   const auto before = recipe::load(path, {}, session.registries->catalog(), recipe::OldKeys::accept);
   const std::string differences = recipe_difference(run_recipe(before), run_recipe(session.recipe));
   if (!differences.empty())
-    throw UsageError(fmt::format(
+    throw RefusedStart(fmt::format(
         "{} contains a run of a different recipe without a checkpoint; the recipe differs in:{}\nChoose another "
         "--out, or remove that directory",
         session.run_dir, differences));
@@ -149,7 +149,7 @@ void refuse_to_lose_results(const Session& session) {
 std::unique_ptr<checkpoint::CheckpointStore> claim_run_directory(const Session& session, const RunRequest& request) {
   auto store = std::make_unique<checkpoint::CheckpointStore>(session.run_dir, session.recipe.checkpoint.keep);
   if (request.resume == "never" && holds_a_run(session.run_dir))
-    throw UsageError(fmt::format(
+    throw RefusedStart(fmt::format(
         "{} already contains a run, which --resume never would overwrite; choose another --out, or remove it",
         session.run_dir));
   refuse_input_that_is_replaced(session.run_dir, session.recipe);

@@ -5,10 +5,17 @@
 #include <string>
 
 #include "core/checkpoint/store.h"
+#include "core/error.h"
 #include "core/run/open_session.h"
 #include "core/run/session.h"
 
 namespace filigree::train {
+
+/// The start would overwrite results of the run in its directory, or mix it with another one. It changes nothing there,
+/// not even log.txt.
+struct RefusedStart : UsageError {
+  using UsageError::UsageError;
+};
 
 /// Opens `session.run_dir` as the run's own (core/files/run_directory.h). Throws a UsageError that names the
 /// obstacle if

@@ -1,5 +1,6 @@
 #include "core/run/export_request.h"
 
+#include "core/recipe/load.h"
 #include "core/run/open_model.h"
 
 namespace filigree::train {
@@ -19,6 +20,10 @@ checkpoint::ExportRequest export_request(const Registries& registries, nn::Model
     return registries.load_model(written, load);
   };
   return request;
+}
+
+std::string recipe_beside(const recipe::Recipe& recipe, checkpoint::ExportFormat format) {
+  return format == checkpoint::ExportFormat::filigree ? recipe::to_yaml(recipe) : "";
 }
 
 }  // namespace filigree::train

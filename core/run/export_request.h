@@ -11,4 +11,8 @@ namespace filigree::train {
 checkpoint::ExportRequest export_request(const Registries& registries, nn::Model& model, const std::string& files,
                                          checkpoint::ExportFormat format, const std::string& dir, double shard_mb = 0);
 
+/// The text of the recipe.yaml to write into an export of this format: with it, `eval` needs no --data. Empty for formats
+/// of other programs.
+std::string recipe_beside(const recipe::Recipe& recipe, checkpoint::ExportFormat format);
+
 }  // namespace filigree::train

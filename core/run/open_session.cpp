@@ -9,13 +9,17 @@
 
 #include "core/counted.h"
 #include "core/error.h"
+#include "core/export/export.h"
 #include "core/export/peft/peft_lora.h"
 #include "core/parallel/parallelize.h"
 #include "core/parallel/precision.h"
+#include "core/recipe/key_error.h"
 #include "core/run/base_model.h"
+#include "core/run/check_data.h"
 #include "core/run/check_stages.h"
 #include "core/run/check_tokens.h"
 #include "core/run/open_model.h"
+#include "core/run/rank_zero.h"
 #include "core/run/resume.h"
 #include "core/run/state/restore.h"
 #include "core/run/steps.h"
@@ -83,7 +87,11 @@ nn::LoadReport load_model(Session& session) {
 }
 
 /// For new runs: a resumed run has its values from the checkpoint, and logged its findings at its first start.
-void log_findings(const Session& session, nn::LoadReport report) {
+void log_findings(const Session& session, nn::LoadReport report, const std::vector<std::string>& of_stages) {
+  const data::Dataset& data = session.train_data;
+  for (const std::string& line : of_stages) session.log->warn("{}", line);
+  for (const std::string& line : missing_classes(session.recipe, data.label_names, data.classes))
+    session.log->warn("{}", line);
   if (session.recipe.model.init == recipe::InitialWeights::random) return;
   if (session.is_rank_zero()) note_changed_files(session.recipe.model.path, report);
   for (const std::string& line : describe(report, session.recipe.model.path)) session.log->info("{}", line);
@@ -135,8 +143,11 @@ OpenedSession open_session(recipe::Recipe recipe, const Registries& registries, 
   use_base(session, request);
   // Fail early: validate the LoRA before loading the data.
   if (const std::string& lora = session.recipe.model.init_lora; !lora.empty()) checkpoint::read_peft(lora);
-  load_data(session);
-  check_stages(session.recipe, registries, *model_of_shapes(session.recipe, registries, session.recipe.model.path));
+  on_rank_zero(session.mesh->world(),
+               [&] { checkpoint::check_files_to_copy(session.recipe.model.path, session.recipe.model.task); });
+  recipe::at_keys(session.recipe, [&] { load_data(session); });
+  const std::vector<std::string> warnings =
+      check_stages(session.recipe, registries, *model_of_shapes(session.recipe, registries, session.recipe.model.path));
   agree_on_files(session);
   const nn::LoadReport report = load_model(session);
   if (session.run_dir.empty()) open_run_directory(session, request);
@@ -146,10 +157,11 @@ OpenedSession open_session(recipe::Recipe recipe, const Registries& registries, 
     restore_model(restore_target(session), *opened.resumed);
   }
   open_logs(session, request, opened.resumed);
+  for (const auto& line : session.recipe.notes) session.log->info("{}", line);
   if (opened.resumed)
     warn_of_changed_evaluation(session, *opened.resumed);
   else
-    log_findings(session, report);
+    log_findings(session, report, warnings);
   for (const auto& line : warmup_warnings(session.recipe, session.train_data.size(), session.state.stage))
     session.log->warn("{}", line);
   return opened;

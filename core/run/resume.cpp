@@ -127,8 +127,8 @@ void refuse_exchanged_exports(const Session& session, const recipe::Recipe& befo
     std::error_code ignored;
     const std::string taken = exchanged_export(before, session.recipe);
     if (!taken.empty() && fs::equivalent(fs::path(checkpoint).parent_path().parent_path(), session.run_dir, ignored))
-      throw UsageError(fmt::format("{}: {}, which would replace the other stage's export; choose another export.dir",
-                                   session.run_dir, taken));
+      throw RefusedStart(fmt::format("{}: {}, which would replace the other stage's export; choose another export.dir",
+                                     session.run_dir, taken));
   });
 }
 
@@ -145,12 +145,12 @@ void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, b
     return;
   }
   if (saved.run.stage >= static_cast<int64_t>(session.recipe.stages.size()))
-    throw UsageError(fmt::format(
+    throw RefusedStart(fmt::format(
         "{} is the end of a run of a different recipe, which differs in:{}\nNo stage is left that the change "
         "could affect; start a new run with another --out",
         loaded.info.path, difference_text));
   if (!named)
-    throw UsageError(
+    throw RefusedStart(
         fmt::format("{} contains a run of a different recipe, which differs in:{}\nChoose another --out, or resume it "
                     "anyway with --resume {}",
                     session.run_dir, difference_text, loaded.info.path));

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/counted.h"
+#include "core/recipe/key_error.h"
 #include "core/recipe/range.h"
 
 namespace filigree::train {
@@ -29,10 +30,11 @@ std::vector<std::string> warmup_warnings(const recipe::Recipe& recipe, std::opti
     if (!train || train->warmup == 0 || (train->max_steps == 0 && !samples)) continue;
     const int64_t total = stage_steps(*train, samples.value_or(0)), warmup = warmup_steps(*train, total);
     if (warmup >= total)
-      lines.push_back(fmt::format(
-          "stages.{}.train.warmup: the warm-up has {} and the stage {}: the learning rate never reaches its "
-          "peak of {}; set a shorter warm-up",
-          recipe.stages[i].name, counted(warmup, "step"), total, train->lr));
+      lines.push_back(recipe::at_key(
+          recipe, recipe::key_of_stage(recipe, i) + ".train.warmup",
+          fmt::format("the warm-up has {} and the stage {}: the learning rate never reaches its peak of {}; set a "
+                      "shorter warm-up",
+                      counted(warmup, "step"), total, train->lr)));
   }
   return lines;
 }

@@ -85,7 +85,8 @@ std::vector<int64_t> non_finite_samples(const data::Batch& batch, const nn::Outp
   for (int64_t i = 0; i < dataset.size() && first.size() < kNamedSamples; ++i)
     if (marks[i].item<float>() > 0) first.push_back(i);
   if (count == dataset.size())
-    throw DivergedError(fmt::format("the loss on '{}' is not finite: {}", dataset.split, kDiverged));
+    throw DivergedError(fmt::format("the loss on '{}' is not finite in any of {} (the first: {}): {}", dataset.split,
+                                    counted(dataset.size(), "sample"), dataset.where(first.front()), kDiverged));
   throw LossError(
       fmt::format("the loss on '{}' is not finite in {} of {} ({}{}): the model has diverged, or it "
                   "cannot compute these samples. Inspect them, or train in fp32 or with a lower lr",

@@ -27,16 +27,26 @@ EvalRecord eval_record(const std::string& stage, int64_t step, const data::Datas
   return record;
 }
 
-/// A loss that is not finite is recorded, for the report of the run, and ends it.
-EvalResult evaluate_or_record(Session& session, const std::string& stage, const data::Dataset& dataset) {
+/// For the report of the run.
+void record_failure(Session& session, const std::string& stage, const data::Dataset& dataset) {
+  EvalResult failed;
+  failed.samples = dataset.size();
+  failed.loss = std::numeric_limits<double>::quiet_NaN();
+  session.log->record(eval_record(stage, session.state.global_step, dataset, failed,
+                                  deciding_metric(session.recipe.eval.best, dataset)));
+}
+
+/// A loss that is not finite is recorded and ends the run.
+EvalResult evaluate_or_record(Session& session, const std::string& stage, const data::Dataset& dataset,
+                              const std::function<void()>& before_failure) {
   try {
     return evaluate(*session.model, dataset, eval_options(session), session.mesh->dp());
+  } catch (const DivergedError&) {
+    record_failure(session, stage, dataset);
+    throw;
   } catch (const LossError&) {
-    EvalResult failed;
-    failed.samples = dataset.size();
-    failed.loss = std::numeric_limits<double>::quiet_NaN();
-    session.log->record(eval_record(stage, session.state.global_step, dataset, failed,
-                                    deciding_metric(session.recipe.eval.best, dataset)));
+    if (before_failure) before_failure();
+    record_failure(session, stage, dataset);
     throw;
   }
 }
@@ -58,10 +68,12 @@ EvalOptions eval_options(const Session& session) {
   return {session.recipe.eval.batch_size, session.compute, session.recipe.parallel.shard_frozen};
 }
 
-bool evaluate_and_log(Session& session, const std::string& stage, bool compete) {
+bool evaluate_and_log(Session& session, const std::string& stage, bool compete,
+                      const std::function<void()>& before_failure) {
   // Logged when all have succeeded: after a failure, the evaluation is repeated as a whole.
   std::vector<EvalResult> results;
-  for (const data::Dataset& dataset : session.eval_data) results.push_back(evaluate_or_record(session, stage, dataset));
+  for (const data::Dataset& dataset : session.eval_data)
+    results.push_back(evaluate_or_record(session, stage, dataset, before_failure));
   bool improved = false;
   for (size_t i = 0; i < session.eval_data.size(); ++i) {
     const auto& dataset = session.eval_data[i];

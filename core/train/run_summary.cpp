@@ -8,9 +8,12 @@
 
 #include "core/counted.h"
 #include "core/files/run_paths.h"
+#include "core/log/exports_in.h"
 #include "core/parallel/precision.h"
 #include "core/prune/inspect.h"
+#include "core/recipe/recipe.h"
 #include "core/run/steps.h"
+#include "core/train/record_model.h"
 
 namespace filigree::train {
 namespace {
@@ -38,6 +41,14 @@ void warn_of_skipped_rows(RunLog& log, const data::Dataset& dataset) {
   if (dataset.skipped > 0)
     log.warn("skipped {} of the {} set, the first: {}", counted(dataset.skipped, "bad row"), dataset.split,
              dataset.first_skipped);
+}
+
+/// "export (hf), final (filigree)"
+std::string list_exports(const std::string& run_dir) {
+  std::vector<std::string> texts;
+  for (const auto& found : files::exports_in(run_dir))
+    texts.push_back(fmt::format("{} ({})", found.name, found.format));
+  return fmt::format("{}", fmt::join(texts, ", "));
 }
 
 }  // namespace
@@ -70,9 +81,15 @@ void describe_start(Session& session, const checkpoint::Loaded* resumed) {
            counted(session.train_data.size(), "training sample"));
   warn_of_skipped_rows(log, session.train_data);
   for (const auto& dataset : session.eval_data) warn_of_skipped_rows(log, dataset);
-  for (const auto& stage : session.recipe.stages)
-    log.info("stage {}: {}", stage.name, describe_stage(stage, session.train_data.size()));
+  for (size_t i = 0; i < session.recipe.stages.size(); ++i) {
+    const auto& stage = session.recipe.stages[i];
+    // The recipe of a stage that is done may have changed since, as the directory of an export.
+    const bool done = i < static_cast<size_t>(session.state.stage);
+    log.info("stage {}: {}", stage.name,
+             done ? "done by an earlier start" : describe_stage(stage, session.train_data.size()));
+  }
   if (resumed) log.info("resuming from {}", resumed->info.path);
+  record_first_model(session);
 }
 
 void describe_end(Session& session, Outcome outcome) {
@@ -92,6 +109,7 @@ void describe_end(Session& session, Outcome outcome) {
   const int64_t length = prune::flops_length(*session.model);
   log.info("FLOPs of a forward pass over {}: {:.1f}% of the unpruned model's", counted(length, "token"),
            100 * session.model->flops(length) / prune::unpruned_flops(*session.model, length));
+  log.info("exports: {}", list_exports(session.run_dir));
   log.info("run directory: {}", session.run_dir);
 }
 

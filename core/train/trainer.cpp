@@ -288,23 +288,34 @@ bool Trainer::evaluate_if_due() {
 }
 
 /// The training up to here is kept if the loss is not finite, which all ranks find alike: the checkpoint is collective,
-/// so an error of one rank (a full disk under its log) may not lead here.
+/// so an error of one rank (a full disk under its log) may not lead here. The weights of a model that has diverged are
+/// not kept: earlier checkpoints are better.
 bool Trainer::evaluate() {
-  try {
-    const bool improved = evaluate_and_log(session_, stage_.name, session_.method->counts_for_best(step()));
-    session_.state.evaluation_due = false;
-    return improved;
-  } catch (const DivergedError&) {
-    throw;  // earlier checkpoints are better than one of these weights
-  } catch (const LossError&) {
+  const auto keep = [this] {
     session_.state.evaluation_due = true;
     save(false);
     session_.log->info(
         "stage {}: the evaluation failed; the training until step {} is kept in a checkpoint, and "
         "--resume repeats the evaluation",
         stage_.name, session_.state.global_step);
-    throw;
+  };
+  try {
+    const bool improved = evaluate_and_log(session_, stage_.name, session_.method->counts_for_best(step()), keep);
+    session_.state.evaluation_due = false;
+    return improved;
+  } catch (const DivergedError& error) {
+    refuse_diverged(error);
   }
+}
+
+/// The losses of its steps were finite, so the last update is the one to look at.
+void Trainer::refuse_diverged(const DivergedError& error) {
+  const int64_t step = session_.state.stage_step;
+  if (step == 0) throw error;
+  throw DivergedError(fmt::format(
+      "stage {}: {}, after step {} (the last checkpoint is untouched). Samples of that step's batch: {}. Lower "
+      "the learning rate, or inspect these samples",
+      stage_.name, error.what(), step, session_.train_data.where(sampler_.batch(step - 1))));
 }
 
 void Trainer::save(bool best) {

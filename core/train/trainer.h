@@ -16,6 +16,7 @@
 #include "core/parallel/frozen_shards.h"
 #include "core/run/session.h"
 #include "core/train/distill.h"
+#include "core/train/evaluate.h"
 #include "dist/grad_buckets.h"
 
 namespace filigree::train {
@@ -74,6 +75,7 @@ class Trainer {
   uint64_t full_comm_bytes() const;
   bool evaluate_if_due();  ///< true if it reached the best metric so far
   bool evaluate();
+  [[noreturn]] void refuse_diverged(const DivergedError& error);
   void save(bool best);
 
   Session& session_;

@@ -7,7 +7,6 @@
 #include "core/error.h"
 #include "core/export/peft/export_peft.h"
 #include "core/files/run_paths.h"
-#include "core/recipe/load.h"
 #include "core/run/export_request.h"
 #include "core/run/open_model.h"
 #include "launch/commands/command.h"
@@ -21,8 +20,7 @@ nlohmann::ordered_json export_merged(const train::OpenedModel& opened, const tra
   const auto format = enum_from<recipe::ExportFormat>(options.format);
   FG_CHECK(format, "--format {} is not a choice", options.format);
   auto request = train::export_request(registries, *opened.model, opened.files, *format, options.dir, options.shard_mb);
-  // With its recipe, a model in filigree's own format can be evaluated without --data.
-  if (*format == checkpoint::ExportFormat::filigree && opened.recipe) request.recipe = recipe::to_yaml(*opened.recipe);
+  if (opened.recipe) request.recipe = train::recipe_beside(*opened.recipe, *format);
   const auto result = checkpoint::export_model(*opened.model, request);
   if (result.zero_filled)
     std::cerr
@@ -51,11 +49,10 @@ int cmd_export(const ExportOptions& options, dist::Environment& environment) {
   if (environment.world_rank() != 0) return 0;
   const auto registries = make_registries();
   const bool peft = options.format == "peft";
-  if (peft && options.shard_mb > 0)
-    throw UsageError("filigree export: --shard-mb has no effect: --format peft writes one file");
   const auto opened = train::open_model(peft ? with_updates(options.source) : options.source, registries);
   train::refuse_random_parameters(opened);
   train::print_findings(opened);
+  checkpoint::check_files_to_copy(opened.files, opened.model->task());
   nlohmann::ordered_json json = {{"dir", options.dir}, {"format", options.format}};
   json.update(peft ? export_adapter(opened, registries, options) : export_merged(opened, registries, options));
   std::cout << json.dump() << '\n';

@@ -5,8 +5,11 @@
 #include "core/counted.h"
 #include "core/error.h"
 #include "core/forecast/forecast.h"
+#include "core/recipe/key_error.h"
 #include "core/recipe/load.h"
 #include "core/run/base_model.h"
+#include "core/run/check_stages.h"
+#include "core/run/check_tokens.h"
 #include "launch/commands/command.h"
 #include "launch/registries.h"
 
@@ -21,6 +24,7 @@ nlohmann::ordered_json to_json(const train::StageForecast& stage) {
           {"total", stage.total},
           {"memory_bytes", stage.memory()},
           {"weights", stage.weights},
+          {"buffers", stage.buffers},
           {"gradients", stage.gradients},
           {"optimizer", stage.optimizer},
           {"activations", stage.activations},
@@ -36,13 +40,19 @@ int cmd_plan(const PlanOptions& options, dist::Environment& environment) {
   if (environment.world_rank() != 0) return 0;
   const auto registries = make_registries();
   auto recipe = recipe::load(options.recipe, options.sets, registries.catalog());
+  for (const std::string& note : recipe.notes) std::cerr << fmt::format("note: {}\n", note);
   const std::string base = recipe.model.path;
   recipe.model.path = train::config_directory(base, registries);
   if (train::find_base(base).checkpoint)
     std::cerr << fmt::format("note: {} is estimated as {}, the model it was trained from, before any pruning\n", base,
                              recipe.model.path);
   const int64_t tensor = options.tensor > 0 ? options.tensor : recipe.parallel.tensor;
-  const train::Forecast forecast = train::forecast(recipe, registries, options.ranks, tensor);
+  const auto shapes = train::model_of_shapes(recipe, registries, recipe.model.path);
+  train::check_length(recipe, *shapes, recipe.model.path);
+  for (const auto& line : train::check_stages(recipe, registries, *shapes))
+    std::cerr << fmt::format("warning: {}\n", line);
+  train::Forecast forecast;
+  recipe::at_keys(recipe, [&] { forecast = train::forecast(recipe, registries, options.ranks, tensor); });
   if (!forecast.lengths_known)
     std::cerr << fmt::format("note: the training data cannot be read; the estimate assumes {} per sample\n",
                              counted(recipe.data.max_length, "token"));

@@ -1,11 +1,16 @@
 // `filigree predict`; declared in command.h.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "core/data/input_lines.h"
+#include "core/data/presets.h"
 #include "core/data/unlabelled.h"
 #include "core/error.h"
 #include "core/inference/open_for_inference.h"
+#include "core/recipe/data_rules.h"
 #include "core/run/check_tokens.h"
 #include "launch/commands/command.h"
 #include "launch/commands/given.h"
@@ -29,6 +34,31 @@ nlohmann::ordered_json prediction(const at::Tensor& logits, const std::vector<st
   return json;
 }
 
+/// How many texts a sample of the run that made the model has: the columns of data.text, of the preset or of the format.
+size_t text_columns(const recipe::DataConfig& config, const data::FormatRegistry& formats) {
+  if (!config.text.empty()) return config.text.size();
+  const auto format = formats.find(recipe::format_of(config));
+  const bool preset = !config.task.empty() && config.task != format->name();
+  return preset ? data::preset_task(config.task).splits.at("train").text.size() : format->default_columns().size();
+}
+
+/// A model reads single texts or pairs, as it was trained; without its recipe, as in the first line.
+void refuse_mixed_lines(const data::InputLines& lines, const train::OpenedModel& opened, const std::string& model,
+                        const data::FormatRegistry& formats) {
+  const auto& texts = lines.texts();
+  if (texts.empty()) return;
+  const bool pairs = opened.recipe ? text_columns(opened.recipe->data, formats) > 1 : texts.front().b.has_value();
+  const std::string others = opened.recipe
+                                 ? fmt::format("{} was trained on {}", model, pairs ? "pairs of texts" : "single texts")
+                                 : fmt::format("the first line {}", pairs ? "is a pair of texts" : "is a single text");
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (texts[i].b.has_value() == pairs) continue;
+    throw DataError(fmt::format(
+        "{}: is a {}, but {}; {}", lines.where(i), pairs ? "single text" : "pair of texts", others,
+        pairs ? "separate the texts by a tab, also if one is empty" : "remove the tab, which separates a pair"));
+  }
+}
+
 }  // namespace
 
 int cmd_predict(const PredictOptions& options, dist::Environment& environment) {
@@ -40,6 +70,7 @@ int cmd_predict(const PredictOptions& options, dist::Environment& environment) {
   if (is_over_tokens(model.task()))
     throw UsageError(
         fmt::format("{}: is a language model; predict needs a classification or regression model", options.model));
+  refuse_mixed_lines(lines, served.opened, options.model, registries.formats);
   const int64_t max_length = served.opened.recipe ? served.opened.recipe->data.max_length : model.max_positions();
   auto dataset = data::unlabelled(lines, *served.opened.tokenizer, max_length);
   train::check_tokens(dataset, *served.opened.tokenizer, model, served.opened.files);

@@ -46,7 +46,7 @@ def check(run_dir, keep, stage):
 
 
 with Folder() as folder:
-    recipe = write_recipe(folder, steps=26, every=EVERY, eval_every=EVAL, dev=40)
+    recipe = write_recipe(folder, steps=26, every=EVERY, eval_every=EVAL)
     apart = 0  # runs whose best is none of the newest
     for keep in (0, 2, 3):
         out = f"{folder}/keep{keep}"

@@ -2,10 +2,10 @@
 import os
 import shutil
 
-from runs import (STAGES, Folder, checkpoint, expect, expect_same_metrics, kill, losses, metrics, relative, run, run_state,
-                  start, wait_for, write_recipe)
+from runs import (STAGES, Folder, checkpoint, expect, expect_same_metrics, kill, losses, metrics, relative, run,
+                  run_side_by_side, run_state, start, wait_for, write_recipe)
 
-STEPS = 20
+STEPS = 14
 DISTILL = STAGES.replace("lr: 1e-3}", "lr: 1e-3, distill: {weight: 0.7, temperature: 3}}")
 CACHE = "cache/teacher-logits-stage1.safetensors"
 
@@ -16,15 +16,15 @@ def in_recover(records):
 
 with Folder() as folder:
     expect(DISTILL != STAGES, "the recipe does not distill")
-    recipe = write_recipe(folder, steps=STEPS, every=3, stages=DISTILL)
-    for ranks in (1, 2):
-        run(ranks, "train", recipe, "--out", f"{folder}/n{ranks}")
+    recipe = write_recipe(folder, steps=STEPS, train=200, every=3, stages=DISTILL)
+    plain = ("--set", "stages.recover.train.distill=null")
+    run_side_by_side([("train", recipe, "--out", f"{folder}/n1"), ("train", recipe, "--out", f"{folder}/plain", *plain)])
+    run(2, "train", recipe, "--out", f"{folder}/n2")
     difference = relative(losses(f"{folder}/n1", "recover"), losses(f"{folder}/n2", "recover"))
     print(f"2 ranks against 1, relative difference of the recovery's losses: {difference:.1e}")
     expect(len(losses(f"{folder}/n1", "recover")) == STEPS, "the recovery is not complete")
     expect(difference <= 1e-4, f"the recovery's losses on 1 and 2 ranks differ by {difference:.1e}")
 
-    run(1, "train", recipe, "--out", f"{folder}/plain", "--set", "stages.recover.train.distill=null")
     first, plain = (losses(f"{folder}/{name}", "recover")[0] for name in ("n1", "plain"))
     expect(losses(f"{folder}/n1", "adapt") == losses(f"{folder}/plain", "adapt"), "distill in a later stage changes the first")
     expect(abs(first - plain) > 0.05, f"the loss is {first} with distill and {plain} without: the teacher has no say")

@@ -2,7 +2,6 @@
 prune; on the same mesh to the bit."""
 import os
 import shutil
-import sys
 
 from runs import Folder, expect, fail, metrics, run, write_recipe
 
@@ -44,7 +43,6 @@ def compare(one, other, bound, what):
             fail(f"{what}: loss {b['loss']} instead of {a['loss']} at step {a['step']}")
 
 
-moments = {k: v for k, v in MOMENTS.items() if len(sys.argv) < 2 or sys.argv[1] in k}
 with Folder() as folder:
     recipe = write_recipe(folder, steps=STEPS, every=1, train=200)
     text = open(recipe).read().replace("keep: 3", "keep: 20")
@@ -52,7 +50,7 @@ with Folder() as folder:
     whole = {mesh: train(mesh, recipe, f"{folder}/whole-{mesh[0]}x{mesh[1]}") for mesh in MESHES}
     for saved in MESHES:
         source = f"{folder}/whole-{saved[0]}x{saved[1]}"
-        for when, step in moments.items():
+        for when, step in MOMENTS.items():
             for going_on in MESHES:
                 what = "saved on {}x{} {}, gone on on {}x{}".format(*saved, when, *going_on)
                 found = resume(source, step, going_on, recipe, f"{folder}/resumed")
@@ -60,4 +58,4 @@ with Folder() as folder:
                     expect(found == whole[saved], f"{what}: not the same to the bit")
                 compare(strip_comm(whole[saved]), strip_comm(found), 1e-4, what)
                 shutil.rmtree(f"{folder}/resumed")
-        print("{}x{}: goes on on every mesh, {}".format(*saved, " and ".join(moments)))
+        print("{}x{}: goes on on every mesh, {}".format(*saved, " and ".join(MOMENTS)))

@@ -26,7 +26,7 @@ def support(out):
 
 
 with Folder() as folder:
-    recipe = write_recipe(folder, steps=50, every=1000)
+    recipe = write_recipe(folder, steps=50, every=1000, dev=160)
     base = train(folder, recipe, 1, 1)
     expect(len(losses(base, "adapt")) == 50, "50 train lines are missing")
     expect(len(support(base)) == 24, f"{len(support(base))} lists of places instead of 24")

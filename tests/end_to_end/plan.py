@@ -21,7 +21,7 @@ parallel: {precision: PRECISION, device: cpu, timeout: 120}
 stages:
   - name: adapt
     method: METHOD
-    train: {max_steps: 15, batch_size: SIZE, lr: 1e-4}
+    train: {max_steps: 10, batch_size: SIZE, lr: 1e-4}
 """
 # What takes less than this share of a step's bytes is not compared by itself.
 SMALL = 0.01

@@ -17,7 +17,7 @@ from runs import (MODELS, Folder, checkpoint, expect, expect_same_metrics, inter
 
 STEPS, LAYERS, HEADS, NEURONS = 16, 6, 12, 1536
 METHOD = "method: {name: dsee, rank: 4, num_sparse: 16, targets: [query, value], support: grebsmo}"
-TRAIN = "train: {max_steps: STEPS, batch_size: 16, lr: 1e-3, warmup: 0.1}"
+TRAIN = "train: {max_steps: STEPS, batch_size: 8, lr: 1e-3, warmup: 0.1}"
 EXPORT = "  - {name: export, export: {format: hf, dir: export}}\n"
 
 

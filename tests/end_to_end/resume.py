@@ -28,7 +28,7 @@ def random_moment(process, run_dir):
 
 
 with Folder() as folder:
-    recipe = write_recipe(folder, steps=40, train=400, every=3, eval_every=25)
+    recipe = write_recipe(folder, steps=40, train=400, every=3, eval_every=25, size=4)
     run(RANKS, "train", recipe, "--out", f"{folder}/whole")
 
     killed = 0

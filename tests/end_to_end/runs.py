@@ -25,11 +25,11 @@ stages:
 STAGES = """
   - name: adapt
     method: {name: dsee, rank: 4, num_sparse: 16, targets: [query, value], support: grebsmo}
-    train: {max_steps: STEPS, batch_size: 16, lr: 2e-3, warmup: 0.1}
+    train: {max_steps: STEPS, batch_size: SIZE, lr: 2e-3, warmup: 0.1}
   - name: prune
     prune: {structure: [heads, ffn], heads: 0.25, ffn: 0.4, score: magnitude+delta}
   - name: recover
-    train: {max_steps: STEPS, batch_size: 16, lr: 1e-3}
+    train: {max_steps: STEPS, batch_size: SIZE, lr: 1e-3}
 """
 TAIL = """
 checkpoint: {every: EVERY, keep: 3}
@@ -53,11 +53,12 @@ def write_data(folder, train=800, dev=160):
             out.write("gloss\tclass\n" + "".join(f"{gloss}\t{label}\n" for gloss, label in part))
 
 
-def write_recipe(folder, steps=10, train=800, dev=160, precision="fp32", every=3, eval_every=1000, stages=STAGES):
+def write_recipe(folder, steps=10, train=800, dev=40, precision="fp32", every=3, eval_every=1000, stages=STAGES, size=8):
     write_data(folder, train=train, dev=dev)
     text = HEAD + stages + TAIL
     path = os.path.join(folder, "recipe.yaml")
-    for key, value in (("STEPS", steps), ("DATA", folder), ("PRECISION", precision), ("EVERY", every), ("EVAL", eval_every)):
+    for key, value in (("STEPS", steps), ("DATA", folder), ("PRECISION", precision), ("EVERY", every), ("EVAL", eval_every),
+                       ("SIZE", size)):
         text = text.replace(key, str(value))
     with open(path, "w") as out:
         out.write(text)
@@ -79,7 +80,16 @@ def start(ranks, *args, **options):
 
 
 def run(ranks, *args, expect=0, timeout=600):
-    process = start(ranks, *args)
+    return finish(start(ranks, *args), args, expect, timeout)
+
+
+def run_side_by_side(commands):
+    """Commands of one rank each at the same time, one per core of a test that has two."""
+    for process, args in [(start(1, *args), args) for args in commands]:
+        finish(process, args)
+
+
+def finish(process, args, expect=0, timeout=600):
     try:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:

@@ -16,8 +16,8 @@ def stages(out):
 
 
 with Folder() as folder:
-    recipe = write_recipe(folder, steps=6, train=200, stages=ROUNDS, eval_every=3)
-    for data, tensor, batch, precision in ((2, 1, 16, "fp32"), (3, 1, 2, "bf16"), (2, 2, 16, "fp32")):
+    recipe = write_recipe(folder, steps=6, train=200, dev=16, stages=ROUNDS, eval_every=3)
+    for data, tensor, batch, precision in ((2, 1, 8, "fp32"), (3, 1, 2, "bf16"), (2, 2, 8, "fp32")):
         name = f"{data}x{tensor}"
         sets = [f"parallel.tensor={tensor}", f"parallel.precision={precision}"]
         sets += [f"stages.{stage}.train.batch_size={batch}" for stage in ("adapt", "recover")]

@@ -65,7 +65,7 @@ class Case:
 
 
 def minilm(**how):
-    return lambda folder: write_recipe(folder, train=400, eval_every=12, **how)
+    return lambda folder: write_recipe(folder, train=400, dev=160, eval_every=12, size=16, **how)
 
 
 def tiny_gpt2(folder):

@@ -166,6 +166,13 @@ TEST(Options, AFlagWithoutEffectIsRefused) {
     EXPECT_EQ(refused({"--seed", "3", flag, "1"}), "") << flag;
   EXPECT_NE(refused({"--top-p", "0"}), "");
   EXPECT_EQ(refused({"--length-penalty", "2", "--beams", "2"}), "");
+  EXPECT_EQ(refused({"--length-penalty", "1", "--beams", "1"}),
+            "filigree generate: --length-penalty has no effect: it is used only with --beams of at least 2");
+  for (const char* size : {"0", "0.5"}) {
+    EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--shard-mb", size, "--format", "peft"}),
+              "filigree export: --shard-mb has no effect: --format peft writes one file");
+    EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--shard-mb", size, "--format", "hf"}), "");
+  }
 }
 
 TEST(Options, HelpNamesEveryArgumentAndGivesAnExample) {

@@ -1,5 +1,5 @@
 if(TARGET filigree)
-  add_test(NAME cli COMMAND "${CMAKE_SOURCE_DIR}/tests/launch/cli_test.sh" $<TARGET_FILE:filigree> "${FILIGREE_MPIRUN}" "${CMAKE_SOURCE_DIR}")
+  add_test(NAME cli COMMAND "${CMAKE_SOURCE_DIR}/tests/launch/cli_test.sh" $<TARGET_FILE:filigree> "${FILIGREE_MPIRUN}")
   set_tests_properties(cli PROPERTIES LABELS unit TIMEOUT 300)
 endif()
 add_test(NAME setup COMMAND "${CMAKE_SOURCE_DIR}/tests/launch/setup_test.sh" "${CMAKE_SOURCE_DIR}")

@@ -2,6 +2,7 @@
 // this test leaves in the build folder (reference/export/<case>/{base,hf,live.safetensors}).
 #include <ATen/ops/full.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -248,6 +249,42 @@ TEST_F(ExportTest, TokenizerFilesAreCopiedAsTheyAre) {
   std::ifstream in(dir_ / "out" / "vocab.txt", std::ios::binary);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), text);
   EXPECT_FALSE(fs::exists(dir_ / "out" / "unrelated.txt"));
+}
+
+std::string refusal(const std::string& dir, Task task) {
+  try {
+    checkpoint::check_files_to_copy(dir, task);
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_F(ExportTest, WhatIsNotAFileIsRefusedBeforeTheTraining) {
+  const std::string base = (dir_ / "base").string();
+  const auto spoilt = [&](const std::string& name, Task task = Task::sequence_classification) {
+    const std::string found = refusal(base, task);
+    fs::remove_all(dir_ / "base" / name);
+    return found.starts_with(base + "/" + name + ": ") ? found.substr(base.size() + name.size() + 3) : found;
+  };
+  fs::create_directories(base);
+  EXPECT_EQ(refusal(base, Task::causal_lm), "");
+  fs::create_symlink("chat_template.json", dir_ / "base" / "chat_template.json");  // in a circle: absent
+  fs::create_symlink("nowhere", dir_ / "base" / "merges.txt");
+  EXPECT_EQ(refusal(base, Task::causal_lm), "");
+  for (const std::string name : {"chat_template.jinja", "generation_config.json", "added_tokens.json"}) {
+    fs::create_directory(dir_ / "base" / name);
+    EXPECT_TRUE(spoilt(name, Task::causal_lm).starts_with("is a directory; an export copies")) << name;
+    ASSERT_EQ(mkfifo((dir_ / "base" / name).c_str(), 0600), 0);
+    EXPECT_TRUE(spoilt(name, Task::causal_lm).starts_with("is a pipe, a socket or a device; a regular file")) << name;
+  }
+  fs::create_directories(dir_ / "base" / "additional_chat_templates" / "tools.jinja");
+  EXPECT_TRUE(spoilt("additional_chat_templates/tools.jinja").starts_with("is a directory"));
+  fs::remove_all(dir_ / "base" / "additional_chat_templates");
+  std::ofstream(dir_ / "base" / "additional_chat_templates") << "x";
+  EXPECT_TRUE(spoilt("additional_chat_templates").starts_with("is not a directory"));
+  fs::create_directory(dir_ / "base" / "generation_config.json");  // not copied for a task that is not generation
+  EXPECT_EQ(spoilt("generation_config.json"), "");
 }
 
 TEST_F(ExportTest, ChatTemplatesAreCopiedAndTheGenerationConfigOfALanguageModel) {

@@ -21,7 +21,7 @@ class ChildTuning : public Method {
 
   void attach(nn::Model& model, const AttachContext& context) override {
     seed_ = context.seed;
-    train_all(model, options_.freeze, "child_tuning.freeze");
+    train_all(model, options_.freeze);
     const nn::Role role = options_.variant == ChildVariant::d ? nn::Role::buffer : nn::Role::derived;
     masks_ = add_update_masks(model, trained_in_layers(model), role);
   }
@@ -64,7 +64,7 @@ void ChildTuningOptions::describe(recipe::Schema& schema) {
   schema.field("unselected", unselected,
                "what entries without a gradient do: drift with the moments and the weight decay, or stay");
   schema.field("freeze", freeze, "parts of the model to keep frozen, by words in parameter names, such as embeddings")
-      .unique();
+      .patterns();
 }
 
 void add_child_tuning(Registry& registry) {

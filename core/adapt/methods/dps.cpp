@@ -37,8 +37,8 @@ class Dps : public Method {
 
   void attach(nn::Model& model, const AttachContext& context) override {
     seed_ = context.seed;
-    train_all(model, options_.freeze, "dps.freeze");
-    if (mixes()) refuse_updated(model, name());
+    train_all(model, options_.freeze);
+    if (mixes()) refuse_updated(model);
     std::vector<nn::ParameterPtr> weights;
     for (nn::Linear* linear : trained_linears(model)) {
       selected_.push_back(add(model.parameters(), *linear));
@@ -157,7 +157,7 @@ void DpsOptions::describe(recipe::Schema& schema) {
       .field("exact_gradient", exact_gradient, "gradient of the mixed weight; false: without 1/(1-p), as published")
       .only("variant", "is mix", [this] { return variant == DpsVariant::mix; });
   schema.field("freeze", freeze, "parts of the model to keep frozen, by words in parameter names, such as embeddings")
-      .unique();
+      .patterns();
 }
 
 void add_dps(Registry& registry) {

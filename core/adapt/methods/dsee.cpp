@@ -13,6 +13,7 @@
 #include "core/adapt/methods/updates.h"
 #include "core/adapt/support.h"
 #include "core/error.h"
+#include "core/recipe/key_error.h"
 #include "core/recipe/schema.h"
 
 namespace filigree::adapt {
@@ -27,8 +28,8 @@ std::vector<Support> supports_of(const std::vector<nn::Linear*>& linears, const 
     for (const nn::Linear* linear : linears) {
       const int64_t numel = linear->weight()->logical_numel();
       if (options.entries(numel) > numel)
-        throw UsageError(fmt::format("num_sparse: {} entries are requested, but {} has only {}", options.num_sparse,
-                                     linear->name(), numel));
+        throw recipe::KeyError("num_sparse", fmt::format("{} entries are requested, but {} has only {}",
+                                                         options.num_sparse, linear->name(), numel));
       supports.push_back(first_places(options.entries(numel), linear->in_features()));
     }
     return supports;
@@ -52,7 +53,7 @@ class Dsee : public Method {
   std::string name() const override { return name_; }
 
   void attach(nn::Model& model, const AttachContext& context) override {
-    linears_ = free_linears(model, options_.targets, name(), options_.train_head);
+    linears_ = free_linears(model, options_.targets, options_.train_head);
     std::vector<Support> supports;
     if (options_.sparse()) supports = supports_of(linears_, options_, context);
     for (size_t i = 0; i < linears_.size(); ++i) {
@@ -60,6 +61,8 @@ class Dsee : public Method {
     }
     freeze_rest(model, linears_, options_.train_head);
   }
+
+  void check(nn::Model& model) override { check_rank(model, options_.targets, "rank", options_.rank); }
 
   int64_t gradient_batches(const Step& step) const override {
     if (!options_.by_gradient() || !step.attached) return 0;
@@ -119,7 +122,7 @@ void DseeOptions::describe(recipe::Schema& schema) {
       .formerly("sparse");
   schema.field("sparse_density", sparse_density,
                "share of each target's entries that S2 has; 0: num_sparse says how many", recipe::from(0).to(1));
-  schema.field("targets", targets, kTargetsHelp).required().unique();
+  schema.field("targets", targets, kTargetsHelp).required().patterns();
   schema.field("support", support, "how the positions of S2 are chosen").only("num_sparse", "or sparse_density is not 0", [this] {
     return sparse();
   });

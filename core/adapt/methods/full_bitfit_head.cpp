@@ -5,8 +5,8 @@
 
 #include "core/adapt/methods/targets.h"
 #include "core/adapt/methods/whole.h"
-#include "core/error.h"
 #include "core/name_pattern.h"
+#include "core/recipe/key_error.h"
 #include "core/recipe/schema.h"
 
 namespace filigree::adapt {
@@ -18,7 +18,7 @@ class Full : public Method {
   std::string name() const override { return "full"; }
 
   void attach(nn::Model& model, const AttachContext&) override {
-    train_all(model, options_.freeze, "full.freeze");
+    train_all(model, options_.freeze);
   }
 
  private:
@@ -34,7 +34,7 @@ class Bitfit : public Method {
     const auto bias_of = [](const std::string& module, const std::string& parameter) {
       return names(module + ".bias", parameter);
     };
-    refuse_idle(model, options_.modules, "bitfit.modules", bias_of);
+    refuse_idle(model, options_.modules, "modules", bias_of);
     const auto head = in_head(model);
     set_trainable(model, [&](const nn::Parameter& parameter) {
       if (head(parameter)) return true;
@@ -59,12 +59,12 @@ class Head : public Method {
 
 void FullOptions::describe(recipe::Schema& schema) {
   schema.field("freeze", freeze, "parts of the model to keep frozen, by words in parameter names, such as embeddings")
-      .unique();
+      .patterns();
 }
 
 void BitfitOptions::describe(recipe::Schema& schema) {
   schema.field("modules", modules, "modules whose biases are trained, by the last words of their names; empty: all")
-      .unique();
+      .patterns();
 }
 
 void HeadOptions::describe(recipe::Schema&) {}

@@ -18,7 +18,7 @@ class Lora : public Method {
   std::string name() const override { return "lora"; }
 
   void attach(nn::Model& model, const AttachContext& context) override {
-    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, name(), options_.train_head);
+    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, options_.train_head);
     const double scale = options_.alpha / static_cast<double>(options_.rank);
     for (nn::Linear* linear : linears) {
       const at::Tensor v =
@@ -29,6 +29,8 @@ class Lora : public Method {
     freeze_rest(model, linears, options_.train_head);
   }
 
+  void check(nn::Model& model) override { check_rank(model, options_.targets, "rank", options_.rank); }
+
  private:
   LoraOptions options_;
 };
@@ -38,7 +40,7 @@ class Lora : public Method {
 void LoraOptions::describe(recipe::Schema& schema) {
   schema.field("rank", rank, "rank r of U V", recipe::from(1).to(65536));
   schema.field("alpha", alpha, "the update is scaled by alpha / rank", recipe::above(0).to(1e6));
-  schema.field("targets", targets, kTargetsHelp).required().unique();
+  schema.field("targets", targets, kTargetsHelp).required().patterns();
   schema.field("train_head", train_head, kHeadHelp);
 }
 

@@ -17,8 +17,8 @@ class Mixout : public Method {
 
   void attach(nn::Model& model, const AttachContext& context) override {
     seed_ = context.seed;
-    train_all(model, options_.freeze, "mixout.freeze");
-    refuse_updated(model, name());
+    train_all(model, options_.freeze);
+    refuse_updated(model);
     for (nn::Linear* linear : trained_linears(model))
       add_mixture(model.parameters(), *linear, {options_.probability, options_.exact_gradient});
   }
@@ -47,7 +47,7 @@ void MixoutOptions::describe(recipe::Schema& schema) {
                recipe::from(0).below(1));
   schema.field("exact_gradient", exact_gradient, "gradient of the mixed weight; false: without 1/(1-p), as published");
   schema.field("freeze", freeze, "parts of the model to keep frozen, by words in parameter names, such as embeddings")
-      .unique();
+      .patterns();
 }
 
 void add_mixout(Registry& registry) {

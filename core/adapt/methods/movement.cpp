@@ -17,10 +17,10 @@ namespace {
 constexpr double kSoftStart = 2.1972245773362196;  // sigmoid of it is 0.9, the first score of soft movement
 
 /// Gives the targets a mask with a trained score per entry, whose learning rate is `ratio` times that of the recipe.
-void add_scores(nn::Model& model, const std::vector<nn::Linear*>& linears, const std::string& method, double first,
+void add_scores(nn::Model& model, const std::vector<nn::Linear*>& linears, double first,
                 double ratio, MaskRule rule) {
   for (nn::Linear* linear : linears) {
-    refuse_masked(*linear, method);
+    refuse_masked(*linear);
     auto scores = std::make_unique<EntryScores>(model.parameters(), *linear, first);
     scores->parameters().front()->lr_scale = ratio;
     add_learned_mask(model.parameters(), *linear, std::move(scores), rule);
@@ -33,8 +33,8 @@ class Movement : public Method {
   std::string name() const override { return "movement"; }
 
   void attach(nn::Model& model, const AttachContext&) override {
-    train_all(model, options_.freeze, "movement.freeze");
-    add_scores(model, free_linears(model, options_.targets, name(), false), name(), 0.0, options_.score_lr_ratio,
+    train_all(model, options_.freeze);
+    add_scores(model, free_linears(model, options_.targets, false), 0.0, options_.score_lr_ratio,
                MaskRule::share);
   }
 
@@ -59,8 +59,8 @@ class SoftMovement : public Method {
   std::string name() const override { return "soft_movement"; }
 
   void attach(nn::Model& model, const AttachContext&) override {
-    train_all(model, options_.freeze, "soft_movement.freeze");
-    add_scores(model, free_linears(model, options_.targets, name(), false), name(), kSoftStart, options_.score_lr_ratio,
+    train_all(model, options_.freeze);
+    add_scores(model, free_linears(model, options_.targets, false), kSoftStart, options_.score_lr_ratio,
                MaskRule::threshold);
   }
 
@@ -91,8 +91,8 @@ class Smp : public Method {
   std::string name() const override { return "smp"; }
 
   void attach(nn::Model& model, const AttachContext&) override {
-    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, name(), options_.train_head);
-    add_scores(model, linears, name(), 0.0, 1.0, MaskRule::share);
+    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, options_.train_head);
+    add_scores(model, linears, 0.0, 1.0, MaskRule::share);
     freeze_rest(model, linears, options_.train_head);
   }
 
@@ -140,8 +140,8 @@ void MovementOptions::describe(recipe::Schema& schema) {
       .rule("sparsity_warmup and sparsity_hold are at most 1 together",
             [this] { return sparsity_warmup + sparsity_hold > 1 ? "and sparsity_warmup are more than 1 together" : ""; });
   schema.field("score_lr_ratio", score_lr_ratio, kRatioHelp, recipe::above(0).to(1e6));
-  schema.field("targets", targets, kMaskedHelp).unique();
-  schema.field("freeze", freeze, kFreezeHelp).unique();
+  schema.field("targets", targets, kMaskedHelp).patterns();
+  schema.field("freeze", freeze, kFreezeHelp).patterns();
 }
 
 void SoftMovementOptions::describe(recipe::Schema& schema) {
@@ -157,8 +157,8 @@ void SoftMovementOptions::describe(recipe::Schema& schema) {
         return threshold_warmup + threshold_hold > 1 ? "and threshold_warmup are more than 1 together" : "";
       });
   schema.field("score_lr_ratio", score_lr_ratio, kRatioHelp, recipe::above(0).to(1e6));
-  schema.field("targets", targets, kMaskedHelp).unique();
-  schema.field("freeze", freeze, kFreezeHelp).unique();
+  schema.field("targets", targets, kMaskedHelp).patterns();
+  schema.field("freeze", freeze, kFreezeHelp).patterns();
 }
 
 void SmpOptions::describe(recipe::Schema& schema) {
@@ -171,7 +171,7 @@ void SmpOptions::describe(recipe::Schema& schema) {
                "uniform: the same share of zeros in each matrix; by_score: more where the scores are low");
   schema.field("temperature", temperature, "of the scores that divide the entries that stay", recipe::above(0).to(1e6))
       .only("allotment", "is by_score", [this] { return allotment == Allotment::by_score; });
-  schema.field("targets", targets, kMaskedHelp).unique();
+  schema.field("targets", targets, kMaskedHelp).patterns();
   schema.field("train_head", train_head, kHeadHelp);
 }
 

@@ -29,12 +29,17 @@ class Pst : public Method {
   std::string name() const override { return "pst"; }
 
   void attach(nn::Model& model, const AttachContext& context) override {
-    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, name(), options_.train_head);
+    const std::vector<nn::Linear*> linears = free_linears(model, options_.targets, options_.train_head);
     for (nn::Linear* linear : linears) {
-      refuse_masked(*linear, name());
+      refuse_masked(*linear);
       add(model.parameters(), *linear, context.seed);
     }
     freeze_rest(model, linears, options_.train_head);
+  }
+
+  void check(nn::Model& model) override {
+    check_rank(model, options_.targets, "rank", options_.rank);
+    check_rank(model, options_.targets, "score_rank", options_.score_rank);
   }
 
   void refresh(nn::Model& model, const Step& step) override {
@@ -106,7 +111,7 @@ void PstOptions::describe(recipe::Schema& schema) {
       .field("targets", targets,
              "linears that get a learned mask and an update, by the last words of their names; '*' stands for one "
              "word; empty: all in the encoder")
-      .unique();
+      .patterns();
   schema.field("train_head", train_head, kHeadHelp);
 }
 

@@ -27,7 +27,7 @@ DseeOptions as_dsee(const SiftOptions& options) {
 
 void SiftOptions::describe(recipe::Schema& schema) {
   schema.field("rate", rate, "share of each target's entries that are updated", recipe::above(0).below(1));
-  schema.field("targets", targets, kTargetsHelp).required().unique();
+  schema.field("targets", targets, kTargetsHelp).required().patterns();
   schema.field("train_head", train_head, kHeadHelp);
 }
 

@@ -8,8 +8,8 @@
 #include <set>
 #include <string_view>
 
-#include "core/error.h"
 #include "core/name_pattern.h"
+#include "core/recipe/key_error.h"
 
 namespace filigree::adapt {
 namespace {
@@ -27,27 +27,28 @@ std::string short_name(const std::string& name) {
   return fmt::format("{}", fmt::join(parts.begin() + static_cast<std::ptrdiff_t>(first), parts.end(), "."));
 }
 
-[[noreturn]] void refuse(nn::Model& model, const std::string& target, const std::string& key) {
+recipe::KeyFault no_linear(nn::Model& model, const std::string& target) {
   std::vector<std::string> available;
   std::set<std::string> seen;
   for (const nn::Linear* linear : model.linears()) {
     const std::string name = short_name(linear->name());
     if (seen.insert(name).second) available.push_back(name);
   }
-  throw UsageError(fmt::format("{}: '{}' names no linear of this {} model; it has: {}", key, target, model.family(),
-                               fmt::join(available, ", ")));
+  return {"targets", fmt::format("'{}' names no linear of this {} model; it has: {}", target, model.family(),
+                                 fmt::join(available, ", "))};
 }
 
 }  // namespace
 
-std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets,
-                                          const std::string& key) {
+std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets) {
   const std::vector<nn::Linear*> all = model.linears();
   const auto named_by = [](const std::string& target) {
     return [&target](const nn::Linear* linear) { return names(target, linear->name()); };
   };
+  std::vector<recipe::KeyFault> faults;
   for (const std::string& target : targets)
-    if (std::ranges::none_of(all, named_by(target))) refuse(model, target, key);
+    if (std::ranges::none_of(all, named_by(target))) faults.push_back(no_linear(model, target));
+  if (!faults.empty()) throw recipe::KeyError(std::move(faults));
   std::vector<nn::Linear*> matching;
   std::ranges::copy_if(all, std::back_inserter(matching), [&](const nn::Linear* linear) {
     return std::ranges::any_of(targets, [&](const std::string& target) { return names(target, linear->name()); });
@@ -66,12 +67,13 @@ void set_trainable(nn::Model& model, const std::function<bool(const nn::Paramete
 
 void refuse_idle(nn::Model& model, const std::vector<std::string>& words, const std::string& key,
                  const std::function<bool(const std::string&, const std::string&)>& matches) {
+  std::vector<recipe::KeyFault> faults;
   for (const std::string& word : words) {
     const bool used = std::any_of(model.parameters().begin(), model.parameters().end(),
                                   [&](const nn::ParameterPtr& parameter) { return matches(word, parameter->name); });
-    if (!used)
-      throw UsageError(fmt::format("{}: '{}' matches no parameter of this {} model", key, word, model.family()));
+    if (!used) faults.push_back({key, fmt::format("'{}' matches no parameter of this {} model", word, model.family())});
   }
+  if (!faults.empty()) throw recipe::KeyError(std::move(faults));
 }
 
 std::function<bool(const nn::Parameter&)> in_head(const nn::Model& model) {

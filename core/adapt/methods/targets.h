@@ -9,17 +9,15 @@
 
 namespace filigree::adapt {
 
-/// The linears that match any target, in the model's order. Throws UsageError, which lists the linears, if a
-/// target matches none. `key` is the option's name, for the message.
-std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets,
-                                          const std::string& key);
+/// The linears that match any target, in the model's order. Throws KeyError of the option `targets`, which lists the
+/// linears, with a fault for each target that matches none.
+std::vector<nn::Linear*> matching_linears(nn::Model& model, const std::vector<std::string>& targets);
 
 /// Makes each frozen or trainable parameter trainable if `trains` returns true for it, and frozen otherwise.
 /// Masks and buffers keep their role.
 void set_trainable(nn::Model& model, const std::function<bool(const nn::Parameter&)>& trains);
 
-/// Throws UsageError if one of the words matches no parameter of the model. matches(word, name of a parameter); `key` is
-/// the option's name.
+/// Throws KeyError of the option `key` for the words that match no parameter of the model. matches(word, name of a parameter).
 void refuse_idle(nn::Model& model, const std::vector<std::string>& words, const std::string& key,
                  const std::function<bool(const std::string&, const std::string&)>& matches);
 

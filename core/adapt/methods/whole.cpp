@@ -19,8 +19,8 @@ bool stands_in(const std::string& part, const std::string& name) {
 
 }  // namespace
 
-void train_all(nn::Model& model, const std::vector<std::string>& freeze, const std::string& key) {
-  refuse_idle(model, freeze, key, stands_in);
+void train_all(nn::Model& model, const std::vector<std::string>& freeze) {
+  refuse_idle(model, freeze, "freeze", stands_in);
   set_trainable(model, [&](const nn::Parameter& parameter) {
     return parameter.value().is_floating_point() &&
            std::none_of(freeze.begin(), freeze.end(),
@@ -37,11 +37,11 @@ std::vector<nn::Linear*> trained_linears(nn::Model& model) {
   return trained;
 }
 
-void refuse_updated(nn::Model& model, const std::string& method) {
+void refuse_updated(nn::Model& model) {
   for (const nn::Linear* linear : trained_linears(model))
     if (linear->adapter() || linear->mask() || linear->transform())
-      throw UsageError(fmt::format("{}: {} has an update or a mask from an earlier stage, which this method cannot train",
-                                   method, linear->name()));
+      throw UsageError(
+          fmt::format("{} has an update or a mask from an earlier stage, which this method cannot train", linear->name()));
 }
 
 }  // namespace filigree::adapt

@@ -33,7 +33,7 @@ std::vector<Column> numbered(const TableOptions& options, const std::string& fil
   for (const std::string& name : options.columns) {
     columns.push_back({name, as_index(name)});
     if (!columns.back().index)
-      throw UsageError(fmt::format("{}: has no header, so column '{}' must be given by its number", file, name));
+      throw ColumnError(name, fmt::format("{}: has no header, so column '{}' must be given by its number", file, name));
   }
   return columns;
 }
@@ -43,14 +43,15 @@ std::vector<Column> named(const TableOptions& options, const std::vector<std::st
   std::vector<Column> columns;
   for (const std::string& name : options.columns) {
     const auto hits = std::count(header.begin(), header.end(), name);
-    if (hits > 1) throw UsageError(fmt::format("{}:1: {} columns are named '{}'; give its number", file, hits, name));
+    if (hits > 1)
+      throw ColumnError(name, fmt::format("{}:1: {} columns are named '{}'; give its number", file, hits, name));
     if (hits == 1) {
       columns.push_back({name, std::find(header.begin(), header.end(), name) - header.begin()});
     } else if (const auto index = as_index(name)) {
       columns.push_back({name, index});
     } else {
-      throw UsageError(fmt::format("{}:1: has no column '{}'; its columns are: {}{}", file, name,
-                                   fmt::join(header, ", "), predict_hint(options, name)));
+      throw ColumnError(name, fmt::format("{}:1: has no column '{}'; its columns are: {}{}", file, name,
+                                          fmt::join(header, ", "), predict_hint(options, name)));
     }
   }
   return columns;
@@ -63,7 +64,8 @@ void add_row(const std::vector<Column>& columns, int64_t line, std::vector<std::
   for (const Column& column : columns) {
     const int64_t index = *column.index < 0 ? count + *column.index : *column.index;
     if (index < 0 || index >= count) {
-      bad.add(line, fmt::format("has {} column{}; column {} is missing", count, count == 1 ? "" : "s", column.name));
+      const std::string by_number = as_index(column.name) ? column.name : "";
+      bad.add(line, {fmt::format("has {}; column {} is missing", counted(count, "column"), column.name), by_number});
       return;
     }
     row.fields.push_back(fields[static_cast<size_t>(index)]);
@@ -143,6 +145,7 @@ Table read_fields(const std::string& path, const TableOptions& options, bool is_
       add_row(columns, records.line(), std::move(fields), table, bad);
     }
   }
+  bad.finish();
   return table;
 }
 

@@ -22,6 +22,7 @@ recipe::FormatTraits contexts_and_references(const std::string& name, const std:
   recipe::FormatTraits traits{name, help};
   traits.tasks = {Task::causal_lm};
   traits.content = "contexts and references";
+  traits.contexts = true;
   return traits;
 }
 

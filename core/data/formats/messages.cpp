@@ -53,6 +53,7 @@ recipe::FormatTraits messages_traits() {
       "messages", "a line `{\"messages\": [{\"role\": ..., \"content\": ...}, ...]}` with one conversation"};
   traits.tasks = {Task::causal_lm};
   traits.content = "conversations";
+  traits.contexts = true;
   return traits;
 }
 

@@ -12,7 +12,7 @@ Table read_lines(const std::string& path, bool skip_bad_rows, std::string_view b
   for (std::string_view line; lines.next(line);) {
     if (is_blank(line, blanks)) continue;
     Row row{lines.number(), {}};
-    std::string fault = encoding_fault(line);
+    RowFault fault = encoding_fault(line);
     if (fault.empty()) fault = fill(line, row);
     if (fault.empty()) {
       table.rows.push_back(std::move(row));
@@ -20,6 +20,7 @@ Table read_lines(const std::string& path, bool skip_bad_rows, std::string_view b
       bad.add(lines.number(), fault);
     }
   }
+  bad.finish();
   return table;
 }
 

@@ -8,8 +8,8 @@
 
 namespace filigree::data {
 
-/// Fills a row from a line, which is UTF-8; returns what is wrong with it, or "".
-using FillLine = std::function<std::string(std::string_view line, Row& row)>;
+/// Fills a row from a line, which is UTF-8.
+using FillLine = std::function<RowFault(std::string_view line, Row& row)>;
 
 /// Reads a file. Lines that are empty, or of only the characters in `blanks`, are not rows.
 Table read_lines(const std::string& path, bool skip_bad_rows, std::string_view blanks, const FillLine& fill);

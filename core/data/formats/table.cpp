@@ -11,10 +11,33 @@ namespace filigree::data {
 
 using nlohmann::json;
 
-void BadRows::add(int64_t line, const std::string& message) {
+void BadRows::add(int64_t line, const RowFault& fault) {
   const std::string& file = table_.files.front();
-  if (!skip_) fail_at(file, line, message + " (set data.bad_rows: skip to skip such rows)");
-  if (table_.skipped++ == 0) table_.first_bad = fmt::format("{}:{}: {}", file, line, message);
+  if (bad_++ == 0) {
+    first_ = fault;
+    first_line_ = line;
+    table_.first_bad = fmt::format("{}:{}: {}", file, line, fault.text);
+  }
+  if (skip_)
+    ++table_.skipped;
+  else if (!table_.rows.empty())
+    fail_first();
+}
+
+void BadRows::finish() {
+  if (bad_ == 0) return;
+  if (!table_.rows.empty()) {
+    if (!skip_) fail_first();
+  } else if (!first_.column.empty()) {
+    throw ColumnError(first_.column, table_.first_bad);
+  } else if (!skip_) {
+    throw DataError(fmt::format("{}{}", table_.first_bad,
+                                bad_ == 1 ? "" : fmt::format("; all {} rows are bad, so check data.format", bad_)));
+  }
+}
+
+void BadRows::fail_first() const {
+  fail_at(table_.files.front(), first_line_, first_.text + " (set data.bad_rows: skip to skip such rows)");
 }
 
 std::string read_rows_of(const std::string& path) {
@@ -32,11 +55,11 @@ bool is_blank(std::string_view line, std::string_view blanks) {
 }
 
 Table read_json_lines(const std::string& path, bool skip_bad_rows, const FillRow& fill) {
-  return read_lines(path, skip_bad_rows, " \t\r", [&](std::string_view line, Row& row) -> std::string {
+  return read_lines(path, skip_bad_rows, " \t\r", [&](std::string_view line, Row& row) -> RowFault {
     std::string fault;
     const json object = files::parse_json_line(line, fault);
     if (!fault.empty()) return fault;
-    return object.is_object() ? fill(object, row) : "is not a JSON object";
+    return object.is_object() ? fill(object, row) : RowFault("is not a JSON object");
   });
 }
 

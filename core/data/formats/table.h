@@ -11,7 +11,19 @@
 #include <string_view>
 #include <vector>
 
+#include "core/error.h"
+
 namespace filigree::data {
+
+/// No row of a file has a requested column: the recipe names a wrong one.
+class ColumnError : public UsageError {
+ public:
+  ColumnError(std::string column, const std::string& message) : UsageError(message), column_(std::move(column)) {}
+  const std::string& column() const { return column_; }  ///< as requested
+
+ private:
+  std::string column_;
+};
 
 struct TableOptions {
   bool header = true;                ///< tsv, csv: the first line names the columns
@@ -34,15 +46,32 @@ struct Table {
   std::string first_bad;  ///< what was wrong with the first of them, with file:line
 };
 
-/// Throws on a bad row, or counts it.
+/// What is wrong with a row; "" if nothing is.
+struct RowFault {
+  RowFault(std::string what, std::string missing = {}) : text(std::move(what)), column(std::move(missing)) {}
+  RowFault(const char* what) : text(what) {}
+  bool empty() const { return text.empty(); }
+
+  std::string text;
+  std::string column;  ///< the requested column that the row lacks, if that is the fault
+};
+
+/// Throws on a bad row, or counts it. The advice to skip bad rows needs a good one: a fault that precedes all good rows
+/// is thrown when a good row follows, or at the end of the file.
 class BadRows {
  public:
   BadRows(Table& table, bool skip) : table_(table), skip_(skip) {}
-  void add(int64_t line, const std::string& message);
+  void add(int64_t line, const RowFault& fault);
+  /// Called after the last row.
+  void finish();
 
  private:
+  [[noreturn]] void fail_first() const;
+
   Table& table_;
   bool skip_;
+  int64_t bad_ = 0, first_line_ = 0;
+  RowFault first_{""};
 };
 
 /// The text of a file that is not empty. Throws DataError.
@@ -53,8 +82,8 @@ std::string predict_hint(const TableOptions& options, const std::string& column)
 
 bool is_blank(std::string_view line, std::string_view blanks);
 
-/// Fills a row from the object of a line; returns what is wrong with it, or "".
-using FillRow = std::function<std::string(const nlohmann::json& object, Row& row)>;
+/// Fills a row from the object of a line.
+using FillRow = std::function<RowFault(const nlohmann::json& object, Row& row)>;
 
 /// Reads a JSONL file. Lines of whitespace are not rows. A line with a key twice in one object is a bad row.
 Table read_json_lines(const std::string& path, bool skip_bad_rows, const FillRow& fill);

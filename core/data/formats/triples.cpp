@@ -127,6 +127,7 @@ Table read_triples(const std::string& path, const TableOptions& options, bool we
     bad.add(number,
             fmt::format("entry {} does not have the layout of {}: {}", number, webnlg ? "WebNLG" : "DART", fault));
   }
+  bad.finish();
   return table;
 }
 

@@ -80,13 +80,19 @@ Tree& child(Tree& node, const std::string& key, const std::string& part, const O
 }
 
 /// `epochs` and `max_steps` exclude each other: setting one removes the other if it comes from the file.
-void drop_alternative(Tree& parent, const std::string& key) {
+void drop_alternative(Tree& parent, const std::string& key, const std::string& argument,
+                      std::vector<std::string>& notes) {
   const std::string other = key == "max_steps" ? "epochs" : key == "epochs" ? "max_steps" : "";
   const Tree* value = parent.find(other);
-  if (value != nullptr && !value->origin.from_set()) parent.erase(other);
+  if (value == nullptr || value->origin.from_set()) return;
+  if (!value->is(Tree::Kind::null))
+    notes.push_back(fmt::format("--set {} replaces {}: {} of {}:{}", shown(argument), other, shown(value->text),
+                                value->origin.file, value->origin.line));
+  parent.erase(other);
 }
 
-void put(Tree& recipe, const std::string& path, Tree value) {
+void put(Tree& recipe, const std::string& path, Tree value, const std::string& argument,
+         std::vector<std::string>& notes) {
   const std::vector<std::string> parts = split(path);
   Tree* node = &recipe;
   Tree* parent = nullptr;
@@ -102,12 +108,13 @@ void put(Tree& recipe, const std::string& path, Tree value) {
   if (taken_away && parent->is(Tree::Kind::list))
     throw UsageError("null removes optional keys and sections, but no item of a list; edit the recipe");
   *node = std::move(value);
-  if (!taken_away) drop_alternative(*parent, key);
+  if (!taken_away) drop_alternative(*parent, key, argument, notes);
 }
 
 }  // namespace
 
-void apply_set(Tree& recipe, const std::string& argument, std::vector<Problem>& problems) {
+void apply_set(Tree& recipe, const std::string& argument, std::vector<Problem>& problems,
+               std::vector<std::string>& notes) {
   const size_t equals = argument.find('=');
   if (equals == std::string::npos || equals == 0) {
     problems.push_back({kSetOrigin, 0, argument, kForm});
@@ -115,7 +122,7 @@ void apply_set(Tree& recipe, const std::string& argument, std::vector<Problem>& 
   }
   const std::string path = argument.substr(0, equals);
   try {
-    put(recipe, path, parse_value(argument.substr(equals + 1), argument));
+    put(recipe, path, parse_value(argument.substr(equals + 1), argument), argument, notes);
   } catch (const UsageError& error) {
     problems.push_back({kSetOrigin, 0, path, error.what()});
   }

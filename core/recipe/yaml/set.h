@@ -9,6 +9,8 @@
 
 namespace filigree::recipe {
 
-void apply_set(Tree& recipe, const std::string& argument, std::vector<Problem>& problems);
+/// Setting one of `epochs` and `max_steps` removes the other if it comes from the file: a line in `notes` reports that.
+void apply_set(Tree& recipe, const std::string& argument, std::vector<Problem>& problems,
+               std::vector<std::string>& notes);
 
 }  // namespace filigree::recipe

@@ -3,7 +3,8 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "core/recipe/load.h"
+#include "core/files/ownership.h"
+#include "core/log/exports_in.h"
 #include "core/run/export_request.h"
 #include "core/run/rank_zero.h"
 
@@ -18,7 +19,7 @@ void make_parents(const files::RunDirectory& run, const std::string& name) {
 }
 
 void write_files(Session& session, const checkpoint::ExportSource& source, const recipe::ExportConfig& config,
-                 const std::string& name, bool with_recipe) {
+                 const std::string& name) {
   const files::RunDirectory& run = session.store->run();
   run.require_present();
   make_parents(run, name);
@@ -26,8 +27,10 @@ void write_files(Session& session, const checkpoint::ExportSource& source, const
   auto request = export_request(*session.registries, *session.model, session.recipe.model.path, config.format, dir,
                                 config.shard_mb);
   request.existing = files::StagedDirectory::Existing::replace;
-  if (with_recipe) request.recipe = recipe::to_yaml(session.recipe);
+  request.recipe = recipe_beside(session.recipe, config.format);
   const auto result = checkpoint::export_model(*session.model, source, request);
+  files::add_to_marker(dir, files::DirectoryKind::model_export, files::kFormatKey,
+                       std::string(enum_name(config.format)));
   if (result.kept)
     session.log->warn("{}: contained files that this run did not write; they are now in {}", dir, *result.kept);
   session.log->info("exported to {} ({}); when read back, its logits differ from the live model's by at most {:.1e}{}",
@@ -38,20 +41,18 @@ void write_files(Session& session, const checkpoint::ExportSource& source, const
 }
 
 /// Gathers the first copy of the model on rank 0, which writes it.
-void write_export(Session& session, const recipe::ExportConfig& config, const std::string& name, bool with_recipe) {
+void write_export(Session& session, const recipe::ExportConfig& config, const std::string& name) {
   checkpoint::ExportSource source;
   if (session.mesh->dp().rank() == 0) source = checkpoint::export_source(*session.model, session.mesh->tp());
-  on_rank_zero(session.mesh->world(), [&] { write_files(session, source, config, name, with_recipe); });
+  on_rank_zero(session.mesh->world(), [&] { write_files(session, source, config, name); });
 }
 
 }  // namespace
 
-void export_stage(Session& session, const recipe::ExportConfig& config) {
-  write_export(session, config, config.dir, false);
-}
+void export_stage(Session& session, const recipe::ExportConfig& config) { write_export(session, config, config.dir); }
 
 void export_final(Session& session) {
-  write_export(session, {.format = recipe::ExportFormat::filigree}, files::run_names::kFinal, true);
+  write_export(session, {.format = recipe::ExportFormat::filigree}, files::run_names::kFinal);
 }
 
 }  // namespace filigree::train

@@ -10,6 +10,7 @@
 #include "core/files/disk.h"
 #include "core/log/records.h"
 #include "core/prune/inspect.h"
+#include "core/prune/merged_sparsity.h"
 #include "core/prune/plan.h"
 #include "core/prune/rebalance.h"
 #include "core/prune/score.h"
@@ -75,16 +76,6 @@ uint64_t mask_hash(const std::vector<nn::Linear*>& linears) {
   return hash;
 }
 
-/// A mask covers W0 alone, so that mask * W0 + D has no more zeros than D. Once per stage.
-void warn_of_dense_sums(Session& session, const recipe::StageConfig& stage, const std::vector<nn::Linear*>& linears) {
-  const auto updated = std::ranges::count_if(linears, [](const nn::Linear* linear) { return linear->adapter(); });
-  if (updated == 0 || session.state.prune_rounds > 0) return;
-  session.log->warn(
-      "stage {}: {} of {} that the mask prunes {} an update D, which it does not cover: the sparsity is that of "
-      "their base weights, and the merged weights of final/ and of exports are mask * W0 + D, which is dense",
-      stage.name, updated, counted(linears.size(), "matrix", "matrices"), updated == 1 ? "has" : "have");
-}
-
 void unstructured_round(Session& session, const recipe::StageConfig& stage, double part) {
   const auto& config = *stage.prune;
   const auto linears = prune::select_linears(*session.model, config.targets);
@@ -93,7 +84,7 @@ void unstructured_round(Session& session, const recipe::StageConfig& stage, doub
       {config.sparsity * part, config.scope == recipe::PruneScope::global, score_request(session, stage)},
       session.mesh->tp());
   check_agreement(session.mesh->dp(), mask_hash(linears));  // these ranks hold the same parts
-  warn_of_dense_sums(session, stage, linears);
+  if (session.state.prune_rounds == 0 && masked_with_update(*session.model) > 0) warn_of_dense_sums(session, stage);
   std::vector<std::string> names;
   for (const auto* linear : linears) names.push_back(prune::mask_name(*linear));
   session.state.events.push_back({Event::Kind::mask, session.state.stage, names});
@@ -109,10 +100,28 @@ void log_prune(Session& session, const recipe::StageConfig& stage) {
                                   .heads_left = summary.heads_left,
                                   .ffn_left = summary.ffn_left,
                                   .sparsity = summary.sparsity,
+                                  .merged_sparsity = prune::merged_sparsity(*session.model, session.mesh->tp()),
                                   .flops_ratio = summary.flops / summary.unpruned_flops});
 }
 
 }  // namespace
+
+size_t masked_with_update(nn::Model& model) {
+  const auto linears = model.linears();
+  return static_cast<size_t>(std::ranges::count_if(
+      linears, [](const nn::Linear* linear) { return linear->mask() != nullptr && linear->adapter() != nullptr; }));
+}
+
+void warn_of_dense_sums(Session& session, const recipe::StageConfig& stage) {
+  const auto linears = session.model->linears();
+  const auto masked =
+      std::ranges::count_if(linears, [](const nn::Linear* linear) { return linear->mask() != nullptr; });
+  const size_t updated = masked_with_update(*session.model);
+  session.log->warn(
+      "stage {}: {} of {} that a mask prunes {} an update D, which it does not cover: the sparsity is that of "
+      "their base weights, and the merged weights of final/ and of exports are mask * W0 + D, which is dense",
+      stage.name, updated, counted(masked, "matrix", "matrices"), updated == 1 ? "has" : "have");
+}
 
 std::vector<nn::Reslice> prune_round(Session& session, const recipe::StageConfig& stage) {
   const double part = static_cast<double>(session.state.prune_rounds + 1) / static_cast<double>(stage.prune->steps);

@@ -12,6 +12,7 @@
 #include "core/run/state/snapshot.h"
 #include "core/train/distill.h"
 #include "core/train/evaluate_and_log.h"
+#include "core/train/record_model.h"
 #include "core/train/stages/export.h"
 #include "core/train/stages/prune.h"
 #include "core/train/step_of.h"
@@ -86,12 +87,14 @@ Outcome run_stage(Session& session, const recipe::StageConfig& stage, const chec
 
 void attach_method(Session& session, const recipe::StageConfig& stage) {
   if (!stage.method || attached(session.state, session.state.stage)) return;
+  const size_t masked_before = masked_with_update(*session.model);
   session.method = session.registries->methods.make(*stage.method);
   session.log->info("stage {}: attaching {}", stage.name, stage.method->name);
   session.method->attach(*session.model,
                          {static_cast<uint64_t>(session.recipe.seed), session.mesh->world(), session.mesh->tp(), false,
                           [&](const std::string& text) { session.log->warn("{}", text); }});
   start_from_adapter(session);
+  if (masked_with_update(*session.model) > masked_before) warn_of_dense_sums(session, stage);
   // Cast only now: initialization and support search need the exact weights.
   session.model->parameters().set_frozen_dtype(session.compute);
   session.state.events.push_back({Event::Kind::attach, session.state.stage, {}});
@@ -115,6 +118,7 @@ Outcome run_stages(Session& session, const checkpoint::Loaded* resumed) {
     }
     session.stop->end_at_once();
   }
+  record_model(session, ModelRecord::kEnd);
   export_final(session);
   session.stop->ignore();
   return Outcome::finished;

@@ -163,15 +163,34 @@ TEST(Dsee, ResumeMakesTheSameTable) {
 TEST(Dsee, RefusesTargetsThatCannotBe) {
   ToyModel model(sizes(2, 32, 48));
   DseeOptions unknown, head;
-  unknown.targets = {"query", "qvery"};
+  unknown.targets = {"query", "qvery", "kye"};
   head.targets = {"classifier"};
   const std::string message = usage_error([&] { attach(model, "dsee", unknown); });
-  EXPECT_NE(message.find("dsee.targets: 'qvery'"), std::string::npos) << message;
+  EXPECT_NE(message.find("targets: 'qvery'"), std::string::npos) << message;
+  EXPECT_NE(message.find("\ntargets: 'kye'"), std::string::npos) << "all wrong targets are listed: " << message;
   EXPECT_NE(message.find("attention.self.query, attention.self.key"), std::string::npos) << message;
   EXPECT_NE(message.find("classifier"), std::string::npos) << message;
   EXPECT_NE(usage_error([&] { attach(model, "dsee", head); }).find("train_head: false"), std::string::npos);
   attach(model, "dsee", DseeOptions());
   EXPECT_NE(usage_error([&] { attach(model, "lora", LoraOptions()); }).find("earlier stage"), std::string::npos);
+}
+
+TEST(Lora, ARankBeyondThatOfAMatrixIsRefusedByTheCheckAlone) {
+  for (const int64_t rank : {32, 33}) {
+    ToyModel model(sizes(1, 32, 48));
+    LoraOptions options;
+    options.rank = rank;
+    options.targets = {"intermediate.dense"};
+    attach(model, "lora", options);
+    const auto method = builtin_methods().make({"lora", std::make_shared<LoraOptions>(options)});
+    if (rank == 32)
+      method->check(model);
+    else
+      EXPECT_NE(usage_error([&] { method->check(model); })
+                    .find("rank: is 33, but bert.encoder.layer.0.intermediate.dense "
+                          "is a matrix of 48 x 32, whose rank is at most 32"),
+                std::string::npos);
+  }
 }
 
 TEST(Lora, StartsAsItsAuthorsDo) {
@@ -215,7 +234,8 @@ TEST(Bitfit, TrainsBiasesAndTheHead) {
   attach(model, "bitfit", options);
   EXPECT_EQ(trainable(model).size(), 2U * 2 + 2);
   options.modules = {"querry"};
-  EXPECT_NE(usage_error([&] { attach(model, "bitfit", options); }).find("bitfit.modules"), std::string::npos);
+  EXPECT_NE(usage_error([&] { attach(model, "bitfit", options); }).find("modules: 'querry' matches no parameter"),
+            std::string::npos);
 }
 
 TEST(Head, TrainsTheHeadAlone) {

@@ -326,7 +326,7 @@ TEST_F(DatasetTest, AMetricMustFitTheClassesOfTheFile) {
   config_.label = "label";
   config_.metric = Metric::f1;
   dir_.write("train.tsv", "sentence\tlabel\na\tx\nb\ty\nc\tz\n");
-  EXPECT_HAS(error(), "2 data.metric: f1 is for two classes, but tsv has 3; use macro_f1");
+  EXPECT_HAS(error(), "2 data.metric: f1 is for two classes, but " + dir_.path() + "/train.tsv has 3; use macro_f1");
   dir_.write("train.tsv", "sentence\tlabel\na\tx\nb\ty\nc\ty\n");
   EXPECT_EQ(load("train").metrics.front(), Metric::f1);
 }

@@ -49,9 +49,16 @@ TEST(Records, EachKindHasItsLine) {
       EvalRecord{"adapt", 110, "dev_matched", "mcc", 5000, {{"accuracy", 0.875}, {"loss", 0.5}, {"mcc", 0.0}}},
       R"({"kind":"eval","stage":"adapt","step":110,"split":"dev_matched","accuracy":0.875,"loss":0.5,"mcc":0.0,)"
       R"("metric":"mcc","samples":5000})");
-  expect_line(PruneRecord{"prune", 111, 1, {9, 8}, {922, 900}, 0.25, 0.625},
+  expect_line(PruneRecord{"prune", 111, 1, {9, 8}, {922, 900}, 0.25, std::nullopt, 0.625},
               R"({"kind":"prune","stage":"prune","step":111,"round":1,"heads_left":[9,8],"ffn_left":[922,900],)"
               R"("sparsity":0.25,"flops_ratio":0.625})");
+  expect_line(PruneRecord{.stage = "prune", .step = 111, .sparsity = 0.25, .merged_sparsity = 0.125},
+              R"({"kind":"prune","stage":"prune","step":111,"heads_left":[],"ffn_left":[],"sparsity":0.25,)"
+              R"("merged_sparsity":0.125})");
+  expect_line(ModelRecord{"adapt", 0, "start", {9, 8}, {12, 12}, {922, 900}, {1536, 1536}, 0.25, 0.125, 0.625},
+              R"({"kind":"model","stage":"adapt","step":0,"at":"start","heads_left":[9,8],"heads_total":[12,12],)"
+              R"("ffn_left":[922,900],"ffn_total":[1536,1536],"sparsity":0.25,"merged_sparsity":0.125,)"
+              R"("flops_ratio":0.625})");
 }
 
 TEST(Records, OneRankOfAMaskPruneHasEmptyLists) {

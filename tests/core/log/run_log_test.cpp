@@ -11,6 +11,8 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/files/ownership.h"
+#include "core/files/run_directory.h"
 #include "core/log/event_file.h"
 #include "tests/core/checkpoint/store_support.h"
 #include "tests/core/checkpoint/temp_dir.h"
@@ -223,6 +225,29 @@ TEST(RunLog, AnErrorThatCannotBeWrittenIsNotAnother) {
   EXPECT_FALSE(fs::exists(run / "log.txt"));
   RunLog(run / "absent", false).failure("not seen here");
   EXPECT_FALSE(fs::exists(run / "absent"));
+}
+
+/// In the log of a run that exists, and of no other directory; a job that writes there is not disturbed.
+TEST(RunLog, AStartThatFailsBeforeTheRunIsOpenIsALineOfItsLog) {
+  const TempDir run;
+  log_failed_start(run / "absent", true, "x");
+  log_failed_start("", true, "x");
+  EXPECT_FALSE(fs::exists(run / "absent"));
+  log_failed_start(run.path(), true, "x");
+  EXPECT_TRUE(fs::is_empty(run.path())) << "it is not marked as a run";
+  files::write_marker(run.path(), files::DirectoryKind::run);
+  log_failed_start(run.path(), false, "x");
+  EXPECT_FALSE(fs::exists(run / "log.txt")) << "rank 0 alone creates it";
+  log_failed_start(run.path(), true, "a start ended with exit code 2: r.yaml:3:\nlr");
+  log_failed_start(run.path(), false, "a start ended with exit code 3: rank 1 (b): gone");
+  {
+    const files::RunDirectory of_another_job(run.path());
+    log_failed_start(run.path(), true, "not seen");
+  }
+  const std::string text = slurp(run / "log.txt");
+  EXPECT_NE(text.find(" E a start ended with exit code 2: r.yaml:3: lr\n"), std::string::npos) << text;
+  EXPECT_NE(text.find(" E a start ended with exit code 3: rank 1 (b): gone\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("not seen"), std::string::npos) << text;
 }
 
 TEST(RunLog, OtherRanksWriteNothing) {

@@ -125,6 +125,27 @@ TEST(Metrics, NothingSeenIsZero) {
     EXPECT_EQ(value, 0) << name;
 }
 
+// The square of the root of some counts is not the count in floating point.
+TEST(Metrics, PerfectPredictionsGetExactlyOne) {
+  for (int64_t ones = 1; ones < 60; ++ones) {
+    for (int64_t zeros = 1; zeros < 60; ++zeros) {
+      Confusion confusion(2);
+      confusion.counts = {zeros, 0, 0, ones};
+      ASSERT_EQ(mcc(confusion), 1.0) << zeros << " and " << ones;
+      confusion.counts = {0, zeros, ones, 0};
+      if (zeros == ones) {
+        ASSERT_EQ(mcc(confusion), -1.0) << zeros;
+      }
+    }
+  }
+  for (int count = 2; count < 60; ++count) {
+    std::vector<double> values;
+    for (int i = 0; i < count; ++i) values.push_back(0.1 * i * i);
+    ASSERT_EQ(pearson(values, values), 1.0) << count;
+    ASSERT_EQ(spearman(values, values), 1.0) << count;
+  }
+}
+
 TEST(Metrics, RefusesAMetricThatDoesNotFit) {
   EXPECT_THROW(MetricSet({Metric::pearson}, false, 2), UsageError);
   EXPECT_THROW(MetricSet({Metric::accuracy}, true, 1), UsageError);

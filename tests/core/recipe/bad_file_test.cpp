@@ -163,8 +163,8 @@ const BadSet kSets[] = {
      "r.yaml:19: stages.prune.prune.ffn: has no effect after --set stages.prune.prune.structure=null: it is used only "
      "when structure contains ffn; remove it with --set stages.prune.prune.ffn=null"},
     {"AnotherMethod", "stages.adapt.method.name=full",
-     "r.yaml:13: stages.adapt.method.rank: is not a key of method full (after --set stages.adapt.method.name=full); it "
-     "belongs in stages[].method(sketch)"},
+     "r.yaml:13: stages.adapt.method.rank: is not a key of method full (after --set stages.adapt.method.name=full), "
+     "but of method sketch; it has name"},
     {"NewPrune", "stages.adapt.prune.score=magnitude",
      "--set stages.adapt.prune.score=magnitude: stages.adapt.prune: names nothing to remove; set structure (e.g. "
      "[heads, "

@@ -96,6 +96,8 @@ const BadCase kCases[] = {
     {"EmptyPath", "path: /models/minilm", "path: ''", "4: model.path: is empty"},
     {"EmptyTargets", "rank: 8", "targets: []",
      "13: stages.adapt.method.targets: is an empty list; give at least one item"},
+    {"EmptyTarget", "rank: 8", "targets: ['']",
+     "13: stages.adapt.method.targets: contains an empty text, which names nothing; remove it"},
     {"StageNameWithDot", "name: adapt", "name: a.b",
      "12: stages.0.name: is 'a.b'; use letters, digits, '-' and '_', starting with a letter"},
     {"RunNameWithSlash", "name: demo", "name: a/b",

@@ -141,28 +141,54 @@ void check_all_sets(const char* base, const Sets& changes) {
 
 using train::test::kCausal;
 using train::test::kClasses;
+using train::test::kContexts;
 using train::test::kMasked;
 
 TEST(EverySet, OverClasses) { check_all_sets(kClasses, {}); }
 TEST(EverySet, OverScores) { check_all_sets(kClasses, {"model.task=regression"}); }
 TEST(EverySet, OverMaskedTexts) { check_all_sets(kMasked, {}); }
 TEST(EverySet, OverTexts) { check_all_sets(kCausal, {"data.pack=true"}); }
+TEST(EverySet, OverContexts) { check_all_sets(kContexts, {}); }
+TEST(EverySet, OverRandomWeights) { check_all_sets(kClasses, {"model.init=random"}); }
 TEST(EverySet, OverAPreset) { check_all_sets(kClasses, {"data={task: sst2, dir: d}"}); }
 TEST(EverySet, OverWordNet) { check_all_sets(kClasses, {"data={task: wordnet}"}); }
 TEST(EverySet, OverJson) {
   check_all_sets(kClasses, {"data={format: jsonl, dir: d, text: [a, b], label: c, labels: [x, y], metric: f1}"});
 }
 
+std::string said_of(const char* text, const Sets& sets) {
+  try {
+    load_text(text, "r.yaml", filigree::testing::builtin_catalog(), sets);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(IdleKeys, GenerateNeedsContexts) {
+  EXPECT_EQ(said_of(kContexts, {"data.format=text"}),
+            "r.yaml:5: eval.generate: has no effect after --set data.format=text: it is used only when data.format has "
+            "contexts, as e2e, prompt_completion and messages have; remove it with --set eval.generate=null");
+  EXPECT_EQ(said_of(kContexts, {"data={format: csv, dir: d, text: [a, b]}"}), "");
+  EXPECT_EQ(said_of(kContexts, {"data={format: csv, dir: d, text: [a]}"}),
+            "r.yaml:5: eval.generate: has no effect after --set data={format: csv, dir: d, text: [a]}: it is used only "
+            "when data.text names two columns; remove it with --set eval.generate=null");
+  EXPECT_EQ(said_of(kContexts, {"data={task: wordnet}"}).find("r.yaml:5: eval.generate: has no effect"), 0u);
+  EXPECT_EQ(said_of(kContexts, {"data={task: wordnet, text: [word, gloss]}"}), "");
+}
+
+TEST(IdleKeys, AHeadIsResetOnlyIfItsWeightsAreRead) {
+  EXPECT_EQ(said_of(kClasses, {"model.reset_head=false"}), "");
+  EXPECT_EQ(said_of(kClasses, {"model.reset_head=false", "model.init=random"}),
+            "--set model.reset_head: has no effect: it is used only when init is pretrained");
+  EXPECT_EQ(said_of(kMasked, {"model.reset_head=true"}),
+            "--set model.reset_head: has no effect: it is used only when model.task is sequence_classification or "
+            "regression");
+}
+
 TEST(IdleKeys, PassesNeedASparsePart) {
   const Catalog catalog = filigree::testing::builtin_catalog();
-  const auto said = [&](const Sets& sets) -> std::string {
-    try {
-      load_text(kClasses, "r.yaml", catalog, sets);
-    } catch (const UsageError& error) {
-      return error.what();
-    }
-    return "";
-  };
+  const auto said = [](const Sets& sets) { return said_of(kClasses, sets); };
   EXPECT_EQ(said({"stages.both.method={name: dsee, rank: 2, num_sparse: 0, passes: 3, targets: [value]}"}),
             "--set stages.both.method={name: dsee, rank: 2, num_sparse: 0, passes: 3, targets: [value]}: "
             "stages.both.method.passes: has no "

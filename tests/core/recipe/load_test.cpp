@@ -204,6 +204,10 @@ TEST_F(LoadTest, SetAddsKeysAndSectionsThatTheFileLacks) {
 
 TEST_F(LoadTest, SetOfStepsReplacesTheFilesEpochs) {
   const Recipe recipe = load_text(kGood, {"stages.0.train.max_steps=30"});
+  ASSERT_EQ(recipe.notes.size(), 1u);
+  EXPECT_EQ(without_folder(recipe.notes[0]), "--set stages.0.train.max_steps=30 replaces epochs: 3 of r.yaml:14");
+  EXPECT_EQ(load_text(kGood, {"stages.0.train.epochs=2"}).notes.size(), 0u);
+  EXPECT_EQ(load_text(kGood, {"stages.0.train.epochs=null", "stages.0.train.max_steps=30"}).notes.size(), 0u);
   EXPECT_EQ(recipe.stages[0].train->max_steps, 30);
   EXPECT_EQ(recipe.stages[0].train->epochs, 0);
   EXPECT_NE(complaint(kGood, {"stages.0.train.max_steps=30", "stages.0.train.epochs=1"}), "");

@@ -14,7 +14,7 @@ namespace {
 /// A recipe that has every section, so that each key has a place.
 const char* const kAll = R"(name: demo
 model: {path: /models/x, task: causal_lm}
-data: {format: text, dir: /data, train: a.txt}
+data: {format: e2e, dir: /data, train: a.txt}
 parallel: {tensor: 1}
 stages:
   - name: s
@@ -58,9 +58,9 @@ Place place_of(const std::string& path) {
   const bool distills = path.ends_with("train.distill.weight") || path.ends_with("train.distill.temperature");
   const bool masks = path == "data.mask_probability";
   if (distills || masks) text = replace(text, "generate: {beams: 2}", "every: 5");
-  if (masks) text = replace(text, "causal_lm", "masked_lm");
+  if (masks) text = replace(replace(text, "causal_lm", "masked_lm"), "format: e2e", "format: text");
   if (distills)
-    text = replace(replace(text, "causal_lm", "sequence_classification"), "format: text, dir: /data, train: a.txt",
+    text = replace(replace(text, "causal_lm", "sequence_classification"), "format: e2e, dir: /data, train: a.txt",
                    "format: tsv, task: sst2, dir: /data");
   if (path.ends_with(".support_rank")) method = "{name: dsee, targets: [query], support: principal}";
   if (path.ends_with(".support_warmup") || path.ends_with(".support_batches"))

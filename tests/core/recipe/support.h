@@ -30,7 +30,7 @@ struct SketchOptions : MethodOptions {
     schema.field("rank", rank, "rank of the update", from(1).to(4096));
     schema.field("alpha", alpha, "scale", above(0).to(1e6));
     schema.field("bias", bias, "train biases as well");
-    schema.field("targets", targets, "linears that get an update").required().unique();
+    schema.field("targets", targets, "linears that get an update").required().patterns();
     schema.field("support", support, "how places are chosen").one_of({"grebsmo", "random"});
     schema.field("passes", passes, "passes of the search", from(1).to(100));
   }

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "core/error.h"
+#include "core/files/ownership.h"
 #include "core/report/report_data.h"
 #include "core/report/report_svg.h"
 #include "tests/core/checkpoint/store_support.h"
@@ -144,8 +145,9 @@ TEST(Report, UnfinishedRunsAndRunsWithoutAPrune) {
     SampleRun sample;
     sample.stop_at = stop;
     const std::string html = make_report(run.path(), sample);
-    EXPECT_NE(html.find(stop < 10 ? "unfinished: step" : fmt::format("unfinished: step {}", stop / 10 * 10)),
-              std::string::npos)
+    EXPECT_NE(
+        html.find(stop < 10 ? "unfinished: no recorded step" : fmt::format("unfinished: step {}", stop / 10 * 10)),
+        std::string::npos)
         << stop;
   }
   const TempDir run;
@@ -260,6 +262,142 @@ TEST(Report, MetricsThatAreNotFiniteAreCountedAndNotDrawn) {
 TEST(Report, AFiniteRunHasNoWordOnNumbersThatAreNot) {
   const TempDir run;
   EXPECT_EQ(make_report(run.path()).find("not finite"), std::string::npos);
+}
+
+bool says(const std::string& html, const std::string& words) { return html.find(words) != std::string::npos; }
+
+std::string stage_line(const std::string& stage, int64_t total) {
+  return fmt::format("{{\"kind\":\"stage\",\"stage\":\"{}\",\"steps\":9,\"trainable\":10,\"total\":{}}}\n", stage,
+                     total);
+}
+
+/// A run that prunes nothing, of a model that was pruned before.
+TEST(Report, ShowsAModelThatWasPrunedBeforeTheRun) {
+  const TempDir run;
+  const std::string start =
+      R"({"kind":"model","stage":"all","step":0,"at":"start","heads_left":[9,8],"heads_total":[12,12],)"
+      R"("ffn_left":[900,901],"ffn_total":[1536,1536],"sparsity":0.25,"flops_ratio":0.625})"
+      "\n";
+  spit(run / "metrics.jsonl", start + stage_line("all", 1000) + train_line(1, "2") + eval_line(1, "0.5"));
+  std::string html = page_of(run.path());
+  EXPECT_FALSE(says(html, "nothing was pruned"));
+  for (const char* words :
+       {"62%</div><p>of the unpruned model&#39;s FLOPs in a forward pass (pruned before this run)",
+        "25%</div><p>of the encoder&#39;s base weights are zero; the merge of an update fills zeros (pruned before",
+        "Attention heads: 17 of 24 left before this run", "FFN neurons: 1801 of 3072 left before this run"})
+    EXPECT_TRUE(says(html, words)) << words;
+  EXPECT_EQ(read_run(run.path()).stages.size(), 1u);
+  // Zeros alone: there is no figure of FLOPs, which are those of the full model.
+  spit(run / "metrics.jsonl",
+       R"({"kind":"model","stage":"all","step":0,"at":"start","heads_left":[12],"heads_total":[12],"sparsity":0.5,)"
+       R"("flops_ratio":1.0})"
+       "\n" +
+           stage_line("all", 1000));
+  html = page_of(run.path());
+  EXPECT_TRUE(says(html, "50%</div><p>of the encoder&#39;s base weights"));
+  EXPECT_FALSE(says(html, "FLOPs"));
+  EXPECT_FALSE(says(html, "Attention heads"));
+}
+
+/// Half of the base weights are zero, and the merge of the updates fills most of these zeros.
+TEST(Report, TheShareOfZerosIsThatOfTheMergedModel) {
+  const TempDir run;
+  const auto prune_line = [](const std::string& more) {
+    return R"({"kind":"prune","stage":"prune","step":2,"heads_left":[12],"ffn_left":[1536],"sparsity":0.5,)" + more +
+           "\"flops_ratio\":1.0}\n";
+  };
+  const std::string begin = stage_line("all", 1000) + train_line(1, "2");
+  spit(run / "metrics.jsonl", begin + prune_line("\"merged_sparsity\":0.125,"));
+  EXPECT_TRUE(says(page_of(run.path()),
+                   "12%</div><p>of the encoder&#39;s weights are zero when the updates are merged, 50% "
+                   "of the base weights"));
+  spit(run / "metrics.jsonl", begin + prune_line(""));
+  EXPECT_TRUE(says(page_of(run.path()),
+                   "50%</div><p>of the encoder&#39;s base weights are zero; the merge of an update fills zeros"));
+  const std::string end = R"({"kind":"model","stage":"more","step":9,"at":"end","sparsity":0.5,)";
+  spit(run / "metrics.jsonl", begin + prune_line("") + end + "\"flops_ratio\":1.0}\n");
+  EXPECT_TRUE(says(page_of(run.path()), "50%</div><p>of the encoder&#39;s weights are zero</p>"));
+  spit(run / "metrics.jsonl", begin + prune_line("") + end + "\"merged_sparsity\":0.25,\"flops_ratio\":1.0}\n");
+  EXPECT_TRUE(
+      says(page_of(run.path()), "25%</div><p>of the encoder&#39;s weights are zero when the updates are merged"));
+}
+
+TEST(Report, MoreParametersAreNotANegativeReduction) {
+  const TempDir run;
+  spit(run / "metrics.jsonl", stage_line("all", 1000) + train_line(1, "2") + stage_line("more", 1004));
+  EXPECT_TRUE(says(page_of(run.path()), "parameters in total, including updates: 0.40% more than the 1.0k at first"));
+}
+
+/// The last evaluation after a prune is a recovery only if it is better than the one right after the prune.
+TEST(Report, WhatIsNotBetterIsNotRecovered) {
+  for (const auto& [metric, last, recovered] : {std::tuple{"f1", 0.6, true},
+                                                {"f1", 0.5, false},
+                                                {"f1", 0.4, false},
+                                                {"loss", 0.4, true},
+                                                {"loss", 0.6, false}}) {
+    SCOPED_TRACE(fmt::format("{} {}", metric, last));
+    const TempDir run;
+    const auto eval = [&, name = std::string(metric)](int step, double value) {
+      return fmt::format(R"({{"kind":"eval","stage":"all","step":{},"split":"dev","metric":"{}","{}":{}}})"
+                         "\n",
+                         step, name, name, value);
+    };
+    spit(run / "metrics.jsonl",
+         eval(1, 0.7) + "{\"kind\":\"prune\",\"stage\":\"p\",\"step\":2}\n" + eval(2, 0.5) + eval(3, last));
+    std::string html = page_of(run.path());
+    EXPECT_EQ(says(html, "<p>recovered, so far</p>"), recovered);
+    EXPECT_EQ(says(html, "<p>so far</p>"), !recovered);
+    fs::create_directories(run / "final");
+    html = page_of(run.path());
+    EXPECT_EQ(says(html, "<p>recovered, at the end</p>"), recovered);
+    EXPECT_EQ(says(html, "<p>at the end</p>"), !recovered);
+  }
+}
+
+/// Its metrics.jsonl is empty or missing; log.txt has the error.
+TEST(Report, ARunWithoutAStepShowsItsError) {
+  const TempDir run;
+  spit(run / "log.txt",
+       "2026-11-30 07:20:00 I bert from x\n2026-11-30 07:20:01 E ended with exit code 3: <d>.tsv:4: is bad\n");
+  spit(run / "recipe.yaml", "name: mine\n");
+  for (const bool has_metrics : {true, false}) {
+    if (has_metrics)
+      spit(run / "metrics.jsonl", "");
+    else
+      fs::remove(run / "metrics.jsonl");
+    if (!has_metrics) files::write_marker(run.path(), files::DirectoryKind::run);
+    const std::string html = page_of(run.path());
+    EXPECT_TRUE(says(html, "unfinished: no recorded step"));
+    EXPECT_TRUE(says(html, "log.txt: ended with exit code 3: &lt;d&gt;.tsv:4: is bad"));
+    EXPECT_TRUE(says(html, "No evaluation yet."));
+    EXPECT_TRUE(says(html, "name: mine"));
+    for (const char* wrong : {"nothing was pruned", "<h2>Stages", "<div class=\"figure\">100%", "one rank"})
+      EXPECT_FALSE(says(html, wrong)) << wrong;
+  }
+}
+
+TEST(Report, AnErrorIsShownUntilTheRunGoesOn) {
+  const TempDir run;
+  spit(run / "metrics.jsonl", train_line(1, "2"));
+  const std::string failed = "2026-11-30 07:20:01 E ended with exit code 3: the disk is full\n";
+  spit(run / "log.txt", failed);
+  EXPECT_TRUE(
+      says(page_of(run.path()), "The last start of the run failed. log.txt: ended with exit code 3: the disk is"));
+  spit(run / "log.txt", failed + "2026-11-30 07:20:02 I resuming\n");
+  EXPECT_FALSE(says(page_of(run.path()), "failed"));
+  spit(run / "log.txt", failed);
+  fs::create_directories(run / "final");
+  EXPECT_FALSE(says(page_of(run.path()), "failed")) << "the run is finished";
+}
+
+TEST(Report, ListsTheExportsThatExist) {
+  const TempDir run;
+  spit(run / "metrics.jsonl", train_line(1, "2"));
+  spit(run / "recipe.yaml", "stages: [{export: {dir: not_there}}]\n");
+  EXPECT_FALSE(says(page_of(run.path()), "<h2>Exports"));
+  fs::create_directories(run / "there");
+  files::write_marker(run / "there", files::DirectoryKind::model_export, {{"format", "hf_pruned"}});
+  EXPECT_TRUE(says(page_of(run.path()), "<tr><td>there</td><td>hf_pruned</td></tr>"));
 }
 
 TEST(Report, WhatIsNoRunIsADataError) {

@@ -33,6 +33,13 @@ inline const char* const kCausal = R"(
 name: base
 model: {path: /model, task: causal_lm}
 data: {format: text, dir: /data, train: train.txt, dev: dev.txt}
+stages:
+  - {name: all, method: full, train: {max_steps: 4, batch_size: 8, lr: 1e-3}}
+)";
+inline const char* const kContexts = R"(
+name: base
+model: {path: /model, task: causal_lm}
+data: {format: e2e, dir: /data, train: train.txt, dev: dev.txt}
 eval: {generate: {beams: 2}}
 stages:
   - {name: all, method: full, train: {max_steps: 4, batch_size: 8, lr: 1e-3}}
@@ -145,11 +152,11 @@ inline const std::vector<Row>& rows() {
       {"eval.split", "eval.split=test", ""},
       {"eval.best", "eval.best=f1", ""},
       {"eval.batch_size", "eval.batch_size=3", ""},
-      {"eval.generate.beams", "eval.generate.beams=3", "", {}, kCausal},
-      {"eval.generate.max_new_tokens", "eval.generate.max_new_tokens=3", "", {}, kCausal},
-      {"eval.generate.length_penalty", "eval.generate.length_penalty=0.3", "", {}, kCausal},
-      {"eval.generate.no_repeat_ngram", "eval.generate.no_repeat_ngram=3", "", {}, kCausal},
-      {"eval.generate.batch_size", "eval.generate.batch_size=3", "", {}, kCausal},
+      {"eval.generate.beams", "eval.generate.beams=3", "", {}, kContexts},
+      {"eval.generate.max_new_tokens", "eval.generate.max_new_tokens=3", "", {}, kContexts},
+      {"eval.generate.length_penalty", "eval.generate.length_penalty=0.3", "", {}, kContexts},
+      {"eval.generate.no_repeat_ngram", "eval.generate.no_repeat_ngram=3", "", {}, kContexts},
+      {"eval.generate.batch_size", "eval.generate.batch_size=3", "", {}, kContexts},
       {"log_every", "log_every=3", ""},
   };
   return table;

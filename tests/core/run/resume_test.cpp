@@ -134,7 +134,7 @@ TEST(DecisiveRecipe, TheFreeChangesAreNamed) {
 
 TEST(DecisiveRecipe, ItIsThatOfTheCheckpointsText) {
   const auto catalog = filigree::testing::builtin_catalog();
-  for (const char* text : {test::kClasses, test::kMasked, test::kCausal}) {
+  for (const char* text : {test::kClasses, test::kMasked, test::kCausal, test::kContexts}) {
     const recipe::Recipe recipe = load(text, {});
     EXPECT_EQ(saved_decisive(run_recipe(recipe), catalog), decisive_recipe(recipe));
     EXPECT_EQ(saved_decisive(decisive_recipe(recipe), catalog), decisive_recipe(recipe));

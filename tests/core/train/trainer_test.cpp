@@ -14,8 +14,10 @@
 #include <variant>
 #include <vector>
 
+#include "core/checkpoint/store.h"
 #include "core/error.h"
 #include "core/log/records.h"
+#include "core/run/state/saved_state.h"
 #include "core/train/evaluate.h"
 #include "dist/factory.h"
 #include "tests/core/checkpoint/temp_dir.h"
@@ -260,13 +262,14 @@ TEST(TrainerEvaluation, AFailureKeepsTheTrainingAndIsRepeated) {
     EXPECT_TRUE(session.state.evaluation_due);
     EXPECT_TRUE(run_state_from(to_json(session.state), "x").evaluation_due);
     if (world.rank() == 0) {
-      EXPECT_TRUE(session.store->newest_whole().has_value());
-    }
-    if (world.rank() == 0) {
+      const auto newest = session.store->newest_whole();
+      ASSERT_TRUE(newest.has_value());
       const auto records = read_records(dir / "metrics.jsonl").records;
       const auto& failed = std::get<EvalRecord>(records.back());
       EXPECT_EQ(failed.split, session.eval_data[0].split);
       EXPECT_TRUE(failed.values.empty()) << "its loss is null";
+      EXPECT_EQ(saved_state(checkpoint::load(*newest)).metrics_lines, session.log->lines() - 1)
+          << "a run that resumes there cuts the line of the failed evaluation off";
     }
     const int64_t lines = session.log->lines();
     session.eval_data[0] = dev;
@@ -289,7 +292,21 @@ TEST(TrainerEvaluation, ADivergedModelIsNotKept) {
     make_token_19_infinite(session);
     session.eval_data = {session.train_data};
     std::ranges::fill(session.eval_data[0].ids, 19);
-    EXPECT_THROW(Trainer(session, session.recipe.stages[0]).train(), DivergedError);
+    try {
+      Trainer(session, session.recipe.stages[0]).train();
+      ADD_FAILURE() << "an infinite loss";
+    } catch (const DivergedError& error) {
+      const std::string message = error.what();
+      EXPECT_NE(
+          message.find("stage adapt: the loss on 'dev' is not finite in any of 10 samples (the first: toy.tsv:2)"),
+          std::string::npos)
+          << message;
+      EXPECT_NE(
+          message.find("after step 1 (the last checkpoint is untouched). Samples of that step's batch: toy.tsv:2, 3, "
+                       "4, 5, 6, 7, 8, 9, 10, 11. Lower"),
+          std::string::npos)
+          << message;
+    }
     EXPECT_FALSE(session.state.evaluation_due);
     EXPECT_FALSE(session.store->newest_whole().has_value());
   });

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 
+import command_rows
 import data_rows
 import model_rows
 import recipe_rows
@@ -17,13 +18,13 @@ from rows import TRAIN, Row, Skip, faults
 
 FEWEST = 60
 SECONDS = 120
-ROWS = recipe_rows.ROWS + model_rows.ROWS + data_rows.ROWS + run_rows.ROWS + stage_rows.ROWS
+ROWS = recipe_rows.ROWS + model_rows.ROWS + data_rows.ROWS + run_rows.ROWS + stage_rows.ROWS + command_rows.ROWS
 # What every row starts from is good, and a damaged checkpoint does not end a run that has an older one.
 GOOD = [
     Row("nothing is wrong", "", TRAIN, code=0),
     Row("newest checkpoint is cut off", "skipping DIR/run/checkpoints/step-00000003: ", TRAIN,
         lambda place: place.trained().cut(run_rows.LAST + "/trained.safetensors", -8), 0),
-] + data_rows.GOOD
+] + data_rows.GOOD + command_rows.GOOD
 
 
 def outcome(row, place):

@@ -3,7 +3,7 @@ import json
 import struct
 
 from place import INNER, VOCAB, safetensors, shapes
-from rows import TRAIN, Row
+from rows import CHECK, TRAIN, Row
 
 WEIGHTS = "model/model.safetensors"
 VALUE = "encoder__layer__0__attention__self__value__weight"
@@ -177,6 +177,23 @@ ROWS = [
            "lora/adapter_config.json:1: is not valid JSON"),
     spoilt("index that is no JSON", lambda p: p.remove(WEIGHTS).write(WEIGHTS + ".index.json", "{,}"),
            "index.json:1: is not valid JSON"),
+    spoilt("weights are missing, check", lambda p: p.remove(WEIGHTS), "DIR/model: holds neither model.safetensors nor model.safetensors.index.json",
+           CHECK),
+    spoilt("shard is missing, check", index({"a": "gone.safetensors"}), "DIR/model/gone.safetensors: there is no such file",
+           CHECK),
+    spoilt("tokenizer is missing, check", lambda p: p.remove("model/vocab.txt"),
+           "DIR/model: has neither tokenizer.json nor vocab.txt nor vocab.json", CHECK),
+    spoilt("random weights need no file, check",
+           lambda p: p.remove(WEIGHTS).recipe("  task: seq", "  init: random\n  task: seq"), "", CHECK, 0),
+    spoilt("model is missing, check", lambda p: p.recipe("DIR/model", "DIR/modle"),
+           "DIR/recipe.yaml:4: model.path: DIR/modle: there is no such directory", CHECK),
+    spoilt("model without config.json, check", lambda p: p.remove("model/config.json"),
+           "DIR/recipe.yaml:4: model.path: DIR/model: is neither a model (config.json), nor a checkpoint", CHECK),
+    spoilt("data and model faults together, check",
+           lambda p: p.remove(WEIGHTS, "model/vocab.txt", "data/dev.tsv").recipe("[query]", "[quarry]"),
+           "'quarry' names no linear of this bert model; it has: attention.self.query, attention.self.key, "
+           "attention.self.value, attention.output.dense, intermediate.dense, output.dense, bert.pooler.dense, classifier\n"
+           "DIR/data/dev.tsv: there is no such file", CHECK, 2),
     spoilt("shard is missing", index({"a": "gone.safetensors"}), "model/gone.safetensors: there is no such file"),
     spoilt("shard outside", index({"a": "../gone.safetensors"}), "tensor 'a' must name a file in the same folder"),
     spoilt("index without a map", lambda p: p.remove(WEIGHTS).write(WEIGHTS + ".index.json", "{}"),

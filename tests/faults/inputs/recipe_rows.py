@@ -33,7 +33,7 @@ ROWS = [
     saved("eval of a file", "eval", "DIR/run", "--data", "DIR/data/dev.tsv"),
     saved("eval by its recipe", "eval", "DIR/run", "--data", "DIR/run/recipe.yaml"),
     saved("eval of a model by its recipe", "eval", "DIR/run/final", "--data", "DIR/run/final/recipe.yaml"),
-    saved("eval with --set", "eval", "DIR/run", "--set", "data.max_length=12", "--set", "data.max_train_samples=2"),
+    saved("eval with --set", "eval", "DIR/run", "--set", "data.max_length=12", "--set", "data.max_train_samples=2", "--split", "train"),
     saved("eval with a former name in --set", "eval", "DIR/run/final", "--data", "DIR/run/recipe.yaml", "--set",
           "data.limit=2", says="--set data.limit: is now called 'max_train_samples'", code=2),
     saved("predict", "predict", "DIR/run", "--input", "DIR/input.txt"),

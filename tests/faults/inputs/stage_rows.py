@@ -1,5 +1,11 @@
 """Faults of later stages: they are found before the first stage trains, by `check` and by a run."""
+import json
+
+from data_rows import bare
+from place import VOCAB
 from rows import CHECK, TRAIN, Row
+
+PLAN = ("plan", "DIR/recipe.yaml", "--ranks", "1")
 
 ADAPT = "    method: {name: lora, rank: 2, targets: [query]}\n    train: {max_steps: 3, batch_size: 4, lr: 1e-3}\n"
 LATER = "    train: {max_steps: 2, batch_size: 4, lr: 1e-3}\n"
@@ -10,33 +16,73 @@ def later(place, stage):
 
 
 def both(name, stage, says):
-    """The row for `check`, and for a run: no stage has begun."""
-    message = f"stages.later: {says}"
-    return [Row(f"later stage: {name}", f"DIR/recipe.yaml: {message}", CHECK, lambda place: later(place, stage)),
+    """The row for `check`, for `plan`, and for a run: no stage has begun."""
+    message = f"recipe.yaml:18: stages.later.{says}"
+    return [Row(f"later stage: {name}", f"DIR/{message}", CHECK, lambda place: later(place, stage)),
+            Row(f"later stage of a plan: {name}", message.removeprefix("recipe."), PLAN, lambda place: later(place, stage)),
             Row(f"later stage of a run: {name}", message, TRAIN, lambda place: later(place, stage))]
+
+
+def frozen(place):
+    """A model of which the method trains nothing."""
+    place.recipe("{name: lora, rank: 2, targets: [query]}",
+                 "{name: full, freeze: [bert, classifier]}")
+
+
+def several(place):
+    """Two wrong targets, and a prune of a third one in the stage after it."""
+    place.recipe("[query]", "[kye, kwery]")
+    place.recipe("checkpoint:", "  - name: later\n    prune: {score: delta, sparsity: 0.5, targets: [quarry]}\ncheckpoint:")
 
 
 ROWS = [row for rows in (
     both("targets of lora", "    method: {name: lora, rank: 2, targets: [kye]}\n" + LATER,
-         "lora.targets: 'kye' names no linear of this bert model; it has: "),
+         "method.targets: 'kye' names no linear of this bert model; it has: "),
     both("targets of a prune", "    prune: {score: magnitude, sparsity: 0.5, structure: [], targets: [quarry]}\n",
-         "prune targets: no linear's name ends in 'quarry'"),
+         "prune.targets: no linear's name ends in 'quarry'"),
     both("freeze of full", "    method: {name: full, freeze: [embedings]}\n" + LATER,
-         "full.freeze: 'embedings' matches no parameter of this bert model"),
+         "method.freeze: 'embedings' matches no parameter of this bert model"),
     both("modules of bitfit", "    method: {name: bitfit, modules: [quarry]}\n" + LATER,
-         "bitfit.modules: 'quarry' matches no parameter"),
+         "method.modules: 'quarry' matches no parameter"),
     both("score delta of neurons", "    prune: {score: delta, structure: [ffn], ffn: 0.5}\n",
-         "score 'delta' is undefined for the neurons of layer 0: no adapter is attached"),
+         "prune.score: 'delta' is undefined for the neurons of layer 0: no adapter is attached"),
     both("score delta of entries",
          "    prune: {score: delta, sparsity: 0.5, structure: [], targets: [query, key]}\n",
-         "score 'delta' is undefined for 'bert.encoder.layer.0.attention.self.key': no adapter is attached"),
+         "prune.score: 'delta' is undefined for 'bert.encoder.layer.0.attention.self.key': no adapter is attached"),
 ) for row in rows] + [
-    Row("f1 of three classes", "data.metric: f1 is for two classes, but tsv has 3; use macro_f1", CHECK,
+    Row("all faults of the model level",
+        "DIR/recipe.yaml:11: data.max_length: 16 is more than the 4 positions of DIR/model\n"
+        "DIR/recipe.yaml:15: stages.adapt.method.targets: 'kye' names no linear", CHECK,
+        lambda place: several(place.config(max_position_embeddings=4))),
+    Row("all faults of two stages", "'kwery' names no linear of this bert model; it has: attention.self.query, "
+        "attention.self.key, attention.self.value, attention.output.dense, intermediate.dense, output.dense, "
+        "bert.pooler.dense, classifier\nDIR/recipe.yaml:18: stages.later.prune.targets: no linear's name ends in 'quarry'",
+        CHECK, several),
+    Row("model level by --set", "--set stages.adapt.method.targets: 'self' names no linear of this bert model",
+        (*CHECK, "--set", "stages.adapt.method.targets=[query, self]")),
+    Row("nothing to train", "DIR/recipe.yaml:15: stages.adapt.method.freeze: leaves nothing of this bert model to train",
+        CHECK, frozen),
+    Row("nothing to train in a run", "yaml:15: stages.adapt.method.freeze: leaves nothing of this bert model to train",
+        TRAIN, frozen),
+    Row("rank beyond the matrix",
+        "DIR/recipe.yaml:15: stages.adapt.method.rank: is 9, but bert.encoder.layer.0.attention.self.query is a matrix of "
+        "8 x 8, whose rank is at most 8", CHECK, lambda place: place.recipe("rank: 2", "rank: 9")),
+    Row("rank beyond the matrix in a run", "yaml:15: stages.adapt.method.rank: is 9, but bert.", TRAIN,
+        lambda place: place.recipe("rank: 2", "rank: 9")),
+    Row("head of a tied decoder",
+        "warning: DIR/recipe.yaml:15: stages.adapt.method.train_head: has no effect: the decoder of this gpt2 model is tied "
+        "to the word embeddings", CHECK, lambda place: tied(place, "{name: lora, rank: 2, targets: [query], train_head: true}"),
+        0),
+    Row("nothing to train but the head of a tied decoder",
+        "DIR/recipe.yaml:15: stages.adapt.method: leaves nothing of this gpt2 model to train", CHECK,
+        lambda place: tied(place, "head")),
+    Row("f1 of three classes",
+        "DIR/recipe.yaml:11: data.metric: f1 is for two classes, but DIR/data/train.tsv has 3; use macro_f1", CHECK,
         lambda place: three_classes(place, "label: label\n  metric: f1")),
-    Row("f1 of three classes in a run", "f1 is for two classes, but tsv has 3; use macro_f1", TRAIN,
+    Row("f1 of three classes in a run", "yaml:11: data.metric: f1 is for two classes, but DIR/data/train.tsv has 3", TRAIN,
         lambda place: three_classes(place, "label: label\n  metric: f1")),
     Row("best by f1 of no task with f1",
-        "DIR/recipe.yaml: eval.best: 'f1' is not computed for this task; use one of accuracy, loss", CHECK,
+        "DIR/recipe.yaml:19: eval.best: 'f1' is not computed for this task; use one of accuracy, loss", CHECK,
         lambda place: place.recipe("log_every: 1", "log_every: 1\neval: {best: f1}")),
 ]
 
@@ -44,3 +90,12 @@ ROWS = [row for rows in (
 def three_classes(place, label):
     place.recipe("label: label", label)
     place.write("data/train.tsv", "sentence\tlabel\nthe film\t0\na story\t1\nfine\t2\n")
+
+
+def tied(place, method):
+    """A GPT-2 of random weights, whose decoder is its word embeddings."""
+    bare(place).write("model/config.json", json.dumps({
+        "model_type": "gpt2", "vocab_size": len(VOCAB), "n_embd": 8, "n_layer": 1, "n_head": 2, "n_inner": 16,
+        "n_positions": 32}))
+    place.recipe("  task: sequence_classification", "  task: causal_lm").recipe("  label: label\n", "")
+    place.recipe("{name: lora, rank: 2, targets: [query]}", method).recipe("  task:", "  init: random\n  task:")

@@ -97,9 +97,13 @@ def names():
              "checkpoints/step-00000003", "checkpoints/x", "metrics.jsonl", "log.txt", "recipe.yaml", "cache", "cache/x",
              "final", "final/x", "plans", "report.html", "events.out.tfevents.1.host.1.0", "export/"]
     with Room() as place:
-        for name in taken:
-            setting = ["--set", f"stages.out.export.dir={name}"]
-            filigree(place, "check", "DIR/recipe.yaml", *setting, code=2, says="stages.out.export.dir: is '" + name)
+        whole = place.read("recipe.yaml")
+        place.recipe("checkpoint:", "".join(f"  - name: taken{i}\n    export: {{dir: '{name}'}}\n"
+                                            for i, name in enumerate(taken)) + "checkpoint:")
+        told = filigree(place, "check", "DIR/recipe.yaml", code=2).stderr
+        for i, name in enumerate(taken):
+            expect(f"stages.taken{i}.export.dir: is '{name}'" in told, f"export.dir {name} is not refused:\n{told}")
+        place.write("recipe.yaml", whole)
         filigree(place, "train", "DIR/recipe.yaml", "--out", "DIR/run", "--set", "stages.out.export.dir=.", code=2)
         expect(not os.path.exists(place.at("run")), "a refused recipe made its run directory")
         place.recipe("checkpoint:", "  - name: more\n    export: {dir: export/inner}\ncheckpoint:")

@@ -55,6 +55,30 @@ TEST_F(TableTest, ShortRowNamesFileAndLine) {
   EXPECT_HAS(message, "3 " + dir_.path() + "/data.x:3: has 1 column; column label is missing");
 }
 
+// The advice to skip rows would leave none.
+TEST_F(TableTest, AFaultOfAllRowsIsNotOneOfABadRow) {
+  const auto column_of = [&](const std::string& content, const std::string& format, Fields columns, bool skip) {
+    try {
+      read(content, format, std::move(columns), false, skip);
+    } catch (const ColumnError& error) {
+      EXPECT_EQ(std::string(error.what()).find("skip"), std::string::npos) << error.what();
+      return error.column();
+    }
+    return std::string();
+  };
+  for (const bool skip : {false, true}) {
+    EXPECT_EQ(column_of("a\tb\nc\td\n", "tsv", {"0", "7"}, skip), "7");
+    EXPECT_EQ(column_of("{\"u\": 1, \"v\": 2}\n{\"u\": 3}\n", "jsonl", {"t"}, skip), "t");
+  }
+  EXPECT_HAS(error("{\"u\": 1, \"v\": 2}\n", "jsonl", {"t"}), "data.x:1: has no key 't'; its keys are: u, v");
+  EXPECT_HAS(error("a\nb\tc\nd\n", "tsv", {"1"}, false),
+             "data.x:1: has 1 column; column 1 is missing (set data.bad_rows: skip to skip such rows)");
+  EXPECT_HAS(error("{\"u\": 1}\n{\"t\": 2}\n", "jsonl", {"t"}), "(set data.bad_rows: skip to skip such rows)");
+  EXPECT_HAS(error("{}\n{}\n{}\n", "messages", {}),
+             "data.x:1: has no key 'messages'; all 3 rows are bad, so check data.format");
+  EXPECT_EQ(error("plain\n", "e2e", {}).find("skip"), std::string::npos);
+}
+
 TEST_F(TableTest, BadRowsAreSkippedAndCounted) {
   const std::string rows(
       "text\tlabel\nok\t1\nn\0l\t1\nshort\nb\xff"
@@ -152,7 +176,7 @@ TEST_F(TableTest, AMissingLabelColumnNamesPredict) {
              "`filigree predict` labels texts");
   EXPECT_HAS(
       error_of([&] { formats_.find("jsonl")->read(dir_.write("test.jsonl", "{\"sentence\": \"a\"}\n"), options); }),
-      "has no key 'label'. Without labels nothing can be scored; `filigree predict`");
+      "has no key 'label'; its keys are: sentence. Without labels nothing can be scored; `filigree predict`");
 }
 
 TEST_F(TableTest, JsonFaults) {
