@@ -51,7 +51,8 @@ void evaluate_splits(const EvalOptions& options, train::InferenceModel& served, 
   train::use_labels(opened, task.labels);
   const int64_t seed = opened.recipe ? opened.recipe->seed : 42;
   for (const auto& split : data::splits_of(task, wanted))
-    evaluate_split(options, served, recipe, data::load_dataset(config, task, split, *opened.tokenizer, seed), task.name);
+    evaluate_split(options, served, recipe, data::load_dataset(config, task, split, *opened.tokenizer, seed),
+                   task.name);
 }
 
 }  // namespace
