@@ -11,6 +11,7 @@
 
 #include "core/counted.h"
 #include "core/error.h"
+#include "core/prune/merged_sparsity.h"
 #include "dist/communicator.h"
 
 namespace filigree::prune {
@@ -97,6 +98,7 @@ ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequenc
     if (parameter->trainable()) summary.trainable += parameter->logical_numel();
   }
   summary.sparsity = sparsity(model, tp);
+  summary.merged_sparsity = merged_sparsity(model, tp);
   summary.heads_left = units_left(model, nn::StructureKind::head);
   summary.heads_total = units_made(model, nn::StructureKind::head);
   summary.ffn_left = units_left(model, nn::StructureKind::neuron);
@@ -108,27 +110,34 @@ ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequenc
 }
 
 nlohmann::json to_json(const ModelSummary& summary) {
-  return {{"family", summary.family},
-          {"task", summary.task},
-          {"parameters", summary.parameters},
-          {"trainable", summary.trainable},
-          {"trainable_share", ratio(static_cast<double>(summary.trainable), static_cast<double>(summary.parameters))},
-          {"sparsity", summary.sparsity},
-          {"heads_left", summary.heads_left},
-          {"heads_total", summary.heads_total},
-          {"ffn_left", summary.ffn_left},
-          {"ffn_total", summary.ffn_total},
-          {"sequence", summary.sequence},
-          {"flops", summary.flops},
-          {"flops_per_token", ratio(summary.flops, static_cast<double>(summary.sequence))},
-          {"flops_ratio", ratio(summary.flops, summary.unpruned_flops)}};
+  nlohmann::json json = {
+      {"family", summary.family},
+      {"task", summary.task},
+      {"parameters", summary.parameters},
+      {"trainable", summary.trainable},
+      {"trainable_share", ratio(static_cast<double>(summary.trainable), static_cast<double>(summary.parameters))},
+      {"sparsity", summary.sparsity},
+      {"heads_left", summary.heads_left},
+      {"heads_total", summary.heads_total},
+      {"ffn_left", summary.ffn_left},
+      {"ffn_total", summary.ffn_total},
+      {"sequence", summary.sequence},
+      {"flops", summary.flops},
+      {"flops_per_token", ratio(summary.flops, static_cast<double>(summary.sequence))},
+      {"flops_ratio", ratio(summary.flops, summary.unpruned_flops)}};
+  if (summary.merged_sparsity) json["merged_sparsity"] = *summary.merged_sparsity;
+  return json;
 }
 
 std::string to_text(const ModelSummary& summary) {
   const double share = 100 * ratio(static_cast<double>(summary.trainable), static_cast<double>(summary.parameters));
   std::string text = fmt::format("family      {}, {}\n", summary.family, summary.task);
   text += fmt::format("parameters  {}, trainable {} ({:.3f}%)\n", summary.parameters, summary.trainable, share);
-  text += fmt::format("sparsity    {:.2f}% of the encoder's weights are zero\n", 100 * summary.sparsity);
+  text += fmt::format("sparsity    {:.2f}% of the encoder's {}weights are zero{}\n", 100 * summary.sparsity,
+                      summary.merged_sparsity ? "base " : "",
+                      summary.merged_sparsity
+                          ? fmt::format(", {:.2f}% when the updates are merged", 100 * *summary.merged_sparsity)
+                          : "");
   text += fmt::format("heads       {}\n", counts(summary.heads_left, summary.heads_total));
   text += fmt::format("FFN         {}\n", counts(summary.ffn_left, summary.ffn_total));
   text += fmt::format("FLOPs       {:.3e} for a sequence of {} ({:.3e} per token), {:.1f}% of the unpruned model's\n",

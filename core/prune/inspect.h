@@ -9,6 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,8 @@ struct ModelSummary {
   std::string task;
   int64_t parameters = 0;  ///< logical, with adapters, without masks
   int64_t trainable = 0;
-  double sparsity = 0;
+  double sparsity = 0;                           ///< of the base weights
+  std::optional<double> merged_sparsity;         ///< with the updates merged; empty without an update
   std::vector<int64_t> heads_left, heads_total;  ///< by layer
   std::vector<int64_t> ffn_left, ffn_total;
   int64_t sequence = 0;  ///< sequence length for flops, in tokens
@@ -47,7 +49,7 @@ struct ModelSummary {
 ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequence);
 
 /// {"family":…,"task":…,"parameters":…,"trainable":…,"trainable_share":…,"sparsity":…,"heads_left":[…],
-///  "heads_total":[…],"ffn_left":[…],"ffn_total":[…],"sequence":…,"flops":…,"flops_per_token":…,"flops_ratio":…}
+///  "heads_total":[…],"ffn_left":[…],"ffn_total":[…],"sequence":…,"flops":…,"flops_per_token":…,"flops_ratio":…}, and "merged_sparsity" if there is one
 nlohmann::json to_json(const ModelSummary& summary);
 std::string to_text(const ModelSummary& summary);  ///< human-readable table
 

@@ -21,7 +21,7 @@ namespace {
 
 /// The line of a split; rank 0 prints it. Collective.
 void evaluate_split(const EvalOptions& options, train::InferenceModel& served, const recipe::Recipe& recipe,
-                    const data::Dataset& dataset, const std::string& task) {
+                    data::Dataset dataset, const std::string& task) {
   auto& opened = served.opened;
   dataset.check_labelled();
   train::check_tokens(dataset, *opened.tokenizer, *opened.model, opened.files);
