@@ -53,7 +53,7 @@ void add_below(const fs::path& folder, const fs::path& run_dir, int depth, std::
   for (fs::directory_iterator it(folder, problem), end; !problem && it != end; it.increment(problem)) {
     const std::string name = it->path().filename().string();
     std::error_code ignored;
-    if (it->symlink_status(ignored).type() != fs::file_type::directory || name.starts_with(".") ||
+    if (it->symlink_status(ignored).type() != fs::file_type::directory || name.starts_with('.') ||
         name.find(".kept-") != std::string::npos)
       continue;
     if (is_marked(it->path().string(), DirectoryKind::model_export))

@@ -71,6 +71,8 @@ ROWS = [
             lambda p: p.write("input.txt", "a film\n\na\tfilm\n"), "DIR/model", 0),
     Row("a folder named like a chat template", "DIR/model/chat_template.jinja: is a directory; an export copies the file of "
         "this name", TRAIN, odd("chat_template.jinja", os.mkdir), 3),
+    Row("a link to a missing tokenizer file, check", "DIR/model/special_tokens_map.json: is a link to a file that does not exist",
+        ("check", "DIR/recipe.yaml"), odd("special_tokens_map.json", lambda path: os.symlink("missing.json", path)), 3),
     Row("a pipe named like a chat template at an export", "DIR/model/chat_template.jinja: is a pipe, a socket or a device",
         ("export", "DIR/model", "--format", "hf", "DIR/out"), odd("chat_template.jinja", os.mkfifo), 3),
 ]
