@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <set>
 
 #include "core/counted.h"
 #include "core/error.h"
 #include "core/prune/merged_sparsity.h"
+#include "core/prune/unstructured.h"
 #include "dist/communicator.h"
 
 namespace filigree::prune {
@@ -63,19 +63,19 @@ std::vector<int64_t> units_left(nn::Model& model, nn::StructureKind kind) {
   return left;
 }
 
-double sparsity(nn::Model& model, dist::Communicator& tp) {
-  std::set<const nn::Linear*> counted;
-  int64_t entries = 0, zero = 0;
-  for (const nn::StructureGroup& group : model.structures()) {
-    for (const nn::StructureMember& member : group.members) {
-      if (!counted.insert(member.linear).second) continue;
-      entries += member.linear->weight()->logical_numel();
-      zero += zeros(*member.linear);
-    }
-  }
-  const at::Tensor sum = at::tensor({zero}, at::kLong);
+int64_t zeros_in(const std::vector<nn::Linear*>& linears, dist::Communicator& tp) {
+  int64_t split = 0, whole = 0;
+  for (const nn::Linear* linear : linears) (linear->weight()->placement.replicated() ? whole : split) += zeros(*linear);
+  const at::Tensor sum = at::tensor({split}, at::kLong);
   tp.all_reduce(sum);
-  return ratio(static_cast<double>(sum.item<int64_t>()), static_cast<double>(entries));
+  return sum.item<int64_t>() + whole;
+}
+
+double sparsity(nn::Model& model, dist::Communicator& tp) {
+  const std::vector<nn::Linear*> linears = select_linears(model, {});
+  int64_t entries = 0;
+  for (const nn::Linear* linear : linears) entries += linear->weight()->logical_numel();
+  return ratio(static_cast<double>(zeros_in(linears, tp)), static_cast<double>(entries));
 }
 
 int64_t flops_length(const nn::Model& model) { return std::min<int64_t>(128, model.max_positions()); }

@@ -5,25 +5,15 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <set>
 
+#include "core/prune/unstructured.h"
 #include "dist/communicator.h"
 
 namespace filigree::prune {
-namespace {
-
-std::set<nn::Linear*> encoder_linears(nn::Model& model) {
-  std::set<nn::Linear*> linears;
-  for (const nn::StructureGroup& group : model.structures())
-    for (const nn::StructureMember& member : group.members) linears.insert(member.linear);
-  return linears;
-}
-
-}  // namespace
 
 std::optional<double> merged_sparsity(nn::Model& model, dist::Communicator& tp) {
   const at::NoGradGuard no_grad;
-  const auto linears = encoder_linears(model);
+  const auto linears = select_linears(model, {});
   if (std::ranges::none_of(linears, [](const nn::Linear* linear) { return linear->adapter() != nullptr; }))
     return std::nullopt;
   int64_t entries = 0, zeros = 0;

@@ -103,23 +103,10 @@ uint64_t mask_hash(const std::vector<nn::Linear*>& linears) {
   return hash;
 }
 
-/// Entries of the linears that are 0 before a round, by the mask or in the weights.
-int64_t zeros_of(const std::vector<nn::Linear*>& linears, dist::Communicator& tp) {
-  int64_t split = 0, whole = 0;
-  for (const nn::Linear* linear : linears) {
-    at::Tensor zero = linear->weight()->value().detach().eq(0);
-    if (linear->mask()) zero = zero.logical_or(linear->mask()->value().eq(0));
-    (linear->weight()->placement.replicated() ? whole : split) += zero.sum().item<int64_t>();
-  }
-  const at::Tensor sum = at::tensor({split}, at::kLong);
-  tp.all_reduce(sum);
-  return sum.item<int64_t>() + whole;
-}
-
 void unstructured_round(Session& session, const recipe::StageConfig& stage, double part) {
   const auto& config = *stage.prune;
   const auto linears = prune::select_linears(*session.model, config.targets);
-  const int64_t before = zeros_of(linears, session.mesh->tp());
+  const int64_t before = prune::zeros_in(linears, session.mesh->tp());
   const auto result = prune::prune_weights(
       *session.model, linears,
       {config.sparsity * part, config.scope == recipe::PruneScope::global, score_request(session, stage)},
