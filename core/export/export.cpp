@@ -91,7 +91,11 @@ void check_files_to_copy(const std::string& base_dir, Task task) {
           fmt::format("{}: is a directory; an export copies the file of this name. Remove it, or put a "
                       "regular file in its place",
                       path.string()));
-    if (fs::exists(path, ignored)) files::read_file(path.string());
+    if (fs::exists(path, ignored))
+      files::read_file(path.string());
+    else if (fs::is_symlink(fs::symlink_status(path, ignored)))
+      throw DataError(fmt::format("{}: is a link to a file that does not exist; restore the file, or remove the link",
+                                  path.string()));
   }
 }
 

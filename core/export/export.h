@@ -57,7 +57,7 @@ struct ExportRequest {
 
 /// DataError for what an export could not copy although its name is that of a file to copy: a directory, a pipe, a socket, a
 /// device, or a file that cannot be read. For the start of a command: an export itself skips such an entry, so that it
-/// does not end a finished training. A missing file, and a link that leads to none, are not errors.
+/// does not end a finished training. A link that leads to no file is one, too; a missing file is not.
 void check_files_to_copy(const std::string& base_dir, Task task);
 
 struct ExportResult {

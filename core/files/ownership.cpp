@@ -23,6 +23,7 @@ using nlohmann::json;
 
 constexpr int kLayoutVersion = 1;
 constexpr size_t kListed = 4;
+constexpr uintmax_t kLargestMarker = uintmax_t{1} << 24;  // bytes; one line per file of an export
 constexpr int kMostKept = 10'000;
 
 const char* name_of(DirectoryKind kind) { return kind == DirectoryKind::run ? "run" : "export"; }
@@ -74,7 +75,8 @@ std::optional<json> read_marker(const std::string& dir, DirectoryKind kind) {
   const std::string path = marker_path(dir);
   std::error_code ignored;
   if (fs::symlink_status(path, ignored).type() == fs::file_type::not_found) return std::nullopt;
-  json marker = read_json(path);
+  json marker;
+  if (is_plain_file(path) && fs::file_size(path, ignored) <= kLargestMarker) marker = read_json(path);
   const auto version = marker.is_object() ? marker.find("version") : marker.end();
   if (!marker.is_object() || !marker.contains("filigree") || version == marker.end() || !version->is_number_integer())
     throw DataError(

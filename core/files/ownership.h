@@ -25,8 +25,8 @@ void write_marker(const std::string& dir, DirectoryKind kind, const nlohmann::js
 /// Adds a member to the marker of `dir`, or replaces it. Errors as for write_marker().
 void add_to_marker(const std::string& dir, DirectoryKind kind, const std::string& key, const nlohmann::json& value);
 
-/// The marker's JSON object; nullopt if `dir` has no marker of this kind. DataError if the marker is damaged or was
-/// written by a newer version.
+/// The marker's JSON object; nullopt if `dir` has no marker of this kind. DataError if the marker is damaged (or a
+/// link, or a file of more than 16 MiB) or was written by a newer version.
 std::optional<nlohmann::json> read_marker(const std::string& dir, DirectoryKind kind);
 
 /// Whether `dir` has an intact marker of this kind.

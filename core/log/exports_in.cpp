@@ -9,11 +9,15 @@
 #include "core/files/ownership.h"
 #include "core/files/read.h"
 #include "core/files/run_paths.h"
+#include "core/shown.h"
 
 namespace filigree::files {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int kDepth = 8;            // of folders in folders: a name of an export has at most so many parts
+constexpr size_t kMostOfName = 200;  // characters
 
 /// Earlier versions did not write the format into the marker.
 std::string format_of_files(const fs::path& dir) {
@@ -36,16 +40,26 @@ bool is_own_folder(const fs::path& name) {
                              [&](const char* own) { return name == own; });
 }
 
-void add_below(const fs::path& folder, const fs::path& run_dir, std::vector<FoundExport>& found) {
+/// A name may not forge lines of a log.
+std::string printable(std::string name) {
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return shown(name, kMostOfName);
+}
+
+/// depth: folders that may follow.
+void add_below(const fs::path& folder, const fs::path& run_dir, int depth, std::vector<FoundExport>& found) {
   std::error_code problem;
   for (fs::directory_iterator it(folder, problem), end; !problem && it != end; it.increment(problem)) {
     const std::string name = it->path().filename().string();
-    if (!fs::is_directory(it->symlink_status()) || name.starts_with(".") || name.find(".kept-") != std::string::npos)
+    std::error_code ignored;
+    if (it->symlink_status(ignored).type() != fs::file_type::directory || name.starts_with('.') ||
+        name.find(".kept-") != std::string::npos)
       continue;
     if (is_marked(it->path().string(), DirectoryKind::model_export))
-      found.push_back({it->path().lexically_relative(run_dir).string(), format_of(it->path())});
-    else if (folder != run_dir || !is_own_folder(name))
-      add_below(it->path(), run_dir, found);
+      found.push_back({printable(it->path().lexically_relative(run_dir).string()), format_of(it->path())});
+    else if (depth > 0 && (folder != run_dir || !is_own_folder(name)))
+      add_below(it->path(), run_dir, depth - 1, found);
   }
 }
 
@@ -53,7 +67,7 @@ void add_below(const fs::path& folder, const fs::path& run_dir, std::vector<Foun
 
 std::vector<FoundExport> exports_in(const std::string& run_dir) {
   std::vector<FoundExport> found;
-  add_below(run_dir, run_dir, found);
+  add_below(run_dir, run_dir, kDepth, found);
   std::ranges::sort(found, {},
                     [](const FoundExport& one) { return std::pair(one.name == run_names::kFinal, one.name); });
   return found;

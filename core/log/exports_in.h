@@ -9,7 +9,7 @@ namespace filigree::files {  // it describes directories, as core/files does
 inline constexpr const char* kFormatKey = "format";  ///< of an export's marker
 
 struct FoundExport {
-  std::string name;    ///< relative to the run directory
+  std::string name;    ///< relative to the run directory, for a message: without control characters, and shortened
   std::string format;  ///< of its marker; without it, as its files show
 };
 

@@ -7,10 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <set>
 
 #include "core/counted.h"
 #include "core/error.h"
+#include "core/prune/merged_sparsity.h"
+#include "core/prune/unstructured.h"
 #include "dist/communicator.h"
 
 namespace filigree::prune {
@@ -62,19 +63,19 @@ std::vector<int64_t> units_left(nn::Model& model, nn::StructureKind kind) {
   return left;
 }
 
-double sparsity(nn::Model& model, dist::Communicator& tp) {
-  std::set<const nn::Linear*> counted;
-  int64_t entries = 0, zero = 0;
-  for (const nn::StructureGroup& group : model.structures()) {
-    for (const nn::StructureMember& member : group.members) {
-      if (!counted.insert(member.linear).second) continue;
-      entries += member.linear->weight()->logical_numel();
-      zero += zeros(*member.linear);
-    }
-  }
-  const at::Tensor sum = at::tensor({zero}, at::kLong);
+int64_t zeros_in(const std::vector<nn::Linear*>& linears, dist::Communicator& tp) {
+  int64_t split = 0, whole = 0;
+  for (const nn::Linear* linear : linears) (linear->weight()->placement.replicated() ? whole : split) += zeros(*linear);
+  const at::Tensor sum = at::tensor({split}, at::kLong);
   tp.all_reduce(sum);
-  return ratio(static_cast<double>(sum.item<int64_t>()), static_cast<double>(entries));
+  return sum.item<int64_t>() + whole;
+}
+
+double sparsity(nn::Model& model, dist::Communicator& tp) {
+  const std::vector<nn::Linear*> linears = select_linears(model, {});
+  int64_t entries = 0;
+  for (const nn::Linear* linear : linears) entries += linear->weight()->logical_numel();
+  return ratio(static_cast<double>(zeros_in(linears, tp)), static_cast<double>(entries));
 }
 
 int64_t flops_length(const nn::Model& model) { return std::min<int64_t>(128, model.max_positions()); }
@@ -97,6 +98,7 @@ ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequenc
     if (parameter->trainable()) summary.trainable += parameter->logical_numel();
   }
   summary.sparsity = sparsity(model, tp);
+  summary.merged_sparsity = merged_sparsity(model, tp);
   summary.heads_left = units_left(model, nn::StructureKind::head);
   summary.heads_total = units_made(model, nn::StructureKind::head);
   summary.ffn_left = units_left(model, nn::StructureKind::neuron);
@@ -108,27 +110,34 @@ ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequenc
 }
 
 nlohmann::json to_json(const ModelSummary& summary) {
-  return {{"family", summary.family},
-          {"task", summary.task},
-          {"parameters", summary.parameters},
-          {"trainable", summary.trainable},
-          {"trainable_share", ratio(static_cast<double>(summary.trainable), static_cast<double>(summary.parameters))},
-          {"sparsity", summary.sparsity},
-          {"heads_left", summary.heads_left},
-          {"heads_total", summary.heads_total},
-          {"ffn_left", summary.ffn_left},
-          {"ffn_total", summary.ffn_total},
-          {"sequence", summary.sequence},
-          {"flops", summary.flops},
-          {"flops_per_token", ratio(summary.flops, static_cast<double>(summary.sequence))},
-          {"flops_ratio", ratio(summary.flops, summary.unpruned_flops)}};
+  nlohmann::json json = {
+      {"family", summary.family},
+      {"task", summary.task},
+      {"parameters", summary.parameters},
+      {"trainable", summary.trainable},
+      {"trainable_share", ratio(static_cast<double>(summary.trainable), static_cast<double>(summary.parameters))},
+      {"sparsity", summary.sparsity},
+      {"heads_left", summary.heads_left},
+      {"heads_total", summary.heads_total},
+      {"ffn_left", summary.ffn_left},
+      {"ffn_total", summary.ffn_total},
+      {"sequence", summary.sequence},
+      {"flops", summary.flops},
+      {"flops_per_token", ratio(summary.flops, static_cast<double>(summary.sequence))},
+      {"flops_ratio", ratio(summary.flops, summary.unpruned_flops)}};
+  if (summary.merged_sparsity) json["merged_sparsity"] = *summary.merged_sparsity;
+  return json;
 }
 
 std::string to_text(const ModelSummary& summary) {
   const double share = 100 * ratio(static_cast<double>(summary.trainable), static_cast<double>(summary.parameters));
   std::string text = fmt::format("family      {}, {}\n", summary.family, summary.task);
   text += fmt::format("parameters  {}, trainable {} ({:.3f}%)\n", summary.parameters, summary.trainable, share);
-  text += fmt::format("sparsity    {:.2f}% of the encoder's weights are zero\n", 100 * summary.sparsity);
+  text += fmt::format("sparsity    {:.2f}% of the encoder's {}weights are zero{}\n", 100 * summary.sparsity,
+                      summary.merged_sparsity ? "base " : "",
+                      summary.merged_sparsity
+                          ? fmt::format(", {:.2f}% when the updates are merged", 100 * *summary.merged_sparsity)
+                          : "");
   text += fmt::format("heads       {}\n", counts(summary.heads_left, summary.heads_total));
   text += fmt::format("FFN         {}\n", counts(summary.ffn_left, summary.ffn_total));
   text += fmt::format("FLOPs       {:.3e} for a sequence of {} ({:.3e} per token), {:.1f}% of the unpruned model's\n",

@@ -9,6 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ namespace filigree::prune {
 
 /// Remaining units of one kind, per layer.
 std::vector<int64_t> units_left(nn::Model& model, nn::StructureKind kind);
+/// Entries of the linears that are 0, in the weight or by the mask, over the parts on all ranks of `tp`. Collective.
+int64_t zeros_in(const std::vector<nn::Linear*>& linears, dist::Communicator& tp);
 /// Share of zeros among the encoder's linear weights, over the parts of the model on all ranks of `tp`. Collective.
 double sparsity(nn::Model& model, dist::Communicator& tp);
 /// Tokens of the sequence that FLOPs are given for if no length is chosen: 128, or the model's positions if it has fewer.
@@ -34,7 +37,8 @@ struct ModelSummary {
   std::string task;
   int64_t parameters = 0;  ///< logical, with adapters, without masks
   int64_t trainable = 0;
-  double sparsity = 0;
+  double sparsity = 0;                           ///< of the base weights
+  std::optional<double> merged_sparsity;         ///< with the updates merged; empty without an update
   std::vector<int64_t> heads_left, heads_total;  ///< by layer
   std::vector<int64_t> ffn_left, ffn_total;
   int64_t sequence = 0;  ///< sequence length for flops, in tokens
@@ -47,7 +51,8 @@ struct ModelSummary {
 ModelSummary summarize(nn::Model& model, dist::Communicator& tp, int64_t sequence);
 
 /// {"family":…,"task":…,"parameters":…,"trainable":…,"trainable_share":…,"sparsity":…,"heads_left":[…],
-///  "heads_total":[…],"ffn_left":[…],"ffn_total":[…],"sequence":…,"flops":…,"flops_per_token":…,"flops_ratio":…}
+///  "heads_total":[…],"ffn_left":[…],"ffn_total":[…],"sequence":…,"flops":…,"flops_per_token":…,"flops_ratio":…},
+/// and "merged_sparsity" if there is one
 nlohmann::json to_json(const ModelSummary& summary);
 std::string to_text(const ModelSummary& summary);  ///< human-readable table
 

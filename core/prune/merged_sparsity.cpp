@@ -6,12 +6,14 @@
 
 #include <algorithm>
 
+#include "core/prune/unstructured.h"
 #include "dist/communicator.h"
 
 namespace filigree::prune {
+
 std::optional<double> merged_sparsity(nn::Model& model, dist::Communicator& tp) {
   const at::NoGradGuard no_grad;
-  const auto linears = model.encoder_linears();
+  const auto linears = select_linears(model, {});
   if (std::ranges::none_of(linears, [](const nn::Linear* linear) { return linear->adapter() != nullptr; }))
     return std::nullopt;
   int64_t entries = 0, zeros = 0;

@@ -89,6 +89,11 @@ PrunePlan make_plan(const std::vector<nn::StructureGroup>& structures, const Sco
   return plan;
 }
 
+bool PrunePlan::removes_units() const {
+  return std::ranges::any_of(groups,
+                             [](const GroupPlan& group) { return group.kept.size() < group.candidates.size(); });
+}
+
 uint64_t PrunePlan::hash() const {
   uint64_t h = random::stream(groups.size(), "prune plan");
   for (const GroupPlan& group : groups) {

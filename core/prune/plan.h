@@ -33,6 +33,7 @@ struct PrunePlan {
   std::string scope;  ///< "layer" | "global"
   std::vector<GroupPlan> groups;
   uint64_t hash() const;  ///< of what is kept; compared across ranks before the plan is applied
+  bool removes_units() const;
 };
 
 nlohmann::json to_json(const PrunePlan& plan);

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/export/export.h"
 #include "core/recipe/key_error.h"
 #include "core/run/base_model.h"
 #include "core/run/check_data.h"
@@ -72,6 +73,7 @@ void check_model(const recipe::Recipe& recipe, const Registries& registries, Pro
   std::string dir;
   if (!problems.none_in([&] { dir = config_directory(recipe.model.path, registries); })) return;
   problems.none_in([&] { data::load_tokenizer(dir); });
+  problems.none_in([&] { checkpoint::check_files_to_copy(dir, recipe.model.task); });
   const bool reads_weights = !base->checkpoint && recipe.model.init == recipe::InitialWeights::pretrained;
   if (reads_weights) problems.none_in([&] { checkpoint::SafetensorsReader::open(dir); });
   std::unique_ptr<nn::Model> shapes;

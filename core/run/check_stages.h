@@ -22,7 +22,8 @@ std::unique_ptr<nn::Model> model_of_shapes(const recipe::Recipe& recipe, const R
 /// to `shapes`. Returns warnings: options that have no effect in this model.
 std::vector<std::string> check_stages(const recipe::Recipe& recipe, const Registries& registries, nn::Model& shapes);
 
-/// UsageError, which names the recipe's line, unless eval.best is empty, `loss`, or a metric that an evaluation of this task computes.
+/// UsageError, which names the recipe's line, unless eval.best is empty, `loss`, or a metric that an evaluation of this
+/// task computes.
 void check_best(const recipe::Recipe& recipe, const data::TaskSpec& task);
 
 }  // namespace filigree::train

@@ -132,6 +132,22 @@ void refuse_exchanged_exports(const Session& session, const recipe::Recipe& befo
   });
 }
 
+/// The difference of the first `done` stages, of recipes that otherwise agree.
+std::string changes_of_done(const recipe::Recipe& before, const recipe::Recipe& after, size_t done) {
+  recipe::Recipe then = of_numbers(before), now = then;
+  now.stages = of_numbers(after).stages;
+  for (recipe::Recipe* recipe : {&then, &now}) recipe->stages.resize(std::min(done, recipe->stages.size()));
+  return recipe_difference(recipe::to_yaml(then), recipe::to_yaml(now));
+}
+
+/// recipe.yaml of the new run states them, although its model never went through them.
+void note_changes_of_done(const recipe::Recipe& before, const recipe::Recipe& after, int64_t done) {
+  const std::string changes = changes_of_done(before, after, static_cast<size_t>(done));
+  if (!changes.empty())
+    std::cerr << fmt::format("note: {} done in the checkpoint, so these changes have no effect:{}\n",
+                             done == 1 ? "the first stage is" : fmt::format("the first {} stages are", done), changes);
+}
+
 void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, bool named) {
   const SavedState saved = saved_state(loaded);
   const std::optional<recipe::Recipe> before = read_saved(saved.decisive, session.registries->catalog());
@@ -154,8 +170,9 @@ void compare_recipes(const Session& session, const checkpoint::Loaded& loaded, b
         fmt::format("{} contains a run of a different recipe, which differs in:{}\nChoose another --out, or resume it "
                     "anyway with --resume {}",
                     session.run_dir, difference_text, loaded.info.path));
-  if (session.is_rank_zero())
-    std::cerr << fmt::format("note: the recipe differs from the checkpoint's in:{}\n", difference_text);
+  if (!session.is_rank_zero()) return;
+  std::cerr << fmt::format("note: the recipe differs from the checkpoint's in:{}\n", difference_text);
+  if (before) note_changes_of_done(*before, session.recipe, saved.run.stage);
 }
 
 /// The hash of the checkpoint that this rank sees at a path, or why it sees none.

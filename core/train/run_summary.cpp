@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <variant>
 
 #include "core/counted.h"
@@ -41,6 +42,19 @@ void warn_of_skipped_rows(RunLog& log, const data::Dataset& dataset) {
   if (dataset.skipped > 0)
     log.warn("skipped {} of the {} set, the first: {}", counted(dataset.skipped, "bad row"), dataset.split,
              dataset.first_skipped);
+}
+
+/// A stage that is done does not run again, so an export that was removed since stays away.
+void warn_of_missing_exports(const Session& session) {
+  for (const auto& stage : session.recipe.stages) {
+    if (!stage.export_config) continue;
+    const std::string dir = fmt::format("{}/{}", session.run_dir, stage.export_config->dir);
+    std::error_code ignored;
+    if (std::filesystem::exists(dir, ignored)) continue;
+    session.log->warn(
+        "stage {}: {} does not exist, and the stage is done; write it with `filigree export {} --format {} {}`",
+        stage.name, dir, session.run_dir, enum_name(stage.export_config->format), dir);
+  }
 }
 
 /// "export (hf), final (filigree)"
@@ -110,6 +124,7 @@ void describe_end(Session& session, Outcome outcome) {
   log.info("FLOPs of a forward pass over {}: {:.1f}% of the unpruned model's", counted(length, "token"),
            100 * session.model->flops(length) / prune::unpruned_flops(*session.model, length));
   log.info("exports: {}", list_exports(session.run_dir));
+  warn_of_missing_exports(session);
   log.info("run directory: {}", session.run_dir);
 }
 

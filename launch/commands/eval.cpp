@@ -21,7 +21,7 @@ namespace {
 
 /// The line of a split; rank 0 prints it. Collective.
 void evaluate_split(const EvalOptions& options, train::InferenceModel& served, const recipe::Recipe& recipe,
-                    const data::Dataset& dataset, const std::string& task) {
+                    data::Dataset dataset, const std::string& task) {
   auto& opened = served.opened;
   dataset.check_labelled();
   train::check_tokens(dataset, *opened.tokenizer, *opened.model, opened.files);
@@ -51,7 +51,8 @@ void evaluate_splits(const EvalOptions& options, train::InferenceModel& served, 
   train::use_labels(opened, task.labels);
   const int64_t seed = opened.recipe ? opened.recipe->seed : 42;
   for (const auto& split : data::splits_of(task, wanted))
-    evaluate_split(options, served, recipe, data::load_dataset(config, task, split, *opened.tokenizer, seed), task.name);
+    evaluate_split(options, served, recipe, data::load_dataset(config, task, split, *opened.tokenizer, seed),
+                   task.name);
 }
 
 }  // namespace

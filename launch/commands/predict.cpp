@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/data/input_lines.h"
 #include "core/data/presets.h"
@@ -42,21 +43,33 @@ size_t text_columns(const recipe::DataConfig& config, const data::FormatRegistry
   return preset ? data::preset_task(config.task).splits.at("train").text.size() : format->default_columns().size();
 }
 
-/// A model reads single texts or pairs, as it was trained; without its recipe, as in the first line.
-void refuse_mixed_lines(const data::InputLines& lines, const train::OpenedModel& opened, const std::string& model,
-                        const data::FormatRegistry& formats) {
+/// The first line that is a pair although `pairs` is false, or the other way round; nullopt if there is none.
+std::optional<size_t> other_line(const data::InputLines& lines, bool pairs) {
   const auto& texts = lines.texts();
-  if (texts.empty()) return;
-  const bool pairs = opened.recipe ? text_columns(opened.recipe->data, formats) > 1 : texts.front().b.has_value();
-  const std::string others = opened.recipe
-                                 ? fmt::format("{} was trained on {}", model, pairs ? "pairs of texts" : "single texts")
-                                 : fmt::format("the first line {}", pairs ? "is a pair of texts" : "is a single text");
-  for (size_t i = 0; i < texts.size(); ++i) {
-    if (texts[i].b.has_value() == pairs) continue;
-    throw DataError(fmt::format(
-        "{}: is a {}, but {}; {}", lines.where(i), pairs ? "single text" : "pair of texts", others,
-        pairs ? "separate the texts by a tab, also if one is empty" : "remove the tab, which separates a pair"));
-  }
+  for (size_t i = 0; i < texts.size(); ++i)
+    if (texts[i].b.has_value() != pairs) return i;
+  return std::nullopt;
+}
+
+/// The model of a run reads single texts or pairs, as it was trained.
+void refuse_other_lines(const data::InputLines& lines, const recipe::DataConfig& trained, const std::string& model,
+                        const data::FormatRegistry& formats) {
+  const bool pairs = text_columns(trained, formats) > 1;
+  const auto other = other_line(lines, pairs);
+  if (!other) return;
+  throw DataError(fmt::format(
+      "{}: is a {}, but {} was trained on {}; {}", lines.where(*other), pairs ? "single text" : "pair of texts", model,
+      pairs ? "pairs of texts" : "single texts",
+      pairs ? "separate the texts by a tab, also if one is empty" : "remove the tab, which separates a pair"));
+}
+
+/// What a model without a recipe was trained on is not known, so that a mixture may be meant.
+void warn_of_mixed_lines(const data::InputLines& lines) {
+  if (lines.texts().empty()) return;
+  const bool pairs = lines.texts().front().b.has_value();
+  if (const auto other = other_line(lines, pairs))
+    std::cerr << fmt::format("warning: {}: is a {}, but the first line is a {}\n", lines.where(*other),
+                             pairs ? "single text" : "pair of texts", pairs ? "pair of texts" : "single text");
 }
 
 }  // namespace
@@ -70,7 +83,10 @@ int cmd_predict(const PredictOptions& options, dist::Environment& environment) {
   if (is_over_tokens(model.task()))
     throw UsageError(
         fmt::format("{}: is a language model; predict needs a classification or regression model", options.model));
-  refuse_mixed_lines(lines, served.opened, options.model, registries.formats);
+  if (served.opened.recipe)
+    refuse_other_lines(lines, served.opened.recipe->data, options.model, registries.formats);
+  else if (environment.world_rank() == 0)
+    warn_of_mixed_lines(lines);
   const int64_t max_length = served.opened.recipe ? served.opened.recipe->data.max_length : model.max_positions();
   auto dataset = data::unlabelled(lines, *served.opened.tokenizer, max_length);
   train::check_tokens(dataset, *served.opened.tokenizer, model, served.opened.files);

@@ -145,6 +145,10 @@ def check_pruned_base():
             expect("Attention heads: 1 of 2 left before this run" in page, f"{base}: the report lacks the heads")
             expect("nothing was pruned" not in page, f"{base}: the report says that nothing was pruned")
             shutil.rmtree(out)
+        out = place.at("again")
+        run(1, "train", place.at("pruning.yaml"), "--out", out, "--set", "model.path=" + place.at("first"))
+        expect("stage prune: removes nothing: the share is of the original model" in log(out), log(out))
+        expect("removes nothing" not in log(place.at("first")), log(place.at("first")))
 
 
 def check_exports_of_a_complete_run():
@@ -154,6 +158,11 @@ def check_exports_of_a_complete_run():
         args = ("train", place.at("recipe.yaml"), "--out", place.at("run"))
         err = run(1, *args)[1]
         expect("exports: one (hf), final (filigree)\n" in err, err)
+        os.rename(place.at("run/one"), place.at("moved"))
+        err = run(1, *args)[1]
+        command = f"filigree export {place.at('run')} --format hf {place.at('run')}/one"
+        expect(f"{place.at('run')}/one does not exist, and the stage is done; write it with `{command}`" in err, err)
+        os.rename(place.at("moved"), place.at("run/one"))
         err = run(1, *args, "--set", "stages.out.export.dir=two", "--set", "stages.out.export.format=filigree")[1]
         expect("stage out: done by an earlier start\n" in err, err)
         expect("exports: one (hf), final (filigree)\n" in err and "two\n" not in err.split("resuming")[1], err)

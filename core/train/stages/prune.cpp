@@ -10,7 +10,6 @@
 #include "core/files/disk.h"
 #include "core/log/records.h"
 #include "core/prune/inspect.h"
-#include "core/prune/merged_sparsity.h"
 #include "core/prune/plan.h"
 #include "core/prune/rebalance.h"
 #include "core/prune/score.h"
@@ -50,6 +49,12 @@ void write_plan(Session& session, const std::string& stage, const nlohmann::json
   });
 }
 
+/// Shares are of the original model, so that one that was reached before removes nothing.
+void warn_of_no_effect(Session& session, const recipe::StageConfig& stage, const std::string& what) {
+  session.log->warn("stage {}: removes nothing: the share is of the original model, which has already lost as much{}",
+                    stage.name, what);
+}
+
 std::vector<nn::Reslice> structured_round(Session& session, const recipe::StageConfig& stage, double part) {
   const auto& config = *stage.prune;
   const auto request = score_request(session, stage);
@@ -59,6 +64,7 @@ std::vector<nn::Reslice> structured_round(Session& session, const recipe::StageC
                                       request.global, std::string(enum_name(config.score))});
   check_agreement(session.mesh->world(), plan.hash());
   session.log->info("stage {}: pruning\n{}", stage.name, prune::to_text(plan));
+  if (config.steps == 1 && !plan.removes_units()) warn_of_no_effect(session, stage, " of its heads and neurons");
   write_plan(session, stage.name, prune::to_json(plan));
   auto records = prune::apply(*session.model, plan);
   for (auto& record : prune::rebalance(*session.model, session.mesh->tp())) records.push_back(std::move(record));
@@ -79,6 +85,7 @@ uint64_t mask_hash(const std::vector<nn::Linear*>& linears) {
 void unstructured_round(Session& session, const recipe::StageConfig& stage, double part) {
   const auto& config = *stage.prune;
   const auto linears = prune::select_linears(*session.model, config.targets);
+  const int64_t before = prune::zeros_in(linears, session.mesh->tp());
   const auto result = prune::prune_weights(
       *session.model, linears,
       {config.sparsity * part, config.scope == recipe::PruneScope::global, score_request(session, stage)},
@@ -88,8 +95,9 @@ void unstructured_round(Session& session, const recipe::StageConfig& stage, doub
   std::vector<std::string> names;
   for (const auto* linear : linears) names.push_back(prune::mask_name(*linear));
   session.state.events.push_back({Event::Kind::mask, session.state.stage, names});
-  session.log->info("stage {}: zeroed {} of {} in {}", stage.name, result.zeros,
-                    counted(result.entries, "entry", "entries"), counted(linears.size(), "matrix", "matrices"));
+  session.log->info("stage {}: the mask zeroes {} of {} in {}; {} were zero before", stage.name, result.zeros,
+                    counted(result.entries, "entry", "entries"), counted(linears.size(), "matrix", "matrices"), before);
+  if (config.steps == 1 && result.zeros <= before) warn_of_no_effect(session, stage, " of its weights");
 }
 
 void log_prune(Session& session, const recipe::StageConfig& stage) {
@@ -100,7 +108,7 @@ void log_prune(Session& session, const recipe::StageConfig& stage) {
                                   .heads_left = summary.heads_left,
                                   .ffn_left = summary.ffn_left,
                                   .sparsity = summary.sparsity,
-                                  .merged_sparsity = prune::merged_sparsity(*session.model, session.mesh->tp()),
+                                  .merged_sparsity = summary.merged_sparsity,
                                   .flops_ratio = summary.flops / summary.unpruned_flops});
 }
 

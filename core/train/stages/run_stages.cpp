@@ -118,7 +118,7 @@ Outcome run_stages(Session& session, const checkpoint::Loaded* resumed) {
     }
     session.stop->end_at_once();
   }
-  record_model(session, ModelRecord::kEnd);
+  record_last_model(session);
   export_final(session);
   session.stop->ignore();
   return Outcome::finished;

@@ -92,6 +92,10 @@ TEST(RunDirectory, RefusesMarkersThatAreNotItsOwn) {
   EXPECT_NE(with_marker("{\"filigree\":\"run\",\"version\":\"x\"}").find("is not a marker file"), std::string::npos);
   EXPECT_NE(with_marker("[]").find("is not a marker file"), std::string::npos);
   EXPECT_NE(with_marker("mine").find(".filigree:1: is not valid JSON"), std::string::npos);
+  EXPECT_EQ(with_marker("{\"filigree\":\"run\",\"version\":1}"), "");
+  fs::rename(base / "run/.filigree", base / "elsewhere");
+  fs::create_symlink(base / "elsewhere", base / "run/.filigree");
+  EXPECT_NE(refusal(base / "run").find("is not a marker file"), std::string::npos) << "a link";
 }
 
 TEST(RunDirectory, AnExportIsNoRun) {

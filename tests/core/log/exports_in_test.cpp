@@ -50,6 +50,21 @@ TEST(ExportsIn, ListsTheExportsThatExist) {
             "a/b (hf) peft (peft) shapes (filigree) small (hf_pruned) z (filigree) final (filigree) ");
 }
 
+TEST(ExportsIn, OddDirectoriesDoNoHarm) {
+  const TempDir run;
+  make_export(run / "z", "a");
+  make_export(run / "two\nlines", "a");
+  fs::create_directory(run / "huge");
+  spit(run / "huge/.filigree", "");
+  fs::resize_file(run / "huge/.filigree", uintmax_t{1} << 33);  // a hole; reading it would take seconds
+  fs::create_directory(run / "linked");
+  fs::create_symlink(run / "z/.filigree", run / "linked/.filigree");
+  std::string deep = run / "deep";
+  for (int i = 0; i < 60; ++i) deep += "/" + std::string(60, 'd');
+  fs::create_directories(deep);
+  EXPECT_EQ(text_of(exports_in(run.path())), "two?lines (hf) z (hf) ");
+}
+
 TEST(ExportsIn, AnExportWithItsFormatInTheMarkerIsUntouched) {
   const TempDir run;
   make_export(run / "z", "a");

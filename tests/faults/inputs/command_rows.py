@@ -67,10 +67,12 @@ ROWS = [
             "also if one is empty", lambda p: pairs(p, "a\tfilm\na film\n")),
     predict("empty line for a model of pairs", "DIR/input.txt:3: is a single text, but DIR/run was trained on pairs",
             lambda p: pairs(p, "a\tfilm\n\tfilm\n\n")),
-    predict("pair after a single text", "DIR/input.txt:3: is a pair of texts, but the first line is a single text",
-            lambda p: p.write("input.txt", "a film\n\na\tfilm\n"), "DIR/model"),
+    predict("pair after a single text", "warning: DIR/input.txt:3: is a pair of texts, but the first line is a single text",
+            lambda p: p.write("input.txt", "a film\n\na\tfilm\n"), "DIR/model", 0),
     Row("a folder named like a chat template", "DIR/model/chat_template.jinja: is a directory; an export copies the file of "
         "this name", TRAIN, odd("chat_template.jinja", os.mkdir), 3),
+    Row("a link to a missing tokenizer file, check", "DIR/model/special_tokens_map.json: is a link to a file that does not exist",
+        ("check", "DIR/recipe.yaml"), odd("special_tokens_map.json", lambda path: os.symlink("missing.json", path)), 3),
     Row("a pipe named like a chat template at an export", "DIR/model/chat_template.jinja: is a pipe, a socket or a device",
         ("export", "DIR/model", "--format", "hf", "DIR/out"), odd("chat_template.jinja", os.mkfifo), 3),
 ]
