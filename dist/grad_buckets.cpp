@@ -35,7 +35,8 @@ struct Leaf {
   std::shared_ptr<autograd::Node> accumulate;  // autograd itself holds a weak reference
   uintptr_t hook = 0;
   size_t bucket = 0;
-  bool ready = false;
+  int additions = 1;  // of a backward pass
+  int arrived = 0;
 };
 
 struct Bucket {
@@ -103,7 +104,8 @@ void GradBuckets::Impl::lay_out(const std::vector<at::Tensor>& tensors) {
   flat = at::zeros({total}, at::TensorOptions().dtype(at::kFloat).device(device));
   int64_t start = 0;
   for (const at::Tensor& tensor : tensors) {
-    leaves.push_back({tensor, flat.narrow(0, start, tensor.numel()).view(tensor.sizes()), nullptr, 0, 0, false});
+    const int additions = options.additions.empty() ? 1 : options.additions.at(leaves.size());
+    leaves.push_back({tensor, flat.narrow(0, start, tensor.numel()).view(tensor.sizes()), nullptr, 0, 0, additions});
     start += tensor.numel();
   }
 }
@@ -135,9 +137,9 @@ void GradBuckets::Impl::on_ready(size_t index) {
   std::lock_guard lock(mutex);
   Leaf& leaf = leaves[index];
   if (!armed) return;
-  if (leaf.ready)
+  if (leaf.arrived == leaf.additions)
     throw std::logic_error("gradient buckets: a second backward after arm(): arm only the last micro-batch");
-  leaf.ready = true;
+  if (++leaf.arrived < leaf.additions) return;
   --buckets[leaf.bucket].waiting_for;
   // MPI makes progress only inside its own calls: poll the collectives in flight.
   for (size_t i = 0; i < launched; ++i) buckets[i].work->done();
@@ -193,7 +195,7 @@ void GradBuckets::finish() {
   impl_->check_grads();
   for (size_t i = impl_->launched; i < impl_->buckets.size(); ++i) impl_->launch(impl_->buckets[i]);
   for (Bucket& bucket : impl_->buckets) impl_->collect(bucket);
-  for (Leaf& leaf : impl_->leaves) leaf.ready = false;
+  for (Leaf& leaf : impl_->leaves) leaf.arrived = 0;
   impl_->launched = 0;
 }
 

@@ -21,6 +21,9 @@ namespace filigree::dist {
 struct BucketOptions {
   int64_t bucket_bytes = 1 << 22;
   at::ScalarType dtype = at::kFloat;  ///< of what is sent: fp32 or bf16
+  /// How often a backward pass adds to the gradient of each leaf; empty: once. More than once for a leaf of which several
+  /// layers make their weights, each in a backward pass of its own.
+  std::vector<int> additions = {};
 };
 
 class GradBuckets {

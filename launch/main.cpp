@@ -2,6 +2,7 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <string_view>
 
 #include "core/files/disk.h"
 #include "core/run/stop_signal.h"
@@ -15,7 +16,10 @@ namespace {
 using namespace filigree;
 
 void handle_signals(int argc, char** argv, char** /*environment*/) {
-  if (argc > 1 && std::string_view(argv[1]) == launch::TrainOptions::kText.name) train::handle_stop_signals();
+  if (argc < 2) return;
+  const std::string_view command(argv[1]);
+  if (command == launch::TrainOptions::kText.name || command == launch::BenchMethodsOptions::kText.name)
+    train::handle_stop_signals();
 }
 
 // Called before the initialization of the libraries; LibTorch's takes most of the start-up time.

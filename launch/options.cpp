@@ -24,13 +24,20 @@ constexpr const char* kPositionals = "_words";  // the hidden option that collec
 const auto kStyle = po::command_line_style::allow_long | po::command_line_style::long_allow_next |
                     po::command_line_style::long_allow_adjacent;
 
+bool is_switch(const Argument& argument) { return std::holds_alternative<bool*>(argument.target); }
+
+/// "--out DIR", or "--dry-run".
+std::string flag_text(const Argument& argument) {
+  return is_switch(argument) ? "--" + argument.name : fmt::format("--{} {}", argument.name, argument.metavar);
+}
+
 std::string usage(const CommandText& text, const CommandLine& line) {
   std::string out = fmt::format("usage: filigree {}", text.name);
   for (const Argument& argument : line.arguments()) {
     if (argument.positional) {
       out += " " + argument.name;
     } else {
-      const std::string flag = fmt::format("--{} {}", argument.name, argument.metavar);
+      const std::string flag = flag_text(argument);
       const bool many = std::holds_alternative<std::vector<std::string>*>(argument.target);
       out += argument.needed ? " " + flag : fmt::format(" [{}]{}", flag, many ? "..." : "");
     }
@@ -50,6 +57,8 @@ po::options_description flags_of(const CommandLine& line) {
     const bool many = std::holds_alternative<std::vector<std::string>*>(argument.target);
     if (many) {
       flags.add_options()(argument.name.c_str(), po::value<std::vector<std::string>>());
+    } else if (is_switch(argument)) {
+      flags.add_options()(argument.name.c_str(), po::value<std::string>()->zero_tokens()->implicit_value("true"));
     } else {
       flags.add_options()(argument.name.c_str(), po::value<std::string>());
     }
@@ -86,7 +95,8 @@ po::variables_map read_words(const CommandText& text, const CommandLine& line, c
   } catch (const po::multiple_occurrences& error) {
     refuse(text, line, fmt::format("{} is given twice", error.get_option_name()));
   } catch (const po::invalid_command_line_syntax& error) {
-    refuse(text, line, fmt::format("{} needs a value", error.get_option_name()));
+    const bool surplus = error.kind() == po::invalid_command_line_syntax::extra_parameter;
+    refuse(text, line, fmt::format("{} {}", error.get_option_name(), surplus ? "takes no value" : "needs a value"));
   } catch (const po::error& error) {
     refuse(text, line, error.what());
   }
@@ -128,9 +138,9 @@ std::string set_value(const Argument& argument, const std::string& value) {
 /// A flag that nothing reads is an error, as a recipe key without effect is.
 std::string idle_flag(const Argument& argument, const po::variables_map& values) {
   const auto given = [&](const std::string& name) { return values.contains(name); };
-  if (const auto& idle = argument.idle_beside;
-      idle && given(idle->flag) && values[idle->flag].as<std::string>() == idle->value)
-    return fmt::format("--{} has no effect: {}", argument.name, idle->reason);
+  for (const auto& idle : argument.idle_beside)
+    if (given(idle.flag) && values[idle.flag].as<std::string>() == idle.value)
+      return fmt::format("--{} has no effect: {}", argument.name, idle.reason);
   if (!given(argument.name) || argument.used_with.empty() || std::ranges::any_of(argument.used_with, given)) return "";
   return fmt::format("--{} has no effect: it is used only with --{}", argument.name,
                      fmt::join(argument.used_with, " or --"));
@@ -167,6 +177,8 @@ void parse(const CommandText& text, CommandLine& line, const std::vector<std::st
       problem = set_value(argument, given[next++]);
     } else if (!values.contains(argument.name)) {
       if (argument.needed) problem = fmt::format("--{} is missing", argument.name);
+    } else if (auto* flag = std::get_if<bool*>(&argument.target)) {
+      **flag = true;
     } else if (auto* many = std::get_if<std::vector<std::string>*>(&argument.target)) {
       **many = values[argument.name].as<std::vector<std::string>>();
       if (std::any_of((*many)->begin(), (*many)->end(), is_flag))
@@ -183,8 +195,7 @@ void parse(const CommandText& text, CommandLine& line, const std::vector<std::st
 std::string help(const CommandText& text, const CommandLine& line) {
   std::string out = fmt::format("{}\n\nfiligree {}: {}.\n\n", usage(text, line), text.name, text.summary);
   for (const Argument& argument : line.arguments()) {
-    const std::string left =
-        argument.positional ? argument.name : fmt::format("--{} {}", argument.name, argument.metavar);
+    const std::string left = argument.positional ? argument.name : flag_text(argument);
     const std::string choices = argument.choices.empty() ? "" : fmt::format(": {}", fmt::join(argument.choices, ", "));
     out += fmt::format("  {:<18} {}{}\n", left, argument.help, choices);
   }
@@ -196,6 +207,7 @@ std::string value_text(const Argument& argument) {
     std::string operator()(const std::string* value) const { return *value; }
     std::string operator()(const int64_t* value) const { return fmt::format("{}", *value); }
     std::string operator()(const double* value) const { return fmt::format("{}", *value); }
+    std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
     std::string operator()(const std::vector<std::string>* value) const {
       return fmt::format("{}", fmt::join(*value, " "));
     }
@@ -237,7 +249,7 @@ void GenerateOptions::describe(CommandLine& line) {
       line.flag("length-penalty", "X", length_penalty,
                 "beam search: a hypothesis of n tokens scores log p / n^X; default: 1", from(-10).to(10));
   penalty.used_with = {"beams"};
-  penalty.idle_beside = {"beams", "1", "it is used only with --beams of at least 2"};
+  penalty.idle_beside = {{"beams", "1", "it is used only with --beams of at least 2"}};
   line.flag("no-repeat-ngram", "N", no_repeat_ngram,
             "length of n-grams that may not repeat, prompt included; default: off", from(1).to(recipe::kMostTokens));
   constexpr double kLowest = 1e-3;  // below this, logits / temperature is not finite
@@ -263,12 +275,19 @@ void ExportOptions::describe(CommandLine& line) {
   Argument& kind = line.flag("format", "FORMAT", format, "output format");
   kind.needed = true;
   kind.choices = all_enum_names<recipe::ExportFormat>();
-  kind.choices.emplace_back("peft");
+  kind.choices.insert(kind.choices.end(), {"peft", "peft_supertuning"});
   line.positional("DIR", dir, "output directory");
+  Argument& type = line.flag("dtype", "TYPE", dtype,
+                             "data type of the weights: auto, as in the base model's files for weights that are "
+                             "unchanged, fp32 for all others; fp32 or bf16 for all; default: auto");
+  type.choices = all_enum_names<recipe::ExportDtype>();
+  type.idle_beside = {{"format", "peft", "the updates of --format peft are fp32"},
+                      {"format", "peft_supertuning", "the updates of --format peft_supertuning are fp32"}};
   line.flag("shard-mb", "N", shard_mb,
             "maximum MiB per weight file; larger models get several files and an index; default: one file",
             from(0).to(recipe::kMostMebibytes))
-      .idle_beside = {"format", "peft", "--format peft writes one file"};
+      .idle_beside = {{"format", "peft", "--format peft writes one file"},
+                      {"format", "peft_supertuning", "--format peft_supertuning writes one file"}};
 }
 
 void InspectOptions::describe(CommandLine& line) {
@@ -293,6 +312,17 @@ void PlanOptions::describe(CommandLine& line) {
 void BenchOptions::describe(CommandLine& line) {
   line.positional("RECIPE", recipe, "the recipe's .yaml file");
   line.sets(sets);
+}
+
+void BenchMethodsOptions::describe(CommandLine& line) {
+  line.positional("LIST", list, "the list's .yaml file: methods with their recipes");
+  line.flag("seeds", "N,N,...", seeds, "seeds that each recipe runs with; default: 1,2,3");
+  line.flag("output", "DIR", output,
+            "directory of the runs, the table and the plot; default: bench/ plus the list's name");
+  line.flag("ranks", "N", ranks, "ranks of each run; from 2 on, mpirun starts them; default: 1",
+            from(1).to(recipe::kMostRanks));
+  line.sets(sets);
+  line.flag("dry-run", "", dry_run, "print what would run, and change nothing");
 }
 
 void ReportOptions::describe(CommandLine& line) { line.positional("RUN", run, "run directory"); }

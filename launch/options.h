@@ -18,22 +18,22 @@
 
 namespace filigree::launch {
 
-/// A positional argument ("RECIPE", required) or a flag ("--out DIR").
+/// A positional argument ("RECIPE", required) or a flag ("--out DIR"). A flag of a bool has no value: it sets it to true.
 struct Argument {
   std::string name;     ///< "RECIPE", or "out" for --out
   std::string metavar;  ///< name of a flag's value: "DIR"
   std::string help;
-  std::variant<std::string*, int64_t*, double*, std::vector<std::string>*> target;
+  std::variant<std::string*, int64_t*, double*, std::vector<std::string>*, bool*> target;
   bool positional = false;
   bool needed = false;  ///< a required flag
   std::vector<std::string> choices = {};
   std::optional<recipe::Range> range = std::nullopt;  ///< allowed range of a number
   std::vector<std::string> used_with = {};            ///< a flag that has no effect without one of these: {"beams"}
-  /// A value of another flag beside which the flag has no effect, and why.
+  /// Values of other flags beside which the flag has no effect, and why.
   struct Idle {
     std::string flag, value, reason;
   };
-  std::optional<Idle> idle_beside = std::nullopt;
+  std::vector<Idle> idle_beside = {};
   std::string remedy = {};  ///< added to the message if the number is out of range
 };
 
@@ -128,8 +128,9 @@ struct ExportOptions {
   static constexpr CommandText kText{"export", "write the merged model of a run or checkpoint to a directory",
                                      "filigree export runs/demo --format hf exported"};
   std::string source;  ///< run or checkpoint
-  std::string format;  ///< hf | hf_pruned | peft | filigree
+  std::string format;  ///< hf | hf_pruned | filigree | peft | peft_supertuning
   std::string dir;
+  std::string dtype = "auto";
   double shard_mb = 0;
   void describe(CommandLine& line);
 };
@@ -166,6 +167,19 @@ struct BenchOptions {
                                      "mpirun -n 2 filigree bench recipes/sst2_minilm_dsee.yaml"};
   std::string recipe;
   std::vector<std::string> sets;
+  void describe(CommandLine& line);
+};
+
+struct BenchMethodsOptions {
+  static constexpr CommandText kText{"bench-methods",
+                                     "train each recipe of a list with each seed; writes one table and one plot",
+                                     "filigree bench-methods recipes/bench/sst2_minilm.yaml --seeds 1,2,3 --dry-run"};
+  std::string list;
+  std::string seeds = "1,2,3";
+  std::string output;  ///< directory; empty: bench/<name of the list>
+  int64_t ranks = 1;
+  std::vector<std::string> sets;
+  bool dry_run = false;
   void describe(CommandLine& line);
 };
 

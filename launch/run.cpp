@@ -4,9 +4,12 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <string_view>
 
 #include "core/error.h"
 #include "launch/commands/command.h"
@@ -35,7 +38,8 @@ std::string why_not_written() {
 
 /// Commands that write files do their work in any case.
 bool only_prints(const std::vector<std::string>& words) {
-  return words.empty() || (words.front() != "train" && words.front() != "export" && words.front() != "report");
+  constexpr std::array<std::string_view, 4> kWriting{"train", "export", "report", "bench-methods"};
+  return words.empty() || std::ranges::find(kWriting, words.front()) == kWriting.end();
 }
 
 /// A reader that has enough is not told so, as with other tools, which SIGPIPE ends.

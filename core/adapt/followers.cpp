@@ -5,15 +5,15 @@
 namespace filigree::adapt {
 
 nn::ParameterPtr add_follower(nn::ParameterTable& table, nn::Linear& linear, const std::string& suffix,
-                              const at::Tensor& whole, nn::Role role, int64_t rows, int64_t columns) {
+                              const at::Tensor& whole, nn::Role role, int64_t rows, int64_t columns, int64_t unit) {
   const nn::Placement& part = linear.weight()->placement;
   const int64_t along = part.split(0) ? rows : part.split(1) ? columns : -1;
   nn::Placement placed;
-  if (along >= 0) placed = {along, part.slice};
+  if (along >= 0) placed = {along, {part.slice.begin / unit, part.slice.end / unit}};
   nn::ParameterPtr parameter =
       table.add(linear.name() + "." + suffix, placed.replicated() ? whole.contiguous() : whole, role, placed);
   parameter->partial_gradient = role == nn::Role::trainable && !part.replicated() && placed.replicated();
-  linear.follow({parameter, rows, columns});
+  linear.follow({parameter, rows, columns, unit});
   return parameter;
 }
 

@@ -14,9 +14,9 @@
 namespace filigree::adapt {
 
 /// Adds "<linear>.<suffix>". whole: first values of the full parameter; rows, columns: the dimensions of it that follow the
-/// linear's rows and columns, -1 for none.
+/// linear's rows and columns, -1 for none. unit: it has one index per so many rows or columns, such as one per head.
 nn::ParameterPtr add_follower(nn::ParameterTable& table, nn::Linear& linear, const std::string& suffix,
-                              const at::Tensor& whole, nn::Role role, int64_t rows, int64_t columns);
+                              const at::Tensor& whole, nn::Role role, int64_t rows, int64_t columns, int64_t unit = 1);
 
 /// Adds "<linear>.<suffix>" of the weight's shape. local: first values of this rank's part.
 nn::ParameterPtr add_entries_like(nn::ParameterTable& table, nn::Linear& linear, const std::string& suffix,

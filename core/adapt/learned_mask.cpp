@@ -123,6 +123,15 @@ void add_learned_mask(nn::ParameterTable& table, nn::Linear& linear, std::unique
   linear.set_transform(std::make_shared<LearnedMask>(std::move(scores), rule, level, mask));
 }
 
+void remove_learned_mask(nn::ParameterTable& table, nn::Linear& linear) {
+  const std::vector<nn::ParameterPtr> parameters = linear.transform()->parameters();
+  linear.set_transform(nullptr);
+  for (const nn::ParameterPtr& parameter : parameters) {
+    linear.leave(*parameter);
+    if (table.find(parameter->name)) table.remove(parameter->name);
+  }
+}
+
 void set_mask_levels(nn::Model& model, double level) {
   for (const Masked& masked : masked_linears(model)) masked.mask->set_level(level);
 }

@@ -35,7 +35,7 @@ class LearnedMask : public nn::WeightTransform {
   at::Tensor apply(const at::Tensor& weight) const override;
   bool covers_update() const override { return true; }
   std::vector<nn::ParameterPtr> parameters() const override;
-  std::string kind() const override { return "learned_mask"; }
+  std::string kind() const override { return "a learned mask"; }
 
   const MaskScores& scores() const { return *scores_; }
   MaskRule rule() const { return rule_; }
@@ -55,6 +55,9 @@ const LearnedMask* learned_mask(const nn::Linear& linear);
 /// Adds a learned mask that keeps everything to `linear`.
 void add_learned_mask(nn::ParameterTable& table, nn::Linear& linear, std::unique_ptr<MaskScores> scores,
                       MaskRule rule = MaskRule::share);
+
+/// Removes the mask and its parameters. Scores that another linear shares are removed with the first of them.
+void remove_learned_mask(nn::ParameterTable& table, nn::Linear& linear);
 
 /// Sets the level of every learned mask; takes effect with the next refresh_masks().
 void set_mask_levels(nn::Model& model, double level);

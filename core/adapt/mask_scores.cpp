@@ -36,4 +36,28 @@ EntryScores::EntryScores(nn::ParameterTable& table, nn::Linear& linear, double f
 
 at::Tensor EntryScores::of(const at::Tensor&) const { return scores_->value(); }
 
+BlockScores::BlockScores(nn::ParameterTable& table, nn::Linear& linear, int64_t block, double first) : block_(block) {
+  const nn::Parameter& weight = *linear.weight();
+  const at::Tensor values =
+      at::full({weight.logical_shape[0] / block, weight.logical_shape[1] / block}, first,
+               at::TensorOptions(at::kFloat).device(weight.device()));
+  scores_ = add_follower(table, linear, "score", values, nn::Role::trainable, 0, 1, block);
+  scores_->decays = false;
+}
+
+at::Tensor BlockScores::of(const at::Tensor&) const {
+  return scores_->value().repeat_interleave(block_, 0).repeat_interleave(block_, 1);
+}
+
+nn::ParameterPtr LineScores::add(nn::ParameterTable& table, nn::Linear& linear, int64_t dim, double first) {
+  const nn::ParameterPtr scores = add_lines(table, linear, "score", dim, nn::Role::trainable);
+  scores->value().detach().fill_(first);
+  scores->decays = false;
+  return scores;
+}
+
+at::Tensor LineScores::of(const at::Tensor& weight) const {
+  return scores_->value().unsqueeze(1 - dim_).expand(weight.sizes());
+}
+
 }  // namespace filigree::adapt

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/adapt/low_rank_sparse.h"
@@ -46,6 +47,34 @@ class EntryScores : public MaskScores {
 
  private:
   nn::ParameterPtr scores_;
+};
+
+/// One trained score per block of block x block entries. "<linear>.score": [out / block, in / block].
+class BlockScores : public MaskScores {
+ public:
+  BlockScores(nn::ParameterTable& table, nn::Linear& linear, int64_t block, double first);
+  at::Tensor of(const at::Tensor& weight) const override;
+  std::vector<nn::ParameterPtr> parameters() const override { return {scores_}; }
+
+ private:
+  nn::ParameterPtr scores_;
+  int64_t block_;
+};
+
+/// One trained score per row (dim 0) or column (dim 1). Two linears may share the scores: the rows of one, which the
+/// parameter follows, and the same columns of the other.
+class LineScores : public MaskScores {
+ public:
+  /// Adds "<linear>.score" as a follower of the linear.
+  static nn::ParameterPtr add(nn::ParameterTable& table, nn::Linear& linear, int64_t dim, double first);
+
+  LineScores(nn::ParameterPtr scores, int64_t dim) : scores_(std::move(scores)), dim_(dim) {}
+  at::Tensor of(const at::Tensor& weight) const override;
+  std::vector<nn::ParameterPtr> parameters() const override { return {scores_}; }
+
+ private:
+  nn::ParameterPtr scores_;
+  int64_t dim_;
 };
 
 }  // namespace filigree::adapt

@@ -1,6 +1,7 @@
 #pragma once
 // A method decides what is trained. It is one class with a few hooks; a recipe's stage selects it. The trainer calls:
 //
+//   detach          of the method of an earlier stage, before attach
 //   attach          once, when the stage starts: adds parameters, sets roles
 //   read_gradients  before a step for which gradient_batches() is not 0
 //   before_step     before each forward pass of a step
@@ -9,6 +10,7 @@
 //                   sums over the losses of the batch, not means
 //   before_update   after the norm of the gradients is measured for clipping
 //   moving          for the optimizer: the entries that may change
+//   ends_stage      after each update
 //
 // What a hook does may depend only on the parameters, the step and what attach() got: a resumed run calls the hooks of the
 // steps that are left. A method keeps its state in buffers of the parameter table, which checkpoints contain.
@@ -59,6 +61,8 @@ class Method {
   /// that attach() accepts but that no new run should have.
   virtual void check(nn::Model&) {}
   virtual int64_t gradient_batches(const Step&) const { return 0; }
+  /// Whether read_gradients() chooses the positions of S2, whose values are 0 until then.
+  virtual bool places_entries() const { return false; }
   /// Frozen weights are whole here. Collective.
   virtual void read_gradients(nn::Model&, const Step&, const nn::GradientBatches&) {}
   virtual void before_step(nn::Model&, const Step&) {}
@@ -70,6 +74,10 @@ class Method {
   virtual void refresh(nn::Model&, const Step&) {}
   /// Whether an evaluation after `step` may become the best: not before the final sparsity.
   virtual bool counts_for_best(const Step&) const { return true; }
+  /// Whether the stage ends after `step`, although it has steps left. The same on all ranks.
+  virtual bool ends_stage(nn::Model&, const Step&) const { return false; }
+  /// Called before another method is attached: removes what that method should not train further.
+  virtual void detach(nn::Model&) {}
   virtual std::string name() const = 0;
 };
 

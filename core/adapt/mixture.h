@@ -29,7 +29,7 @@ class Mixture : public nn::WeightTransform {
   at::Tensor apply(const at::Tensor& weight) const override;
   bool covers_update() const override { return false; }
   std::vector<nn::ParameterPtr> parameters() const override { return {target_}; }
-  std::string kind() const override { return "mixture"; }
+  std::string kind() const override { return "a mixture"; }
 
   const nn::ParameterPtr& target() const { return target_; }
   /// Mixes by n, of the local part's shape or broadcast to it, until the next call; undefined: W alone.

@@ -5,10 +5,12 @@
 #include <vector>
 
 #include "core/adapt/method.h"
+#include "core/adapt/methods/block_movement.h"
 #include "core/adapt/methods/child_tuning.h"
 #include "core/adapt/methods/dps.h"
 #include "core/adapt/methods/dsee.h"
 #include "core/adapt/methods/full_bitfit_head.h"
+#include "core/adapt/methods/gates.h"
 #include "core/adapt/methods/lora.h"
 #include "core/adapt/methods/mixout.h"
 #include "core/adapt/methods/movement.h"
@@ -44,6 +46,8 @@ Registry builtin_methods() {
   add_child_tuning(registry);
   add_mixout(registry);
   add_movement(registry);
+  add_gates(registry);
+  add_block_movement(registry);
   add_sift(registry);
   add_subset_methods(registry);
   return registry;

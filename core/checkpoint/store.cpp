@@ -177,7 +177,8 @@ void CheckpointStore::retire_old(int64_t newest) {
   for (const auto& info : list_checkpoints(dir_)) {
     const bool among_newest = info.step == newest || (kept < keep_ && info.step < newest);
     if (among_newest) ++kept;
-    if (!among_newest && !(marked && marked->step == info.step)) remove(info.path);
+    const bool wanted = among_newest || pinned_.contains(info.step) || (marked && marked->step == info.step);
+    if (!wanted) remove(info.path);
   }
 }
 
@@ -203,6 +204,17 @@ std::optional<CheckpointInfo> CheckpointStore::newest_whole(std::vector<Rejected
   return checkpoint::newest_whole(dir_, rejected);
 }
 
+void CheckpointStore::bring(const CheckpointInfo& other) {
+  const std::string target = dir_ + "/" + directory_name(other.step);
+  if (fs::exists(fs::symlink_status(target))) return;
+  const std::string folder = begin(other.step);
+  for (const ManifestFile& file : read_manifest(other.path).files)
+    files::copy_file(other.path + "/" + file.name, folder + "/" + file.name);
+  files::copy_file(manifest_path(other.path), manifest_path(folder));
+  files::sync_directory(folder);
+  put_in_place(folder, target);
+}
+
 void CheckpointStore::rewind(int64_t step, std::optional<int64_t> best) {
   std::error_code ignored;
   const auto marked = checkpoint::best_checkpoint(dir_);
@@ -216,7 +228,7 @@ void CheckpointStore::rewind(int64_t step, std::optional<int64_t> best) {
 
 void CheckpointStore::check_space(uint64_t bytes) const {
   // At the peak the disk holds the kept ones, the best and the one being written; existing ones count as kept.
-  const auto wanted = static_cast<uint64_t>(std::max<int64_t>(keep_, 1)) + 2;
+  const auto wanted = static_cast<uint64_t>(std::max<int64_t>(keep_, 1)) + pinned_.size() + 2;
   const auto present = static_cast<uint64_t>(list_checkpoints(dir_).size());
   const uint64_t needed = bytes * (wanted - std::min(wanted - 1, present));
   const uint64_t available = files::free_bytes(dir_);

@@ -7,7 +7,7 @@
 //   read:   a checkpoint is used only if its manifest and all sizes and checksums match; else the next older one
 //
 // After kill -9 at any byte, the last good checkpoint is still in use. Older ones are deleted only when the
-// new one is in place; the newest `keep`, the last and the best are kept. A checkpoint to which a user added
+// new one is in place; the newest `keep`, the last, the best and the pinned ones are kept. A checkpoint to which a user added
 // a file is renamed (….kept-1) instead of deleted. A failed write is a DataError with path, bytes needed and
 // advice; older checkpoints stay unchanged. Reading needs no lock and changes nothing.
 #include <nlohmann/json.hpp>
@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -129,12 +130,18 @@ class CheckpointStore {
   void commit(int64_t step, const nlohmann::json& state, const std::vector<ManifestFile>& files);
   [[noreturn]] void give_up(int64_t step, uint64_t bytes, const std::string& message) const;
 
+  /// From now on, only the checkpoints of these steps are kept besides the newest `keep`, the last and the best.
+  void pin(std::set<int64_t> steps) { pinned_ = std::move(steps); }
+
   /// Marks an existing checkpoint as the best; the one marked before loses this protection.
   void mark_best(int64_t step);
   std::optional<CheckpointInfo> best() const { return best_checkpoint(dir_); }
 
   std::optional<CheckpointInfo> newest_whole(std::vector<Rejected>* rejected = nullptr) const;
   Loaded load(const CheckpointInfo& info) const { return checkpoint::load(info); }
+
+  /// Copies a checkpoint of another run into this folder, unless it has one of that step.
+  void bring(const CheckpointInfo& other);
 
   /// For a run that resumes from `step`: removes later checkpoints, which will be written again, and marks
   /// `best`, the best step according to the resumed state (after a kill the marker may be off by one save).
@@ -156,6 +163,7 @@ class CheckpointStore {
   files::RunDirectory run_;
   std::string dir_;
   int64_t keep_;
+  std::set<int64_t> pinned_;
 };
 
 }  // namespace filigree::checkpoint

@@ -55,15 +55,23 @@ void copy_files_of_base(const fs::path& from, const fs::path& to, Task task) {
   }
 }
 
-bool write_files(nn::Model& model, NamedTensors state, const ExportRequest& request, const fs::path& dir) {
-  const bool filled = request.format == ExportFormat::hf && zero_fill(model, state);
-  write_model_safetensors(dir.string(), model.to_files(std::move(state)), request.shard_bytes);
-  files::write_file((dir / "config.json").string(), export_config(model, request.format).dump(2) + "\n");
+void write_files(nn::Model& model, const NamedTensors& weights, const ExportRequest& request, const fs::path& dir) {
+  const NamedTensors in_files = model.to_files(weights);
+  write_model_safetensors(dir.string(), in_files, request.shard_bytes);
+  const nlohmann::json config = export_config(model, request.format, common_dtype(in_files));
+  files::write_file((dir / "config.json").string(), config.dump(2) + "\n");
   if (request.format == ExportFormat::hf_pruned && is_pruned(model))
     files::write_file((dir / kModelingFile).string(), modeling_code(model));
   copy_files_of_base(request.base_dir, dir, model.task());
   if (!request.recipe.empty()) files::write_file((dir / files::run_names::kRecipe).string(), request.recipe);
-  return filled;
+}
+
+/// The tensors to write for a merged state. Afterwards the base model takes no memory.
+NamedTensors weights_to_write(nn::Model& model, const NamedTensors& state, const ExportRequest& request,
+                              ExportResult& result) {
+  const BaseWeights base = request.base ? request.base() : BaseWeights();
+  result.base_problem = base.problem;
+  return in_file_types(model, state, base, request.dtype);
 }
 
 at::Tensor logits(nn::Model& model, const data::Batch& probe) {
@@ -74,6 +82,24 @@ at::Tensor logits(nn::Model& model, const data::Batch& probe) {
 double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   FG_CHECK(a.sizes() == b.sizes(), "the export has {} logits, but the model has {}", b.numel(), a.numel());
   return a.sub(b).abs().max().item<double>();
+}
+
+/// The largest absolute logit of a live model. DataError if one is not finite.
+double largest_finite(const at::Tensor& logits) {
+  const double largest = logits.abs().max().item<double>();
+  if (!std::isfinite(largest))
+    throw DataError("export: the model's logits are not finite: it has diverged; train it with a smaller lr");
+  return largest;
+}
+
+/// Reads an export back and returns the largest difference of a logit.
+double read_back(nn::Model& model, const ExportRequest& request, const std::string& dir, const ExportSource& source,
+                 const NamedTensors& written) {
+  largest_finite(source.logits);  // before values are compared
+  const std::unique_ptr<nn::Model> reread = request.reload(dir);
+  restore_values(*reread, source.state, written);
+  reread->to(model.device());
+  return compare_logits(source.logits, logits(*reread, probe_batch(*reread)));
 }
 
 }  // namespace
@@ -123,9 +149,7 @@ double largest_difference(nn::Model& a, nn::Model& b, const data::Batch& probe) 
 }
 
 double compare_logits(const at::Tensor& live, const at::Tensor& reread) {
-  const double largest = live.abs().max().item<double>();
-  if (!std::isfinite(largest))
-    throw DataError("export: the model's logits are not finite: it has diverged; train it with a smaller lr");
+  const double largest = largest_finite(live);
   const double difference = largest_difference(live, reread);
   FG_CHECK(difference <= kExportTolerance * std::max(1.0, largest),  // false for NaN, too
            "the export's logits differ from the model's by {}; the largest logit is {}", difference, largest);
@@ -143,12 +167,11 @@ ExportSource export_source(nn::Model& model, dist::Communicator& tp) {
 ExportResult export_model(nn::Model& model, const ExportSource& source, const ExportRequest& request) {
   files::StagedDirectory staged(request.dir, request.existing);
   ExportResult result;
-  result.zero_filled = write_files(model, source.state, request, staged.path());
-  if (request.reload) {
-    const std::unique_ptr<nn::Model> reread = request.reload(staged.path().string());
-    reread->to(model.device());
-    result.largest_difference = compare_logits(source.logits, logits(*reread, probe_batch(*reread)));
-  }
+  ExportSource filled = source;
+  result.zero_filled = request.format == ExportFormat::hf && zero_fill(model, filled.state);
+  const NamedTensors written = weights_to_write(model, filled.state, request, result);
+  write_files(model, written, request, staged.path());
+  if (request.reload) result.largest_difference = read_back(model, request, staged.path().string(), filled, written);
   result.kept = staged.commit();
   return result;
 }

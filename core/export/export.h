@@ -1,6 +1,6 @@
 #pragma once
-// Writes a model to a directory with its updates merged: config.json, model.safetensors (all fp32), and the base's
-// tokenizer files with its chat templates and, for a causal language model, its generation_config.json.
+// Writes a model to a directory with its updates merged: config.json, model.safetensors, and the base's tokenizer files with
+// its chat templates and, for a causal language model, its generation_config.json.
 //
 //   hf         loads in transformers as is. If pruning left one FFN width in all layers, config.json has that
 //              width. What transformers cannot represent (uneven widths, removed heads) is zero-filled to the
@@ -11,9 +11,11 @@
 //              "filigree": {"heads": [[numbers kept]...], "neurons": [[numbers kept]...]}. eval, predict and
 //              inspect read it; transformers does not.
 //
-// Merging is in fp32: mask * W0 + D. The directory is written under a temporary name, read back and compared
-// with the live model on a probe batch, and only then renamed into place: it is complete or absent. A
-// directory that is not empty is refused, unless ExportRequest::existing is `replace`.
+// Merging is in fp32: mask * W0 + D. Weights that are unchanged are written as the base's files hold them
+// (export_dtype.h). The directory is written under a temporary name, read back and compared with the live model on a
+// probe batch, and only then renamed into place: it is complete or absent. Where the files have other values than the live
+// model, because of a data type, the values are compared with those written, and the logits with the live model's values.
+// A directory that is not empty is refused, unless ExportRequest::existing is `replace`.
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -21,6 +23,7 @@
 #include <string>
 
 #include "core/data/batch.h"
+#include "core/export/export_dtype.h"
 #include "core/files/staged_directory.h"
 #include "core/nn/model.h"
 #include "core/recipe/choices.h"
@@ -50,6 +53,9 @@ struct ExportRequest {
   std::string base_dir;
   /// Loads the written directory as the program would, for the comparison.
   std::function<std::unique_ptr<nn::Model>(const std::string& dir)> reload;
+  ExportDtype dtype = ExportDtype::automatic;
+  /// Loads the model that the weights come from. Unset: there is none, as with random initial weights.
+  std::function<BaseWeights()> base = nullptr;
   uint64_t shard_bytes = 0;  ///< maximum bytes per weight file; 0: one file
   std::string recipe;        ///< text of the recipe.yaml to write next to the model; empty: none
   files::StagedDirectory::Existing existing = files::StagedDirectory::Existing::refuse;
@@ -63,6 +69,7 @@ void check_files_to_copy(const std::string& base_dir, Task task);
 struct ExportResult {
   double largest_difference = 0;  ///< of a logit, between the live model and the export
   bool zero_filled = false;       ///< some structures were zero-filled
+  std::string base_problem;       ///< why the base's files could not be read, so that all weights count as changed
   /// With Existing::replace: the new name of an existing directory that was not an untouched export.
   std::optional<std::string> kept;
 };
@@ -74,8 +81,8 @@ ExportResult export_model(nn::Model& model, const ExportSource& source, const Ex
 /// For a model that is entirely on this rank.
 ExportResult export_model(nn::Model& model, const ExportRequest& request);
 
-/// The config.json of an export.
-nlohmann::json export_config(nn::Model& model, ExportFormat format);
+/// The config.json of an export. dtype: of the weights in the files (common_dtype).
+nlohmann::json export_config(nn::Model& model, ExportFormat format, const std::string& dtype = "float32");
 
 /// A few samples of random tokens, the same each time.
 data::Batch probe_batch(nn::Model& model);

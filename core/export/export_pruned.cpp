@@ -39,9 +39,15 @@ def resize(model, name, outputs, inputs):
 
 class Pruned{0}({0}):
     def __init__(self, config, *args, **kwargs):
+        # With layers that differ, transformers 5.23 lets nothing read the values of the whole model, as {0} does.
+        layers = config.to_dict().get("per_layer_config") if hasattr(type(config), "per_layer_config") else None
+        if layers:
+            config.per_layer_config = None
         super().__init__(config, *args, **kwargs)
         for name, (outputs, inputs) in config.filigree["linears"].items():
             resize(self, name, outputs, inputs)
+        if layers:
+            config.per_layer_config = layers
 )";
 
 const char* auto_class(Task task) {
@@ -66,6 +72,17 @@ json heads_gone(nn::Model& model) {
     }
   }
   return gone;
+}
+
+/// {"layer": {key: units left}} for the layers for which the stock class would build other shapes.
+json layers_that_differ(nn::Model& model) {
+  json layers = json::object();
+  for (const nn::StructureGroup& group : model.structures()) {
+    const bool head = group.kind == nn::StructureKind::head;
+    if (group.left() == group.total || (!head && common_width(model) != 0)) continue;
+    layers[std::to_string(group.layer)][head ? model.heads_key() : model.ffn_width_key()] = group.left();
+  }
+  return layers;
 }
 
 /// FFN neurons per layer before any prune, which the config's own key no longer holds.
@@ -105,6 +122,7 @@ void add_pruned_config(nn::Model& model, json& config) {
   kept["linears"] = linear_shapes(model);
   config["filigree"] = std::move(kept);
   if (json gone = heads_gone(model); !gone.empty()) config["pruned_heads"] = std::move(gone);
+  if (json layers = layers_that_differ(model); !layers.empty()) config["per_layer_config"] = std::move(layers);
   std::string module(kModelingFile);
   module.resize(module.rfind('.'));
   config["auto_map"] = {{auto_class(model.task()), fmt::format("{}.Pruned{}", module, model.architecture())}};

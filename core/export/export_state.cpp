@@ -41,10 +41,10 @@ void fill_up(at::Tensor& tensor, int64_t dim, const nn::StructureGroup& group, c
 
 /// Erases what applies only to the base's files: their origin, writer, code and number format.
 void erase_base_keys(nlohmann::json& config) {
-  constexpr const char* kKeys[] = {
-      "attn_implementation", "auto_map",     "compression_config", "custom_pipelines",    "filigree",
-      "finetuning_task",     "name_or_path", "pruned_heads",       "quantization_config", "torch_dtype",
-      "transformers_version"};
+  constexpr const char* kKeys[] = {"attn_implementation", "auto_map",         "compression_config",
+                                   "custom_pipelines",    "filigree",         "finetuning_task",
+                                   "name_or_path",        "per_layer_config", "pruned_heads",
+                                   "quantization_config", "torch_dtype",      "transformers_version"};
   for (const char* key : kKeys) config.erase(key);
   for (auto it = config.begin(); it != config.end();) it = it.key().starts_with('_') ? config.erase(it) : std::next(it);
 }
@@ -103,7 +103,7 @@ bool zero_fill(nn::Model& model, NamedTensors& state) {
   return filled;
 }
 
-nlohmann::json export_config(nn::Model& model, ExportFormat format) {
+nlohmann::json export_config(nn::Model& model, ExportFormat format, const std::string& dtype) {
   nlohmann::json config = model.config();
   erase_base_keys(config);
   config["architectures"] = {model.architecture()};
@@ -112,7 +112,7 @@ nlohmann::json export_config(nn::Model& model, ExportFormat format) {
   } else {
     config["problem_type"] = model.task() == Task::regression ? "regression" : "single_label_classification";
   }
-  config["dtype"] = "float32";
+  config["dtype"] = dtype;
   if (format == ExportFormat::filigree) {
     if (is_pruned(model)) config["filigree"] = kept_units(model);
     return config;

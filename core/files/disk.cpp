@@ -74,6 +74,19 @@ void write_file(const std::string& path, const std::string& text) {
   if (::fsync(file.get()) != 0) fail(path, "cannot be synced to the disk", errno);
 }
 
+void copy_file(const std::string& from, const std::string& to) {
+  const Descriptor source = open_for_reading(from), target = open_for_writing(to, O_TRUNC);
+  std::vector<char> piece(1 << 20);
+  while (true) {
+    const ssize_t size = ::read(source.get(), piece.data(), piece.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) fail(from, "cannot be read", errno);
+    if (size == 0) break;
+    write_all(target.get(), to, {piece.data(), static_cast<size_t>(size)});
+  }
+  if (::fsync(target.get()) != 0) fail(to, "cannot be synced to the disk", errno);
+}
+
 void replace_file(const std::string& path, const std::string& text) {
   const std::filesystem::path target(path);
   const std::string aside = temporary_name(target);

@@ -23,6 +23,9 @@ void write_file(const std::string& path, const std::string& text);
 /// text, never a part. A link at `path` is replaced, not followed.
 void replace_file(const std::string& path, const std::string& text);
 
+/// Copies a regular file to a new or existing one in pieces, and syncs it.
+void copy_file(const std::string& from, const std::string& to);
+
 /// Removes temporary files that replace_file() of killed processes left next to `path`. No process may replace `path`
 /// at the same time.
 void remove_leftovers_of(const std::string& path);

@@ -29,12 +29,12 @@ std::string read_text(int fd) {
 
 }  // namespace
 
-RunLock::RunLock(const std::string& run_dir) {
+RunLock::RunLock(const std::string& run_dir, const std::string& noun, const std::string& flag) {
   const std::string path = RunPaths(run_dir).lock();
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (fd_ < 0)
-    throw DataError(fmt::format("{}: cannot be opened for writing: {}; choose another --out", path,
-                                errno == ELOOP ? "it is a symbolic link" : std::strerror(errno)));
+    throw DataError(fmt::format("{}: cannot be opened for writing: {}; choose another {}", path,
+                                errno == ELOOP ? "it is a symbolic link" : std::strerror(errno), flag));
   struct stat info {};
   if (::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) {
     ::close(fd_);
@@ -45,10 +45,10 @@ RunLock::RunLock(const std::string& run_dir) {
     const std::string holder = read_text(fd_);
     ::close(fd_);
     if (code != EWOULDBLOCK)
-      throw DataError(fmt::format("{}: cannot be locked: {}; choose an --out on a file system that supports locks",
-                                  path, std::strerror(code)));
-    throw UsageError(fmt::format("{}: another run is writing here ({}); wait for it, stop it, or choose another --out",
-                                 run_dir, holder.empty() ? "unknown process" : holder));
+      throw DataError(fmt::format("{}: cannot be locked: {}; choose an {} on a file system that supports locks", path,
+                                  std::strerror(code), flag));
+    throw UsageError(fmt::format("{}: another {} is writing here ({}); wait for it, stop it, or choose another {}",
+                                 run_dir, noun, holder.empty() ? "unknown process" : holder, flag));
   }
   // Only for the message of a second run; the lock works without it.
   const std::string text = this_process();

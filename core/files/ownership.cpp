@@ -26,7 +26,10 @@ constexpr size_t kListed = 4;
 constexpr uintmax_t kLargestMarker = uintmax_t{1} << 24;  // bytes; one line per file of an export
 constexpr int kMostKept = 10'000;
 
-const char* name_of(DirectoryKind kind) { return kind == DirectoryKind::run ? "run" : "export"; }
+const char* name_of(DirectoryKind kind) {
+  if (kind == DirectoryKind::bench) return "bench";
+  return kind == DirectoryKind::run ? "run" : "export";
+}
 
 std::string marker_path(const std::string& dir) { return dir + "/" + std::string(kMarkerName); }
 

@@ -16,7 +16,7 @@ namespace filigree::files {
 
 inline constexpr std::string_view kMarkerName = ".filigree";
 
-enum class DirectoryKind { run, model_export };
+enum class DirectoryKind { run, model_export, bench };
 
 /// Writes the marker, atomically. An existing marker of the same kind is replaced. DataError if the write fails.
 /// details: further members of the JSON object.

@@ -98,11 +98,18 @@ CommLayout layout_of(const recipe::ParallelConfig& parallel, int64_t ranks, int6
           at::elementSize(scalar_type(parallel.grad_dtype))};
 }
 
-void attach(const recipe::MethodConfig& method, const recipe::Recipe& recipe, const Registries& registries,
-            nn::Model& model) {
+/// A model and the method of the latest stage that named one.
+struct Adapted {
+  std::unique_ptr<nn::Model> model;
+  std::unique_ptr<adapt::Method> method = nullptr;
+};
+
+void attach(const recipe::MethodConfig& config, const recipe::Recipe& recipe, const Registries& registries,
+            Adapted& adapted) {
   const auto single = dist::make_single();
-  registries.methods.make(method)->attach(model,
-                                          {static_cast<uint64_t>(recipe.seed), *single, *single, /*resume=*/true});
+  if (adapted.method) adapted.method->detach(*adapted.model);
+  adapted.method = registries.methods.make(config);
+  adapted.method->attach(*adapted.model, {static_cast<uint64_t>(recipe.seed), *single, *single, /*resume=*/true});
 }
 
 }  // namespace
@@ -110,20 +117,20 @@ void attach(const recipe::MethodConfig& method, const recipe::Recipe& recipe, co
 Forecast forecast(const recipe::Recipe& recipe, const Registries& registries, int64_t ranks, int64_t tensor) {
   const CommLayout layout = layout_of(recipe.parallel, ranks, tensor);
   const std::optional<TrainingSet> set = read_training_set(recipe, registries.formats);
-  const auto fullest = load(recipe, registries, layout, set, tensor - 1);
-  const auto first = tensor > 1 ? load(recipe, registries, layout, set, 0) : nullptr;
-  nn::Model& rank_zero = first ? *first : *fullest;
+  Adapted fullest{load(recipe, registries, layout, set, tensor - 1)};
+  Adapted first{tensor > 1 ? load(recipe, registries, layout, set, 0) : nullptr};
+  nn::Model& rank_zero = first.model ? *first.model : *fullest.model;
   Forecast result;
   result.lengths_known = set.has_value();
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     const recipe::StageConfig& stage = recipe.stages[i];
     if (stage.method) {
-      attach(*stage.method, recipe, registries, *fullest);
-      if (first) attach(*stage.method, recipe, registries, *first);
+      attach(*stage.method, recipe, registries, fullest);
+      if (first.model) attach(*stage.method, recipe, registries, first);
     }
     if (!stage.train) continue;
     const Workload work = workload(recipe, i, layout.data, set);
-    StageForecast& counted = result.stages.emplace_back(count_memory(*fullest, recipe, stage, layout, work));
+    StageForecast& counted = result.stages.emplace_back(count_memory(*fullest.model, recipe, stage, layout, work));
     count_comm(rank_zero, recipe.parallel, *stage.train, layout, work, counted);
   }
   return result;

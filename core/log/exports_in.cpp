@@ -19,10 +19,15 @@ namespace fs = std::filesystem;
 constexpr int kDepth = 8;            // of folders in folders: a name of an export has at most so many parts
 constexpr size_t kMostOfName = 200;  // characters
 
+std::string format_of_adapter(const fs::path& file) {
+  const auto config = nlohmann::json::parse(read_file(file.string()), nullptr, false);
+  return config.is_object() && text_at(config, "peft_type") == "SUPERTUNING" ? "peft_supertuning" : "peft";
+}
+
 /// Earlier versions did not write the format into the marker.
 std::string format_of_files(const fs::path& dir) {
   std::error_code ignored;
-  if (fs::exists(dir / "adapter_config.json", ignored)) return "peft";
+  if (fs::exists(dir / "adapter_config.json", ignored)) return format_of_adapter(dir / "adapter_config.json");
   if (fs::exists(dir / "modeling_filigree.py", ignored)) return "hf_pruned";
   if (dir.filename() == run_names::kFinal) return "filigree";
   const auto config = nlohmann::json::parse(read_file((dir / "config.json").string()), nullptr, false);

@@ -42,22 +42,28 @@ void Linear::mask_frozen_weight() {
   if (!weight_->trainable()) effective_weight();
 }
 
-bool Linear::transforms_update() const { return transform_ && adapter_ && transform_->covers_update(); }
+bool Linear::covers_update() const {
+  return adapter_ && (transform_ ? transform_->covers_update() : mask_ && mask_covers_update_);
+}
+
+at::Tensor Linear::transformed(const at::Tensor& sum) const {
+  return transform_ ? transform_->apply(sum) : at::mul(sum, mask_->value().to(sum.scalar_type()));
+}
 
 at::Tensor Linear::transformed_weight(bool backward) const {
   const at::Tensor weight = weight_->is_sharded() ? weight_->source()(backward) : weight_->value();
-  if (!transforms_update()) return transform_->apply(weight);
-  return transform_->apply(at::add(weight.to(at::kFloat), adapter_->dense()));
+  if (!covers_update()) return transform_->apply(weight);
+  return transformed(at::add(weight.to(at::kFloat), adapter_->dense()));
 }
 
 bool Linear::trains_weight() const {
   const auto trains = [](const ParameterPtr& parameter) { return parameter->trainable(); };
-  return weight_->trainable() || std::ranges::any_of(transform_->parameters(), trains) ||
-         (transforms_update() && std::ranges::any_of(adapter_->parameters(), trains));
+  return weight_->trainable() || (transform_ && std::ranges::any_of(transform_->parameters(), trains)) ||
+         (covers_update() && std::ranges::any_of(adapter_->parameters(), trains));
 }
 
 at::Tensor Linear::multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const {
-  if (transform_) {
+  if (transform_ || covers_update()) {
     const auto weight = [this](bool backward) { return transformed_weight(backward); };
     return lazy_linear(x, weight, bias, at::GradMode::is_enabled() && trains_weight());
   }
@@ -71,7 +77,7 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
   if (bias_) bias = bias_->value().to(input.scalar_type());
   const bool partial_sum = weight_->placement.split(1);
   at::Tensor y = multiply(input, partial_sum ? std::nullopt : bias);
-  if (adapter_ && !transforms_update()) y = adapter_->forward(input, y);
+  if (adapter_ && !covers_update()) y = adapter_->forward(input, y);
   if (output_hook) y = output_hook(y);
   return partial_sum && bias ? at::add(y, *bias) : y;
 }
@@ -79,6 +85,10 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
 void Linear::set_adapter(std::shared_ptr<Adapter> adapter) { adapter_ = std::move(adapter); }
 
 void Linear::follow(Follower follower) { followers_.push_back(std::move(follower)); }
+
+void Linear::leave(const Parameter& parameter) {
+  std::erase_if(followers_, [&](const Follower& follower) { return follower.parameter.get() == &parameter; });
+}
 
 std::vector<ParameterPtr> Linear::added_parameters() const {
   std::vector<ParameterPtr> added;
@@ -108,7 +118,9 @@ std::vector<Reslice> Linear::reslice(int64_t dim, const AxisChange& change) {
   if (mask_) done.push_back(nn::reslice(mask_, dim, change));
   for (const Follower& follower : followers_) {
     const int64_t along = dim == 0 ? follower.rows : follower.columns;
-    if (along >= 0) done.push_back(nn::reslice(follower.parameter, along, change));
+    if (along < 0) continue;
+    done.push_back(nn::reslice(follower.parameter, along,
+                               follower.unit == 1 ? change : change_of_units(change, follower.unit)));
   }
   if (adapter_) std::ranges::move(adapter_->reslice(dim, change), std::back_inserter(done));
   return done;
@@ -117,7 +129,7 @@ std::vector<Reslice> Linear::reslice(int64_t dim, const AxisChange& change) {
 at::Tensor Linear::merged_weight() const {
   const at::NoGradGuard no_grad;
   at::Tensor merged = weight_->value().detach().to(at::kFloat);
-  if (transforms_update()) return transform_->apply(at::add(merged, adapter_->delta()));
+  if (covers_update()) return transformed(at::add(merged, adapter_->delta()));
   if (transform_) merged = transform_->apply(merged);
   if (mask_) merged = at::mul(merged, mask_->value().to(at::kFloat));
   if (adapter_) merged = at::add(merged, adapter_->delta());

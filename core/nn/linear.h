@@ -3,6 +3,7 @@
 //
 //   y = output_hook( x' (mask * W)^T + b  [+ adapter] ),   x' = input_hook(x)
 //   y = output_hook( x' T(W)^T + b  [+ adapter] )   or   output_hook( x' T(W + D)^T + b )   with a transform T
+//   y = output_hook( x' (mask * (W + D))^T + b )   with a mask that covers the update
 //
 // Tensor parallelism is installed through the hooks (core/parallel/parallelize); model code does not use them.
 // x: [T, in]. The weight is cast to x's type if it differs (trainable fp32 weights under bf16 compute). A weight that
@@ -25,10 +26,11 @@ class WeightTransform;
 using Hook = std::function<at::Tensor(const at::Tensor&)>;
 
 /// A parameter that goes with the rows and columns of a linear: which of its dimensions has an index per row, and which
-/// one per column; -1: none.
+/// one per column; -1: none. With a `unit`, it has one index per so many consecutive rows or columns.
 struct Follower {
   ParameterPtr parameter;
   int64_t rows = -1, columns = -1;
+  int64_t unit = 1;
 };
 
 class Linear {
@@ -55,37 +57,43 @@ class Linear {
   /// once; a trainable weight is multiplied in each forward pass.
   const ParameterPtr& mask() const { return mask_; }
   void set_mask(ParameterPtr mask);
+  /// From now on the mask covers the adapter's update too: mask * (W + D).
+  void mask_update() { mask_covers_update_ = true; }
+  bool mask_covers_update() const { return mask_covers_update_; }
   /// Multiplies a frozen weight by its mask now instead of in the next forward pass.
   void mask_frozen_weight();
 
   /// What is made of the weight before it multiplies; nullptr: nothing. A linear has a mask or a transform, not both.
   WeightTransform* transform() const { return transform_.get(); }
   void set_transform(std::shared_ptr<WeightTransform> transform);
-  /// Whether the transform covers the adapter's update, so that the adapter's own forward pass is not used.
-  bool transforms_update() const;
+  /// Whether the transform or the mask covers the adapter's update, so that the adapter's own forward pass is not used.
+  bool covers_update() const;
 
-  /// From now on, reslice() also changes this parameter.
+  /// From now on, reslice() also changes this parameter; until leave().
   void follow(Follower follower);
+  void leave(const Parameter& parameter);
 
   /// Changes the rows (dim 0, with the bias) or columns (dim 1) of weight, mask, followers and adapter.
   std::vector<Reslice> reslice(int64_t dim, const AxisChange& change);
   /// Keeps the given logical rows or columns.
   std::vector<Reslice> shrink(int64_t dim, const at::Tensor& index) { return reslice(dim, keep_indices(index)); }
 
-  /// mask * W + D, T(W) + D or T(W + D) of the local shard, fp32, detached. This is what export writes.
+  /// mask * W + D, mask * (W + D), T(W) + D or T(W + D) of the local shard, fp32, detached. This is what export writes.
   at::Tensor merged_weight() const;
 
   Hook input_hook;
   Hook output_hook;
 
  private:
-  at::Tensor effective_weight() const;               ///< mask * W
-  at::Tensor transformed_weight(bool backward) const;  ///< T(W) or T(W + D)
-  bool trains_weight() const;                        ///< the transformed weight has a gradient
+  at::Tensor effective_weight() const;                 ///< mask * W
+  at::Tensor transformed_weight(bool backward) const;  ///< T(W), T(W + D) or mask * (W + D)
+  at::Tensor transformed(const at::Tensor& sum) const;  ///< of W + D
+  bool trains_weight() const;                          ///< the transformed weight has a gradient
   at::Tensor multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const;  ///< without the adapter
 
   std::string name_;
   ParameterPtr weight_, bias_, mask_;
+  bool mask_covers_update_ = false;
   std::shared_ptr<Adapter> adapter_;
   std::shared_ptr<WeightTransform> transform_;
   std::vector<Follower> followers_;

@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/counted.h"
+#include "core/error.h"
 
 namespace filigree::nn {
 namespace {
@@ -13,6 +15,15 @@ namespace {
 constexpr size_t kShown = 4;
 
 }  // namespace
+
+void refuse_adapter(const std::string& dir) {
+  std::error_code ignored;
+  if (const auto file = std::filesystem::path(dir) / "adapter_config.json"; std::filesystem::exists(file, ignored))
+    throw DataError(
+        fmt::format("{}: is an adapter of the peft package; set model.path to its base model and model.init_lora to "
+                    "this directory, or merge the two with peft's merge_and_unload()",
+                    file.string()));
+}
 
 std::string short_list(const std::vector<std::string>& names) {
   const std::vector<std::string> shown(names.begin(), names.begin() + std::min(names.size(), kShown));

@@ -86,6 +86,7 @@ class Model {
   virtual const std::string& family() const = 0;  ///< "bert"
   virtual std::string architecture() const = 0;   ///< class in transformers: "BertForSequenceClassification"
   virtual std::string ffn_width_key() const { return "intermediate_size"; }  ///< in config.json
+  virtual std::string heads_key() const { return "num_attention_heads"; }    ///< in config.json
   virtual nlohmann::json config() const = 0;                                 ///< config.json as read, for export
   virtual int64_t hidden_size() const = 0;
   virtual int64_t num_labels() const = 0;

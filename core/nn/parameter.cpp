@@ -127,6 +127,17 @@ AxisChange keep_indices(const at::Tensor& kept) {
   return change;
 }
 
+AxisChange change_of_units(const AxisChange& change, int64_t unit) {
+  AxisChange units = change;
+  if (change.kept.defined()) units.kept = change.kept.slice(0, 0, std::nullopt, unit).floor_divide(unit);
+  for (Slice& share : units.share) share = {share.begin / unit, share.end / unit};
+  if (change.move)
+    units.move = [move = change.move, unit](const at::Tensor& local, int64_t dim) {
+      return move(local.repeat_interleave(unit, dim), dim).slice(dim, 0, std::nullopt, unit).contiguous();
+    };
+  return units;
+}
+
 Placement without(const Placement& placement, int64_t dim, const at::Tensor& kept) {
   if (!placement.split(dim)) return placement;
   const auto below = [&](int64_t line) { return kept.lt(line).sum().item<int64_t>(); };

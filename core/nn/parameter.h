@@ -129,6 +129,9 @@ struct AxisChange {
 };
 AxisChange keep_indices(const at::Tensor& kept);
 
+/// The change of a tensor that has one index per `unit` lines, such as one per head; whole units stay and move.
+AxisChange change_of_units(const AxisChange& change, int64_t unit);
+
 /// The placement after only the logical indices `kept` (int64, ascending) along `dim` stay.
 Placement without(const Placement& placement, int64_t dim, const at::Tensor& kept);
 

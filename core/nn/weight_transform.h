@@ -26,7 +26,7 @@ class WeightTransform {
   /// The transform's parameters, which are also in the model's table and follow the linear.
   virtual std::vector<ParameterPtr> parameters() const = 0;
 
-  /// "learned_mask", ...
+  /// For messages: "a learned mask", "gates", ...
   virtual std::string kind() const = 0;
 };
 

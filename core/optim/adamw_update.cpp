@@ -1,21 +1,16 @@
 #include "core/optim/adamw_update.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/sqrt.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/error.h"
-
 namespace filigree::optim {
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;      // minimum number of elements per thread
-constexpr int64_t kNormBlock = 1 << 14;  // elements per partial sum
-constexpr int64_t kLanes = 8;            // independent sums, so that the compiler can use vector registers
+constexpr int64_t kGrain = 1 << 14;  // minimum number of elements per thread
 
 struct Pointers {
   float* value;
@@ -44,29 +39,16 @@ void update_range(const Pointers& p, int64_t begin, int64_t end, const StepFacto
   }
 }
 
-double sum_of_squares(const float* value, int64_t count) {
-  double lanes[kLanes] = {};
-  const int64_t whole = count / kLanes * kLanes;
-  for (int64_t i = 0; i < whole; i += kLanes)
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
-      const double x = value[i + lane];
-      lanes[lane] += x * x;
-    }
-  for (int64_t i = whole; i < count; ++i) lanes[i - whole] += static_cast<double>(value[i]) * value[i];
-  double sum = 0;
-  for (double lane : lanes) sum += lane;
-  return sum;
+/// The factors with a range's learning rate and decay.
+StepFactors factors_of(const UpdateRange& range, const StepFactors& factors) {
+  StepFactors own = factors;
+  own.step_size *= range.lr_scale;
+  if (range.lr_scale != 1.0) own.keep = 1.0 - (1.0 - factors.keep) * range.lr_scale;
+  if (!range.decays) own.keep = 1.0;
+  return own;
 }
 
 }  // namespace
-
-StepFactors UpdateRange::of(const StepFactors& factors) const {
-  StepFactors own = factors;
-  own.step_size *= lr_scale;
-  if (lr_scale != 1.0) own.keep = 1.0 - (1.0 - factors.keep) * lr_scale;
-  if (!decays) own.keep = 1.0;
-  return own;
-}
 
 void update_fused(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<UpdateRange>& ranges) {
   const Pointers pointers{buffers.value.mutable_data_ptr<float>(), buffers.gradient.const_data_ptr<float>(),
@@ -75,7 +57,7 @@ void update_fused(const FlatBuffers& buffers, const StepFactors& factors, const 
     auto range = std::upper_bound(ranges.begin(), ranges.end(), begin,
                                   [](int64_t place, const UpdateRange& r) { return place < r.end; });
     for (; range != ranges.end() && range->begin < end; ++range)
-      update_range(pointers, std::max(begin, range->begin), std::min(end, range->end), range->of(factors));
+      update_range(pointers, std::max(begin, range->begin), std::min(end, range->end), factors_of(*range, factors));
   });
 }
 
@@ -86,28 +68,11 @@ void update_aten(const FlatBuffers& buffers, const StepFactors& factors, const s
   v.mul_(factors.beta2).addcmul_(g, g, 1.0 - factors.beta2);
   const at::Tensor denominator = at::sqrt(v).div_(factors.root_correction).add_(factors.eps);
   for (const UpdateRange& range : ranges) {
-    const StepFactors own = range.of(factors);
+    const StepFactors own = factors_of(range, factors);
     const auto part = [&range](const at::Tensor& flat) { return flat.narrow(0, range.begin, range.end - range.begin); };
     if (own.keep != 1.0) part(buffers.value).mul_(own.keep);
     part(buffers.value).addcdiv_(part(m), part(denominator), -own.step_size);
   }
-}
-
-double flat_norm(const at::Tensor& flat) {
-  FG_CHECK(flat.scalar_type() == at::kFloat && flat.is_contiguous(), "the flat gradient must be contiguous fp32");
-  if (!flat.is_cpu()) return at::linalg_vector_norm(flat, 2, {}, false, at::kDouble).item<double>();
-  const auto* value = flat.const_data_ptr<float>();
-  const int64_t total = flat.numel(), blocks = (total + kNormBlock - 1) / kNormBlock;
-  std::vector<double> partial(static_cast<size_t>(blocks));
-  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block) {
-      const int64_t first = block * kNormBlock;
-      partial[static_cast<size_t>(block)] = sum_of_squares(value + first, std::min(kNormBlock, total - first));
-    }
-  });
-  double sum = 0;
-  for (double part : partial) sum += part;
-  return std::sqrt(sum);
 }
 
 }  // namespace filigree::optim

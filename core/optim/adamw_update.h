@@ -3,8 +3,9 @@
 // and ATen operations for any device. It is elementwise, so results do not depend on the number of threads.
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
 #include <vector>
+
+#include "core/optim/update_range.h"
 
 namespace filigree::optim {
 
@@ -21,21 +22,7 @@ struct StepFactors {
   double keep = 1;             ///< 1 - lr * weight_decay
 };
 
-/// How the elements [begin, end) are updated; the ranges cover the buffers in order.
-struct UpdateRange {
-  int64_t begin = 0;
-  int64_t end = 0;
-  bool decays = false;
-  double lr_scale = 1.0;
-
-  /// The factors with this range's learning rate and decay.
-  StepFactors of(const StepFactors& factors) const;
-};
-
 void update_fused(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<UpdateRange>& ranges);
 void update_aten(const FlatBuffers& buffers, const StepFactors& factors, const std::vector<UpdateRange>& ranges);
-
-/// sqrt of the sum of squares; on the CPU, summed in fp64 over fixed blocks in order.
-double flat_norm(const at::Tensor& flat);
 
 }  // namespace filigree::optim

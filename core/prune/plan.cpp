@@ -27,9 +27,9 @@ int64_t share_of(double share, int64_t units) {
   return static_cast<int64_t>(std::floor(share * static_cast<double>(units) + 0.5));
 }
 
-/// Marks in `gone` the units to remove from the groups in `pool`, ranked together.
+/// Marks in `gone` the units to remove from the groups in `pool`, ranked together: a share of them, or those up to a score.
 void choose(const std::vector<nn::StructureGroup>& structures, const Scores& scores, const std::vector<size_t>& pool,
-            double share, std::vector<std::set<size_t>>& gone) {
+            double share, std::optional<double> below, std::vector<std::set<size_t>>& gone) {
   std::vector<Candidate> candidates;
   int64_t total = 0, left = 0;
   for (const size_t g : pool) {
@@ -39,6 +39,7 @@ void choose(const std::vector<nn::StructureGroup>& structures, const Scores& sco
   }
   std::sort(candidates.begin(), candidates.end(), goes_before);
   int64_t to_remove = share_of(share, total) - (total - left);
+  if (below) to_remove = std::ranges::count_if(candidates, [&](const Candidate& one) { return one.score <= *below; });
   for (const Candidate& candidate : candidates) {
     if (to_remove <= 0) break;
     if (gone[candidate.group].size() + 1 >= scores[candidate.group].size()) continue;  // its layer's last unit
@@ -72,17 +73,17 @@ PrunePlan make_plan(const std::vector<nn::StructureGroup>& structures, const Sco
   std::vector<std::set<size_t>> gone(structures.size());
   for (const nn::StructureKind kind : {nn::StructureKind::head, nn::StructureKind::neuron}) {
     const double share = kind == nn::StructureKind::head ? request.heads : request.ffn;
-    if (share <= 0) continue;
+    if (share <= 0 && !request.below) continue;
     std::vector<size_t> pool;
     for (size_t g = 0; g < structures.size(); ++g) {
-      if (structures[g].kind != kind) continue;
+      if (structures[g].kind != kind || (request.below && scores[g].empty())) continue;
       check_scores(structures[g], scores[g]);
       pool.push_back(g);
       if (request.global) continue;
-      choose(structures, scores, pool, share, gone);
+      choose(structures, scores, pool, share, request.below, gone);
       pool.clear();
     }
-    if (request.global) choose(structures, scores, pool, share, gone);
+    if (request.global) choose(structures, scores, pool, share, request.below, gone);
   }
   PrunePlan plan{request.score_name, request.global ? "global" : "layer", {}};
   for (size_t g = 0; g < structures.size(); ++g) plan.groups.push_back(plan_of(structures[g], scores[g], gone[g]));

@@ -11,6 +11,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ struct PruneRequest {
   double ffn = 0;
   bool global = false;  ///< rank all layers together, instead of the same share in each
   std::string score_name;
+  std::optional<double> below = std::nullopt;  ///< remove the scored units with at most this score; the shares are not used
 };
 PrunePlan make_plan(const std::vector<nn::StructureGroup>& structures, const Scores& scores,
                     const PruneRequest& request);

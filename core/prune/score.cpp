@@ -15,6 +15,8 @@
 
 #include "core/error.h"
 #include "core/nn/adapter.h"
+#include "core/nn/column_gates.h"
+#include "core/nn/weight_transform.h"
 #include "core/prune/coefficients.h"
 #include "core/prune/taylor.h"
 #include "core/random.h"
@@ -29,16 +31,20 @@ bool asked(const nn::StructureGroup& group, const ScoreRequest& request) {
   return group.kind == nn::StructureKind::head ? request.heads : request.ffn;
 }
 
-/// W0 as used in the forward pass, fp32; with a transform of W0 + D, the transformed sum.
-at::Tensor base_weight(const nn::Linear& linear) {
-  if (linear.transforms_update()) return linear.merged_weight();
+/// W0 as used in the forward pass, fp32, with its transform; with a mask or a transform of W0 + D, the transformed sum.
+/// unmasked: without the mask.
+at::Tensor base_weight(const nn::Linear& linear, bool unmasked) {
+  const at::NoGradGuard no_grad;
   const at::Tensor weight = linear.weight()->value().detach().to(at::kFloat);
-  return linear.mask() ? at::mul(weight, linear.mask()->value().to(at::kFloat)) : weight;
+  if (linear.covers_update())
+    return linear.mask() && unmasked ? at::add(weight, linear.adapter()->delta()) : linear.merged_weight();
+  if (linear.transform()) return linear.transform()->apply(weight);
+  return linear.mask() && !unmasked ? at::mul(weight, linear.mask()->value().to(at::kFloat)) : weight;
 }
 
 /// Scores of single entries, computed only from the weights.
-at::Tensor weight_score(const nn::Linear& linear, PruneScore kind) {
-  const at::Tensor base = base_weight(linear);
+at::Tensor weight_score(const nn::Linear& linear, PruneScore kind, bool unmasked) {
+  const at::Tensor base = base_weight(linear, unmasked);
   const at::Tensor delta = linear.adapter() ? linear.adapter()->delta() : at::Tensor();
   switch (kind) {
     case PruneScore::magnitude:
@@ -48,7 +54,7 @@ at::Tensor weight_score(const nn::Linear& linear, PruneScore kind) {
     case PruneScore::magnitude_delta:
       return delta.defined() ? at::add(base.abs(), delta.abs()) : base.abs();
     case PruneScore::merged:
-      return delta.defined() && !linear.transforms_update() ? at::add(base, delta).abs_() : base.abs();
+      return delta.defined() && !linear.covers_update() ? at::add(base, delta).abs_() : base.abs();
     default:
       break;
   }
@@ -65,6 +71,30 @@ bool counts(const nn::StructureMember& member) {
                          fmt::format("'delta' is undefined for {}: no adapter is attached; use magnitude+delta, "
                                      "or extend the method's targets",
                                      what));
+}
+
+/// The values of a frozen weight under its mask are gone.
+void check_regrow(const std::vector<nn::Linear*>& linears) {
+  for (const nn::Linear* linear : linears)
+    if (!linear->weight()->trainable())
+      throw recipe::KeyError("regrow", fmt::format("'{}' is frozen, so that weights zeroed once have no values to "
+                                                   "return to; train them (method full), or omit regrow",
+                                                   linear->name()));
+}
+
+/// The linear that takes the outputs of the group's units, as columns.
+const nn::Linear& output_linear(const nn::StructureGroup& group) {
+  for (const nn::StructureMember& member : group.members)
+    if (member.dim == 1) return *member.linear;
+  throw InternalError(fmt::format("no linear takes the outputs of the {}s of layer {}", nn::to_string(group.kind),
+                                  group.layer));
+}
+
+void check_has_gates(const nn::StructureGroup& group) {
+  if (!nn::column_gates(output_linear(group)))
+    throw recipe::KeyError("score", fmt::format("'gates' is undefined for the {}s of layer {}: train a stage with the "
+                                                "method gates before this one, and no other method in between",
+                                                nn::to_string(group.kind), group.layer));
 }
 
 void check_has_adapter(const nn::StructureGroup& group) {
@@ -89,11 +119,30 @@ std::vector<double> weight_scores(const nn::StructureGroup& group, PruneScore ki
   at::Tensor sum;
   for (const nn::StructureMember& member : group.members) {
     if (!counts(member)) continue;
-    const at::Tensor part = by_unit(weight_score(*member.linear, kind), member.dim, group.unit);
+    const at::Tensor part = by_unit(weight_score(*member.linear, kind, false), member.dim, group.unit);
     sum = sum.defined() ? sum.add_(part) : part;
   }
   FG_CHECK(sum.defined(), "no score reads a linear of the {}s of layer {}", nn::to_string(group.kind), group.layer);
   return to_vector(sum);
+}
+
+std::vector<double> gate_scores(const nn::StructureGroup& group) {
+  return to_vector(nn::column_gates(output_linear(group))->gates()->value().detach().to(at::kCPU, at::kDouble));
+}
+
+std::vector<double> live_entries(const nn::StructureGroup& group) {
+  return to_vector(by_unit(output_linear(group).merged_weight().ne(0), 1, group.unit));
+}
+
+/// Whether scores of several layers are made comparable: those that are sums over weights.
+bool scaled_by_layer(PruneScore kind) {
+  return !reads_data(kind) && kind != PruneScore::gates && kind != PruneScore::live;
+}
+
+std::vector<double> own_scores(const nn::StructureGroup& group, PruneScore kind) {
+  if (kind == PruneScore::gates) return gate_scores(group);
+  if (kind == PruneScore::live) return live_entries(group);
+  return weight_scores(group, kind);
 }
 
 void divide_by_rms(std::vector<double>& scores) {
@@ -159,7 +208,7 @@ Scores own_scores(const std::vector<nn::StructureGroup*>& groups, const ScoreReq
   if (request.kind == PruneScore::taylor) return taylor_scores(groups, data_of(request));
   if (request.kind == PruneScore::l1) return l1_scores(groups, data_of(request));
   Scores scores;
-  for (const nn::StructureGroup* group : groups) scores.push_back(weight_scores(*group, request.kind));
+  for (const nn::StructureGroup* group : groups) scores.push_back(own_scores(*group, request.kind));
   return scores;
 }
 
@@ -177,7 +226,7 @@ Scores scores_of(const std::vector<nn::StructureGroup*>& groups, const ScoreRequ
   scores = own_scores(groups, request);
   for (std::vector<double>& of_group : scores) {
     of_group = gathered(of_group, tp);
-    if (request.global && !reads_data(request.kind)) divide_by_rms(of_group);
+    if (request.global && scaled_by_layer(request.kind)) divide_by_rms(of_group);
   }
   return scores;
 }
@@ -192,14 +241,17 @@ ScoreRequest request_of(const recipe::PruneConfig& config, uint64_t seed) {
   request.heads = std::ranges::count(config.structure, recipe::Structure::heads) > 0;
   request.ffn = std::ranges::count(config.structure, recipe::Structure::ffn) > 0;
   request.global = config.scope == recipe::PruneScope::global;
+  request.regrow = config.regrow;
   request.seed = seed;
   return request;
 }
 
 void check_scores(nn::Model& model, const ScoreRequest& request) {
-  if (request.kind != PruneScore::delta) return;
-  for (const nn::StructureGroup& group : model.structures())
-    if (asked(group, request)) check_has_adapter(group);
+  for (const nn::StructureGroup& group : model.structures()) {
+    if (!asked(group, request)) continue;
+    if (request.kind == PruneScore::delta) check_has_adapter(group);
+    if (request.kind == PruneScore::gates) check_has_gates(group);
+  }
 }
 
 Scores score_structures(nn::Model& model, const ScoreRequest& request, dist::Communicator& tp) {
@@ -218,21 +270,23 @@ Scores score_structures(nn::Model& model, const ScoreRequest& request, dist::Com
   return scores;
 }
 
-void check_scores(const std::vector<nn::Linear*>& linears, PruneScore kind) {
-  if (kind == PruneScore::l1)
+void check_scores(const std::vector<nn::Linear*>& linears, const ScoreRequest& request) {
+  if (request.kind == PruneScore::l1)
     throw recipe::KeyError("score",
                            "'l1' trains a coefficient per head and neuron; it is undefined for single weights");
   for (const nn::Linear* linear : linears)
     if (linear->transform())
-      throw recipe::KeyError("targets", fmt::format("'{}' has a mask that its method learns; name other targets",
-                                                    linear->name()));
-  if (kind != PruneScore::delta) return;
+      throw recipe::KeyError("targets",
+                             fmt::format("'{}' has {} of its method, so that it cannot have a mask; name other targets",
+                                         linear->name(), linear->transform()->kind()));
+  if (request.regrow) check_regrow(linears);
+  if (request.kind != PruneScore::delta) return;
   for (const nn::Linear* linear : linears)
     if (!linear->adapter()) refuse_delta(fmt::format("'{}'", linear->name()));
 }
 
 std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, const ScoreRequest& request) {
-  check_scores(linears, request.kind);
+  check_scores(linears, request);
   std::vector<at::Tensor> scores;
   if (request.kind == PruneScore::taylor) {
     for (const Importance& importance : taylor_importance(linears, data_of(request)))
@@ -241,7 +295,7 @@ std::vector<at::Tensor> score_entries(const std::vector<nn::Linear*>& linears, c
   }
   for (const nn::Linear* linear : linears) {
     scores.push_back(request.kind == PruneScore::random ? random_entries(*linear, request.seed)
-                                                        : weight_score(*linear, request.kind));
+                                                        : weight_score(*linear, request.kind, request.regrow));
   }
   return scores;
 }

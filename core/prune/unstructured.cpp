@@ -2,9 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
-
+#include <ATen/ops/ones.h>
 #include <ATen/ops/tensor.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -30,11 +31,11 @@ std::string last_words(nn::Model& model) {
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
-/// An entry that the mask removed before stays removed.
-at::Tensor keys_of(const at::Tensor& scores, const nn::Linear& linear) {
+/// An entry that the mask removed before stays removed, unless it may regrow.
+at::Tensor keys_of(const at::Tensor& scores, const nn::Linear& linear, bool regrow) {
   const at::NoGradGuard no_grad;
   const at::Tensor keys = selection::key_of(scores);
-  return linear.mask() ? keys.masked_fill(linear.mask()->value().eq(0), selection::kBelowAll) : keys;
+  return linear.mask() && !regrow ? keys.masked_fill(linear.mask()->value().eq(0), selection::kBelowAll) : keys;
 }
 
 int64_t zeros_of(double share, int64_t entries) {
@@ -93,17 +94,41 @@ void put_mask(nn::Model& model, nn::Linear& linear, const at::Tensor& mask) {
   linear.set_mask(parameter);
 }
 
+nlohmann::json names_of_masks(const std::vector<nn::Linear*>& linears) {
+  nlohmann::json all = nlohmann::json::array(), covering = nlohmann::json::array();
+  for (const nn::Linear* linear : linears) {
+    all.push_back(mask_name(*linear));
+    if (linear->mask_covers_update()) covering.push_back(mask_name(*linear));
+  }
+  return {{"masks", all}, {"cover_updates", covering}};
+}
+
+void add_masks(nn::Model& model, const nlohmann::json& names) {
+  const bool list = names.is_array();
+  auto missing = (list ? names : names.at("masks")).get<std::set<std::string>>();
+  const auto covering = list ? std::set<std::string>() : names.at("cover_updates").get<std::set<std::string>>();
+  for (nn::Linear* linear : model.linears()) {
+    const std::string name = mask_name(*linear);
+    if (missing.erase(name) == 0) continue;
+    if (!linear->mask()) put_mask(model, *linear, at::ones(linear->weight()->sizes(), at::kByte));
+    if (covering.contains(name)) linear->mask_update();
+  }
+  if (!missing.empty()) throw DataError(fmt::format("the model has no linear with the mask {}", *missing.begin()));
+}
+
 Sparsity prune_weights(nn::Model& model, const std::vector<nn::Linear*>& linears, const WeightRequest& request,
                        dist::Communicator& tp) {
   const std::vector<at::Tensor> scores = score_entries(linears, request.scores);
   std::vector<selection::Pool> pools(request.global ? 1 : linears.size());
   for (size_t i = 0; i < linears.size(); ++i)
-    pools[request.global ? 0 : i].matrices.push_back({linears[i]->weight().get(), keys_of(scores[i], *linears[i])});
+    pools[request.global ? 0 : i].matrices.push_back(
+        {linears[i]->weight().get(), keys_of(scores[i], *linears[i], request.scores.regrow)});
   for (selection::Pool& pool : pools) pool.removed = zeros_of(request.share, pool.entries());
   const std::vector<at::Tensor> masks = selection::masks_without_lowest(pools, tp);
   Sparsity sparsity;
   for (size_t i = 0; i < linears.size(); ++i) {
     put_mask(model, *linears[i], masks[i]);
+    if (request.covers_update) linears[i]->mask_update();
     sparsity.entries += linears[i]->weight()->logical_numel();
   }
   sparsity.zeros = count_zeros(linears, tp);

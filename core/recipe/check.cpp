@@ -159,12 +159,14 @@ void check_updates(const StageConfig& stage, const std::string& path, History& h
 }
 
 void check_work(const StageConfig& stage, const std::string& path, const History& before, Rules& rules) {
-  const std::string method = path + ".method", train = path + ".train", prune = path + ".prune", out = path + ".export";
-  if (!stage.train && !stage.prune && !stage.export_config && !stage.method) {
-    rules.broken(path, "does nothing; give it train, prune or export", {train, prune, out, method});
+  const std::string method = path + ".method", train = path + ".train", prune = path + ".prune", out = path + ".export",
+                    rewind = path + ".rewind";
+  if (!stage.train && !stage.prune && !stage.export_config && !stage.method && !stage.rewind) {
+    rules.broken(path, "does nothing; give it train, prune or export", {train, prune, out, method, rewind});
   }
-  if (stage.export_config && (stage.train || stage.prune || stage.method)) {
-    rules.broken(path + ".export", "must be a separate stage, without method, prune or train", {train, prune, method});
+  if (stage.export_config && (stage.train || stage.prune || stage.method || stage.rewind)) {
+    rules.broken(path + ".export", "must be a separate stage, without method, prune, rewind or train",
+                 {train, prune, method, rewind});
   }
   if (stage.method && !stage.train && !stage.export_config) {
     rules.broken(path + ".method", "has nothing to train; give the stage a train section", {train});
@@ -216,14 +218,58 @@ void check_prune(const PruneConfig& prune, const std::string& path, bool may_hav
   if (!structured && prune.scope == PruneScope::layer) {
     rules.broken(scope, "is layer, which is for structures; unstructured pruning uses matrix or global", {structure});
   }
+  if (prune.regrow && prune.score != PruneScore::magnitude && prune.score != PruneScore::magnitude_delta &&
+      prune.score != PruneScore::merged) {
+    rules.broken(path + ".regrow",
+                 fmt::format("needs the score magnitude, magnitude+delta or merged: by {}, zeroed weights have no score "
+                             "that could change",
+                             enum_name(prune.score)),
+                 {score, structure});
+  }
   if (!structured && prune.score == PruneScore::l1) {
     rules.broken(score,
                  "is l1, which has coefficients for heads and ffn only; unstructured pruning needs another score",
                  {structure});
   }
+  if (!structured && (prune.score == PruneScore::gates || prune.score == PruneScore::live)) {
+    rules.broken(score,
+                 fmt::format("is {}, which scores heads and ffn only; unstructured pruning needs another score",
+                             enum_name(prune.score)),
+                 {structure});
+  }
+  for (const char* share : {".heads", ".ffn"})
+    if (prune.below && rules.given(path + share))
+      rules.broken(path + ".below", fmt::format("is given together with {}; keep one of them", share + 1),
+                   {path + share, structure});
+  if (prune.below && prune.steps > 1)
+    rules.broken(path + ".below", "removes all units with such a score in one round, but steps is more than 1",
+                 {path + ".steps", structure});
   if (prune.score == PruneScore::delta && !may_have_method) {
     rules.broken(score, "is delta, but nothing has been trained before this stage; use magnitude", before.and_keys({}));
   }
+}
+
+void check_rewind(const StageConfig& stage, const std::string& path, const std::vector<StageConfig>& stages,
+                  size_t index, Rules& rules) {
+  const RewindConfig& rewind = *stage.rewind;
+  const auto end = stages.begin() + static_cast<std::ptrdiff_t>(index);
+  const auto target = std::find_if(stages.begin(), end, [&](const auto& other) { return other.name == rewind.stage; });
+  if (target == end || !target->train) {
+    std::vector<std::string> known;
+    for (auto other = stages.begin(); other != end; ++other)
+      if (other->train) known.push_back(other->name);
+    rules.broken(path + ".stage",
+                 known.empty() ? fmt::format("is '{}', but no stage before this one trains", rewind.stage)
+                               : fmt::format("is '{}', which is not a stage before this one that trains; use one of {}",
+                                             rewind.stage, fmt::join(known, ", ")));
+    return;
+  }
+  if (target->train->max_steps > 0 && rewind.step > target->train->max_steps)
+    rules.broken(path + ".step", fmt::format("is {}, but stage {} has {}", rewind.step, target->name,
+                                             counted(target->train->max_steps, "step")));
+  if (stage.prune && stage.train && stage.prune->steps > 1)
+    rules.broken(path, "follows the prune, but prune.steps spreads the prune over the steps of this stage; set "
+                       "prune.steps to 1, or prune in a stage of its own");
 }
 
 void check_names(const std::vector<std::string>& names, Rules& rules) {
@@ -271,6 +317,7 @@ void check_stages(const Recipe& recipe, Rules& rules) {
     check_work(stage, path, history, rules);
     check_updates(stage, path, history, rules);
     if (stage.train) check_train(*stage.train, path + ".train", recipe.model, history, stage, rules);
+    if (stage.rewind) check_rewind(stage, path + ".rewind", recipe.stages, i, rules);
     if (stage.prune)
       check_prune(*stage.prune, path + ".prune", !history.known || history.method || stage.method, history, rules);
     for (const char* key : {".method", ".prune", ".train"}) {

@@ -69,14 +69,16 @@ constexpr std::array<EnumName<Structure>, 2> enum_names(Structure) {
 }
 
 /// prune.score (core/prune/score.h has the formulas)
-enum class PruneScore { magnitude, delta, magnitude_delta, merged, l1, taylor, random };
-constexpr std::array<EnumName<PruneScore>, 7> enum_names(PruneScore) {
+enum class PruneScore { magnitude, delta, magnitude_delta, merged, l1, taylor, gates, live, random };
+constexpr std::array<EnumName<PruneScore>, 9> enum_names(PruneScore) {
   return {{{PruneScore::magnitude, "magnitude"},
            {PruneScore::delta, "delta"},
            {PruneScore::magnitude_delta, "magnitude+delta"},
            {PruneScore::merged, "merged"},
            {PruneScore::l1, "l1"},
            {PruneScore::taylor, "taylor"},
+           {PruneScore::gates, "gates"},
+           {PruneScore::live, "live"},
            {PruneScore::random, "random"}}};
 }
 
@@ -84,6 +86,24 @@ constexpr std::array<EnumName<PruneScore>, 7> enum_names(PruneScore) {
 enum class PruneScope { layer, matrix, global };
 constexpr std::array<EnumName<PruneScope>, 3> enum_names(PruneScope) {
   return {{{PruneScope::layer, "layer"}, {PruneScope::matrix, "matrix"}, {PruneScope::global, "global"}}};
+}
+
+/// prune.mask of unstructured pruning: mask * W0 + D or mask * (W0 + D)
+enum class PruneMask { base, merged };
+constexpr std::array<EnumName<PruneMask>, 2> enum_names(PruneMask) {
+  return {{{PruneMask::base, "base"}, {PruneMask::merged, "merged"}}};
+}
+
+/// prune.schedule: how the share that is removed grows over the rounds (core/prune/schedule.h)
+enum class PruneSchedule { linear, cubic };
+constexpr std::array<EnumName<PruneSchedule>, 2> enum_names(PruneSchedule) {
+  return {{{PruneSchedule::linear, "linear"}, {PruneSchedule::cubic, "cubic"}}};
+}
+
+/// export.dtype: of the weights in the files (core/export/export.h)
+enum class ExportDtype { automatic, fp32, bf16 };
+constexpr std::array<EnumName<ExportDtype>, 3> enum_names(ExportDtype) {
+  return {{{ExportDtype::automatic, "auto"}, {ExportDtype::fp32, "fp32"}, {ExportDtype::bf16, "bf16"}}};
 }
 
 /// export.format (core/export/export.h)

@@ -23,6 +23,8 @@ struct MethodOptions {
   virtual void describe(Schema& schema) = 0;
   /// Name patterns of linears that get an update. A later stage must not name them again.
   virtual std::vector<std::string> updated_linears() const { return {}; }
+  /// Whether a stage may end before its last step.
+  virtual bool may_end_early() const { return false; }
 };
 
 struct ModelConfig {
@@ -31,7 +33,7 @@ struct ModelConfig {
   InitialWeights init = InitialWeights::pretrained;  ///< random: config.json only
   std::optional<double> dropout;                     ///< overrides hidden and attention dropout of config.json
   ResetHead reset_head = ResetHead::automatic;
-  std::string init_lora;  ///< directory of a peft LoRA that the first method starts from
+  std::string init_lora;  ///< directory of an adapter of peft that the first method starts from
 };
 
 struct DataConfig {
@@ -92,26 +94,38 @@ struct PruneConfig {
   std::vector<Structure> structure;  ///< empty: unstructured
   double heads = 0.25;               ///< fraction of the heads to remove
   double ffn = 0.4;                  ///< fraction of the FFN neurons to remove
+  std::optional<double> below;       ///< structured: remove the units with at most this score, instead of fractions
   double sparsity = 0.5;             ///< unstructured: fraction of the entries to zero
   std::vector<std::string>
       targets;  ///< unstructured: linears, by the last words of their names; empty: all in the encoder
   PruneScore score = PruneScore::magnitude_delta;
   PruneScope scope = PruneScope::layer;  ///< structured: layer or global; unstructured: matrix or global
   int64_t steps = 1;                     ///< rounds that reach the fraction (with `train`: over its steps)
+  PruneSchedule schedule = PruneSchedule::linear;  ///< share removed after each round (core/prune/schedule.h)
+  PruneMask mask = PruneMask::base;                ///< unstructured: what the mask covers
+  bool regrow = false;                             ///< unstructured: each round may restore entries
   int64_t batches = 32;                  ///< training batches for taylor and l1
   int64_t batch_size = 0;                ///< samples per batch for them; 0: as the adapted stage (core/run/steps.h)
 };
 
 struct ExportConfig {
   ExportFormat format = ExportFormat::hf;
+  ExportDtype dtype = ExportDtype::automatic;
   std::string dir = "export";  ///< inside the run directory
   double shard_mb = 0;         ///< maximum MiB per weight file; 0: one file
+};
+
+/// The values of an earlier step, in the present shapes and under the present masks (core/train/stages/rewind.h).
+struct RewindConfig {
+  std::string stage;  ///< an earlier stage that trains
+  int64_t step = 0;   ///< steps of that stage after which the values were so; 0: at its start
 };
 
 struct StageConfig {
   std::string name;
   std::optional<MethodConfig> method;
   std::optional<PruneConfig> prune;
+  std::optional<RewindConfig> rewind;  ///< after the prune
   std::optional<TrainConfig> train;
   std::optional<ExportConfig> export_config;  ///< YAML key: export
 };

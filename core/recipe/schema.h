@@ -255,6 +255,7 @@ void describe(ParallelConfig& parallel, Schema& schema);
 void describe(DistillConfig& distill, Schema& schema);
 void describe(TrainConfig& train, Schema& schema);
 void describe(PruneConfig& prune, Schema& schema);
+void describe(RewindConfig& rewind, Schema& schema);
 void describe(ExportConfig& export_config, Schema& schema);
 void describe(StageConfig& stage, Schema& schema);
 void describe(CheckpointConfig& checkpoint, Schema& schema);

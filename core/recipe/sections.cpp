@@ -80,7 +80,8 @@ void describe(ModelConfig& model, Schema& schema) {
       .only("init", "is pretrained", [&model] { return model.init == InitialWeights::pretrained; });
   schema
       .field("init_lora", model.init_lora,
-             "directory of a LoRA saved by peft: initializes the low-rank part of the first method, and the task head")
+             "directory of a LoRA or a Super-Tuning adapter saved by peft: initializes the update of the first method, and "
+             "the task head")
       .formerly("adapter");
 }
 
@@ -179,6 +180,10 @@ void describe(PruneConfig& prune, Schema& schema) {
   schema.field("ffn", prune.ffn, "fraction of the FFN neurons to remove", from(0).below(1))
       .only("structure", "contains ffn", [&prune] { return has(prune.structure, Structure::ffn); });
   schema
+      .field("below", prune.below, "remove the heads and neurons whose score is at most this, instead of fractions",
+             from(-1e18).to(1e18))
+      .only("structure", "contains heads or ffn", [&prune] { return !prune.structure.empty(); });
+  schema
       .field("sparsity", prune.sparsity, "fraction of the weights to zero, required for unstructured pruning",
              from(0).below(1))
       .no_default()
@@ -192,6 +197,20 @@ void describe(PruneConfig& prune, Schema& schema) {
                "scope of the fraction: per layer (structured), per matrix (unstructured), or global");
   schema.field("steps", prune.steps,
                "pruning rounds to reach the fraction; with train, over the first 3/4 of its steps", from(1).to(10000));
+  schema
+      .field("schedule", prune.schedule,
+             "share removed after round r of n, of the fraction: linear r/n; cubic 1 - (1 - r/n)^3")
+      .only("steps", "is more than 1", [&prune] { return prune.steps > 1; });
+  schema
+      .field("mask", prune.mask,
+             "what the mask covers: base: W0, and the merged weight M*W0 + D of a linear with an update is dense; merged: "
+             "the update too, M*(W0 + D)")
+      .only("structure", "is empty", unstructured);
+  schema
+      .field("regrow", prune.regrow,
+             "each round chooses among all weights, also those that an earlier round zeroed; for weights that train and "
+             "the scores magnitude, magnitude+delta and merged")
+      .only("structure", "is empty", unstructured);
   schema.field("batches", prune.batches, "training batches for the scores taylor and l1", from(1).to(1e6))
       .only("score", "is taylor or l1", reads_data);
   schema
@@ -210,8 +229,16 @@ void describe(ExportConfig& export_config, Schema& schema) {
       .required()
       .rule("a new name in the run directory", [&export_config] { return export_dir_problem(export_config.dir); })
       .later_rule([&export_config] { return longest_part_problem(export_config.dir); });
+  schema.field("dtype", export_config.dtype,
+               "data type of the weights in the files: auto, as in the base model's files for weights that are unchanged, "
+               "fp32 for all others; fp32 or bf16 for all");
   schema.field("shard_mb", export_config.shard_mb,
                "maximum MiB per weight file; several files get an index; 0: one file", from(0).to(kMostMebibytes));
+}
+
+void describe(RewindConfig& rewind, Schema& schema) {
+  schema.field("stage", rewind.stage, "an earlier stage that trains").required();
+  schema.field("step", rewind.step, "steps of that stage; 0: the values at its start", from(0).to(kMostSteps));
 }
 
 void describe(StageConfig& stage, Schema& schema) {
@@ -222,6 +249,8 @@ void describe(StageConfig& stage, Schema& schema) {
   schema.method("method", stage.method,
                 "what to train; without it, the stage continues with the method of an earlier stage");
   schema.section("prune", stage.prune, "remove heads, neurons or weights");
+  schema.section("rewind", stage.rewind,
+                 "set the weights to their values of an earlier step, after the prune; pruned shapes and zeros stay");
   schema.section("train", stage.train, "train; with prune in the same stage, pruning is spread over the steps");
   schema.section("export", stage.export_config, "write the merged model; must be a stage of its own");
 }

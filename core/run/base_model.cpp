@@ -5,6 +5,8 @@
 
 #include "core/files/ownership.h"
 #include "core/files/run_paths.h"
+#include "core/nn/load_report.h"
+#include "core/parallel/parallelize.h"
 #include "core/recipe/load.h"
 #include "core/run/export_request.h"
 #include "core/run/open_model.h"
@@ -54,8 +56,9 @@ std::string write_merged(const Session& session, const std::string& given, const
     session.store->run().folder(files::run_names::kCache);
     const auto opened = open_model(checkpoint, *session.registries);
     checkpoint::check_files_to_copy(opened.files, opened.model->task());
-    checkpoint::export_model(*opened.model, export_request(*session.registries, *opened.model, opened.files,
-                                                           checkpoint::ExportFormat::filigree, dir, 0));
+    checkpoint::export_model(*opened.model, export_request(*session.registries, *opened.model,
+                                                           {opened.files, opened.random_base},
+                                                           checkpoint::ExportFormat::filigree, dir));
   }
   files::add_to_marker(session.run_dir, files::DirectoryKind::run, kBaseKey,
                        {{"of", absolute_path(given)}, {"dir", name}});
@@ -67,6 +70,7 @@ std::string write_merged(const Session& session, const std::string& given, const
 BaseModel find_base(const std::string& path) {
   if (is_there(checkpoint::manifest_path(path))) return {"", checkpoint::checkpoint_at(path)};
   if (is_there(path + "/config.json")) return {path, {}};
+  nn::refuse_adapter(path);
   const files::RunPaths run(path);
   if (is_there(run.final_model() + "/config.json")) return {run.final_model(), {}};
   if (!is_there(run.checkpoints())) return {path, {}};
@@ -106,6 +110,24 @@ void use_base(Session& session, const RunRequest& request) {
     dir = world.broadcast_text(dir);
   }
   path = dir;
+}
+
+std::unique_ptr<nn::Model> load_base(const Session& session, nn::LoadReport& report) {
+  const recipe::Recipe& recipe = session.recipe;
+  ModelRequest request;
+  request.report = &report;
+  request.reset_head = recipe.model.reset_head;
+  request.task = recipe.model.task;
+  request.labels = session.train_data.label_names;
+  request.dropout = recipe.model.dropout;
+  request.random_init = recipe.model.init == recipe::InitialWeights::random;
+  request.seed = static_cast<uint64_t>(recipe.seed);
+  dist::Communicator& tp = session.mesh->tp();
+  if (tp.size() > 1) request.shard = [&tp](nn::Model& model) { shard_model(model, tp.rank(), tp.size()); };
+  std::unique_ptr<nn::Model> model = session.registries->load_model(recipe.model.path, request);
+  model->to(session.device);
+  if (tp.size() > 1) install_tp_hooks(*model, tp);
+  return model;
 }
 
 }  // namespace filigree::train

@@ -30,4 +30,8 @@ bool is_merged_base(const std::string& path);
 /// content. A resumed run keeps the merged model that it started with. Collective.
 void use_base(Session& session, const RunRequest& request);
 
+/// The recipe's model with the values of its files, as this rank holds it. report: receives missing and unused tensors.
+/// Collective over the ranks that share a copy.
+std::unique_ptr<nn::Model> load_base(const Session& session, nn::LoadReport& report);
+
 }  // namespace filigree::train

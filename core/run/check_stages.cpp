@@ -53,9 +53,11 @@ class StageChecks {
   }
 
   void attach(const recipe::StageConfig& stage, const std::string& path) {
-    const auto method = registries_.methods.make(*stage.method);
+    if (const auto before = std::exchange(method_, nullptr)) before->detach(shapes_);
+    auto method = registries_.methods.make(*stage.method);
     method->attach(shapes_, {seed_, *single_, *single_, /*resume=*/true});
     method->check(shapes_);
+    method_ = std::move(method);
     const auto trains = [](const nn::ParameterPtr& parameter) { return parameter->role == nn::Role::trainable; };
     if (stage.train && std::none_of(shapes_.parameters().begin(), shapes_.parameters().end(), trains)) {
       const std::string freeze = path + ".freeze";
@@ -77,7 +79,7 @@ class StageChecks {
         config.structure.empty() ? prune::select_linears(shapes_, config.targets) : std::vector<nn::Linear*>();
     if (unknown) return;
     if (config.structure.empty())
-      prune::check_scores(linears, config.score);
+      prune::check_scores(linears, prune::request_of(config, seed_));
     else
       prune::check_scores(shapes_, prune::request_of(config, seed_));
   }
@@ -87,6 +89,7 @@ class StageChecks {
   nn::Model& shapes_;
   const uint64_t seed_;
   const std::unique_ptr<dist::Communicator> single_ = dist::make_single();
+  std::unique_ptr<adapt::Method> method_;  ///< of the latest stage that named one
   bool all_attached_ = true;
   std::vector<std::string> problems_, warnings_;
 };

@@ -1,5 +1,6 @@
 #pragma once
 // The request with which core/export/export.h exports a model and reads the export back.
+#include <cstdint>
 #include <string>
 
 #include "core/export/export.h"
@@ -7,9 +8,17 @@
 
 namespace filigree::train {
 
-/// The request to export a model to `dir`, with `reload` filled in. files: directory of the tokenizer files.
-checkpoint::ExportRequest export_request(const Registries& registries, nn::Model& model, const std::string& files,
-                                         checkpoint::ExportFormat format, const std::string& dir, double shard_mb = 0);
+/// Where a model comes from.
+struct ExportBase {
+  std::string files;    ///< directory of its tokenizer files and, unless `random`, of its first weights
+  bool random = false;  ///< its first weights were random
+};
+
+/// The request to export a model to `dir`, with `reload` and `base` filled in.
+checkpoint::ExportRequest export_request(const Registries& registries, nn::Model& model, const ExportBase& base,
+                                         checkpoint::ExportFormat format, const std::string& dir);
+
+uint64_t shard_bytes(double mebibytes);
 
 /// The text of the recipe.yaml to write into an export of this format: with it, `eval` needs no --data. Empty for formats
 /// of other programs.

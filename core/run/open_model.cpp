@@ -10,6 +10,7 @@
 #include "core/files/ownership.h"
 #include "core/files/run_paths.h"
 #include "core/nn/labels.h"
+#include "core/nn/load_report.h"
 #include "core/recipe/load.h"
 #include "core/run/base_model.h"
 #include "core/run/state/restore.h"
@@ -73,6 +74,7 @@ OpenedModel open_checkpoint(const checkpoint::CheckpointInfo& info, const Regist
   opened.tokenizer = data::load_tokenizer(config.path);
   opened.labels = request.labels;
   opened.files = config.path;
+  opened.random_base = request.random_init;
   opened.checkpoint = info.path;
   return opened;
 }
@@ -124,6 +126,7 @@ OpenedModel open_model(const std::string& path, const Registries& registries, st
   if (!fs::exists(path)) throw DataError(fmt::format("{}: there is no such directory", path));
   if (fs::exists(checkpoint::manifest_path(path))) return open_checkpoint(checkpoint::checkpoint_at(path), registries);
   if (fs::exists(path + "/config.json")) return open_directory(path, registries, task);
+  nn::refuse_adapter(path);
   const files::RunPaths run(path);
   if (fs::exists(run.final_model() + "/config.json")) return open_directory(run.final_model(), registries, task);
   if (const auto newest = checkpoint::newest_whole(run.checkpoints())) return open_checkpoint(*newest, registries);

@@ -19,6 +19,7 @@ struct OpenedModel {
   std::vector<std::string> labels;       ///< names by class number
   std::optional<recipe::Recipe> recipe;  ///< of the run that produced it; none for a bare Hugging Face directory
   std::string files;                     ///< directory with the tokenizer and config files
+  bool random_base = false;              ///< the training started from random weights, not from those of `files`
   std::string checkpoint;                ///< path that the model was read from; empty: `files`
   nn::LoadReport report;                 ///< missing and unused tensors
 };

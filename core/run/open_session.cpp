@@ -11,7 +11,6 @@
 #include "core/error.h"
 #include "core/export/export.h"
 #include "core/export/peft/peft_lora.h"
-#include "core/parallel/parallelize.h"
 #include "core/parallel/precision.h"
 #include "core/recipe/key_error.h"
 #include "core/run/base_model.h"
@@ -66,23 +65,11 @@ void agree_on_files(Session& session) {
 nn::LoadReport load_model(Session& session) {
   const auto& recipe = session.recipe;
   nn::LoadReport report;
-  ModelRequest request;
-  request.report = &report;
-  request.reset_head = recipe.model.reset_head;
-  request.task = recipe.model.task;
-  request.labels = session.train_data.label_names;
-  request.dropout = recipe.model.dropout;
-  request.random_init = recipe.model.init == recipe::InitialWeights::random;
-  request.seed = static_cast<uint64_t>(recipe.seed);
-  dist::Communicator& tp = session.mesh->tp();
-  if (tp.size() > 1) request.shard = [&tp](nn::Model& model) { shard_model(model, tp.rank(), tp.size()); };
-  session.model = session.registries->load_model(recipe.model.path, request);
+  session.model = load_base(session, report);
   check_tokens(session.train_data, *session.tokenizer, *session.model, recipe.model.path);
   for (data::Dataset& dataset : session.eval_data)
     check_tokens(dataset, *session.tokenizer, *session.model, recipe.model.path);
   check_length(recipe, *session.model, recipe.model.path);
-  session.model->to(session.device);
-  if (tp.size() > 1) install_tp_hooks(*session.model, tp);
   return report;
 }
 

@@ -19,6 +19,7 @@
 #include "core/run/base_model.h"
 #include "core/run/claim_run.h"
 #include "core/run/rank_zero.h"
+#include "core/run/state/pins.h"
 #include "core/run/state/saved_state.h"
 #include "core/shown.h"
 
@@ -283,6 +284,8 @@ void open_logs(Session& session, const RunRequest& request, const std::optional<
       const auto& best = session.state.best;
       session.store->rewind(resumed->info.step, best ? std::optional(best->step) : std::nullopt);
       bring_teacher_logits(session, *resumed);
+      bring_pinned(session, *resumed);
+      session.store->pin(pinned_steps(session.recipe, session.state));
       position = log_position(session.run_dir, *resumed);
     }
     record_origin(session.run_dir, request);

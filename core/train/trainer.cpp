@@ -3,16 +3,22 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 
+#include "core/counted.h"
 #include "core/data/collate.h"
 #include "core/data/to_device.h"
 #include "core/error.h"
 #include "core/log/records.h"
+#include "core/nn/weight_transform.h"
+#include "core/optim/adamw.h"
 #include "core/parallel/precision.h"
 #include "core/parallel/step_comm.h"
 #include "core/random.h"
+#include "core/run/state/pins.h"
 #include "core/run/state/snapshot.h"
 #include "core/run/steps.h"
 #include "core/train/evaluate_and_log.h"
@@ -39,7 +45,7 @@ Trainer::Trainer(Session& session, const recipe::StageConfig& stage)
       last_save_(Clock::now()) {
   total_steps_ = stage_steps(config_, session.train_data.size());
   schedule_ = {config_.schedule, config_.lr, warmup_steps(config_, total_steps_), total_steps_};
-  optimizer_ = std::make_unique<optim::FlatAdamW>(
+  optimizer_ = std::make_unique<optim::AdamW>(
       session.model->parameters(),
       optim::AdamWOptions{config_.beta1, config_.beta2, config_.eps, config_.weight_decay});
   make_buckets();
@@ -54,7 +60,19 @@ void Trainer::make_buckets() {
   dist::BucketOptions options;
   options.bucket_bytes = static_cast<int64_t>(parallel.bucket_mb * 1024 * 1024);
   options.dtype = scalar_type(parallel.grad_dtype);
+  options.additions = additions();
   buckets_ = std::make_unique<dist::GradBuckets>(optimizer_->leaves(), session_.mesh->dp(), options);
+}
+
+/// A parameter of several transforms gets its gradient from each of them in turn.
+std::vector<int> Trainer::additions() const {
+  std::map<const nn::Parameter*, int> users;
+  for (const nn::Linear* linear : session_.model->linears())
+    if (linear->transform())
+      for (const nn::ParameterPtr& parameter : linear->transform()->parameters()) ++users[parameter.get()];
+  std::vector<int> additions;
+  for (const optim::Extent& extent : optimizer_->extents()) additions.push_back(std::max(1, users[extent.parameter.get()]));
+  return additions;
 }
 
 void Trainer::shard_frozen() {
@@ -82,7 +100,8 @@ Outcome Trainer::train() {
   session_.method->refresh(*session_.model, step());
   session_.log->begin_stage(stage_.name, total_steps_, state.stage_step);
   if (state.evaluation_due && evaluate()) save(true);
-  while (state.stage_step < total_steps_) {
+  if (state.stage_step > 0) pin_if_due(session_, [this] { save(false); });
+  while (!ended()) {
     const auto start = Clock::now();
     prune_if_due();
     read_gradients_if_due();
@@ -96,14 +115,22 @@ Outcome Trainer::train() {
     const bool improved = evaluate_if_due();
     const bool due = session_.recipe.checkpoint.every > 0 && state.global_step % session_.recipe.checkpoint.every == 0;
     if (improved || due || report.save || report.stop) save(improved);
+    pin_if_due(session_, [this] { save(false); });
     if (report.stop) {
       session_.stop->ignore();
       return Outcome::stopped;
     }
   }
+  if (state.stage_step < total_steps_)
+    session_.log->info("stage {}: {} ends it after {}", stage_.name, session_.method->name(),
+                       counted(state.stage_step, "step"));
   unshard_frozen();
   session_.log->end_stage();
   return Outcome::finished;
+}
+
+bool Trainer::ended() const {
+  return session_.state.stage_step >= total_steps_ || session_.method->ends_stage(*session_.model, step());
 }
 
 StepReport Trainer::train_step() {
@@ -242,7 +269,7 @@ void Trainer::log_step(const StepReport& report, double seconds) {
   const auto& state = session_.state;
   if (state.stage_step == 1) log_stage(report);
   session_.log->progress({state.stage_step, total_steps_, report.loss, report.tokens, seconds});
-  if (state.stage_step % session_.recipe.log_every != 0 && state.stage_step != total_steps_) return;
+  if (state.stage_step % session_.recipe.log_every != 0 && !ended()) return;
   const double epoch = static_cast<double>(state.stage_step) / static_cast<double>(sampler_.batches_per_epoch());
   session_.log->record(TrainRecord{.stage = stage_.name,
                                    .step = state.global_step,
@@ -283,7 +310,7 @@ bool Trainer::evaluate_if_due() {
   const int64_t every = session_.recipe.eval.every;
   const bool epoch_end = state.stage_step % sampler_.batches_per_epoch() == 0;
   const bool due = every > 0 ? state.global_step % every == 0 : epoch_end;
-  if (!due && state.stage_step != total_steps_) return false;
+  if (!due && !ended()) return false;
   return evaluate();
 }
 

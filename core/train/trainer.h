@@ -10,7 +10,7 @@
 #include <memory>
 
 #include "core/data/sampler.h"
-#include "core/optim/flat_adamw.h"
+#include "core/optim/optimizer.h"
 #include "core/optim/schedule.h"
 #include "core/parallel/comm_bytes.h"
 #include "core/parallel/frozen_shards.h"
@@ -45,7 +45,7 @@ class Trainer {
   Outcome train();
 
   /// The optimizer, whose moments are saved and restored.
-  optim::FlatAdamW& optimizer() { return *optimizer_; }
+  optim::Optimizer& optimizer() { return *optimizer_; }
 
   /// Called after each step with its wall time; for measurements.
   std::function<void(const StepReport&, double seconds)> on_step;
@@ -57,6 +57,7 @@ class Trainer {
     double num_targets = 0, samples = 0, tokens = 0;
   };
 
+  bool ended() const;  ///< the stage's steps are done, or its method ends it
   StepReport train_step();
   void forward_backward(const std::vector<int64_t>& global_batch);
   void join_collectives(int64_t sample, const nn::ForwardContext& context, uint64_t mask_epoch);
@@ -64,6 +65,7 @@ class Trainer {
   [[noreturn]] void refuse_non_finite(const StepReport& report, const std::vector<int64_t>& samples) const;
 
   void make_buckets();
+  std::vector<int> additions() const;  ///< BucketOptions::additions
   void shard_frozen();
   void unshard_frozen();
   CommBytes sent() const;
@@ -85,7 +87,7 @@ class Trainer {
   std::vector<int64_t> lengths_;  ///< tokens of each training sample
   int64_t total_steps_ = 0;
   optim::Schedule schedule_;
-  std::unique_ptr<optim::FlatAdamW> optimizer_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<dist::GradBuckets> buckets_;
   std::unique_ptr<FrozenShards> shards_;  ///< only with parallel.shard_frozen
   std::unique_ptr<Distiller> distiller_;

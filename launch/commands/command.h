@@ -22,6 +22,7 @@ int cmd_inspect(const InspectOptions& options, dist::Environment& environment);
 int cmd_check(const CheckOptions& options, dist::Environment& environment);
 int cmd_plan(const PlanOptions& options, dist::Environment& environment);
 int cmd_bench(const BenchOptions& options, dist::Environment& environment);
+int cmd_bench_methods(const BenchMethodsOptions& options, dist::Environment& environment);
 int cmd_report(const ReportOptions& options, dist::Environment& environment);
 
 /// A row of the command table.

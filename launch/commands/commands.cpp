@@ -24,7 +24,7 @@ std::string overview() {
   std::string out =
       "usage: filigree COMMAND [ARGUMENTS]\n\nfiligree fine-tunes and prunes pretrained transformers on a cluster.\n\n";
   for (const Command& command : commands())
-    out += fmt::format("  {:<10} {}\n", command.text.name, command.text.summary);
+    out += fmt::format("  {:<13} {}\n", command.text.name, command.text.summary);
   return out +
          "\n'filigree COMMAND --help' lists a command's arguments, 'filigree --version' the backends of this build.\n";
 }
@@ -51,6 +51,7 @@ const std::vector<Command>& commands() {
       row<CheckOptions, cmd_check>(),
       row<PlanOptions, cmd_plan>(),
       row<BenchOptions, cmd_bench>(),
+      row<BenchMethodsOptions, cmd_bench_methods>(),
       row<ReportOptions, cmd_report>(),
   };
   // clang-format on

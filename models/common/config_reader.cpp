@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <set>
+#include <string>
 
 #include "core/counted.h"
 
@@ -16,6 +18,20 @@ namespace {
 
 constexpr int64_t kMaxUnits = 1 << 24;  // heads or neurons of all layers
 constexpr size_t kShown = 60;           // characters of a value in a message
+
+/// Whether layers differ at most in their heads and neurons, which an hf_pruned export also lists in "filigree".
+bool differ_in_units_only(const ConfigReader& in) {
+  const json* layers = in.find("per_layer_config");
+  if (layers == nullptr) return true;
+  if (!layers->is_object()) return false;
+  const std::set<std::string> units{"num_attention_heads", "n_head", "intermediate_size", "n_inner"};
+  for (const json& layer : *layers) {
+    if (!layer.is_object()) return false;
+    for (const auto& item : layer.items())
+      if (!units.contains(item.key())) return false;
+  }
+  return true;
+}
 
 std::vector<int64_t> first(int64_t count) {
   std::vector<int64_t> all(static_cast<size_t>(count));
@@ -130,7 +146,8 @@ std::string shown(const json& value) {
 void refuse_unsupported(const ConfigReader& in) {
   in.refuse_if_set("add_cross_attention", "cross attention is not supported");
   in.refuse_if_set("is_encoder_decoder", "encoder-decoder models are not supported");
-  in.refuse_if_given("per_layer_config", "layers with different configurations are not supported");
+  if (in.find("filigree") == nullptr || !differ_in_units_only(in))
+    in.refuse_if_given("per_layer_config", "layers with different configurations are not supported");
   if (in.find("filigree") == nullptr)
     in.refuse_if_given("pruned_heads",
                        "pruned heads are read only from an export of filigree, which lists the remaining ones");

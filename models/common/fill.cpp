@@ -119,6 +119,7 @@ class Filler {
         set_fresh(*parameter);
       } else {
         used.insert(key->second);
+        report_.dtypes.emplace(parameter->name, reader.info(key->second).dtype);
         parameter->set_value(read_part(reader, key->second, *parameter, map_.stored(parameter->name)));
       }
     }

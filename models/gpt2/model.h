@@ -37,6 +37,7 @@ class Model final : public nn::Model {
   const std::string& family() const override;
   std::string architecture() const override;
   std::string ffn_width_key() const override { return "n_inner"; }
+  std::string heads_key() const override { return "n_head"; }
   nlohmann::json config() const override { return config_.json; }
   int64_t hidden_size() const override { return config_.hidden; }
   int64_t num_labels() const override { return config_.num_labels; }

@@ -81,7 +81,7 @@ at::Tensor expected_sum(const Communicator& comm, const std::vector<int>& batche
   return sum;
 }
 
-constexpr BucketOptions kSmall{.bucket_bytes = 600, .dtype = at::kFloat};
+const BucketOptions kSmall{.bucket_bytes = 600, .dtype = at::kFloat};
 
 void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance = 1e-6) {
   ASSERT_EQ(actual.sizes(), expected.sizes());
@@ -147,6 +147,26 @@ void accumulates_micro_batches(Communicator& comm) {
   }
   buckets.finish();
   expect_close(buckets.flat(), expected_sum(comm, {0, 1, 2}));
+}
+
+// Two backward passes of one step add to each leaf, as those of layers that make their weights of the same leaf.
+void a_leaf_with_two_additions_waits_for_both(Communicator& comm) {
+  Chain chain;
+  BucketOptions options = kSmall;
+  options.additions.assign(chain.leaves.size(), 2);
+  GradBuckets buckets(chain.leaves, comm, options);
+  const auto calls = [&] { return comm.traffic().contains("all_reduce") ? comm.traffic().at("all_reduce").calls : 0; };
+  for (int step = 0; step < 2; ++step) {
+    buckets.zero();
+    buckets.arm();
+    const uint64_t before = calls();
+    chain.loss(batch_of(comm.rank(), 0)).backward();
+    EXPECT_EQ(calls(), before) << "a gradient that is half complete was sent";
+    chain.loss(batch_of(comm.rank(), 1)).backward();
+    EXPECT_EQ(calls(), before + 4);
+    buckets.finish();
+    expect_close(buckets.flat(), expected_sum(comm, {0, 1}));
+  }
 }
 
 // The last rank has no samples; the first gives one leaf no gradient.
@@ -262,6 +282,8 @@ INSTANTIATE_TEST_SUITE_P(Grad, Buckets,
                                          Case{"gradients_are_views", gradients_are_views},
                                          Case{"launches_during_backward", launches_during_backward},
                                          Case{"accumulates_micro_batches", accumulates_micro_batches},
+                                         Case{"a_leaf_with_two_additions_waits_for_both",
+                                              a_leaf_with_two_additions_waits_for_both},
                                          Case{"idle_ranks_take_part", idle_ranks_take_part},
                                          Case{"bf16_halves_the_bytes", bf16_halves_the_bytes},
                                          Case{"misuse_is_an_error", misuse_is_an_error},

@@ -28,11 +28,12 @@ TEST(Options, ArgumentsOfEachCommandAreADecision) {
   EXPECT_EQ(arguments<EvalOptions>(), (Words{"MODEL", "--data", "--split", "--set"}));
   EXPECT_EQ(arguments<PredictOptions>(), (Words{"MODEL", "--input"}));
   EXPECT_EQ(arguments<TokenizeOptions>(), (Words{"MODEL", "--input"}));
-  EXPECT_EQ(arguments<ExportOptions>(), (Words{"SOURCE", "--format", "DIR", "--shard-mb"}));
+  EXPECT_EQ(arguments<ExportOptions>(), (Words{"SOURCE", "--format", "DIR", "--dtype", "--shard-mb"}));
   EXPECT_EQ(arguments<InspectOptions>(), (Words{"MODEL", "--length"}));
   EXPECT_EQ(arguments<CheckOptions>(), (Words{"RECIPE", "--set"}));
   EXPECT_EQ(arguments<PlanOptions>(), (Words{"RECIPE", "--ranks", "--tensor", "--set"}));
   EXPECT_EQ(arguments<BenchOptions>(), (Words{"RECIPE", "--set"}));
+  EXPECT_EQ(arguments<BenchMethodsOptions>(), (Words{"LIST", "--seeds", "--output", "--ranks", "--set", "--dry-run"}));
   EXPECT_EQ(arguments<ReportOptions>(), (Words{"RUN"}));
   EXPECT_EQ(arguments<GenerateOptions>(),
             (Words{"MODEL", "--input", "--max-new-tokens", "--beams", "--length-penalty", "--no-repeat-ngram",
@@ -40,11 +41,21 @@ TEST(Options, ArgumentsOfEachCommandAreADecision) {
 }
 
 TEST(Options, CommandsAreADecision) {
-  const std::vector<std::string> decided{"train",   "eval",  "predict", "tokenize", "generate", "export",
-                                         "inspect", "check", "plan",    "bench",    "report"};
+  const std::vector<std::string> decided{"train",   "eval",  "predict", "tokenize", "generate",      "export",
+                                         "inspect", "check", "plan",    "bench",    "bench-methods", "report"};
   std::vector<std::string> found;
   for (const Command& command : commands()) found.emplace_back(command.text.name);
   EXPECT_EQ(found, decided);
+}
+
+TEST(Options, ASwitchHasNoValue) {
+  EXPECT_FALSE(parse<BenchMethodsOptions>({"l"}).dry_run);
+  const auto given = parse<BenchMethodsOptions>({"--dry-run", "l", "--seeds", "4,5"});
+  EXPECT_TRUE(given.dry_run);
+  EXPECT_EQ(given.list, "l") << "the word after it is no value of it";
+  EXPECT_EQ(refusal<BenchMethodsOptions>({"l", "--dry-run=yes"}), "filigree bench-methods: --dry-run takes no value");
+  EXPECT_NE(help<BenchMethodsOptions>().find("[--dry-run]\n"), std::string::npos);
+  EXPECT_NE(help<BenchMethodsOptions>().find("  --dry-run          print"), std::string::npos);
 }
 
 TEST(Options, ReadsNumbers) {
@@ -140,10 +151,11 @@ TEST(Options, RefusalsSayWhatIsWrong) {
   EXPECT_EQ(parse<EvalOptions>({"m"}).data, "");
   EXPECT_EQ(refusal<ExportOptions>({"a", "b"}), "filigree export: --format is missing");
   EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--format", "onnx"}),
-            "filigree export: --format is 'onnx', must be one of hf, hf_pruned, filigree, peft");
+            "filigree export: --format is 'onnx', must be one of hf, hf_pruned, filigree, peft, peft_supertuning");
   EXPECT_EQ(
       refusal<ExportOptions>({"a", "b", "--format", "filigre"}),
-      "filigree export: --format is 'filigre', must be one of hf, hf_pruned, filigree, peft; did you mean 'filigree'?");
+      "filigree export: --format is 'filigre', must be one of hf, hf_pruned, filigree, peft, peft_supertuning; did you "
+      "mean 'filigree'?");
   EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "two"}),
             "filigree plan: --ranks is 'two', must be a whole number, at least 1 and at most 65536");
   EXPECT_EQ(refusal<PlanOptions>({"r.yaml", "--ranks", "0"}),
@@ -169,10 +181,17 @@ TEST(Options, AFlagWithoutEffectIsRefused) {
   EXPECT_EQ(refused({"--length-penalty", "1", "--beams", "1"}),
             "filigree generate: --length-penalty has no effect: it is used only with --beams of at least 2");
   for (const char* size : {"0", "0.5"}) {
-    EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--shard-mb", size, "--format", "peft"}),
-              "filigree export: --shard-mb has no effect: --format peft writes one file");
+    for (const std::string form : {"peft", "peft_supertuning"})
+      EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--shard-mb", size, "--format", form}),
+                "filigree export: --shard-mb has no effect: --format " + form + " writes one file");
     EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--shard-mb", size, "--format", "hf"}), "");
   }
+  for (const std::string form : {"peft", "peft_supertuning"})
+    EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--dtype", "auto", "--format", form}),
+              "filigree export: --dtype has no effect: the updates of --format " + form + " are fp32");
+  EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--dtype", "bf16", "--format", "hf"}), "");
+  EXPECT_EQ(refusal<ExportOptions>({"a", "b", "--dtype", "fp16", "--format", "hf"}),
+            "filigree export: --dtype is 'fp16', must be one of auto, fp32, bf16");
 }
 
 TEST(Options, HelpNamesEveryArgumentAndGivesAnExample) {

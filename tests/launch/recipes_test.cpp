@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "core/adapt/method.h"
+#include "core/bench/list.h"
 #include "core/recipe/load.h"
 #include "tests/support/catalog.h"
 
@@ -25,14 +26,17 @@ std::string read(const std::string& path) {
   return out.str();
 }
 
-std::vector<std::string> shipped() {
+std::vector<std::string> yaml_files(bool lists) {
   std::vector<std::string> paths;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(kSource + "/recipes")) {
-    if (entry.path().extension() == ".yaml") paths.push_back(entry.path().string());
+    const bool is_list = entry.path().parent_path().filename() == "bench";
+    if (entry.path().extension() == ".yaml" && is_list == lists) paths.push_back(entry.path().string());
   }
   std::sort(paths.begin(), paths.end());
   return paths;
 }
+
+std::vector<std::string> shipped() { return yaml_files(false); }
 
 /// The committed file must hold `text`; with FILIGREE_UPDATE_DOCS=1 it is made to.
 void expect_file(const std::string& path, const std::string& text) {
@@ -44,7 +48,7 @@ void expect_file(const std::string& path, const std::string& text) {
 TEST(ShippedRecipes, AllLoadAndReadBack) {
   std::set<std::string> names;
   const auto paths = shipped();
-  EXPECT_EQ(paths.size(), 25u) << "a recipe was added or lost: change this count with it";
+  EXPECT_EQ(paths.size(), 30u) << "a recipe was added or lost: change this count with it";
   for (const std::string& path : paths) {
     SCOPED_TRACE(path);
     const Recipe recipe = load(path, {}, filigree::testing::builtin_catalog());
@@ -55,6 +59,23 @@ TEST(ShippedRecipes, AllLoadAndReadBack) {
     std::ofstream(copy) << resolved;
     EXPECT_EQ(to_yaml(load(copy, {}, filigree::testing::builtin_catalog())), resolved);
     std::filesystem::remove(copy);
+  }
+}
+
+TEST(ShippedLists, EachMethodHasAGoodRecipeOfItsOwn) {
+  ::setenv("FILIGREE_EXTERNAL", "/nowhere", 0);
+  EXPECT_EQ(yaml_files(true).size(), 2u) << "a list was added or lost: change this count with it";
+  for (const std::string& path : yaml_files(true)) {
+    const bench::List list = bench::read_list(path);
+    std::set<std::string> recipes;
+    for (const bench::Method& method : list.methods) {
+      SCOPED_TRACE(path + ": " + method.name);
+      if (!method.external.empty()) continue;
+      const Recipe recipe = load(method.recipe, method.sets, filigree::testing::builtin_catalog());
+      EXPECT_TRUE(recipes.insert(to_yaml(recipe)).second) << "another method has the same recipe";
+      for (const char* sets : {"data.max_train_samples=500", "parallel.precision=fp32"})
+        EXPECT_NO_THROW(load(method.recipe, {sets}, filigree::testing::builtin_catalog()));
+    }
   }
 }
 

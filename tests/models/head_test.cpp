@@ -219,11 +219,13 @@ TEST_P(Heads, OneClassWithoutAProblemTypeIsARegression) {
 
 TEST_P(Heads, KeysThatWouldChangeTheModelInSilence) {
   make({"a", "b"});
-  for (const auto& [change, says] :
-       std::vector<std::pair<json, std::string>>{{{{"add_cross_attention", true}}, "add_cross_attention is true"},
-                                                 {{{"is_encoder_decoder", true}}, "is_encoder_decoder is true"},
-                                                 {{{"per_layer_config", {{"0", {{"x", 1}}}}}}, "per_layer_config is"},
-                                                 {{{"pruned_heads", {{"0", {1}}}}}, "pruned_heads is"}}) {
+  for (const auto& [change, says] : std::vector<std::pair<json, std::string>>{
+           {{{"add_cross_attention", true}}, "add_cross_attention is true"},
+           {{{"is_encoder_decoder", true}}, "is_encoder_decoder is true"},
+           {{{"per_layer_config", {{"0", {{"x", 1}}}}}}, "per_layer_config is"},
+           {{{"per_layer_config", {{"0", {{"n_head", 1}}}}}}, "per_layer_config is"},
+           {{{"per_layer_config", {{"0", {{"x", 1}}}}}, {"filigree", json::object()}}, "per_layer_config is"},
+           {{{"pruned_heads", {{"0", {1}}}}}, "pruned_heads is"}}) {
     json config = config_;
     config.update(change);
     write_config(config);

@@ -86,8 +86,8 @@ inline void add_updates(nn::Model& model) {
 inline void add_mixed_updates(nn::Model& model) {
   add_updates(model);
   for (nn::Linear* linear : prune::select_linears(model, {"key"})) {
-    const adapt::Factors factors = adapt::add_factors(model.parameters(), *linear,
-                                                      drawn(linear->name() + "V", {2, linear->in_features()}, 0.2));
+    const adapt::Factors factors =
+        adapt::add_factors(model.parameters(), *linear, drawn(linear->name() + "V", {2, linear->in_features()}, 0.2));
     factors.u->value().detach().copy_(drawn(linear->name() + "U", {linear->out_features(), 2}, 0.2));
     linear->set_adapter(std::make_shared<adapt::LowRankSparse>(factors, std::nullopt, 0.5, 0.5));
   }
@@ -117,6 +117,18 @@ struct ExportCase {
   uint64_t shard_bytes = 0;
   nlohmann::json more = nlohmann::json::object();  ///< of config.json
 };
+
+/// Where export_check.py finds the cases: <case>/{base,hf,live.safetensors}.
+inline const std::filesystem::path kOut = std::filesystem::path(FILIGREE_BINARY_DIR) / "reference" / "export";
+
+/// What export_check.py compares with: the probe batch and the live model's logits.
+inline void write_live(nn::Model& model, const std::filesystem::path& file) {
+  const at::NoGradGuard no_grad;
+  const data::Batch probe = checkpoint::probe_batch(model);
+  const at::Tensor logits = model.forward(probe, {}).logits;
+  checkpoint::write_safetensors(
+      file.string(), {{"ids", probe.ids}, {"offsets", at::tensor(probe.offsets, at::kLong)}, {"logits", logits}});
+}
 
 /// Keys of a base's config.json that are not true of what is exported from it.
 inline nlohmann::json base_only_keys() {

@@ -4,7 +4,8 @@ usage: export_check.py EXPORT_DIR [transformers4]      exits with 77 when transf
 
 Each case is a folder: hf/ and hf_pruned/ (exports) or peft/ (an adapter of base/), and live.safetensors (ids, offsets,
 logits of filigree's live model). Runs with transformers 5 and, without peft's cases, with 4.57, where hf_pruned/ loads
-both with and without its modelling file unless FFN widths differ by layer.
+both with and without its modelling file unless FFN widths differ by layer. From 5.23 on, the stock class must refuse
+the layers that differ.
 """
 
 import json
@@ -31,21 +32,32 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelFo
 
 TOLERANCE = 1e-5
 NATIVE_PRUNED_HEADS = transformers.__version__.startswith("4.")
-CASES = 23  # as many as export_cases() has, and three of peft
+CASES = 27  # as many as export_cases() has, six adapters of peft, and one of a base in fp16
+HAS_LAYERS = hasattr(transformers.PretrainedConfig, "per_layer_config")
+TYPES = {"fp16_base": {"F16", "F32"}}  # of the weights; else all are fp32
+
+
+def architecture_of(folder):
+    return json.loads((folder / "config.json").read_text())["architectures"][0]
+
+
+def kind(folder):
+    masked, causal = (architecture_of(folder).endswith(end) for end in ("ForMaskedLM", "LMHeadModel"))
+    return AutoModelForMaskedLM if masked else AutoModelForCausalLM if causal else AutoModelForSequenceClassification
 
 
 def load(folder, trust=False):
-    config = json.loads((folder / "config.json").read_text())
-    architecture = config["architectures"][0]
-    masked, causal = architecture.endswith("ForMaskedLM"), architecture.endswith("LMHeadModel")
-    kind = AutoModelForMaskedLM if masked else AutoModelForCausalLM if causal else AutoModelForSequenceClassification
-    model, report = kind.from_pretrained(folder, output_loading_info=True, attn_implementation="eager", trust_remote_code=trust)
+    architecture = architecture_of(folder)
+    model, report = kind(folder).from_pretrained(folder, output_loading_info=True, attn_implementation="eager", trust_remote_code=trust)
     assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"], (folder, report)
+    types = set()
     for path in folder.glob("model*.safetensors"):
         with safe_open(path, "pt") as file:
-            assert all(file.get_slice(name).get_dtype() == "F32" for name in file.keys()), folder
+            types |= {file.get_slice(name).get_dtype() for name in file.keys()}
+    assert types == TYPES.get(folder.parent.name if folder.name != "base" else "", {"F32"}), (folder, types)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}, folder
     assert type(model).__name__ == ("Pruned" if trust else "") + architecture
-    return model.eval(), masked or causal
+    return model.eval(), kind(folder) is not AutoModelForSequenceClassification
 
 
 def load_adapter(folder):
@@ -68,12 +80,43 @@ def small_forms(folder):
     return [("hf_pruned, own code", True)] + [("hf_pruned, stock code", False)] * (native and "ffn_width" in config["filigree"])
 
 
+def expect_refusal(folder):
+    """The stock class of transformers 5.23 does not load layers that differ, nor fill them with random weights."""
+    for options in ({}, {"ignore_mismatched_sizes": True}):
+        try:
+            kind(folder).from_pretrained(folder, trust_remote_code=False, **options)
+        except RuntimeError as problem:
+            assert "is a per-layer attribute and may vary across layers" in str(problem), (folder, problem)
+        else:
+            sys.exit(f"{folder}: the stock class loads pruned layers, {options}")
+
+
+def expect_use(folder, model):
+    """What is done with a loaded model: saved again, it keeps its layers; a language model generates."""
+    with tempfile.TemporaryDirectory() as copy:
+        model.save_pretrained(copy)
+        ours, saved = (json.loads((pathlib.Path(place) / "config.json").read_text()) for place in (folder, copy))
+        for key in ("per_layer_config", "filigree"):
+            assert saved.get(key) == ours.get(key), (folder, key, saved.get(key), ours.get(key))
+    if kind(folder) is AutoModelForCausalLM:
+        begin = torch.arange(5)[None]
+        cached, plain = (model.generate(begin, max_new_tokens=6, do_sample=False, use_cache=use) for use in (True, False))
+        assert torch.equal(cached, plain), folder
+
+
 def check(folder):
     if (folder / "peft").exists():
         return compare(folder, "peft", *load_adapter(folder))
     worst = compare(folder, "hf", *load(folder / "hf"))
+    if not (folder / "hf_pruned").exists():
+        return worst
     for how, trust in small_forms(folder):
-        worst = max(worst, compare(folder, how, *load(folder / "hf_pruned", trust)))
+        model, over_tokens = load(folder / "hf_pruned", trust)
+        worst = max(worst, compare(folder, how, model, over_tokens))
+        if trust:
+            expect_use(folder / "hf_pruned", model)
+    if HAS_LAYERS and "per_layer_config" in json.loads((folder / "hf_pruned" / "config.json").read_text()):
+        expect_refusal(folder / "hf_pruned")
     return worst
 
 

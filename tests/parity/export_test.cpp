@@ -19,24 +19,25 @@ namespace fs = std::filesystem;
 using checkpoint::ExportFormat;
 using nlohmann::json;
 
-const fs::path kOut = fs::path(FILIGREE_BINARY_DIR) / "reference" / "export";
-
 json config_of(const fs::path& dir) { return json::parse(std::ifstream(dir / "config.json")); }
-
-/// What export_check.py compares with: the probe batch and the live model's logits.
-void write_live(nn::Model& model, const fs::path& file) {
-  const at::NoGradGuard no_grad;
-  const data::Batch probe = checkpoint::probe_batch(model);
-  const at::Tensor logits = model.forward(probe, {}).logits;
-  checkpoint::write_safetensors(
-      file.string(), {{"ids", probe.ids}, {"offsets", at::tensor(probe.offsets, at::kLong)}, {"logits", logits}});
-}
 
 bool is_small(nn::Model& model, nn::StructureKind kind) {
   for (const auto& group : model.structures()) {
     if (group.kind == kind && group.left() != group.total) return true;
   }
   return false;
+}
+
+/// per_layer_config has what the stock class, which reads one value for all layers, would build otherwise.
+void expect_layers(nn::Model& model, const json& config) {
+  json expected = json::object();
+  for (const auto& group : model.structures()) {
+    const bool head = group.kind == nn::StructureKind::head;
+    const json common = head ? json(group.total) : config[model.ffn_width_key()];
+    if (group.left() == (common.is_null() ? group.total : common.get<int64_t>())) continue;
+    expected[std::to_string(group.layer)][head ? model.heads_key() : model.ffn_width_key()] = group.left();
+  }
+  EXPECT_EQ(config.value("per_layer_config", json::object()), expected);
 }
 
 void expect_pruned(nn::Model& model, const ExportCase& given, const fs::path& dir) {
@@ -47,6 +48,7 @@ void expect_pruned(nn::Model& model, const ExportCase& given, const fs::path& di
              any = heads || is_small(model, nn::StructureKind::neuron);
   EXPECT_EQ(config_of(dir).contains("pruned_heads"), heads);
   EXPECT_EQ(config_of(dir).contains("auto_map"), any);
+  expect_layers(model, config_of(dir));
   EXPECT_EQ(fs::exists(dir / checkpoint::kModelingFile), any);
   const auto again = reread(dir.string(), given.task);
   EXPECT_DOUBLE_EQ(again->flops(64), model.flops(64));
@@ -55,6 +57,8 @@ void expect_pruned(nn::Model& model, const ExportCase& given, const fs::path& di
     EXPECT_EQ(prune::units_left(*again, kind), prune::units_left(model, kind));
   for (size_t g = 0; g < again->structures().size(); ++g)
     EXPECT_EQ(again->structures()[g].total, model.structures()[g].total);
+  for (const auto format : {ExportFormat::hf, ExportFormat::filigree})
+    EXPECT_FALSE(checkpoint::export_config(*again, format).contains("per_layer_config"));
 }
 
 class ExportParity : public testing::TestWithParam<ExportCase> {};

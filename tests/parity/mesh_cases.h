@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/adapt/method.h"
+#include "core/adapt/methods/block_movement.h"
 #include "core/adapt/methods/child_tuning.h"
 #include "core/adapt/methods/dps.h"
 #include "core/adapt/methods/dsee.h"
@@ -163,6 +164,7 @@ inline std::vector<int64_t> samples_of(int rank, int ranks) {
 inline bool starts_at_zero(const std::string& name, const std::string& method) {
   const auto ends_in = [&name](const char* end) { return name.ends_with(end); };
   if (method == "pst") return ends_in("lora_V") || ends_in("score_B") || ends_in("score_R") || ends_in("score_C");
+  if (method == "gates") return ends_in(".gates");  // at first 1
   if (method == "mixout") return ends_in("mix_target");  // at first the weight itself
   return ends_in("lora_U") || ends_in("sparse_values") || ends_in(".score");
 }
@@ -186,6 +188,11 @@ inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const recipe::Met
 inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const std::string& method, dist::Communicator& ranks,
                                              dist::Communicator& tp) {
   const auto options = adapt::builtin_methods().catalog().entries().at(method).make();
+  if (method == "block_movement") {
+    const auto blocks = std::dynamic_pointer_cast<adapt::BlockMovementOptions>(options);
+    blocks->block = 3;
+    blocks->threshold = 0.5;  // of scores around 0
+  }
   if (method == "mixout") std::dynamic_pointer_cast<adapt::MixoutOptions>(options)->probability = 0.3;
   return attach(model, {method, options}, ranks, tp);
 }
@@ -475,11 +482,11 @@ inline void add_passes(const Family& family, std::vector<MeshCheck>& checks) {
     checks.push_back({family.name + "_" + name, body});
   };
   for (const Task task : family.tasks)
-    for (const std::string method : {"full", "dsee", "lora", "bitfit", "pst", "mixout", "movement", "smp"})
+    for (const std::string method : {"full", "dsee", "lora", "bitfit", "pst", "mixout", "movement", "smp", "gates", "block_movement"})
       add(fmt::format("{}_{}", enum_name(task), method), [=](Communicator& world, int tensor, at::Device device) {
         check_pass(world, tensor, device, family, task, method);
       });
-  for (const std::string method : {"dsee", "pst"})
+  for (const std::string method : {"dsee", "pst", "gates"})
     add("export_" + method, [=](Communicator& world, int tensor, at::Device device) {
       check_export(world, tensor, device, family, method);
     });
@@ -508,6 +515,12 @@ inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
   });
   add("prune_pst", [=](Communicator& world, int tensor, at::Device device) {
     check_structured(world, tensor, device, family, prune::PruneScore::taylor, true, "pst");
+  });
+  add("prune_gates", [=](Communicator& world, int tensor, at::Device device) {
+    check_structured(world, tensor, device, family, prune::PruneScore::gates, true, "gates");
+  });
+  add("prune_blocks", [=](Communicator& world, int tensor, at::Device device) {
+    check_structured(world, tensor, device, family, prune::PruneScore::live, false, "block_movement");
   });
   const auto dps = std::make_shared<adapt::DpsOptions>();
   dps->update_ratio = 0.5;

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/adapt/low_rank_sparse.h"
-#include "core/optim/flat_adamw.h"
+#include "core/optim/adamw.h"
 #include "core/prune/plan.h"
 #include "core/prune/score.h"
 #include "dist/factory.h"
@@ -44,7 +44,7 @@ struct Training {
     for (const std::string& name : model.head_parameters()) {
       model.parameters().set_role(model.parameters().at(name), nn::Role::trainable);
     }
-    optimizer = std::make_unique<optim::FlatAdamW>(model.parameters(), optim::AdamWOptions{});
+    optimizer = std::make_unique<optim::AdamW>(model.parameters(), optim::AdamWOptions{});
   }
 
   void train(int64_t first, int64_t steps) {
@@ -61,7 +61,7 @@ struct Training {
   }
 
   ToyModel model;
-  std::unique_ptr<optim::FlatAdamW> optimizer;
+  std::unique_ptr<optim::AdamW> optimizer;
 };
 
 TEST(PruneTrainingTest, ShrunkTrainsLikeSilenced) {

@@ -72,6 +72,8 @@ class Dsee : public Method {
     return step.step == options_.support_warmup ? options_.support_batches : 0;
   }
 
+  bool places_entries() const override { return options_.by_gradient(); }
+
   void read_gradients(nn::Model&, const Step& step, const nn::GradientBatches& data) override {
     place_by_gradients(linears_, step, data);
   }

@@ -5,6 +5,7 @@
 
 #include "core/adapt/learned_mask.h"
 #include "core/adapt/methods/targets.h"
+#include "core/adapt/methods/threshold_options.h"
 #include "core/adapt/methods/updates.h"
 #include "core/adapt/methods/whole.h"
 #include "core/adapt/schedule.h"
@@ -13,8 +14,6 @@
 
 namespace filigree::adapt {
 namespace {
-
-constexpr double kSoftStart = 2.1972245773362196;  // sigmoid of it is 0.9, the first score of soft movement
 
 /// Gives the targets a mask with a trained score per entry, whose learning rate is `ratio` times that of the recipe.
 void add_scores(nn::Model& model, const std::vector<nn::Linear*>& linears, double first,
@@ -60,7 +59,7 @@ class SoftMovement : public Method {
 
   void attach(nn::Model& model, const AttachContext&) override {
     train_all(model, options_.freeze);
-    add_scores(model, free_linears(model, options_.targets, false), kSoftStart, options_.score_lr_ratio,
+    add_scores(model, free_linears(model, options_.targets, false), kFirstSoftScore, options_.score_lr_ratio,
                MaskRule::threshold);
   }
 
@@ -122,10 +121,6 @@ class Smp : public Method {
 constexpr const char* kMaskedHelp =
     "linears that get a learned mask, by the last words of their names; '*' stands for one word; empty: all in the "
     "encoder";
-constexpr const char* kFreezeHelp =
-    "parts of the model to keep frozen, by words in parameter names, such as embeddings";
-constexpr const char* kRatioHelp = "learning rate of the scores, as a multiple of the recipe's";
-
 }  // namespace
 
 void MovementOptions::describe(recipe::Schema& schema) {
@@ -145,18 +140,7 @@ void MovementOptions::describe(recipe::Schema& schema) {
 }
 
 void SoftMovementOptions::describe(recipe::Schema& schema) {
-  schema.field("threshold", threshold, "entries whose sigmoid of the score is at most this are 0 at the end",
-               recipe::above(0).below(1));
-  schema.field("penalty", penalty, "factor of the mean sigmoid of the scores in the loss, at the end",
-               recipe::from(0).to(1e9));
-  schema.field("threshold_warmup", threshold_warmup, "share of the steps before the threshold grows",
-               recipe::from(0).to(1));
-  schema.field("threshold_hold", threshold_hold, "share of the steps at the end that train at the final threshold",
-               recipe::from(0).to(1))
-      .rule("threshold_warmup and threshold_hold are at most 1 together", [this] {
-        return threshold_warmup + threshold_hold > 1 ? "and threshold_warmup are more than 1 together" : "";
-      });
-  schema.field("score_lr_ratio", score_lr_ratio, kRatioHelp, recipe::above(0).to(1e6));
+  describe_thresholds(schema, *this);
   schema.field("targets", targets, kMaskedHelp).patterns();
   schema.field("freeze", freeze, kFreezeHelp).patterns();
 }

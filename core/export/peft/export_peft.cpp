@@ -4,27 +4,18 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 
-#include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
-#include <set>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
-#include "core/export/export.h"
-#include "core/export/peft/import_peft.h"
-#include "core/files/disk.h"
-#include "core/files/staged_directory.h"
-#include "core/nn/adapter.h"
-#include "core/safetensors/safetensors.h"
 
 namespace filigree::checkpoint {
 namespace {
 
-constexpr const char* kPrefix = "base_model.model.";
+constexpr const char* kFormat = "peft";
 
 /// D = b a.
 struct Factors {
@@ -32,13 +23,6 @@ struct Factors {
   at::Tensor b;  ///< [out, rank]
   int64_t rank() const { return a.size(0); }
 };
-
-nn::LowRankForm form_of(const nn::Linear& linear) {
-  const nn::Adapter* adapter = linear.adapter();
-  if (auto form = adapter->low_rank_form()) return *form;
-  throw UsageError(fmt::format("format peft: an update of kind '{}' on '{}' is not a LoRA; use --format hf",
-                               adapter->kind(), linear.name()));
-}
 
 /// S2 as a product: unit columns times the rows that have entries, or the columns that have entries times unit rows.
 Factors as_product(const at::Tensor& rows, const at::Tensor& cols, const at::Tensor& values, int64_t out, int64_t in) {
@@ -66,7 +50,7 @@ Factors as_product(const at::Tensor& rows, const at::Tensor& cols, const at::Ten
 
 Factors factors_of(const nn::Linear& linear) {
   const at::NoGradGuard no_grad;
-  const nn::LowRankForm form = form_of(linear);
+  const nn::LowRankForm form = form_of(linear, kFormat);
   const auto value = [](const nn::ParameterPtr& parameter) { return parameter->value().detach().cpu(); };
   std::vector<at::Tensor> a, b;
   if (form.u) {
@@ -115,60 +99,21 @@ std::map<std::string, Module> modules_of(nn::Model& model) {
   return modules;
 }
 
-/// "classifier" for "classifier.out_proj.weight".
-std::set<std::string> head_modules(nn::Model& model) {
-  std::set<std::string> modules;
-  for (const std::string& name : model.head_parameters()) modules.insert(name.substr(0, name.find('.')));
-  return modules;
-}
-
-void check_expressible(nn::Model& model) {
-  if (model.task() == Task::masked_lm)
-    throw UsageError("format peft: works for classification, regression and causal_lm; use --format hf");
-  for (const nn::StructureGroup& group : model.structures()) {
-    if (group.left() == group.total) continue;
-    throw UsageError(fmt::format(
-        "format peft: the base weights must be unpruned, but {}s of layer {} were pruned; use --format hf, or "
-        "name a checkpoint from before the prune",
-        nn::to_string(group.kind), group.layer));
-  }
-  const auto head = model.head_parameters();
-  std::set<std::string> known(head.begin(), head.end());
-  bool any = false;
-  for (const nn::Linear* linear : model.linears()) {
-    if (linear->mask() || linear->transform())
-      throw UsageError(fmt::format("format peft: '{}' is masked; use --format hf", linear->name()));
-    if (!linear->adapter()) continue;
-    any = true;
-    for (const nn::ParameterPtr& parameter : linear->adapter()->parameters()) known.insert(parameter->name);
-  }
-  if (!any) throw UsageError("format peft: the model has no update; name a checkpoint of a stage that trained one");
-  for (const nn::ParameterPtr& parameter : model.parameters()) {
-    if (parameter->trainable() && !known.contains(parameter->name))
-      throw UsageError(fmt::format("format peft: '{}' was also trained, which an adapter cannot hold; use --format hf",
-                                   parameter->name));
-  }
-}
-
 int64_t rank_of(const Module& module) {
   int64_t rank = 0;
   for (const at::Tensor& a : module.a) rank += a.size(0);
   return rank;
 }
 
-nlohmann::json adapter_config(nn::Model& model, const std::map<std::string, Module>& modules, const std::string& base) {
+nlohmann::json lora_config(const std::map<std::string, Module>& modules) {
   const int64_t common = rank_of(modules.begin()->second);
   nlohmann::json targets = nlohmann::json::array(), pattern = nlohmann::json::object();
   for (const auto& [name, module] : modules) {
     targets.push_back(name);
     if (rank_of(module) != common) pattern[name] = rank_of(module);
   }
-  const auto head = head_modules(model);
   return {{"peft_type", "LORA"},
-          {"task_type", model.task() == Task::causal_lm ? "CAUSAL_LM" : "SEQ_CLS"},
-          {"base_model_name_or_path", std::filesystem::absolute(base).string()},
           {"target_modules", targets},
-          {"modules_to_save", head.empty() ? nlohmann::json() : nlohmann::json(head)},
           {"r", common},
           {"lora_alpha", common},
           {"rank_pattern", pattern},
@@ -177,42 +122,20 @@ nlohmann::json adapter_config(nn::Model& model, const std::map<std::string, Modu
           {"bias", "none"},
           {"fan_in_fan_out", modules.begin()->second.transposed},
           {"use_rslora", false},
-          {"use_dora", false},
-          {"inference_mode", true}};
-}
-
-/// Compares the live model with the written adapter on its base.
-double read_back(nn::Model& model, const std::string& dir, nn::Model& base, const std::vector<int64_t>& classes) {
-  merge(base, read_peft(dir), classes);
-  base.to(model.device());
-  return compare_logits(model, base, probe_batch(model));
+          {"use_dora", false}};
 }
 
 }  // namespace
 
-double export_peft(nn::Model& model, const std::string& dir, const std::string& base,
-                   const std::function<std::unique_ptr<nn::Model>(const std::string& dir)>& reload) {
-  check_expressible(model);
-  NamedTensors tensors;
+double export_peft(nn::Model& model, const std::string& dir, const std::string& base, const LoadBase& reload) {
+  check_expressible(model, kFormat);
   const std::map<std::string, Module> modules = modules_of(model);
+  AdapterFiles adapter{lora_config(modules), {}};
   for (const auto& [name, module] : modules) {
-    tensors.emplace_back(kPrefix + name + ".lora_A.weight", at::cat(module.a, 0).contiguous());
-    tensors.emplace_back(kPrefix + name + ".lora_B.weight", at::cat(module.b, 1).contiguous());
+    adapter.tensors.emplace_back(kPeftPrefix + name + ".lora_A.weight", at::cat(module.a, 0).contiguous());
+    adapter.tensors.emplace_back(kPeftPrefix + name + ".lora_B.weight", at::cat(module.b, 1).contiguous());
   }
-  const std::vector<int64_t> classes = base_classes(model, base);
-  for (const std::string& name : model.head_parameters()) {
-    at::Tensor value = model.parameters().at(name).value().detach().to(at::kCPU, at::kFloat);
-    if (!classes.empty() && has_classes(model, name))
-      value = at::zeros_like(value).index_copy_(0, at::tensor(classes, at::kLong), value);
-    tensors.emplace_back(kPrefix + name, value);
-  }
-  files::StagedDirectory staged(dir, files::StagedDirectory::Existing::refuse);
-  write_safetensors((staged.path() / "adapter_model.safetensors").string(), tensors);
-  files::write_file((staged.path() / "adapter_config.json").string(),
-                    adapter_config(model, modules, base).dump(2) + "\n");
-  const double difference = read_back(model, staged.path().string(), *reload(base), classes);
-  staged.commit();
-  return difference;
+  return write_adapter(model, std::move(adapter), dir, base, reload);
 }
 
 }  // namespace filigree::checkpoint

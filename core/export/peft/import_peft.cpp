@@ -4,8 +4,10 @@
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -30,10 +32,19 @@ std::optional<std::string> module_of(const PeftLora& lora, const std::string& fi
   }
 }
 
+/// A linear with what the adapter adds to it.
+struct Change {
+  const nn::Linear& linear;
+  const PeftLora& lora;
+  const PeftLora::Module& module;
+  at::Tensor b;  ///< the rows of B for this linear; undefined: no low-rank part
+};
+
 /// The rows of B for this linear.
 at::Tensor rows_of(const PeftLora& lora, const std::string& name, const nn::Linear& linear,
                    const nn::FileLinear& place) {
   const PeftLora::Module& module = lora.modules.at(name);
+  if (module.rank() == 0) return {};
   const int64_t out = linear.out_features(), in = linear.in_features();
   if (module.a.size(1) != in || module.b.size(0) != place.parts * out)
     throw DataError(
@@ -42,25 +53,96 @@ at::Tensor rows_of(const PeftLora& lora, const std::string& name, const nn::Line
   return module.b.narrow(0, place.part * out, out);
 }
 
-void fill(const nn::Linear& linear, const PeftLora& lora, const std::string& name, const at::Tensor& b) {
+void check_entries(const PeftLora& lora, const std::string& name, const nn::Linear& linear,
+                   const nn::FileLinear& place) {
   const PeftLora::Module& module = lora.modules.at(name);
-  const auto form = linear.adapter() ? linear.adapter()->low_rank_form() : std::nullopt;
+  if (!module.values.defined()) return;
+  if (place.transposed || place.parts > 1)
+    throw DataError(
+        fmt::format("{}: '{}' is not an nn.Linear in transformers, but Super-Tuning changes only these; it "
+                    "belongs to another model",
+                    lora.dir, name));
+  const int64_t numel = linear.out_features() * linear.in_features(), n = module.values.numel();
+  if (n > 0 && (module.places[0].item<int64_t>() < 0 || module.places[n - 1].item<int64_t>() >= numel))
+    throw DataError(
+        fmt::format("{}: '{}' has entries at positions outside 0 to {}, those of the model's weight {} x {}; "
+                    "it belongs to another model",
+                    lora.dir, name, numel - 1, linear.out_features(), linear.in_features()));
+  if (n != entries_at(lora.sparsity, numel))
+    throw DataError(
+        fmt::format("{}: '{}' has {} entries, but adapter_config.json (sparsity) has {} for a weight of {} x "
+                    "{}",
+                    lora.dir, name, n, entries_at(lora.sparsity, numel), linear.out_features(), linear.in_features()));
+}
+
+std::optional<nn::LowRankForm> update_of(const nn::Linear& linear) {
+  return linear.adapter() ? linear.adapter()->low_rank_form() : std::nullopt;
+}
+
+void fill_factors(const Change& change) {
+  if (!change.b.defined()) return;
+  const auto form = update_of(change.linear);
   if (!form || !form->u) {
-    if (b.count_nonzero().item<int64_t>() == 0) return;
+    if (change.b.count_nonzero().item<int64_t>() == 0) return;
     throw UsageError(
         fmt::format("model.init_lora: {} changes '{}', for which the first method has no low-rank update; "
                     "add it to the method's targets",
-                    lora.dir, linear.name()));
+                    change.lora.dir, change.linear.name()));
   }
-  const int64_t rank = form->rank();
-  if (module.rank() > rank)
+  const int64_t rank = form->rank(), own = change.module.rank();
+  if (own > rank)
     throw UsageError(
         fmt::format("model.init_lora: {} has rank {} on '{}', but the method only {}; set its rank to {} or more",
-                    lora.dir, module.rank(), linear.name(), rank, lora.largest_rank()));
-  form->u->value()
-      .narrow(1, 0, module.rank())
-      .copy_(nn::local_shard(b, form->u->placement).mul(module.scale / form->scale));
-  form->v->value().narrow(0, 0, module.rank()).copy_(nn::local_shard(module.a, form->v->placement));
+                    change.lora.dir, own, change.linear.name(), rank, change.lora.largest_rank()));
+  form->u->value().narrow(1, 0, own).copy_(
+      nn::local_shard(change.b, form->u->placement).mul(change.module.scale / form->scale));
+  form->v->value().narrow(0, 0, own).copy_(nn::local_shard(change.module.a, form->v->placement));
+}
+
+void check_room(const Change& change, const std::optional<nn::LowRankForm>& form, int64_t needed) {
+  if (!form || !form->values)
+    throw UsageError(fmt::format(
+        "model.init_lora: {} changes entries of '{}', for which the first method has no sparse update; use a "
+        "method that has one, such as dsee, and add the linear to its targets",
+        change.lora.dir, change.linear.name()));
+  if (const int64_t room = form->values->logical_numel(); needed > room)
+    throw UsageError(fmt::format(
+        "model.init_lora: {} changes {} entries of '{}', but the method's sparse update has only {}; set its "
+        "num_sparse or sparse_density so that it has {} or more",
+        change.lora.dir, needed, change.linear.name(), room, needed));
+}
+
+/// The positions that S2 gets, n of them in ascending order: those where the adapter changes the weight, then those where
+/// it has a zero, then those that S2 has.
+at::Tensor places_of(const PeftLora::Module& module, const at::Tensor& own, int64_t numel, int64_t n) {
+  const at::Tensor used = module.values.ne(0);
+  at::Tensor taken = at::zeros({numel}, at::kBool);
+  int64_t room = n;
+  for (const at::Tensor& places :
+       {module.places.masked_select(used), module.places.masked_select(used.logical_not()), own}) {
+    const at::Tensor fresh = places.masked_select(taken.index_select(0, places).logical_not());
+    const int64_t count = std::min(room, fresh.numel());
+    taken.index_fill_(0, fresh.narrow(0, 0, count), 1);
+    room -= count;
+  }
+  FG_CHECK(room == 0, "a sparse update of {} entries got {} positions", n, n - room);
+  return taken.nonzero().view({-1});
+}
+
+void fill_entries(const Change& change) {
+  const PeftLora::Module& module = change.module;
+  if (!module.values.defined()) return;
+  const auto form = update_of(change.linear);
+  const auto needed = module.values.count_nonzero().item<int64_t>();
+  if (needed == 0 && (!form || !form->values)) return;
+  check_room(change, form, needed);
+  const int64_t in = change.linear.in_features(), numel = in * change.linear.out_features();
+  const at::Tensor own = form->rows->value().mul(in).add(form->cols->value()).cpu();
+  const at::Tensor places = places_of(module, own, numel, own.numel());
+  const at::Tensor values = at::zeros({numel}, at::kFloat).index_copy_(0, module.places, module.values);
+  form->rows->value().copy_(places.div(in, "floor"));
+  form->cols->value().copy_(places.remainder(in));
+  form->values->value().copy_(values.index_select(0, places).div(form->sparse_scale));
 }
 
 /// The names of id2label by class number; empty if a class has none.
@@ -95,22 +177,29 @@ void fill_head(nn::Model& model, const PeftLora& lora, const std::vector<int64_t
   }
 }
 
-/// Calls use(linear, name of the LoRA's module, its rows of B) for each linear that the LoRA changes.
+/// Calls use(Change) for each linear that the adapter changes.
 template <class Use>
-void for_each_linear(nn::Model& model, const PeftLora& lora, const Use& use) {
+void for_each_change(nn::Model& model, const PeftLora& lora, const Use& use) {
   std::set<std::string> used;
   for (const nn::Linear* linear : model.linears()) {
     const nn::FileLinear place = model.file_linear(linear->name());
     const auto name = module_of(lora, place.name);
     if (!name) continue;
     used.insert(*name);
-    use(*linear, *name, rows_of(lora, *name, *linear, place));
+    check_entries(lora, *name, *linear, place);
+    use(Change{*linear, lora, lora.modules.at(*name), rows_of(lora, *name, *linear, place)});
   }
   for (const auto& [name, module] : lora.modules) {
     if (!used.contains(name))
       throw DataError(
           fmt::format("{}: changes '{}', which this {} model does not have", lora.dir, name, model.family()));
   }
+}
+
+void add_to_weight(const Change& change) {
+  const at::Tensor weight = change.linear.weight()->value();
+  if (change.b.defined()) weight.add_(at::matmul(change.b, change.module.a), change.module.scale);
+  if (change.module.values.defined()) weight.view({-1}).index_add_(0, change.module.places, change.module.values);
 }
 
 }  // namespace
@@ -130,18 +219,16 @@ bool has_classes(nn::Model& model, const std::string& parameter) {
 
 void continue_from(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes) {
   const at::NoGradGuard no_grad;
-  for_each_linear(model, lora, [&](const nn::Linear& linear, const std::string& name, const at::Tensor& b) {
-    fill(linear, lora, name, b);
+  for_each_change(model, lora, [](const Change& change) {
+    fill_factors(change);
+    fill_entries(change);
   });
   fill_head(model, lora, classes);
 }
 
 void merge(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes) {
   const at::NoGradGuard no_grad;
-  for_each_linear(model, lora, [&](const nn::Linear& linear, const std::string& name, const at::Tensor& b) {
-    const PeftLora::Module& module = lora.modules.at(name);
-    linear.weight()->value().add_(at::matmul(b, module.a), module.scale);
-  });
+  for_each_change(model, lora, add_to_weight);
   fill_head(model, lora, classes);
 }
 

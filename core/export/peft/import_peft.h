@@ -1,10 +1,12 @@
 #pragma once
-// Starts a run from a LoRA of the peft package: its factors become the first columns of U and the first rows
-// of V of a newly attached method, and its trained head becomes the model's.
+// Starts a run from an adapter of the peft package: its factors become the first columns of U and the first rows
+// of V of a newly attached method, the entries of Super-Tuning become entries of S2, and its trained head becomes the
+// model's.
 //
 //   U[:, :r] = (s_peft / s) B,  V[:r] = A,  the other columns of U are 0:  s U V = s_peft B A
+//   S2 = S / t on the adapter's positions; positions that S2 has in addition keep the method's choice, with 0
 //
-// A module that is fused in the files (GPT-2's c_attn) is split. A LoRA's head has the class order of its
+// A module that is fused in the files (GPT-2's c_attn) is split. An adapter's head has the class order of its
 // base, which may differ from the model's (base_classes).
 #include <cstdint>
 #include <string>
@@ -22,12 +24,12 @@ std::vector<int64_t> base_classes(const nn::Model& model, const std::string& dir
 /// Whether a parameter has one row per class.
 bool has_classes(nn::Model& model, const std::string& parameter);
 
-/// Copies the LoRA into the updates of `model`, which may be sharded. Throws UsageError if the model has no
-/// update for a linear that the LoRA changes, or one of a smaller rank; DataError if names or shapes belong
-/// to a different model.
+/// Copies the adapter into the updates of `model`, which may be sharded. Throws UsageError if the model has no
+/// update for a linear that the adapter changes, or one of a smaller rank or with fewer entries; DataError if names or
+/// shapes belong to a different model.
 void continue_from(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes = {});
 
-/// Merges the LoRA into the weights of a model that is entirely on this rank: W + s_peft B A, and the head.
+/// Merges the adapter into the weights of a model that is entirely on this rank: W + S + s_peft B A, and the head.
 /// Throws as continue_from().
 void merge(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes = {});
 

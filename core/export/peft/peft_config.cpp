@@ -20,38 +20,60 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr const char* kMergeFirst = "merge it into the base with peft's merge_and_unload() and start from that model";
+constexpr const char* kLora = "LORA";
+constexpr const char* kSupertuning = "SUPERTUNING";
+constexpr double kDefaultRank = 8, kDefaultAlpha = 8;  // of a LoRA
 constexpr int64_t kMaxRank = 1 << 20;
 constexpr const char* kNumber = "\\.(\\d+)\\..*";  // number of a layer, and what follows it
 
-/// Keys that are read here, that matter only while peft trains, or that only describe.
-constexpr std::array kKnown = {"alpha_pattern",
-                               "auto_mapping",
-                               "base_model_name_or_path",
-                               "bias",
-                               "corda_config",
-                               "eva_config",
-                               "exclude_modules",
-                               "fan_in_fan_out",
-                               "inference_mode",
-                               "init_lora_weights",
-                               "layers_pattern",
-                               "layers_to_transform",
-                               "loftq_config",
-                               "lora_alpha",
-                               "lora_dropout",
-                               "lora_ga_config",
-                               "megatron_core",
-                               "modules_to_save",
-                               "peft_type",
-                               "peft_version",
-                               "qalora_group_size",
-                               "r",
-                               "rank_pattern",
-                               "revision",
-                               "runtime_config",
-                               "target_modules",
-                               "task_type",
-                               "use_rslora"};
+/// Keys of a LoRA that are read here, that matter only while peft trains, or that only describe.
+constexpr std::array kKnownOfLora = {"alpha_pattern",
+                                     "auto_mapping",
+                                     "base_model_name_or_path",
+                                     "bias",
+                                     "corda_config",
+                                     "eva_config",
+                                     "exclude_modules",
+                                     "fan_in_fan_out",
+                                     "inference_mode",
+                                     "init_lora_weights",
+                                     "layers_pattern",
+                                     "layers_to_transform",
+                                     "loftq_config",
+                                     "lora_alpha",
+                                     "lora_dropout",
+                                     "lora_ga_config",
+                                     "megatron_core",
+                                     "modules_to_save",
+                                     "peft_type",
+                                     "peft_version",
+                                     "qalora_group_size",
+                                     "r",
+                                     "rank_pattern",
+                                     "revision",
+                                     "runtime_config",
+                                     "target_modules",
+                                     "task_type",
+                                     "use_rslora"};
+
+/// The same of Super-Tuning.
+constexpr std::array kKnownOfSupertuning = {"auto_mapping",
+                                            "base_model_name_or_path",
+                                            "inference_mode",
+                                            "init_weights",
+                                            "lora_alpha",
+                                            "lora_dropout",
+                                            "modules_to_save",
+                                            "peft_type",
+                                            "peft_version",
+                                            "r",
+                                            "revision",
+                                            "runtime_config",
+                                            "save_precomputed_indices",
+                                            "select_top",
+                                            "sparsity",
+                                            "target_modules",
+                                            "task_type"};
 
 /// Whether this initialization of A and B leaves the base weights unchanged.
 bool leaves_the_base(const json& init) {
@@ -106,20 +128,39 @@ T PeftConfig::value_or(const std::string& key, T other) const {
 }
 
 void PeftConfig::refuse_unless_plain() const {
-  const auto refuse = [&](const std::string& what) {
-    throw UsageError(fmt::format("{}: {}; {}", file_, what, kMergeFirst));
-  };
-  if (const auto type = value_or<std::string>("peft_type", ""); type != "LORA")
-    refuse(fmt::format("peft_type is '{}', but model.init_lora requires LORA", type));
+  const auto type = value_or<std::string>("peft_type", "");
+  if (type != kLora && type != kSupertuning)
+    refuse(fmt::format("peft_type is '{}', but model.init_lora requires {} or {}", type, kLora, kSupertuning));
+  for (const auto& [key, value] : config_.items()) {
+    const bool known = is_supertuning() ? std::ranges::count(kKnownOfSupertuning, std::string_view(key)) > 0
+                                        : std::ranges::count(kKnownOfLora, std::string_view(key)) > 0;
+    if (!known && !asks_for_nothing(value))
+      refuse(fmt::format("{} is set, which is not {}", key, is_supertuning() ? "plain Super-Tuning" : "a plain LoRA"));
+  }
+  if (is_supertuning()) return refuse_unless_explicit();
   if (const auto bias = value_or<std::string>("bias", "none"); bias != "none")
     refuse(fmt::format("bias is '{}': the LoRA also trained biases", bias));
   if (const json init = config_.value("init_lora_weights", json()); !leaves_the_base(init))
     refuse(fmt::format("init_lora_weights is {}, which is not known to leave the base weights unchanged", shown(init)));
-  for (const auto& [key, value] : config_.items()) {
-    const bool known = std::find(kKnown.begin(), kKnown.end(), std::string_view(key)) != kKnown.end();
-    if (!known && !asks_for_nothing(value)) refuse(fmt::format("{} is set, which is not a plain LoRA", key));
-  }
 }
+
+void PeftConfig::refuse_unless_explicit() const {
+  if (!value_or("save_precomputed_indices", true))
+    throw UsageError(
+        fmt::format("{}: save_precomputed_indices is false: the adapter does not contain its positions; save "
+                    "it again with save_precomputed_indices=True",
+                    file_));
+  if (const double sparsity = this->sparsity(); !(sparsity >= 0 && sparsity < 1))
+    throw DataError(fmt::format("{}: sparsity is {}, which is not at least 0 and below 1", file_, sparsity));
+}
+
+void PeftConfig::refuse(const std::string& what) const {
+  throw UsageError(fmt::format("{}: {}; {}", file_, what, kMergeFirst));
+}
+
+bool PeftConfig::is_supertuning() const { return value_or<std::string>("peft_type", "") == kSupertuning; }
+
+double PeftConfig::sparsity() const { return value_or("sparsity", 0.99); }
 
 bool PeftConfig::matches(const std::string& pattern, const std::string& text, const char* key, const char* before,
                          const char* after) const {
@@ -144,7 +185,8 @@ std::optional<double> PeftConfig::pattern_for(const char* key, const std::string
 }
 
 int64_t PeftConfig::rank(const std::string& module) const {
-  const double rank = pattern_for("rank_pattern", module).value_or(value_or("r", 8.0));
+  if (is_supertuning() && value_or("r", json()).is_null()) return 0;
+  const double rank = pattern_for("rank_pattern", module).value_or(value_or("r", kDefaultRank));
   if (rank < 1 || rank > kMaxRank || rank != std::floor(rank))
     throw DataError(fmt::format("{}: the rank of '{}' is {}, which is not a whole number from 1 to {}", file_, module,
                                 rank, kMaxRank));
@@ -152,8 +194,10 @@ int64_t PeftConfig::rank(const std::string& module) const {
 }
 
 double PeftConfig::scale(const std::string& module) const {
-  const double alpha = pattern_for("alpha_pattern", module).value_or(value_or("lora_alpha", 8.0));
   const auto r = static_cast<double>(rank(module));
+  if (r == 0) return 1;
+  const double usual = is_supertuning() ? 2 * r : kDefaultAlpha;
+  const double alpha = pattern_for("alpha_pattern", module).value_or(value_or("lora_alpha", usual));
   return alpha / (value_or("use_rslora", false) ? std::sqrt(r) : r);
 }
 

@@ -22,8 +22,8 @@ constexpr size_t kMaxBytes = 4u << 20;
 /// Converts yaml-cpp nodes to a Tree. The limits stop documents that refer to themselves or explode through aliases.
 class Converter {
  public:
-  explicit Converter(std::string file, std::string argument = {})
-      : file_(std::move(file)), argument_(std::move(argument)) {}
+  explicit Converter(std::string file, std::string argument = {}, std::string noun = "recipe")
+      : file_(std::move(file)), argument_(std::move(argument)), noun_(std::move(noun)) {}
 
   Tree convert(const YAML::Node& node, int key_line, int depth) {
     Tree tree;
@@ -31,7 +31,7 @@ class Converter {
     if (depth > kMaxDepth || ++nodes_ > kMaxNodes)
       fail(tree.origin, "is nested too deeply, has too many values or refers to itself");
     if (const std::string& tag = node.Tag(); !tag.empty() && tag != "?" && tag != "!") {
-      fail(tree.origin, fmt::format("has the YAML tag '{}'; recipes use none", shown(tag)));
+      fail(tree.origin, fmt::format("has the YAML tag '{}'; {}s use none", shown(tag), noun_));
     }
     if (node.IsScalar()) {
       tree.kind = Tree::Kind::scalar;
@@ -62,7 +62,7 @@ class Converter {
     throw UsageError(origin.from_set() ? what : fmt::format("{}:{}: {}", origin.file, origin.line, what));
   }
 
-  std::string file_, argument_;
+  std::string file_, argument_, noun_;
   size_t nodes_ = 0;
 };
 
@@ -93,11 +93,11 @@ size_t utf8_length(const std::string& text, size_t i) {
   return 0;
 }
 
-void require_text(const std::string& path, const std::string& text) {
+void require_text(const std::string& path, const std::string& text, const std::string& noun) {
   int line = 1;
   for (size_t i = 0; i < text.size();) {
     const size_t length = utf8_length(text, i);
-    if (length == 0) throw UsageError(fmt::format("{}:{}: is not UTF-8; save the recipe as UTF-8 text", path, line));
+    if (length == 0) throw UsageError(fmt::format("{}:{}: is not UTF-8; save the {} as UTF-8 text", path, line, noun));
     if (text[i] == '\0')
       throw UsageError(fmt::format("{}:{}: contains a zero byte; this is not a text file", path, line));
     if (text[i] == '\n') ++line;
@@ -143,13 +143,13 @@ bool holds_several_documents(const std::string& text) {
 /// The parser reports a quote that is never closed only if the text does not end with a line end.
 std::string without_last_line_end(const std::string& text) { return text.substr(0, text.find_last_not_of("\r\n") + 1); }
 
-Tree parse(const std::string& path, const std::string& text) {
+Tree parse(const std::string& path, const std::string& text, const DocumentWords& words) {
   if (holds_several_documents(without_last_line_end(text)))
-    throw UsageError(fmt::format("{}: contains several YAML documents; a recipe has one", path));
+    throw UsageError(fmt::format("{}: contains several YAML documents; a {} has one", path, words.noun));
   const YAML::Node document = YAML::Load(text);
-  if (document.IsNull()) throw UsageError(path + ": is empty; a recipe has at least name, model, data and stages");
-  if (!document.IsMap()) throw UsageError(path + ":1: is not a recipe; write 'key: value' lines");
-  return Converter(path).convert(document, 1, 0);
+  if (document.IsNull()) throw UsageError(fmt::format("{}: is empty; a {} has {}", path, words.noun, words.needs));
+  if (!document.IsMap()) throw UsageError(fmt::format("{}:1: is not a {}; write 'key: value' lines", path, words.noun));
+  return Converter(path, {}, words.noun).convert(document, 1, 0);
 }
 
 }  // namespace
@@ -174,12 +174,14 @@ void Tree::erase(const std::string& key) {
   std::erase_if(entries, [&](const Entry& entry) { return entry.key == key; });
 }
 
-Tree read_tree(const std::string& path) { return parse_tree(read_bytes(path), path); }
+Tree read_tree(const std::string& path, const DocumentWords& words) {
+  return parse_tree(read_bytes(path), path, words);
+}
 
-Tree parse_tree(const std::string& text, const std::string& path) {
-  require_text(path, text);
+Tree parse_tree(const std::string& text, const std::string& path, const DocumentWords& words) {
+  require_text(path, text, words.noun);
   try {
-    return parse(path, text);
+    return parse(path, text, words);
   } catch (const YAML::Exception& error) {
     throw UsageError(fmt::format("{}:{}:{}: is not valid YAML: {}{}", path, std::max(error.mark.line, 0) + 1,
                                  std::max(error.mark.column, 0) + 1, explain_syntax(error.msg), tab_hint(text)));

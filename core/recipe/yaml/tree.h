@@ -43,12 +43,18 @@ struct Entry {
   Tree value;
 };
 
+/// How messages name a document of this kind.
+struct DocumentWords {
+  std::string noun = "recipe";
+  std::string needs = "at least name, model, data and stages";
+};
+
 /// Reads a file. Throws UsageError if it is missing, a directory, unreadable, empty, not UTF-8, not YAML, or has more
 /// than one document.
-Tree read_tree(const std::string& path);
+Tree read_tree(const std::string& path, const DocumentWords& words = {});
 
 /// The same for text; `path` is for messages.
-Tree parse_tree(const std::string& text, const std::string& path);
+Tree parse_tree(const std::string& text, const std::string& path, const DocumentWords& words = {});
 
 /// The value of one --set argument, of which `text` is the part after '='. Throws UsageError when it is not YAML.
 Tree parse_value(const std::string& text, const std::string& argument);

@@ -1,11 +1,9 @@
 #include "core/run/state/restore.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/ones.h>
 #include <fmt/ranges.h>
 
 #include <cstdio>
-#include <set>
 
 #include "core/adapt/learned_mask.h"
 #include "core/checkpoint/manifest.h"
@@ -29,17 +27,6 @@ at::Tensor own_part(const checkpoint::Loaded& loaded, const std::string& file, c
   return loaded.lines(file, name, placement.dim, placement.slice);
 }
 
-/// Adds a mask of ones. Later events cut it with its weight, as in the uninterrupted run, and it gets its
-/// values at the end.
-void replay_mask(const RestoreTarget& target, const Event& event) {
-  std::set<std::string> names = event.plan.get<std::set<std::string>>();
-  for (auto* linear : target.model.linears()) {
-    if (names.erase(prune::mask_name(*linear)) == 0 || linear->mask()) continue;
-    prune::put_mask(target.model, *linear, at::ones(linear->weight()->sizes(), at::kByte));
-  }
-  if (!names.empty()) throw DataError(fmt::format("the model has no linear with the mask {}", *names.begin()));
-}
-
 void replay_prune(const RestoreTarget& target, const Event& event) {
   prune::apply(target.model, prune::plan_from_json(event.plan));
   prune::rebalance(target.model, target.mesh.tp());
@@ -47,21 +34,19 @@ void replay_prune(const RestoreTarget& target, const Event& event) {
 
 void replay_attach(const RestoreTarget& target, const Event& event) {
   const auto& stage = target.recipe.stages.at(static_cast<size_t>(event.stage));
+  if (target.method) target.method->detach(target.model);
   target.method = target.registries.methods.make(*stage.method);
   target.method->attach(target.model, {static_cast<uint64_t>(target.recipe.seed), target.mesh.world(), target.mesh.tp(),
                                        /*resume=*/true});
   target.model.parameters().set_frozen_dtype(target.compute);
 }
 
-void replay(const RestoreTarget& target, const checkpoint::Loaded& loaded) {
+void replay_all(const RestoreTarget& target, const checkpoint::Loaded& loaded) {
   for (size_t i = 0; i < target.state.events.size(); ++i) {
-    const Event& event = target.state.events[i];
     const std::string where =
         fmt::format("{}/{}: state.run.events[{}].plan", loaded.info.path, checkpoint::kManifestName, i);
     try {
-      if (event.kind == Event::Kind::attach) replay_attach(target, event);
-      if (event.kind == Event::Kind::prune) replay_prune(target, event);
-      if (event.kind == Event::Kind::mask) files::take_values(where, [&] { replay_mask(target, event); });
+      files::take_values(where, [&] { replay(target, target.state.events[i]); });
     } catch (const DataError& error) {
       throw DataError(fmt::format("{}: {}", where, error.what()));
     }
@@ -155,25 +140,31 @@ RestoreTarget restore_target(Session& session) {
           *session.model, session.method,      session.state};
 }
 
+void replay(const RestoreTarget& target, const Event& event) {
+  if (event.kind == Event::Kind::attach) replay_attach(target, event);
+  if (event.kind == Event::Kind::prune) replay_prune(target, event);
+  // Later events cut the masks with their weights, as in the uninterrupted run; they get their values at the end.
+  if (event.kind == Event::Kind::mask) prune::add_masks(target.model, event.plan);
+}
+
 void restore_model(const RestoreTarget& target, const checkpoint::Loaded& loaded) {
   const SavedState saved = saved_state(loaded);
   target.state = saved.run;
   target.state.recipe_changed |= !has_same_recipe(saved, target.recipe, target.registries);
-  replay(target, loaded);
+  replay_all(target, loaded);
   overwrite_values(target, loaded);
 }
 
-void restore_optimizer(optim::FlatAdamW& optimizer, const checkpoint::Loaded& loaded) {
-  std::vector<optim::FlatAdamW::Moments> moments;
+void restore_optimizer(optim::Optimizer& optimizer, const checkpoint::Loaded& loaded) {
+  std::vector<optim::Optimizer::State> state;
   for (const auto& extent : optimizer.extents()) {
-    const auto& name = extent.parameter->name;
-    const auto moment = [&](const char* which) {
-      check_shape(loaded.shape("optimizer", which + name), *extent.parameter, which + name, loaded);
-      return own_part(loaded, "optimizer", which + name, extent.parameter->placement);
-    };
-    moments.push_back({name, moment("m:"), moment("v:")});
+    for (const std::string& slot : optimizer.slots()) {
+      const std::string name = slot + ":" + extent.parameter->name;
+      check_shape(loaded.shape("optimizer", name), *extent.parameter, name, loaded);
+      state.push_back({slot, extent.parameter->name, own_part(loaded, "optimizer", name, extent.parameter->placement)});
+    }
   }
-  optimizer.load(moments, saved_state(loaded).optimizer_steps);
+  optimizer.load(state, saved_state(loaded).optimizer_steps);
 }
 
 }  // namespace filigree::train

@@ -1,7 +1,7 @@
 #pragma once
 // Restores the model of a run from a checkpoint (snapshot.h).
 #include "core/checkpoint/store.h"
-#include "core/optim/flat_adamw.h"
+#include "core/optim/optimizer.h"
 #include "core/run/session.h"
 
 namespace filigree::train {
@@ -25,11 +25,15 @@ struct RestoreTarget {
 };
 RestoreTarget restore_target(Session& session);
 
+/// Repeats what happened to the model in an event, without values: a method is attached, units are pruned, an entry mask is
+/// added. DataError if the event does not fit the model.
+void replay(const RestoreTarget& target, const Event& event);
+
 /// Puts the model into the checkpoint's state: replays the events, then overwrites the values. DataError if model and
 /// checkpoint do not match.
 void restore_model(const RestoreTarget& target, const checkpoint::Loaded& loaded);
 
 /// Restores the moments of the stage in progress.
-void restore_optimizer(optim::FlatAdamW& optimizer, const checkpoint::Loaded& loaded);
+void restore_optimizer(optim::Optimizer& optimizer, const checkpoint::Loaded& loaded);
 
 }  // namespace filigree::train

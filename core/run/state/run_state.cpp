@@ -39,6 +39,10 @@ Teacher teacher_from(const Fields& fields) {
   return teacher;
 }
 
+Pin pin_from(const Fields& fields) {
+  return {fields.count("stage"), fields.count("stage_step"), fields.count("global_step")};
+}
+
 }  // namespace
 
 std::string teacher_file(const std::string& run_dir, const Teacher& teacher) {
@@ -62,6 +66,10 @@ nlohmann::json to_json(const RunState& state) {
                     {"split", state.best->split},
                     {"value", state.best->value},
                     {"step", state.best->step}};
+  for (const Pin& pin : state.pins)
+    json["pins"].push_back({{"stage", pin.stage},
+                            {"stage_step", pin.stage_step},
+                            {"global_step", pin.global_step}});
   if (state.teacher)
     json["teacher"] = {{"stage", state.teacher->stage}, {"file", state.teacher->file}, {"xxh3", state.teacher->xxh3}};
   return json;
@@ -79,6 +87,8 @@ RunState run_state_from(const nlohmann::json& json, const std::string& where) {
   for (const Fields& event : fields.list("events")) state.events.push_back(event_from(event));
   for (const std::string& name : fields.texts("touched")) state.touched.insert(name);
   if (fields.contains("best")) state.best = best_from(fields.object("best"));
+  if (fields.contains("pins"))
+    for (const Fields& pin : fields.list("pins")) state.pins.push_back(pin_from(pin));
   if (fields.contains("teacher")) state.teacher = teacher_from(fields.object("teacher"));
   return state;
 }

@@ -18,7 +18,7 @@ struct Event {
   enum class Kind { attach, prune, mask };
   Kind kind = Kind::attach;
   int64_t stage = 0;    ///< index of the recipe's stage
-  nlohmann::json plan;  ///< prune: the PrunePlan; mask: names of the masks
+  nlohmann::json plan;  ///< prune: the PrunePlan; mask: prune::names_of_masks()
 };
 
 struct Best {
@@ -35,6 +35,13 @@ struct Teacher {
   std::string xxh3;   ///< of its bytes
 };
 
+/// A checkpoint that a later stage rewinds to, so that it is kept until then.
+struct Pin {
+  int64_t stage = 0;        ///< index of the stage that it belongs to
+  int64_t stage_step = 0;   ///< steps done in that stage
+  int64_t global_step = 0;  ///< of the checkpoint
+};
+
 /// Its path in a run directory.
 std::string teacher_file(const std::string& run_dir, const Teacher& teacher);
 
@@ -49,6 +56,7 @@ struct RunState {
   std::optional<Best> best;
   /// The evaluation that belongs to this step failed and is repeated on resume: its data may have been repaired.
   bool evaluation_due = false;
+  std::vector<Pin> pins;
   std::optional<Teacher> teacher;  ///< of the latest prune stage before a stage with `distill`
 };
 

@@ -38,13 +38,14 @@ class Fit {
     check_rounds();
     check_events();
     check_teacher();
+    check_pins();
   }
 
   /// Checks what holds for the recipe that the run was started with.
   void check_counts() const {
     std::optional<int64_t> before = 0;
     for (int64_t i = 0; i < run_.stage; ++i) {
-      const auto steps = stage(i).train ? steps_of(stage(i)) : stage(i).prune ? stage(i).prune->steps : 0;
+      const auto steps = stage(i).train ? steps_made(i) : stage(i).prune ? stage(i).prune->steps : 0;
       before = before && steps ? std::optional(*before + *steps) : std::nullopt;
       if (stage(i).method) expect_events(i, Event::Kind::attach, 1);
       if (stage(i).prune) expect_events(i, kind_of(*stage(i).prune), stage(i).prune->steps);
@@ -66,6 +67,17 @@ class Fit {
     if (!stage.train) return 0;
     if (stage.train->max_steps > 0 || samples_) return stage_steps(*stage.train, samples_.value_or(0));
     return std::nullopt;
+  }
+
+  /// Steps of a stage that is done; nothing if its method may have ended it before.
+  std::optional<int64_t> steps_made(int64_t i) const {
+    for (int64_t j = i; j >= 0; --j) {
+      if (!stage(j).method) continue;
+      const auto& options = stage(j).method->options;
+      if (options && options->may_end_early()) return std::nullopt;
+      break;
+    }
+    return steps_of(stage(i));
   }
 
   static Event::Kind kind_of(const recipe::PruneConfig& prune) {
@@ -101,6 +113,17 @@ class Fit {
     const int64_t i = run_.teacher->stage;
     if (i > run_.stage || i >= static_cast<int64_t>(stages_.size()) || !stage(i).prune)
       fail("teacher.stage", fmt::format("is {}, which is not a prune stage so far", i));
+  }
+
+  void check_pins() const {
+    for (size_t i = 0; i < run_.pins.size(); ++i) {
+      const Pin& pin = run_.pins[i];
+      const std::string key = fmt::format("pins[{}].", i);
+      if (pin.stage > run_.stage || pin.stage >= static_cast<int64_t>(stages_.size()))
+        fail(key + "stage", fmt::format("is {}, which is after the stage in progress", pin.stage));
+      if (pin.global_step > run_.global_step || pin.stage_step > pin.global_step)
+        fail(key + "global_step", fmt::format("is {}, which does not fit step {}", pin.global_step, run_.global_step));
+    }
   }
 
   void expect_events(int64_t of_stage, Event::Kind kind, int64_t count) const {

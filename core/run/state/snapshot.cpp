@@ -31,13 +31,12 @@ std::vector<Item> trained_items(nn::Model& model, const RunState& state) {
   return items;
 }
 
-std::vector<Item> optimizer_items(const optim::FlatAdamW& optimizer) {
+std::vector<Item> optimizer_items(const optim::Optimizer& optimizer) {
   std::vector<Item> items;
-  const auto moments = optimizer.moments();
-  for (size_t i = 0; i < moments.size(); ++i) {
-    const nn::Parameter* parameter = optimizer.extents()[i].parameter.get();
-    items.push_back({"m:" + moments[i].name, parameter, moments[i].m});
-    items.push_back({"v:" + moments[i].name, parameter, moments[i].v});
+  const auto state = optimizer.state();
+  for (size_t i = 0; i < state.size(); ++i) {
+    const nn::Parameter* parameter = optimizer.extents()[i / optimizer.slots().size()].parameter.get();
+    items.push_back({state[i].slot + ":" + state[i].parameter, parameter, state[i].values});
   }
   return items;
 }
@@ -58,7 +57,7 @@ void add_own(const dist::Mesh& mesh, const std::vector<Item>& items, const std::
   data.files.emplace_back(stem, std::move(own));
 }
 
-SavedState state_of(const Session& session, const optim::FlatAdamW* optimizer) {
+SavedState state_of(const Session& session, const optim::Optimizer* optimizer) {
   SavedState state;
   state.run = session.state;
   state.recipe = recipe::to_yaml(session.recipe);
@@ -113,7 +112,7 @@ bool belongs_in_checkpoint(const nn::Parameter& parameter, const RunState& state
          state.touched.contains(parameter.name);
 }
 
-void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool best) {
+void save_checkpoint(Session& session, const optim::Optimizer* optimizer, bool best) {
   auto& world = session.mesh->world();
   forget_removed(session.state, *session.model);
   checkpoint::CheckpointData data;
@@ -137,7 +136,7 @@ void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool b
   });
 }
 
-void check_space(Session& session, const optim::FlatAdamW& optimizer) {
+void check_space(Session& session, const optim::Optimizer& optimizer) {
   uint64_t bytes = 0;
   for (const auto& items : {trained_items(*session.model, session.state), optimizer_items(optimizer)})
     for (const auto& item : items)

@@ -11,17 +11,17 @@
 #include <string>
 
 #include "core/checkpoint/store.h"
-#include "core/optim/flat_adamw.h"
+#include "core/optim/optimizer.h"
 #include "core/run/session.h"
 
 namespace filigree::train {
 
 /// Every rank returns when it is done, or throws the same DataError. Collective.
 /// optimizer: nullptr between stages.
-void save_checkpoint(Session& session, const optim::FlatAdamW* optimizer, bool best);
+void save_checkpoint(Session& session, const optim::Optimizer* optimizer, bool best);
 
 /// Before a stage's first step: DataError if the disk cannot hold the coming checkpoints. Collective.
-void check_space(Session& session, const optim::FlatAdamW& optimizer);
+void check_space(Session& session, const optim::Optimizer& optimizer);
 
 /// Whether the checkpoints of a run in this state contain the parameter.
 bool belongs_in_checkpoint(const nn::Parameter& parameter, const RunState& state);

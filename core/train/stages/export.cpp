@@ -24,13 +24,19 @@ void write_files(Session& session, const checkpoint::ExportSource& source, const
   run.require_present();
   make_parents(run, name);
   const std::string dir = run.at(name);
-  auto request = export_request(*session.registries, *session.model, session.recipe.model.path, config.format, dir,
-                                config.shard_mb);
+  const recipe::ModelConfig& base = session.recipe.model;
+  auto request = export_request(*session.registries, *session.model,
+                                {base.path, base.init == recipe::InitialWeights::random}, config.format, dir);
+  request.dtype = config.dtype;
+  request.shard_bytes = shard_bytes(config.shard_mb);
   request.existing = files::StagedDirectory::Existing::replace;
   request.recipe = recipe_beside(session.recipe, config.format);
   const auto result = checkpoint::export_model(*session.model, source, request);
   files::add_to_marker(dir, files::DirectoryKind::model_export, files::kFormatKey,
                        std::string(enum_name(config.format)));
+  if (!result.base_problem.empty())
+    session.log->warn("{}: unchanged weights are in fp32, because the base model's files can no longer be read: {}",
+                      dir, result.base_problem);
   if (result.kept)
     session.log->warn("{}: contained files that this run did not write; they are now in {}", dir, *result.kept);
   session.log->info("exported to {} ({}); when read back, its logits differ from the live model's by at most {:.1e}{}",

@@ -12,6 +12,7 @@
 #include "core/prune/inspect.h"
 #include "core/prune/plan.h"
 #include "core/prune/rebalance.h"
+#include "core/prune/schedule.h"
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"
 #include "core/random.h"
@@ -61,7 +62,7 @@ std::vector<nn::Reslice> structured_round(Session& session, const recipe::StageC
   const auto scores = prune::score_structures(*session.model, request, session.mesh->tp());
   const auto plan = prune::make_plan(session.model->structures(), scores,
                                      {request.heads ? config.heads * part : 0, request.ffn ? config.ffn * part : 0,
-                                      request.global, std::string(enum_name(config.score))});
+                                      request.global, std::string(enum_name(config.score)), config.below});
   check_agreement(session.mesh->world(), plan.hash());
   session.log->info("stage {}: pruning\n{}", stage.name, prune::to_text(plan));
   if (config.steps == 1 && !plan.removes_units()) warn_of_no_effect(session, stage, " of its heads and neurons");
@@ -88,13 +89,12 @@ void unstructured_round(Session& session, const recipe::StageConfig& stage, doub
   const int64_t before = prune::zeros_in(linears, session.mesh->tp());
   const auto result = prune::prune_weights(
       *session.model, linears,
-      {config.sparsity * part, config.scope == recipe::PruneScope::global, score_request(session, stage)},
+      {config.sparsity * part, config.scope == recipe::PruneScope::global,
+       config.mask == recipe::PruneMask::merged, score_request(session, stage)},
       session.mesh->tp());
   check_agreement(session.mesh->dp(), mask_hash(linears));  // these ranks hold the same parts
   if (session.state.prune_rounds == 0 && masked_with_update(*session.model) > 0) warn_of_dense_sums(session, stage);
-  std::vector<std::string> names;
-  for (const auto* linear : linears) names.push_back(prune::mask_name(*linear));
-  session.state.events.push_back({Event::Kind::mask, session.state.stage, names});
+  session.state.events.push_back({Event::Kind::mask, session.state.stage, prune::names_of_masks(linears)});
   session.log->info("stage {}: the mask zeroes {} of {} in {}; {} were zero before", stage.name, result.zeros,
                     counted(result.entries, "entry", "entries"), counted(linears.size(), "matrix", "matrices"), before);
   if (config.steps == 1 && result.zeros <= before) warn_of_no_effect(session, stage, " of its weights");
@@ -117,7 +117,7 @@ void log_prune(Session& session, const recipe::StageConfig& stage) {
 size_t masked_with_update(nn::Model& model) {
   const auto linears = model.linears();
   return static_cast<size_t>(std::ranges::count_if(
-      linears, [](const nn::Linear* linear) { return linear->mask() != nullptr && linear->adapter() != nullptr; }));
+      linears, [](const nn::Linear* linear) { return linear->mask() && linear->adapter() && !linear->covers_update(); }));
 }
 
 void warn_of_dense_sums(Session& session, const recipe::StageConfig& stage) {
@@ -132,7 +132,7 @@ void warn_of_dense_sums(Session& session, const recipe::StageConfig& stage) {
 }
 
 std::vector<nn::Reslice> prune_round(Session& session, const recipe::StageConfig& stage) {
-  const double part = static_cast<double>(session.state.prune_rounds + 1) / static_cast<double>(stage.prune->steps);
+  const double part = prune::part_removed(*stage.prune, session.state.prune_rounds + 1);
   std::vector<nn::Reslice> records;
   if (stage.prune->structure.empty())
     unstructured_round(session, stage, part);

@@ -8,12 +8,12 @@
 
 namespace filigree::train {
 
-/// One round: prunes to (state.prune_rounds + 1) / steps of the requested shares, logs it, writes the plan to
+/// One round: prunes to the part of the requested shares that prune.schedule gives (core/prune/schedule.h), logs it, writes the plan to
 /// the run directory, appends the event and counts the round. After a structured round the remaining units
 /// are rebalanced over the tensor-parallel ranks. Returns what was done to each parameter. Collective.
 std::vector<nn::Reslice> prune_round(Session& session, const recipe::StageConfig& stage);
 
-/// The matrices that have both a mask and an update D. A mask covers W0 alone: mask * W0 + D has no more zeros than D.
+/// The matrices that have an update D and a mask that covers W0 alone: mask * W0 + D has no more zeros than D.
 size_t masked_with_update(nn::Model& model);
 
 /// Warns that the merge of the updates fills zeros of masked matrices.

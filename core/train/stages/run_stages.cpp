@@ -8,6 +8,7 @@
 #include "core/counted.h"
 #include "core/error.h"
 #include "core/export/peft/import_peft.h"
+#include "core/run/state/pins.h"
 #include "core/run/state/restore.h"
 #include "core/run/state/snapshot.h"
 #include "core/train/distill.h"
@@ -15,6 +16,7 @@
 #include "core/train/record_model.h"
 #include "core/train/stages/export.h"
 #include "core/train/stages/prune.h"
+#include "core/train/stages/rewind.h"
 #include "core/train/step_of.h"
 
 namespace filigree::train {
@@ -32,14 +34,23 @@ bool later_stage_distills(const recipe::Recipe& recipe, int64_t first) {
                      [](const recipe::StageConfig& stage) { return stage.train && stage.train->distill; });
 }
 
-/// The first method starts from the recipe's peft LoRA.
+void check_positions(const Session& session, const checkpoint::PeftLora& lora) {
+  if (!lora.has_entries() || !session.method->places_entries()) return;
+  throw UsageError(
+      fmt::format("model.init_lora: {} contains the positions of its sparse update, but {} chooses them from gradients; "
+                  "use the method dsee with another support",
+                  lora.dir, session.method->name()));
+}
+
+/// The first method starts from the recipe's adapter of peft.
 void start_from_adapter(Session& session) {
   const std::string& dir = session.recipe.model.init_lora;
   const auto is_attach = [](const Event& event) { return event.kind == Event::Kind::attach; };
   if (dir.empty() || std::ranges::any_of(session.state.events, is_attach)) return;
   const checkpoint::PeftLora lora = checkpoint::read_peft(dir);
+  check_positions(session, lora);
   checkpoint::continue_from(*session.model, lora, checkpoint::base_classes(*session.model, session.recipe.model.path));
-  session.log->info("continuing from the LoRA in {}", dir);
+  session.log->info("continuing from the adapter in {}", dir);
   if (!lora.ignored.empty())
     session.log->info("{}: not used, because adapter_config.json excludes their modules: {} ({})", dir,
                       counted(lora.ignored.size(), "tensor"), nn::short_list(lora.ignored));
@@ -69,10 +80,18 @@ bool stop_is_asked(const StopSignal& stop, dist::Communicator& ranks) {
   return asked.item<double>() > 0;
 }
 
+/// The prune that precedes it in this stage, then the rewind.
+void prune_and_rewind(Session& session, const recipe::StageConfig& stage) {
+  while (stage.prune && session.state.prune_rounds < stage.prune->steps) prune_round(session, stage);
+  rewind(session, stage);
+}
+
 Outcome run_stage(Session& session, const recipe::StageConfig& stage, const checkpoint::Loaded* resumed) {
+  if (session.state.stage_step == 0) pin_if_due(session, [&] { save_checkpoint(session, nullptr, false); });
   attach_method(session, stage);
   if (stage.prune) prepare_prune(session);
   if (stage.prune && !stage.train) prune_without_training(session, stage);
+  if (stage.rewind && session.state.stage_step == 0) prune_and_rewind(session, stage);
   if (stage.train) {
     Trainer trainer(session, stage);
     if (resumed && session.state.stage_step > 0) restore_optimizer(trainer.optimizer(), *resumed);
@@ -88,6 +107,7 @@ Outcome run_stage(Session& session, const recipe::StageConfig& stage, const chec
 void attach_method(Session& session, const recipe::StageConfig& stage) {
   if (!stage.method || attached(session.state, session.state.stage)) return;
   const size_t masked_before = masked_with_update(*session.model);
+  if (session.method) session.method->detach(*session.model);
   session.method = session.registries->methods.make(*stage.method);
   session.log->info("stage {}: attaching {}", stage.name, stage.method->name);
   session.method->attach(*session.model,

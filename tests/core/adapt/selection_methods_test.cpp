@@ -20,7 +20,7 @@
 #include "core/adapt/methods/dps.h"
 #include "core/adapt/mixture.h"
 #include "core/adapt/update_masks.h"
-#include "core/optim/flat_adamw.h"
+#include "core/optim/adamw.h"
 #include "dist/factory.h"
 #include "tests/support/compare.h"
 #include "tests/support/toy_model.h"
@@ -38,7 +38,7 @@ class Driven {
   Driven(const std::string& name, Options options, int64_t steps)
       : steps_(steps), method_(builtin_methods().make({name, std::make_shared<Options>(std::move(options))})) {
     method_->attach(model, {3, *ranks_, *ranks_});
-    optimizer_ = std::make_unique<optim::FlatAdamW>(model.parameters(), optim::AdamWOptions{.weight_decay = 0.1});
+    optimizer_ = std::make_unique<optim::AdamW>(model.parameters(), optim::AdamWOptions{.weight_decay = 0.1});
     zero();
     method_->refresh(model, at());
   }
@@ -85,7 +85,7 @@ class Driven {
   int64_t steps_;
   std::unique_ptr<dist::Communicator> ranks_ = dist::make_single();
   std::unique_ptr<Method> method_;
-  std::unique_ptr<optim::FlatAdamW> optimizer_;
+  std::unique_ptr<optim::AdamW> optimizer_;
 };
 
 const std::string kWeight = "bert.encoder.layer.1.attention.self.value.weight";

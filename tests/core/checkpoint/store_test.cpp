@@ -65,6 +65,31 @@ TEST(CheckpointStore, FallsBackToTheNewestWholeOneAndSaysWhy) {
   EXPECT_THROW(load({40, store.dir() + "/step-00000040"}), DataError);
 }
 
+TEST(CheckpointStore, PinnedOnesStayUntilTheyAreReleased) {
+  const TempDir run;
+  CheckpointStore store(run.path(), 1);
+  store.save(make_checkpoint(10));
+  store.pin({10});
+  for (int64_t step : {20, 30}) store.save(make_checkpoint(step));
+  EXPECT_TRUE(fs::exists(store.dir() + "/step-00000010/manifest.json"));
+  EXPECT_FALSE(fs::exists(store.dir() + "/step-00000020"));
+  store.pin({});
+  store.save(make_checkpoint(40));
+  EXPECT_FALSE(fs::exists(store.dir() + "/step-00000010"));
+}
+
+TEST(CheckpointStore, BringsACheckpointOfAnotherRun) {
+  const TempDir other_run, run;
+  CheckpointStore other(other_run.path(), 3), store(run.path(), 3);
+  other.save(make_checkpoint(10));
+  store.bring(checkpoint_at(other.dir() + "/step-00000010"));
+  expect_content(store.load(checkpoint_at(store.dir() + "/step-00000010")), 10);
+  spit(other.dir() + "/step-00000010/trained.safetensors", "other bytes");
+  store.bring(checkpoint_at(other.dir() + "/step-00000010"));
+  EXPECT_FALSE(find_fault({10, store.dir() + "/step-00000010"})) << "what is there is not replaced";
+  EXPECT_EQ(fs::exists(store.dir() + "/.tmp-step-00000010"), false);
+}
+
 TEST(CheckpointStore, EveryFlippedByteIsFound) {
   const TempDir run;
   CheckpointStore store(run.path(), 1);

@@ -39,6 +39,8 @@ TEST(ExportsIn, ListsTheExportsThatExist) {
   make_export(run / "z", "a", "filigree");
   make_export(run / "a/b", "a");
   make_export(run / "peft", "adapter_config.json");
+  make_export(run / "sparse", "adapter_config.json");
+  spit(run / "sparse/adapter_config.json", "{\"peft_type\": \"SUPERTUNING\"}");
   make_export(run / "small", "modeling_filigree.py");
   make_export(run / "shapes", "config.json");
   make_export(run / "z.kept-1", "a");
@@ -47,7 +49,8 @@ TEST(ExportsIn, ListsTheExportsThatExist) {
   fs::create_directories(run / "mine/deep");
   fs::create_directory_symlink(run / "z", run / "link");
   EXPECT_EQ(text_of(exports_in(run.path())),
-            "a/b (hf) peft (peft) shapes (filigree) small (hf_pruned) z (filigree) final (filigree) ");
+            "a/b (hf) peft (peft) shapes (filigree) small (hf_pruned) sparse (peft_supertuning) z (filigree) final "
+            "(filigree) ");
 }
 
 TEST(ExportsIn, OddDirectoriesDoNoHarm) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/optim/flat_norm.h"
 #include "tests/support/compare.h"
 
 namespace filigree::optim {

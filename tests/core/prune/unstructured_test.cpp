@@ -1,6 +1,7 @@
 // Radix selection against a sort; masks with exact counts.
 #include "core/prune/unstructured.h"
 
+#include <ATen/ops/linear.h>
 #include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/prune/inspect.h"
+#include "core/recipe/key_error.h"
 #include "dist/factory.h"
 #include "tests/support/toy_model.h"
 
@@ -109,6 +111,41 @@ TEST(UnstructuredTest, ASecondRoundKeepsTheFirstsZeros) {
   }
 }
 
+TEST(UnstructuredTest, ARoundThatRegrowsChoosesAmongAllEntries) {
+  ToyModel model;
+  nn::Linear& query = model.linear(0, ToyModel::query);
+  model.parameters().set_role(*query.weight(), nn::Role::trainable);
+  WeightRequest request = request_for(0.5, false);
+  request.scores.regrow = true;
+  prune_alone(model, {&query}, request);
+  const at::Tensor gone = query.mask()->value().eq(0).nonzero().select(0, 0);
+  const at::Tensor weight = query.weight()->value().detach();
+  const auto at_gone = [&](const at::Tensor& tensor) {
+    return tensor[gone[0].item<int64_t>()][gone[1].item<int64_t>()];
+  };
+  EXPECT_NE(at_gone(weight).item<float>(), 0) << "the value stays under the mask";
+  at_gone(weight).fill_(100);
+  EXPECT_EQ(prune_alone(model, {&query}, request_for(0.5, false)).zeros, 72);
+  EXPECT_EQ(at_gone(query.mask()->value()).item<int64_t>(), 0) << "without regrow it stays away";
+  const Sparsity result = prune_alone(model, {&query}, request);
+  EXPECT_EQ(result.zeros, 72);
+  EXPECT_EQ(at_gone(query.mask()->value()).item<int64_t>(), 1);
+  EXPECT_EQ(at_gone(query.merged_weight()).item<float>(), 100);
+}
+
+TEST(UnstructuredTest, FrozenWeightsCannotRegrow) {
+  ToyModel model;
+  WeightRequest request = request_for(0.5, false);
+  request.scores.regrow = true;
+  try {
+    prune_alone(model, select_linears(model, {"query"}), request);
+    FAIL() << "the values under the mask of a frozen weight are gone";
+  } catch (const recipe::KeyError& error) {
+    EXPECT_EQ(error.faults().front().key, "regrow");
+    EXPECT_NE(std::string(error.what()).find("is frozen"), std::string::npos) << error.what();
+  }
+}
+
 TEST(UnstructuredTest, TheMaskLeavesTheUpdateAlone) {
   ToyModel model;
   nn::Linear& query = model.linear(0, ToyModel::query);
@@ -118,6 +155,42 @@ TEST(UnstructuredTest, TheMaskLeavesTheUpdateAlone) {
   prune_alone(model, {&query}, request_for(0.5, false, PruneScore::magnitude_delta));
   const at::Tensor expected = base.mul(query.mask()->value().to(at::kFloat)).add(adapter->delta());
   EXPECT_TRUE(query.merged_weight().equal(expected));
+}
+
+TEST(UnstructuredTest, AMaskOfTheMergedWeightKeepsEveryZero) {
+  ToyModel model;
+  nn::Linear& query = model.linear(0, ToyModel::query);
+  const auto adapter = std::make_shared<DenseAdapter>(model, query, 3);
+  query.set_adapter(adapter);
+  const at::Tensor sum = query.weight()->value().detach().add(adapter->delta());
+  WeightRequest request = request_for(0.5, false, PruneScore::merged);
+  request.covers_update = true;
+  prune_alone(model, {&query}, request);
+  EXPECT_EQ(zeros(query), 72);
+  EXPECT_TRUE(query.merged_weight().equal(sum.mul(query.mask()->value())));
+  EXPECT_LT(sum.abs().masked_select(query.mask()->value().eq(0)).max().item<double>(),
+            sum.abs().masked_select(query.mask()->value().eq(1)).min().item<double>());
+  ToyModel again;
+  again.linear(0, ToyModel::query).set_adapter(std::make_shared<DenseAdapter>(again, again.linear(0, ToyModel::query), 3));
+  add_masks(again, names_of_masks({&query}));
+  EXPECT_TRUE(again.linear(0, ToyModel::query).covers_update()) << "a resumed run covers it as well";
+}
+
+TEST(UnstructuredTest, UnderAMergedMaskTheUpdateHasTheMaskedGradient) {
+  ToyModel model;
+  nn::Linear& query = model.linear(0, ToyModel::query);
+  const auto adapter = std::make_shared<DenseAdapter>(model, query, 3);
+  adapter->parameters().front()->value().set_requires_grad(true);
+  query.set_adapter(adapter);
+  WeightRequest request = request_for(0.5, false, PruneScore::merged);
+  request.covers_update = true;
+  prune_alone(model, {&query}, request);
+  const at::Tensor x = drawn(1, {5, 12}, 1.0), g = drawn(2, {5, 12}, 1.0);
+  const at::Tensor y = query.forward(x);
+  EXPECT_TRUE(y.detach().allclose(at::linear(x, query.merged_weight(), query.bias()->value().detach()), 1e-5, 1e-6));
+  y.backward(g);
+  const at::Tensor wanted = g.t().mm(x).mul(query.mask()->value());
+  EXPECT_TRUE(adapter->parameters().front()->value().grad().allclose(wanted, 1e-5, 1e-6));
 }
 
 TEST(UnstructuredTest, NothingAndEverything) {

@@ -95,6 +95,7 @@ const std::set<std::string> kFree{"name",
                                   "stages[].train.activation_checkpointing",
                                   "stages[].export.format",
                                   "stages[].export.dir",
+                                  "stages[].export.dtype",
                                   "stages[].export.shard_mb"};
 
 /// Sections of how often the run saves and evaluates, and how it is distributed: not even mentioned.

@@ -6,7 +6,7 @@ import shutil
 import typing
 
 import mutate
-from place import HIDDEN, TRAIN, VOCAB, safetensors, shapes
+from place import HIDDEN, TRAIN, VOCAB, join, safetensors, shapes
 
 LAST = "run/checkpoints/step-00000003"
 BYTES = [chr(b) if 33 <= b < 127 else chr(256 + i) for i, b in enumerate(range(256))]  # as good as GPT-2's for a test
@@ -123,6 +123,18 @@ def lora(place):
                        safetensors({linear + "A.weight": [2, HIDDEN], linear + "B.weight": [HIDDEN, 2]}))
 
 
+def supertuning(place):
+    lora(place).recipe("{name: lora, rank: 2, ", "{name: dsee, rank: 2, num_sparse: 4, ")
+    place.write("lora/adapter_config.json", json.dumps(
+        {"peft_type": "SUPERTUNING", "r": 2, "lora_alpha": 4, "target_modules": ["query"], "lora_dropout": 0.0,
+         "modules_to_save": None, "sparsity": 1 - 2.5 / HIDDEN**2, "select_top": True, "init_weights": True,
+         "save_precomputed_indices": True, "task_type": "SEQ_CLS", "base_model_name_or_path": "model"}))
+    linear = "base_model.model.bert.encoder.layer.0.attention.self.query.supertuning_"
+    return place.write("lora/adapter_model.safetensors", join(
+        safetensors({linear + "values": [2], linear + "lora_A.weight": [2, HIDDEN], linear + "lora_B.weight": [HIDDEN, 2]}),
+        safetensors({linear + "indices": [2]}, "I32")))
+
+
 def table(form):
     """A classification task in another layout; dev is the file that is damaged."""
     def prepare(place):
@@ -191,6 +203,8 @@ KINDS = [
          lambda place: side_files(classifier(place))),
     Kind("peft_config", ["lora/adapter_config.json"], mutate.json_text, [TRAIN_IT], lora),
     Kind("peft_weights", ["lora/adapter_model.safetensors"], mutate.safetensors, [TRAIN_IT], lora),
+    Kind("supertuning_config", ["lora/adapter_config.json"], mutate.json_text, [TRAIN_IT], supertuning),
+    Kind("supertuning_weights", ["lora/adapter_model.safetensors"], mutate.safetensors, [TRAIN_IT], supertuning),
     Kind("tsv", ["data/dev.tsv"], mutate.text, [EVAL], classifier),
     Kind("csv", ["data/dev.csv"], mutate.text, [EVAL], table("csv")),
     Kind("jsonl", ["data/dev.jsonl"], mutate.json_lines, [EVAL], table("jsonl")),

@@ -2,7 +2,7 @@
 import json
 import struct
 
-from place import INNER, VOCAB, safetensors, shapes
+from place import INNER, VOCAB, join, safetensors, shapes
 from rows import CHECK, TRAIN, Row
 
 WEIGHTS = "model/model.safetensors"
@@ -35,6 +35,18 @@ def lora(config, spoil=lambda place: None):
         linear = "base_model.model.bert.encoder.layer.0.attention.self.key.lora_"
         place.write("lora/adapter_model.safetensors", safetensors({linear + "A.weight": [1, 8], linear + "B.weight": [8, 1]}))
         spoil(place)
+    return make
+
+
+def supertuning(config, values=2, places=2, method="dsee, rank: 2, num_sparse: 4"):
+    """A recipe that goes on from a Super-Tuning adapter of the query: 2 of its 64 entries, r 1."""
+    def make(place):
+        lora({"peft_type": "SUPERTUNING", "sparsity": 1 - 2.5 / 64, **config})(place)
+        place.recipe("{name: lora, rank: 2, ", "{name: %s, " % method)
+        linear = "base_model.model.bert.encoder.layer.0.attention.self.query.supertuning_"
+        place.write("lora/adapter_model.safetensors", join(
+            safetensors({linear + "values": [values], linear + "lora_A.weight": [1, 8], linear + "lora_B.weight": [8, 1]}),
+            safetensors({linear + "indices": [places]}, "I32")))
     return make
 
 
@@ -75,6 +87,16 @@ ROWS = [
            "lora/adapter_config.json: is missing; set model.init_lora to a directory that peft's save_pretrained"),
     spoilt("LoRA of linears that the method leaves alone", lora({}),
            "key', for which the first method has no low-rank update; add it to the method's targets", code=2),
+    spoilt("Super-Tuning for a method without S2", supertuning({}, method="lora, rank: 2"),
+           "query', for which the first method has no sparse update; use a method that has one, such as dsee", code=2),
+    spoilt("Super-Tuning for a support from gradients",
+           supertuning({}, method="dsee, rank: 2, num_sparse: 4, support: gradient, support_warmup: 1"),
+           "contains the positions of its sparse update, but dsee chooses them from gradients; use the method dsee with", code=2),
+    spoilt("Super-Tuning without positions", supertuning({"save_precomputed_indices": False}),
+           "save_precomputed_indices is false: the adapter does not contain its positions; save it again", code=2),
+    spoilt("Super-Tuning of another sparsity", supertuning({"sparsity": 0.5}),
+           "query' has 2 entries, but adapter_config.json (sparsity) has 32 for a weight of 8 x 8"),
+    spoilt("Super-Tuning with fewer values", supertuning({}, values=1), "is [1] and supertuning_indices is [2]; both must be"),
     spoilt("no plain LoRA", lora({"use_dora": True}), "use_dora is set, which is not a plain LoRA; merge it", code=2),
     spoilt("generate with a classifier", lambda p: p.write("input.txt", "the film\n"),
            "DIR/model: is a BertForSequenceClassification; generate needs a causal language model",

@@ -71,6 +71,18 @@ def safetensors(tensors, dtype="F32"):
     return struct.pack("<Q", len(text)) + text + data
 
 
+def join(*files):
+    """One safetensors file of the tensors of several."""
+    header, data = {}, b""
+    for content in files:
+        size = struct.unpack("<Q", content[:8])[0]
+        for name, entry in json.loads(content[8:8 + size]).items():
+            header[name] = {**entry, "data_offsets": [len(data) + at for at in entry["data_offsets"]]}
+        data += content[8 + size:]
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
 class Place:
     """A row's folder. Methods spoil one thing each and return the place, so that they can be chained."""
 

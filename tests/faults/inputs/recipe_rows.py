@@ -174,7 +174,7 @@ ROWS = [
     Row("flag without a value", "filigree train: --out needs a value", ("train", "DIR/recipe.yaml", "--out")),
     Row("surplus argument", "filigree inspect: 'more' is one argument too many", ("inspect", "DIR/model", "more")),
     Row("flag twice", "filigree train: --out is given twice", (*TRAIN, "--out", "b")),
-    Row("unknown export format", "--format is 'onnx', must be one of hf, hf_pruned, filigree, peft",
+    Row("unknown export format", "--format is 'onnx', must be one of hf, hf_pruned, filigree, peft, peft_supertuning",
         ("export", "DIR/model", "--format", "onnx", "DIR/out")),
     Row("no number of ranks", "--ranks is 'two', must be a whole number, at least 1 and at most 65536",
         ("plan", "DIR/recipe.yaml", "--ranks", "two")),

@@ -237,6 +237,9 @@ ROWS = [
            ("export", "DIR/run", "--format", "hf", "DIR/input.txt"), 2),
     spoilt("updates of a model without", lambda p: None, "format peft: the model has no update; name a checkpoint",
            ("export", "DIR/model", "--format", "peft", "DIR/out"), 2),
+    spoilt("Super-Tuning without a sparse update", lambda p: p.trained(),
+           "format peft_supertuning: the model has no sparse update; use --format peft",
+           ("export", "DIR/run", "--format", "peft_supertuning", "DIR/out"), 2),
 
     spoilt("no room for the recipe", file_limit(300), "run/recipe.yaml: cannot be written: File too large. Free some space"),
     spoilt("no room for a checkpoint", file_limit(6000), "The checkpoint of step 1 needs "),

@@ -49,6 +49,17 @@ ROWS = [row for rows in (
     both("score delta of entries",
          "    prune: {score: delta, sparsity: 0.5, structure: [], targets: [query, key]}\n",
          "prune.score: 'delta' is undefined for 'bert.encoder.layer.0.attention.self.key': no adapter is attached"),
+    both("regrow of frozen weights",
+         "    prune: {regrow: true, sparsity: 0.5, structure: [], score: magnitude, targets: [query]}\n",
+         "prune.regrow: 'bert.encoder.layer.0.attention.self.query' is frozen, so that weights zeroed once have no values"),
+    both("score gates without gates", "    prune: {score: gates, structure: [ffn], ffn: 0.5}\n",
+         "prune.score: 'gates' is undefined for the neurons of layer 0: train a stage with the method gates before this one"),
+    both("block of another size", "    method: {block: 3, name: block_movement}\n" + LATER,
+         "method.block: 3 does not divide the head size, 4, and the width, 8, of 'bert.encoder.layer.0.attention.self.query'"),
+    both("rewind to no stage", "    rewind: {stage: adopt}\n",
+         "rewind.stage: is 'adopt', which is not a stage before this one that trains; use one of adapt"),
+    both("rewind beyond the stage", "    rewind: {step: 4, stage: adapt}\n",
+         "rewind.step: is 4, but stage adapt has 3 steps"),
 ) for row in rows] + [
     Row("all faults of the model level",
         "DIR/recipe.yaml:11: data.max_length: 16 is more than the 4 positions of DIR/model\n"

@@ -73,9 +73,9 @@ def directories():
         refused = "--out DIR/mine: is not empty and is not a run of filigree; it contains .lock, "
         for more in ([], ["--resume", "never"], ["--resume", "DIR/run"], ["--resume", "DIR/run/checkpoints/step-00000002"]):
             untouched(place, mine, "train", "DIR/recipe.yaml", "--out", "DIR/mine", *more, code=2, says=refused)
-        for form in ("hf", "hf_pruned", "peft", "filigree"):
+        for form in ("hf", "hf_pruned", "peft", "peft_supertuning", "filigree"):
             untouched(place, mine, "export", "DIR/run", "--format", form, "DIR/mine", code=2,
-                      says="is not empty" if form != "peft" else "format peft")
+                      says=f"format {form}" if form.startswith("peft") else "is not empty")
         shutil.copy(place.at("recipe.yaml"), place.at("mine/my-recipe.yaml"))
         untouched(place, mine, "train", "my-recipe.yaml", "--out", ".", code=2, says="is not a run of filigree", cwd=mine)
         for name, text in USERS_FILES.items():  # one alone is enough

@@ -1,19 +1,15 @@
-// LoRA directories that peft wrote (import_reference.py), and those that filigree exports, as the start of a run: the
-// model's logits are those of peft's, whatever the method's own rank and scale, whole and cut.
+// Adapters that peft wrote (import_reference.py), and those that filigree exports, as the start of a run: the model's
+// logits are those of peft's, whatever the method's own rank, scale and positions, whole and cut.
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
-#include "core/adapt/method.h"
-#include "core/adapt/methods/dsee.h"
-#include "core/adapt/methods/lora.h"
 #include "core/export/peft/export_peft.h"
 #include "core/export/peft/import_peft.h"
 #include "core/parallel/parallelize.h"
-#include "dist/factory.h"
-#include "tests/parity/export_cases.h"
+#include "tests/parity/peft/import_support.h"
 #include "tests/support/compare.h"
 
 namespace filigree::test {
@@ -21,38 +17,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kReference = fs::path(FILIGREE_BINARY_DIR) / "reference" / "peft_import";
-
 struct Case {
   const char* name;
   Task task;
   std::vector<std::string> targets;
+  std::vector<const char*> methods = {"lora", "dsee"};
 };
 
 void PrintTo(const Case& given, std::ostream* out) { *out << given.name; }
-
-/// A scale of its own: alpha / rank = 13 / 9.
-void attach(nn::Model& model, const std::vector<std::string>& targets, const std::string& method, int64_t rank = 9) {
-  const auto ranks = dist::make_single();
-  std::shared_ptr<recipe::MethodOptions> options;
-  if (method == "dsee") {
-    auto dsee = std::make_shared<adapt::DseeOptions>();
-    dsee->rank = rank, dsee->alpha = 13, dsee->targets = targets, dsee->num_sparse = 20;
-    options = dsee;
-  } else {
-    auto lora = std::make_shared<adapt::LoraOptions>();
-    lora->rank = rank, lora->alpha = 13, lora->targets = targets;
-    options = lora;
-  }
-  adapt::builtin_methods().make({method, options})->attach(model, {1, *ranks, *ranks});
-}
-
-std::unique_ptr<nn::Model> load(const fs::path& dir, Task task, const std::function<void(nn::Model&)>& cut = nullptr) {
-  models::ModelOptions options;
-  options.task = task;
-  options.shard = cut;
-  return models::load_model(dir.string(), options);
-}
 
 data::Batch packed(const checkpoint::SafetensorsReader& live) {
   data::Batch batch;
@@ -81,7 +53,7 @@ class ImportPeft : public testing::TestWithParam<Case> {
 
 TEST_P(ImportPeft, GivesPeftsLogits) {
   const auto live = checkpoint::SafetensorsReader::open((dir_ / "live.safetensors").string());
-  for (const char* method : {"lora", "dsee"}) {
+  for (const char* method : GetParam().methods) {
     const auto model = load(dir_ / "base", GetParam().task);
     attach(*model, GetParam().targets, method);
     const at::NoGradGuard no_grad;
@@ -96,17 +68,18 @@ TEST_P(ImportPeft, GivesPeftsLogits) {
 TEST_P(ImportPeft, EachRankTakesItsPart) {
   const auto lora = checkpoint::read_peft((dir_ / "lora").string());
   const auto whole = load(dir_ / "base", GetParam().task);
-  attach(*whole, GetParam().targets, "lora");
+  attach(*whole, GetParam().targets, GetParam().methods.front(), 9, /*resume=*/true);
   checkpoint::continue_from(*whole, lora);
   for (int64_t rank = 0; rank < 2; ++rank) {
     const auto part =
         load(dir_ / "base", GetParam().task, [&](nn::Model& model) { train::shard_model(model, rank, 2); });
-    attach(*part, GetParam().targets, "lora");
+    attach(*part, GetParam().targets, GetParam().methods.front(), 9, /*resume=*/true);
     checkpoint::continue_from(*part, lora);
-    for (const auto& parameter : part->parameters().with_role(nn::Role::trainable)) {
+    for (const auto& parameter : part->parameters()) {
+      if (!parameter->trainable() && parameter->role != nn::Role::buffer) continue;
       const at::Tensor expected =
           nn::local_shard(whole->parameters().at(parameter->name).value().detach(), parameter->placement);
-      EXPECT_EQ(max_difference(parameter->value(), expected), 0.0) << parameter->name;
+      EXPECT_TRUE(parameter->value().equal(expected)) << parameter->name;
     }
   }
 }
@@ -122,6 +95,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"layers", Task::sequence_classification, kAttention},
                     Case{"layers_of_a_word", Task::sequence_classification, kAttention},
                     Case{"bare", Task::sequence_classification, {"query", "output.dense"}},
+                    Case{"supra", Task::sequence_classification, kAttention, {"dsee"}},
+                    Case{"super", Task::sequence_classification, {"query", "intermediate.dense"}, {"dsee"}},
+                    Case{"supra_bare", Task::sequence_classification, {"query", "output.dense"}, {"dsee"}},
                     Case{"gpt2", Task::causal_lm, {"query", "key", "value", "mlp.c_fc"}},
                     Case{"gpt2_classes", Task::sequence_classification, kAttention}),
     [](const auto& test) { return std::string(test.param.name); });
@@ -237,7 +213,7 @@ TEST_F(ImportRefusals, WhatIsNoPlainLora) {
            {"use_bdlora", {{"nblocks", 2}}, "use_bdlora is set"},
            {"megatron_config", {{"x", 1}}, "megatron_config is set"},
            {"a_key_of_tomorrow", 3, "a_key_of_tomorrow is set, which is not a plain LoRA"},
-           {"peft_type", "IA3", "peft_type is 'IA3'"}}) {
+           {"peft_type", "IA3", "peft_type is 'IA3', but model.init_lora requires LORA or SUPERTUNING"}}) {
     const auto before = nlohmann::json::parse(std::ifstream(dir_ / "lora" / "adapter_config.json"));
     set(key, value);
     expect<UsageError>(says);

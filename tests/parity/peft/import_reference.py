@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""LoRA directories as peft writes them, with their models' logits, for import_peft_test.
+"""Adapter directories as peft writes them, with their models' logits, for import_peft_test.
 
 usage: import_reference.py OUT      exits with 77 when peft lacks
 
@@ -19,7 +19,7 @@ BERT = dict(vocab_size=101, hidden_size=36, num_attention_heads=3, intermediate_
             num_hidden_layers=3, num_labels=5)
 GPT2 = dict(vocab_size=101, n_embd=36, n_head=3, n_layer=2, n_positions=48, num_labels=4, pad_token_id=0)
 
-CASES = {  # family, task, on the bare backbone, LoraConfig
+CASES = {  # family, task, on the bare backbone, options of LoraConfig, or of SupertuningConfig (those with a sparsity)
     "bert": ("bert", "SEQ_CLS", False, dict(r=4, lora_alpha=10, target_modules=["query", "key", "value"])),
     "patterns": ("bert", "SEQ_CLS", False,
                  dict(r=4, lora_alpha=7, use_rslora=True, target_modules=["query", "value", "intermediate.dense"],
@@ -33,6 +33,11 @@ CASES = {  # family, task, on the bare backbone, LoraConfig
     "layers_of_a_word": ("bert", "SEQ_CLS", False, dict(r=4, lora_alpha=10, target_modules=["query", "key", "value"])),
     "bare": ("bert", None, True, dict(r=3, lora_alpha=6, target_modules=["query", "output.dense"])),
     "gpt2": ("gpt2", "CAUSAL_LM", False, dict(r=5, lora_alpha=8, target_modules=["c_attn", "c_fc"], fan_in_fan_out=True)),
+    "supra": ("bert", "SEQ_CLS", False,
+              dict(sparsity=0.97, r=4, lora_alpha=10, target_modules=["query", "key", "value"])),
+    "super": ("bert", "SEQ_CLS", False,
+              dict(sparsity=0.96, select_top=False, target_modules=["query", "intermediate.dense"])),
+    "supra_bare": ("bert", None, True, dict(sparsity=0.985, r=3, target_modules=["query", "output.dense"])),
     "gpt2_classes": ("gpt2", "SEQ_CLS", False, dict(r=2, lora_alpha=8, target_modules=["c_attn"], fan_in_fan_out=True)),
 }
 
@@ -78,15 +83,15 @@ def edited(out, task, changes):
 
 
 def make(out, family, task, bare, options, changes):
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig, SupertuningConfig, get_peft_model
     from safetensors.torch import save_file
 
     model = base_model(family, task)
     model.save_pretrained(os.path.join(out, "base"))
-    config = LoraConfig(task_type=task, **options)
+    config = (SupertuningConfig if "sparsity" in options else LoraConfig)(task_type=task, **options)
     adapted = get_peft_model(model.base_model if bare else model, config).eval()
     for name, parameter in adapted.named_parameters():
-        if "lora_B" in name or "modules_to_save" in name:
+        if "lora_B" in name or "supertuning_values" in name or "modules_to_save" in name:
             torch.nn.init.normal_(parameter, std=0.2)
     adapted.save_pretrained(os.path.join(out, "lora"))
     if changes:

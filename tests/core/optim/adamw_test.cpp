@@ -1,4 +1,4 @@
-#include "core/optim/flat_adamw.h"
+#include "core/optim/adamw.h"
 
 #include <ATen/Context.h>
 #include <ATen/ops/cat.h>
@@ -57,7 +57,7 @@ ParameterTable table_at_start(const Reference& reference, at::Device device) {
 void train_and_compare(at::Device device) {
   const Reference reference;
   ParameterTable table = table_at_start(reference, device);
-  FlatAdamW optimizer(table, {0.9, 0.999, 1e-8, kDecay});
+  AdamW optimizer(table, {0.9, 0.999, 1e-8, kDecay});
   for (int step = 0; step < kSteps; ++step) {
     const at::Tensor gradient = reference.gradient(step).to(device);
     const double norm = optimizer.grad_norm(gradient, kScale, *dist::make_single());
@@ -68,19 +68,18 @@ void train_and_compare(at::Device device) {
       EXPECT_LE(max_difference(table.at(name).value(), reference.read(fmt::format("value.{}.{}", step, name))), 1e-6)
           << name << " after step " << step;
   }
-  for (const auto& moment : optimizer.moments()) {
-    EXPECT_LE(max_difference(moment.m, reference.read("m." + moment.name)), 1e-7) << moment.name;
-    EXPECT_LE(max_difference(moment.v, reference.read("v." + moment.name)), 1e-7) << moment.name;
-  }
+  for (const auto& moment : optimizer.state())
+    EXPECT_LE(max_difference(moment.values, reference.read(moment.slot + "." + moment.parameter)), 1e-7)
+        << moment.slot << " of " << moment.parameter;
   EXPECT_EQ(optimizer.steps(), kSteps);
 }
 
-TEST(FlatAdamW, AgreesWithTorchOverFiftySteps) {
+TEST(AdamW, AgreesWithTorchOverFiftySteps) {
   if (!Reference::present()) GTEST_SKIP() << Reference::path() << " is missing: the fixture optim_reference makes it";
   train_and_compare(at::kCPU);
 }
 
-TEST(FlatAdamW, AgreesWithTorchOnTheGpu) {
+TEST(AdamW, AgreesWithTorchOnTheGpu) {
   if (!at::hasCUDA()) GTEST_SKIP() << "no CUDA device here";
   if (!Reference::present()) GTEST_SKIP() << Reference::path() << " is missing: the fixture optim_reference makes it";
   train_and_compare(at::kCUDA);
@@ -95,9 +94,9 @@ struct Small {
   }
 };
 
-TEST(FlatAdamW, ParametersBecomeLeafViewsOfOneBuffer) {
+TEST(AdamW, ParametersBecomeLeafViewsOfOneBuffer) {
   Small small;
-  FlatAdamW optimizer(small.table, {});
+  AdamW optimizer(small.table, {});
   const auto leaves = optimizer.leaves();
   ASSERT_EQ(leaves.size(), 2U);
   for (const at::Tensor& leaf : leaves) EXPECT_TRUE(leaf.is_leaf() && leaf.requires_grad());
@@ -111,12 +110,12 @@ TEST(FlatAdamW, ParametersBecomeLeafViewsOfOneBuffer) {
   EXPECT_EQ(max_difference(small.table.at("frozen").value(), randn("f", {3})), 0.0);
 }
 
-TEST(FlatAdamW, StateIsLoadedByName) {
+TEST(AdamW, StateIsLoadedByName) {
   Small one, two;
-  FlatAdamW first(one.table, {}), second(two.table, {});
+  AdamW first(one.table, {}), second(two.table, {});
   for (int step = 0; step < 3; ++step) first.step(randn(fmt::format("g{}", step), {17}), 1.0, 1.0, 0.1);
   for (const auto& name : {"a", "b"}) two.table.at(name).value().detach().copy_(one.table.at(name).value().detach());
-  auto moments = first.moments();
+  auto moments = first.state();
   std::reverse(moments.begin(), moments.end());
   second.load(moments, first.steps());
   first.step(randn("last", {17}), 1.0, 1.0, 0.1);
@@ -125,15 +124,15 @@ TEST(FlatAdamW, StateIsLoadedByName) {
   EXPECT_EQ(max_difference(one.table.at("b").value(), two.table.at("b").value()), 0.0);
 
   EXPECT_THROW(second.load({moments[0]}, 3), DataError);
-  moments[0].m = at::zeros({2}, at::kFloat);
+  moments[0].values = at::zeros({2}, at::kFloat);
   EXPECT_THROW(second.load(moments, 3), DataError);
 }
 
 /// After a prune the moments are those of the kept rows, and what follows is what it would have been without the
 /// others.
-TEST(FlatAdamW, RebuildSlicesTheMoments) {
+TEST(AdamW, RebuildSlicesTheMoments) {
   Small whole, pruned;
-  FlatAdamW full(whole.table, {}), shrunk(pruned.table, {});
+  AdamW full(whole.table, {}), shrunk(pruned.table, {});
   const at::Tensor g1 = randn("g1", {17}), g2 = randn("g2", {17});
   full.step(g1, 1.0, 1.0, 0.1);
   shrunk.step(g1, 1.0, 1.0, 0.1);
@@ -159,19 +158,20 @@ TEST(FlatAdamW, RebuildSlicesTheMoments) {
   EXPECT_EQ(shrunk.steps(), 2);
 }
 
-TEST(FlatAdamW, RebuildFollowsAChangeOfRoles) {
+TEST(AdamW, RebuildFollowsAChangeOfRoles) {
   Small small;
-  FlatAdamW optimizer(small.table, {});
+  AdamW optimizer(small.table, {});
   optimizer.step(randn("g", {17}), 1.0, 1.0, 0.1);
-  const at::Tensor m_of_b = optimizer.moments()[1].m.clone();
+  const at::Tensor m_of_b = optimizer.state()[2].values.clone();
   small.table.set_role(small.table.at("a"), Role::frozen);
   small.table.set_role(small.table.at("frozen"), Role::trainable);
   optimizer.rebuild(small.table, {});
-  const auto moments = optimizer.moments();
-  ASSERT_EQ(moments.size(), 2U);
-  EXPECT_EQ(moments[0].name, "frozen");
-  EXPECT_EQ(test::largest_entry(moments[0].m), 0.0);
-  EXPECT_EQ(max_difference(moments[1].m, m_of_b), 0.0);
+  const auto moments = optimizer.state();
+  ASSERT_EQ(moments.size(), 4U) << "m and v of two parameters";
+  EXPECT_EQ(moments[0].parameter, "frozen");
+  EXPECT_EQ(test::largest_entry(moments[0].values), 0.0);
+  EXPECT_EQ(moments[2].slot, "m");
+  EXPECT_EQ(max_difference(moments[2].values, m_of_b), 0.0);
   EXPECT_FALSE(small.table.at("a").value().requires_grad());
 }
 
@@ -187,13 +187,13 @@ struct OverRanks {
 };
 
 /// sqrt of the sum of squares over the whole model: the rows of all ranks, and each replicated value once.
-TEST(FlatAdamW, NormOverRanksCountsEachValueOnce) {
+TEST(AdamW, NormOverRanksCountsEachValueOnce) {
   const at::Tensor whole = at::cat({randn("g split", {21}), randn("g replicated", {9})}).to(at::kDouble);
   const double expected = 0.25 * std::sqrt(whole.square().sum().item<double>());
   for (const int ranks : {1, 2, 3}) {
     dist::run_threads(ranks, [&](dist::Communicator& tp) {
       OverRanks model(tp);
-      const FlatAdamW optimizer(model.table, {});
+      const AdamW optimizer(model.table, {});
       const dist::IndexRange rows = dist::even_part(7, tp.rank(), tp.size());
       const at::Tensor grad =
           at::cat({randn("g split", {21}).slice(0, 3 * rows.begin, 3 * rows.end), randn("g replicated", {9})});
@@ -203,11 +203,11 @@ TEST(FlatAdamW, NormOverRanksCountsEachValueOnce) {
 }
 
 /// Only the gradients of parameters that are marked as partial change; the sum goes into their place.
-TEST(FlatAdamW, PartialGradientsAreSummedOverRanks) {
+TEST(AdamW, PartialGradientsAreSummedOverRanks) {
   for (const int ranks : {1, 3}) {
     dist::run_threads(ranks, [&](dist::Communicator& tp) {
       OverRanks model(tp);
-      const FlatAdamW optimizer(model.table, {});
+      const AdamW optimizer(model.table, {});
       const int64_t own = 3 * dist::even_part(7, tp.rank(), tp.size()).size() + 5;
       const auto part = [](int rank) { return randn(fmt::format("part {}", rank), {4}); };
       const at::Tensor others = randn("others", {own}), grad = at::cat({others, part(tp.rank())});
@@ -220,10 +220,10 @@ TEST(FlatAdamW, PartialGradientsAreSummedOverRanks) {
   }
 }
 
-TEST(FlatAdamW, NothingToTrainIsTheUsersMistake) {
+TEST(AdamW, NothingToTrainIsTheUsersMistake) {
   ParameterTable table;
   table.add("frozen", randn("f", {3}));
-  EXPECT_THROW(FlatAdamW(table, {}), UsageError);
+  EXPECT_THROW(AdamW(table, {}), UsageError);
 }
 
 }  // namespace
