@@ -6,7 +6,7 @@
 //
 //   auto linears = select_linears(model, config.targets);
 //   Sparsity result = prune_weights(model, linears, {.share = 0.5, .global = true,
-//                                                    .scores = {.kind = recipe::PruneScore::magnitude}}, mesh.tp());
+//                                                    .scores = {.score = scores.at("magnitude")}}, mesh.tp());
 #include <nlohmann/json_fwd.hpp>
 
 #include <string>

@@ -15,4 +15,15 @@ std::vector<std::string> Catalog::format_names() const {
   return names;
 }
 
+const ScoreTraits* Catalog::find_score(const std::string& name) const {
+  const auto found = std::ranges::find(scores, name, &ScoreTraits::name);
+  return found == scores.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> Catalog::score_names() const {
+  std::vector<std::string> names;
+  for (const ScoreTraits& score : scores) names.push_back(score.name);
+  return names;
+}
+
 }  // namespace filigree::recipe

@@ -42,13 +42,27 @@ struct FormatTraits {
   bool has_default_dir = false;  ///< data.dir may be left out
 };
 
+/// What the rules of a recipe need to know of a score (prune.score).
+struct ScoreTraits {
+  std::string name;
+  std::string help;              ///< for the reference page
+  bool of_entries = true;        ///< single weights have it; heads and neurons always do
+  bool reads_data = false;       ///< it uses prune.batches
+  bool regrows = false;          ///< a weight that a mask zeroes has one that may change
+  bool scaled_by_layer = false;  ///< a sum over weights, which differs in scale between layers
+  bool needs_update = false;     ///< it is undefined before a method was attached
+};
+
 struct Catalog {
   MethodCatalog methods;
   std::vector<FormatTraits> formats;
   std::vector<std::string> presets = {};  ///< values of data.task
+  std::vector<ScoreTraits> scores = {};
 
   const FormatTraits* find_format(const std::string& name) const;  ///< nullptr: unknown
   std::vector<std::string> format_names() const;
+  const ScoreTraits* find_score(const std::string& name) const;  ///< nullptr: unknown
+  std::vector<std::string> score_names() const;
 };
 
 }  // namespace filigree::recipe

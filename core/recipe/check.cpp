@@ -204,8 +204,15 @@ void check_train(const TrainConfig& train, const std::string& path, const ModelC
                  {"model.task"});
 }
 
+std::vector<std::string> names_where(const std::vector<ScoreTraits>& scores, bool ScoreTraits::*trait) {
+  std::vector<std::string> names;
+  for (const ScoreTraits& score : scores)
+    if (score.*trait) names.push_back(score.name);
+  return names;
+}
+
 void check_prune(const PruneConfig& prune, const std::string& path, bool may_have_method, const History& before,
-                 Rules& rules) {
+                 const Catalog& catalog, Rules& rules) {
   const std::string structure = path + ".structure", scope = path + ".scope", score = path + ".score";
   const bool structured = !prune.structure.empty();
   if (!structured && !rules.given(path + ".sparsity")) {
@@ -218,25 +225,17 @@ void check_prune(const PruneConfig& prune, const std::string& path, bool may_hav
   if (!structured && prune.scope == PruneScope::layer) {
     rules.broken(scope, "is layer, which is for structures; unstructured pruning uses matrix or global", {structure});
   }
-  if (prune.regrow && prune.score != PruneScore::magnitude && prune.score != PruneScore::magnitude_delta &&
-      prune.score != PruneScore::merged) {
+  const ScoreTraits* traits = catalog.find_score(prune.score);
+  if (prune.regrow && traits && !traits->regrows)
     rules.broken(path + ".regrow",
-                 fmt::format("needs the score magnitude, magnitude+delta or merged: by {}, zeroed weights have no score "
-                             "that could change",
-                             enum_name(prune.score)),
+                 fmt::format("needs another score: by {}, zeroed weights have no score that could change; use one of {}",
+                             prune.score, fmt::join(names_where(catalog.scores, &ScoreTraits::regrows), ", ")),
                  {score, structure});
-  }
-  if (!structured && prune.score == PruneScore::l1) {
-    rules.broken(score,
-                 "is l1, which has coefficients for heads and ffn only; unstructured pruning needs another score",
-                 {structure});
-  }
-  if (!structured && (prune.score == PruneScore::gates || prune.score == PruneScore::live)) {
+  if (!structured && traits && !traits->of_entries)
     rules.broken(score,
                  fmt::format("is {}, which scores heads and ffn only; unstructured pruning needs another score",
-                             enum_name(prune.score)),
+                             prune.score),
                  {structure});
-  }
   for (const char* share : {".heads", ".ffn"})
     if (prune.below && rules.given(path + share))
       rules.broken(path + ".below", fmt::format("is given together with {}; keep one of them", share + 1),
@@ -244,9 +243,9 @@ void check_prune(const PruneConfig& prune, const std::string& path, bool may_hav
   if (prune.below && prune.steps > 1)
     rules.broken(path + ".below", "removes all units with such a score in one round, but steps is more than 1",
                  {path + ".steps", structure});
-  if (prune.score == PruneScore::delta && !may_have_method) {
-    rules.broken(score, "is delta, but nothing has been trained before this stage; use magnitude", before.and_keys({}));
-  }
+  if (traits && traits->needs_update && !may_have_method)
+    rules.broken(score, fmt::format("is {}, but nothing has been trained before this stage; use magnitude", prune.score),
+                 before.and_keys({}));
 }
 
 void check_rewind(const StageConfig& stage, const std::string& path, const std::vector<StageConfig>& stages,
@@ -306,7 +305,7 @@ void check_export_dirs(const Recipe& recipe, const std::vector<std::string>& nam
   }
 }
 
-void check_stages(const Recipe& recipe, Rules& rules) {
+void check_stages(const Recipe& recipe, const Catalog& catalog, Rules& rules) {
   const std::vector<std::string> names = stage_names(recipe);
   check_names(names, rules);
   check_export_dirs(recipe, names, rules);
@@ -319,7 +318,8 @@ void check_stages(const Recipe& recipe, Rules& rules) {
     if (stage.train) check_train(*stage.train, path + ".train", recipe.model, history, stage, rules);
     if (stage.rewind) check_rewind(stage, path + ".rewind", recipe.stages, i, rules);
     if (stage.prune)
-      check_prune(*stage.prune, path + ".prune", !history.known || history.method || stage.method, history, rules);
+      check_prune(*stage.prune, path + ".prune", !history.known || history.method || stage.method, history, catalog,
+                  rules);
     for (const char* key : {".method", ".prune", ".train"}) {
       history.known = history.known && rules.sound(path + key);
       history.keys.push_back(path + key);
@@ -341,15 +341,17 @@ void check(const Recipe& recipe, const Catalog& catalog, const Source& source, s
   check_split(recipe.eval.split, recipe.data, rules);
   check_adapter(recipe, rules);
   check_parallel(recipe.parallel, rules);
-  check_stages(recipe, rules);
+  check_stages(recipe, catalog, rules);
   check_idle_keys(recipe, catalog, source, problems);
 }
 
-void settle(Recipe& recipe, const Source& source) {
+void settle(Recipe& recipe, const Catalog& catalog, const Source& source) {
   if (!source.by_user("data.format")) recipe.data.format = format_of(recipe.data);
   const std::vector<std::string> names = stage_names(recipe);
   for (size_t i = 0; i < names.size(); ++i) {
     auto& prune = recipe.stages[i].prune;
+    const ScoreTraits* score = prune ? catalog.find_score(prune->score) : nullptr;
+    if (score) prune->score_reads_data = score->reads_data;
     const bool by_default = prune && !source.given(stage_path(names, i) + ".prune.scope");
     if (by_default && prune->structure.empty()) prune->scope = PruneScope::matrix;
   }

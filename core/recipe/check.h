@@ -11,6 +11,6 @@ void check(const Recipe& recipe, const Catalog& catalog, const Source& source, s
 
 /// Fills defaults that depend on other values: the default scope of an unstructured prune is matrix, the format of a
 /// preset is that of its files.
-void settle(Recipe& recipe, const Source& source);
+void settle(Recipe& recipe, const Catalog& catalog, const Source& source);
 
 }  // namespace filigree::recipe

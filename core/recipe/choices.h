@@ -1,6 +1,6 @@
 #pragma once
 // The recipe keys with fixed choices, as enums: the values, and the word that a recipe writes for each. model.task is
-// core/task.h, data.format and data.task are registered names (catalog.h).
+// core/task.h; data.format, data.task and prune.score are registered names (catalog.h).
 #include "core/enum_names.h"
 
 namespace filigree::recipe {
@@ -66,20 +66,6 @@ constexpr std::array<EnumName<LrSchedule>, 3> enum_names(LrSchedule) {
 enum class Structure { heads, ffn };
 constexpr std::array<EnumName<Structure>, 2> enum_names(Structure) {
   return {{{Structure::heads, "heads"}, {Structure::ffn, "ffn"}}};
-}
-
-/// prune.score (core/prune/score.h has the formulas)
-enum class PruneScore { magnitude, delta, magnitude_delta, merged, l1, taylor, gates, live, random };
-constexpr std::array<EnumName<PruneScore>, 9> enum_names(PruneScore) {
-  return {{{PruneScore::magnitude, "magnitude"},
-           {PruneScore::delta, "delta"},
-           {PruneScore::magnitude_delta, "magnitude+delta"},
-           {PruneScore::merged, "merged"},
-           {PruneScore::l1, "l1"},
-           {PruneScore::taylor, "taylor"},
-           {PruneScore::gates, "gates"},
-           {PruneScore::live, "live"},
-           {PruneScore::random, "random"}}};
 }
 
 /// prune.scope

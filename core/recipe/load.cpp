@@ -45,7 +45,7 @@ Recipe from_tree(Tree tree, const std::string& path, const std::vector<std::stri
   for (const std::string& item : sets) apply_set(tree, item, problems, recipe.notes);
   const Source source = Binder(catalog, old_keys, problems).bind(tree, recipe);
   recipe.file = path;
-  settle(recipe, source);
+  settle(recipe, catalog, source);
   check(recipe, catalog, source, problems);
   if (!problems.empty()) throw UsageError(all_lines(std::move(problems)));
   reset_idle_keys(recipe, catalog);

@@ -128,6 +128,7 @@ class Page {
       out += table.path.empty() ? "\n## The recipe\n" : fmt::format("\n## `{}`\n\n{}.\n", table.path, table.doc);
       out += table.rows.empty() ? "\nIt has no options.\n" : kTableHead + table.rows;
       if (table.path == "data") out += formats();
+      if (table.path == "stages[].prune") out += scores();
     }
     return out;
   }
@@ -142,6 +143,14 @@ class Page {
     for (const FormatTraits& format : catalog_.formats)
       out += fmt::format("| `{}` | {} | {} |\n", format.name, cell(format.help),
                          fmt::join(enum_names_of(format.tasks), ", "));
+    return out;
+  }
+
+  std::string scores() const {
+    std::string out = "\nThe scores:\n\n| score | importance | scores | reads data |\n| --- | --- | --- | --- |\n";
+    for (const ScoreTraits& score : catalog_.scores)
+      out += fmt::format("| `{}` | {} | {} | {} |\n", score.name, cell(score.help),
+                         score.of_entries ? "heads, neurons, weights" : "heads, neurons", score.reads_data ? "yes" : "");
     return out;
   }
 

@@ -215,6 +215,14 @@ std::vector<std::string> Schema::preset_names() const {
   return names;
 }
 
+std::vector<std::string> Schema::score_names() const {
+  return catalog_ == nullptr ? std::vector<std::string>{} : catalog_->score_names();
+}
+
+const ScoreTraits* Schema::find_score(const std::string& name) const {
+  return catalog_ == nullptr ? nullptr : catalog_->find_score(name);
+}
+
 const Field* Schema::find_former(const std::string& key) const {
   const auto found =
       std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.former_key() == key; });

@@ -146,6 +146,9 @@ class Schema {
   /// The registered data formats, and the presets of data.task with "" for none; empty without a catalog.
   std::vector<std::string> format_names() const;
   std::vector<std::string> preset_names() const;
+  std::vector<std::string> score_names() const;
+  /// The traits of a registered score; nullptr without a catalog.
+  const ScoreTraits* find_score(const std::string& name) const;
 
   /// A value: text, true or false, an optional of these, or a list of texts.
   template <class T>

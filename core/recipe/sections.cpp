@@ -170,7 +170,10 @@ void describe(TrainConfig& train, Schema& schema) {
 
 void describe(PruneConfig& prune, Schema& schema) {
   const auto unstructured = [&prune] { return prune.structure.empty(); };
-  const auto reads_data = [&prune] { return prune.score == PruneScore::taylor || prune.score == PruneScore::l1; };
+  const auto reads_data = [&prune, &schema] {
+    const ScoreTraits* score = schema.find_score(prune.score);
+    return score == nullptr ? prune.score_reads_data : score->reads_data;
+  };
   schema
       .field("structure", prune.structure,
              "structures to remove; empty: zero single weights (unstructured), which needs sparsity")
@@ -192,7 +195,7 @@ void describe(PruneConfig& prune, Schema& schema) {
       .field("targets", prune.targets, "linears to prune, by the last words of their names; empty: all in the encoder")
       .patterns()
       .only("structure", "is empty", unstructured);
-  schema.field("score", prune.score, "importance score; delta is the size of the adapter's effective update");
+  schema.field("score", prune.score, "importance score, see the table of scores").one_of(schema.score_names());
   schema.field("scope", prune.scope,
                "scope of the fraction: per layer (structured), per matrix (unstructured), or global");
   schema.field("steps", prune.steps,
@@ -211,14 +214,14 @@ void describe(PruneConfig& prune, Schema& schema) {
              "each round chooses among all weights, also those that an earlier round zeroed; for weights that train and "
              "the scores magnitude, magnitude+delta and merged")
       .only("structure", "is empty", unstructured);
-  schema.field("batches", prune.batches, "training batches for the scores taylor and l1", from(1).to(1e6))
-      .only("score", "is taylor or l1", reads_data);
+  schema.field("batches", prune.batches, "training batches for the scores that read data", from(1).to(1e6))
+      .only("score", "reads data", reads_data);
   schema
       .field("batch_size", prune.batch_size,
              "samples per batch for these scores; 0: those of the latest stage up to this one that trains, else of the "
              "next one that trains, else 32",
              from(0).to(kMostSamples))
-      .only("score", "is taylor or l1", reads_data);
+      .only("score", "reads data", reads_data);
 }
 
 void describe(ExportConfig& export_config, Schema& schema) {

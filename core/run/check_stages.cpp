@@ -74,14 +74,15 @@ class StageChecks {
   }
 
   void prune(const recipe::PruneConfig& config) {
-    const bool unknown = config.score == recipe::PruneScore::delta && !all_attached_;
+    const prune::ScoreRequest request = prune::request_of(config, registries_.scores, seed_);
+    const bool unknown = request.score->traits().needs_update && !all_attached_;
     const auto linears =
         config.structure.empty() ? prune::select_linears(shapes_, config.targets) : std::vector<nn::Linear*>();
     if (unknown) return;
     if (config.structure.empty())
-      prune::check_scores(linears, prune::request_of(config, seed_));
+      prune::check_scores(linears, request);
     else
-      prune::check_scores(shapes_, prune::request_of(config, seed_));
+      prune::check_scores(shapes_, request);
   }
 
   const recipe::Recipe& recipe_;

@@ -14,6 +14,7 @@
 #include "core/log/run_log.h"
 #include "core/nn/load_report.h"
 #include "core/nn/model.h"
+#include "core/prune/scores/score.h"
 #include "core/recipe/recipe.h"
 #include "core/run/origin.h"
 #include "core/run/state/run_state.h"
@@ -43,9 +44,10 @@ using ModelLoader = std::function<std::unique_ptr<nn::Model>(const std::string& 
 struct Registries {
   adapt::Registry methods;
   data::FormatRegistry formats;
+  prune::ScoreRegistry scores;
   ModelLoader load_model;
 
-  recipe::Catalog catalog() const { return {methods.catalog(), formats.traits(), data::preset_names()}; }
+  recipe::Catalog catalog() const { return {methods.catalog(), formats.traits(), data::preset_names(), scores.traits()}; }
 };
 
 struct Session {

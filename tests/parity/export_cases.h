@@ -101,8 +101,7 @@ inline void add_mixed_updates(nn::Model& model) {
 }
 
 inline void prune_units(nn::Model& model, double heads, double ffn, bool global) {
-  prune::ScoreRequest request;
-  request.global = global;
+  prune::ScoreRequest request{.score = prune::builtin_scores().at("magnitude+delta"), .global = global};
   const auto scores = prune::score_structures(model, request, *dist::make_single());
   prune::apply(model, prune::make_plan(model.structures(), scores, {heads, ffn, global, ""}));
 }

@@ -25,9 +25,10 @@ namespace {
 
 prune::ScoreRequest score_request(Session& session, const recipe::StageConfig& stage) {
   const auto& config = *stage.prune;
-  prune::ScoreRequest request = prune::request_of(config, static_cast<uint64_t>(session.recipe.seed));
-  if (!prune::reads_data(request.kind)) return request;
-  session.log->info("stage {}: computing the score {} over {}", stage.name, enum_name(config.score),
+  prune::ScoreRequest request =
+      prune::request_of(config, session.registries->scores, static_cast<uint64_t>(session.recipe.seed));
+  if (!request.score->traits().reads_data) return request;
+  session.log->info("stage {}: computing the score {} over {}", stage.name, config.score,
                     counted(config.batches, "batch"));
   request.data.emplace(
       gradient_batches(session, config.batches, scoring_batch_size(session.recipe, session.state.stage), "scores"));
@@ -62,7 +63,7 @@ std::vector<nn::Reslice> structured_round(Session& session, const recipe::StageC
   const auto scores = prune::score_structures(*session.model, request, session.mesh->tp());
   const auto plan = prune::make_plan(session.model->structures(), scores,
                                      {request.heads ? config.heads * part : 0, request.ffn ? config.ffn * part : 0,
-                                      request.global, std::string(enum_name(config.score)), config.below});
+                                      request.global, config.score, config.below});
   check_agreement(session.mesh->world(), plan.hash());
   session.log->info("stage {}: pruning\n{}", stage.name, prune::to_text(plan));
   if (config.steps == 1 && !plan.removes_units()) warn_of_no_effect(session, stage, " of its heads and neurons");

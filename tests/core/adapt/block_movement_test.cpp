@@ -90,7 +90,7 @@ TEST(BlockMovement, EmptyHeadsAndNeuronsAreRemovedWithoutAChangeOfTheLogits) {
   const at::NoGradGuard no_grad;
   const auto batch = test::toy_batch({1, 2, 3});
   const at::Tensor before = test::logits(run.model, batch);
-  const auto scores = prune::score_structures(run.model, {.kind = prune::PruneScore::live}, *run.ranks);
+  const auto scores = prune::score_structures(run.model, {.score = prune::builtin_scores().at("live")}, *run.ranks);
   EXPECT_EQ(scores[0][2], 0);
   EXPECT_EQ(scores[0][0], run.mask(attention).narrow(1, 0, 3).sum().item<int64_t>());
   const auto plan =

@@ -122,13 +122,13 @@ TEST(Gates, ALaterMethodFindsTheGatesInTheWeights) {
 TEST(Gates, TheScoreIsTheSignedGate) {
   Attached run;
   for (const at::Tensor& gates : run.gates()) gates.detach().copy_(drawn(7, gates.sizes().vec(), 1.0));
-  const auto scores = prune::score_structures(run.model, {.kind = prune::PruneScore::gates}, *run.ranks);
+  const auto scores = prune::score_structures(run.model, {.score = prune::builtin_scores().at("gates")}, *run.ranks);
   ASSERT_EQ(scores.size(), 4U);
   for (size_t g = 0; g < scores.size(); ++g)
     for (size_t i = 0; i < scores[g].size(); ++i)
       EXPECT_EQ(scores[g][i], static_cast<double>(run.gates()[g][static_cast<int64_t>(i)].item<float>()));
   ToyModel plain;
-  EXPECT_THROW(prune::score_structures(plain, {.kind = prune::PruneScore::gates}, *run.ranks), recipe::KeyError);
+  EXPECT_THROW(prune::score_structures(plain, {.score = prune::builtin_scores().at("gates")}, *run.ranks), recipe::KeyError);
 }
 
 }  // namespace

@@ -122,7 +122,7 @@ TEST(ApplyPlanTest, ShrinksEverythingThatHangsOnALinear) {
   ToyModel model;
   for (nn::Linear* linear : model.linears()) linear->set_adapter(std::make_shared<DenseAdapter>(model, *linear, 3));
   prune_weights(model, select_linears(model, {}),
-                {.share = 0.3, .global = false, .scores = {.kind = PruneScore::magnitude}}, *dist::make_single());
+                {.share = 0.3, .global = false, .scores = {.score = builtin_scores().at("magnitude")}}, *dist::make_single());
   const auto records = apply(model, plan_for(model));
   const nn::Linear& query = model.linear(0, ToyModel::query);
   EXPECT_EQ(query.weight()->value().sizes(), (at::IntArrayRef{9, 12}));

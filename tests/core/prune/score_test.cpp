@@ -39,9 +39,9 @@ double delta(double, double d) { return std::abs(d); }
 double both(double w, double d) { return std::abs(w) + std::abs(d); }
 double merged(double w, double d) { return std::abs(w + d); }
 
-Scores scores_of(ToyModel& model, PruneScore kind, bool global = false) {
+Scores scores_of(ToyModel& model, const std::string& kind, bool global = false) {
   ScoreRequest request;
-  request.kind = kind;
+  request.score = builtin_scores().at(kind);
   request.global = global;
   request.seed = 5;
   return score_structures(model, request, *dist::make_single());
@@ -57,16 +57,16 @@ void add_to_query_and_value(ToyModel& model) {
 }
 
 template <class F>
-void expect_head_scores(ToyModel& model, PruneScore kind, F f) {
+void expect_head_scores(ToyModel& model, const std::string& kind, F f) {
   ScoreRequest request;
-  request.kind = kind;
+  request.score = builtin_scores().at(kind);
   request.ffn = false;
   const Scores scores = score_structures(model, request, *dist::make_single());
   for (size_t layer = 0; layer < 2; ++layer) {
     for (int64_t head = 0; head < 4; ++head) {
       const double expected = sum_of(model.linear(layer, ToyModel::query), 0, head, 3, f) +
                               sum_of(model.linear(layer, ToyModel::value), 0, head, 3, f);
-      EXPECT_NEAR(scores[2 * layer][static_cast<size_t>(head)], expected, 1e-5 * expected) << enum_name(kind);
+      EXPECT_NEAR(scores[2 * layer][static_cast<size_t>(head)], expected, 1e-5 * expected) << kind;
     }
   }
 }
@@ -74,24 +74,24 @@ void expect_head_scores(ToyModel& model, PruneScore kind, F f) {
 TEST(ScoreTest, HeadsReadTheRowsOfQueryAndValue) {
   ToyModel model;
   add_to_query_and_value(model);
-  expect_head_scores(model, PruneScore::magnitude, magnitude);
-  expect_head_scores(model, PruneScore::delta, delta);
-  expect_head_scores(model, PruneScore::magnitude_delta, both);
-  expect_head_scores(model, PruneScore::merged, merged);
+  expect_head_scores(model, "magnitude", magnitude);
+  expect_head_scores(model, "delta", delta);
+  expect_head_scores(model, "magnitude+delta", both);
+  expect_head_scores(model, "merged", merged);
 }
 
 TEST(ScoreTest, AnAdapterElsewhereIsReadToo) {
   ToyModel model;
   nn::Linear& out = model.linear(0, ToyModel::attention_out);
-  const double plain = scores_of(model, PruneScore::magnitude_delta)[0][2];
+  const double plain = scores_of(model, "magnitude+delta")[0][2];
   out.set_adapter(std::make_shared<DenseAdapter>(model, out, 3));
   const double expected = plain + sum_of(out, 1, 2, 3, both);
-  EXPECT_NEAR(scores_of(model, PruneScore::magnitude_delta)[0][2], expected, 1e-5 * expected);
+  EXPECT_NEAR(scores_of(model, "magnitude+delta")[0][2], expected, 1e-5 * expected);
 }
 
 TEST(ScoreTest, NeuronsReadARowInAndAColumnOut) {
   ToyModel model;
-  const Scores scores = scores_of(model, PruneScore::magnitude_delta);
+  const Scores scores = scores_of(model, "magnitude+delta");
   for (int64_t neuron = 0; neuron < 10; ++neuron) {
     const double expected = sum_of(model.linear(1, ToyModel::ffn_in), 0, neuron, 1, both) +
                             sum_of(model.linear(1, ToyModel::ffn_out), 1, neuron, 1, both);
@@ -103,7 +103,7 @@ TEST(ScoreTest, DeltaWithoutAnAdapterIsRefused) {
   ToyModel model;
   add_to_query_and_value(model);
   ScoreRequest request;
-  request.kind = PruneScore::delta;
+  request.score = builtin_scores().at("delta");
   request.ffn = false;
   EXPECT_EQ(score_structures(model, request, *dist::make_single())[1].size(), 0U);
   request.ffn = true;
@@ -114,18 +114,18 @@ TEST(ScoreTest, DeltaWithoutAnAdapterIsRefused) {
 TEST(ScoreTest, MaskedEntriesDoNotCount) {
   ToyModel model;
   nn::Linear& query = model.linear(0, ToyModel::query);
-  const double before = scores_of(model, PruneScore::magnitude)[0][1];
+  const double before = scores_of(model, "magnitude")[0][1];
   at::Tensor mask = at::ones({12, 12}, at::kByte);
   mask[4].fill_(0);
   const double row = query.weight()->value()[4].abs().sum().item<double>();
   put_mask(model, query, mask);
-  EXPECT_NEAR(scores_of(model, PruneScore::magnitude)[0][1], before - row, 1e-5);
+  EXPECT_NEAR(scores_of(model, "magnitude")[0][1], before - row, 1e-5);
 }
 
 TEST(ScoreTest, GlobalScopeMakesLayersComparable) {
   ToyModel model;
   for (const auto member : {ToyModel::query, ToyModel::value}) model.linear(1, member).weight()->value().mul_(100);
-  const Scores plain = scores_of(model, PruneScore::magnitude), global = scores_of(model, PruneScore::magnitude, true);
+  const Scores plain = scores_of(model, "magnitude"), global = scores_of(model, "magnitude", true);
   for (const size_t group : {0U, 2U}) {
     const double squares = std::inner_product(global[group].begin(), global[group].end(), global[group].begin(), 0.0);
     EXPECT_NEAR(squares, 4.0, 1e-9);
@@ -135,15 +135,15 @@ TEST(ScoreTest, GlobalScopeMakesLayersComparable) {
 
 TEST(ScoreTest, RandomDependsOnSeedLayerKindAndNumberOnly) {
   ToyModel model;
-  const Scores all = scores_of(model, PruneScore::random);
+  const Scores all = scores_of(model, "random");
   EXPECT_NE(all[0], all[2]);
   apply(model, make_plan(model.structures(), all, {0.5, 0, false, "random"}));
-  const Scores left = scores_of(model, PruneScore::random);
+  const Scores left = scores_of(model, "random");
   for (size_t i = 0; i < left[0].size(); ++i) {
     EXPECT_EQ(left[0][i], all[0][static_cast<size_t>(model.heads(0).kept[i])]);
   }
   ScoreRequest other;
-  other.kind = PruneScore::random;
+  other.score = builtin_scores().at("random");
   other.seed = 6;
   EXPECT_NE(score_structures(model, other, *dist::make_single())[1], all[1]);
 }

@@ -32,11 +32,11 @@ std::vector<float> sorted(const std::vector<at::Tensor>& tensors) {
   return all;
 }
 
-WeightRequest request_for(double share, bool global, PruneScore kind = PruneScore::magnitude) {
+WeightRequest request_for(double share, bool global, const std::string& kind = "magnitude") {
   WeightRequest request;
   request.share = share;
   request.global = global;
-  request.scores.kind = kind;
+  request.scores.score = builtin_scores().at(kind);
   return request;
 }
 
@@ -98,7 +98,7 @@ TEST(UnstructuredTest, ASecondRoundKeepsTheFirstsZeros) {
   ToyModel model;
   const auto linears = select_linears(model, {"query", "intermediate.dense"});
   ASSERT_EQ(linears.size(), 4U);
-  prune_alone(model, linears, request_for(0.3, true, PruneScore::random));
+  prune_alone(model, linears, request_for(0.3, true, "random"));
   std::vector<at::Tensor> first;
   for (const nn::Linear* linear : linears) first.push_back(linear->mask()->value().clone());
   const auto parameters = model.parameters().size();
@@ -152,7 +152,7 @@ TEST(UnstructuredTest, TheMaskLeavesTheUpdateAlone) {
   const auto adapter = std::make_shared<DenseAdapter>(model, query, 3);
   query.set_adapter(adapter);
   const at::Tensor base = query.weight()->value().clone();
-  prune_alone(model, {&query}, request_for(0.5, false, PruneScore::magnitude_delta));
+  prune_alone(model, {&query}, request_for(0.5, false, "magnitude+delta"));
   const at::Tensor expected = base.mul(query.mask()->value().to(at::kFloat)).add(adapter->delta());
   EXPECT_TRUE(query.merged_weight().equal(expected));
 }
@@ -163,7 +163,7 @@ TEST(UnstructuredTest, AMaskOfTheMergedWeightKeepsEveryZero) {
   const auto adapter = std::make_shared<DenseAdapter>(model, query, 3);
   query.set_adapter(adapter);
   const at::Tensor sum = query.weight()->value().detach().add(adapter->delta());
-  WeightRequest request = request_for(0.5, false, PruneScore::merged);
+  WeightRequest request = request_for(0.5, false, "merged");
   request.covers_update = true;
   prune_alone(model, {&query}, request);
   EXPECT_EQ(zeros(query), 72);
@@ -182,7 +182,7 @@ TEST(UnstructuredTest, UnderAMergedMaskTheUpdateHasTheMaskedGradient) {
   const auto adapter = std::make_shared<DenseAdapter>(model, query, 3);
   adapter->parameters().front()->value().set_requires_grad(true);
   query.set_adapter(adapter);
-  WeightRequest request = request_for(0.5, false, PruneScore::merged);
+  WeightRequest request = request_for(0.5, false, "merged");
   request.covers_update = true;
   prune_alone(model, {&query}, request);
   const at::Tensor x = drawn(1, {5, 12}, 1.0), g = drawn(2, {5, 12}, 1.0);

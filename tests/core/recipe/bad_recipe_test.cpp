@@ -158,15 +158,15 @@ const BadCase kCases[] = {
      "18: stages.prune.prune.scope: is layer, which is for structures; unstructured pruning uses "
      "matrix or global"},
     {"L1ScoreOfWeights", "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4", "sparsity: 0.5\n      score: l1",
-     "18: stages.prune.prune.score: is l1, which has coefficients for heads and ffn only; unstructured "
-     "pruning needs another score"},
+     "18: stages.prune.prune.score: is l1, which scores heads and ffn only; unstructured pruning needs "
+     "another score"},
     {"GatesOfWeights", "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4",
      "sparsity: 0.5\n      score: gates",
      "18: stages.prune.prune.score: is gates, which scores heads and ffn only; unstructured pruning needs another score"},
     {"RegrowByRandom", "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4",
      "sparsity: 0.5\n      regrow: true\n      score: random",
-     "18: stages.prune.prune.regrow: needs the score magnitude, magnitude+delta or merged: by random, zeroed weights have "
-     "no score that could change"},
+     "18: stages.prune.prune.regrow: needs another score: by random, zeroed weights have no score that could change; use one "
+     "of magnitude, magnitude+delta, merged"},
     {"ScheduleOfOneRound", "ffn: 0.4", "ffn: 0.4\n      schedule: cubic",
      "20: stages.prune.prune.schedule: has no effect: it is used only when steps is more than 1"},
     {"BelowBesidesAShare", "heads: 0.25\n      ffn: 0.4", "heads: 0.25\n      below: 0",
@@ -228,7 +228,7 @@ const BadCase kCases[] = {
     {"GeneratesLabels", "eval: {every: 200}", "eval: {generate: {beams: 4}}",
      "28: eval.generate: has no effect: it is used only when model.task is causal_lm"},
     {"BatchesOfAScoreWithoutData", "ffn: 0.4", "ffn: 0.4\n      batches: 4",
-     "20: stages.prune.prune.batches: has no effect: it is used only when score is taylor or l1"},
+     "20: stages.prune.prune.batches: has no effect: it is used only when score reads data"},
     {"SmoothingIsForTokens", "epochs: 3,", "epochs: 3, label_smoothing: 0.1,",
      "14: stages.adapt.train.label_smoothing: has no effect: it is used only when model.task is masked_lm or "
      "causal_lm"},

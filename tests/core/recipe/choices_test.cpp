@@ -14,7 +14,7 @@ template <class E>
 class ChoicesTest : public ::testing::Test {};
 
 using Enums = ::testing::Types<Task, InitialWeights, ResetHead, BadRows, Device, Backend, Precision, GradDtype,
-                               Optimizer, LrSchedule, Structure, PruneScore, PruneScope, ExportDtype, ExportFormat>;
+                               Optimizer, LrSchedule, Structure, PruneScope, ExportDtype, ExportFormat>;
 TYPED_TEST_SUITE(ChoicesTest, Enums);
 
 TYPED_TEST(ChoicesTest, EveryValueHasOneNameOfItsOwn) {

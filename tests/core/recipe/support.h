@@ -13,6 +13,7 @@
 #include "core/data/format.h"
 #include "core/data/presets.h"
 #include "core/error.h"
+#include "core/prune/scores/score.h"
 #include "core/recipe/load.h"
 #include "core/recipe/schema.h"
 
@@ -41,7 +42,7 @@ struct NoOptions : MethodOptions {
 };
 
 inline Catalog catalog() {
-  Catalog catalog{{}, data::builtin_formats().traits(), data::preset_names()};
+  Catalog catalog{{}, data::builtin_formats().traits(), data::preset_names(), prune::builtin_scores().traits()};
   catalog.methods.add("sketch", "low rank and sparse", [] { return std::make_shared<SketchOptions>(); });
   catalog.methods.add("full", "every weight", [] { return std::make_shared<NoOptions>(); });
   return catalog;

@@ -1,4 +1,4 @@
-#include "core/prune/coefficients.h"
+#include "core/prune/scores/coefficients.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>

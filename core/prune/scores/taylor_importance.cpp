@@ -1,4 +1,4 @@
-#include "core/prune/taylor.h"
+#include "core/prune/scores/taylor_importance.h"
 
 #include <ATen/ops/abs.h>
 #include <ATen/ops/mul.h>
