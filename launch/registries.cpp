@@ -23,6 +23,8 @@ std::unique_ptr<nn::Model> load_model(const std::string& dir, const train::Model
 
 }  // namespace
 
-train::Registries make_registries() { return {adapt::builtin_methods(), data::builtin_formats(), prune::builtin_scores(), load_model}; }
+train::Registries make_registries() {
+  return {adapt::builtin_methods(), data::builtin_formats(), prune::builtin_scores(), load_model};
+}
 
 }  // namespace filigree::launch

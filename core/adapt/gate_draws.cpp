@@ -20,8 +20,8 @@ const at::Tensor& gates_of(const nn::StructureGroup& group) {
       FG_CHECK(gates, "'{}' has no gates", member.linear->name());
       return gates->gates()->value();
     }
-  throw InternalError(fmt::format("no linear takes the outputs of the {}s of layer {}", nn::to_string(group.kind),
-                                  group.layer));
+  throw InternalError(
+      fmt::format("no linear takes the outputs of the {}s of layer {}", nn::to_string(group.kind), group.layer));
 }
 
 /// Each group's gates of all ranks, which hold consecutive units.
@@ -49,7 +49,8 @@ void remove_lowest(const at::Tensor& values, double share, const at::Tensor& kep
   const float* value = values.const_data_ptr<float>();
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::sort(order, [value](int64_t a, int64_t b) { return value[a] != value[b] ? value[a] < value[b] : a > b; });
+  std::ranges::sort(order,
+                    [value](int64_t a, int64_t b) { return value[a] != value[b] ? value[a] < value[b] : a > b; });
   for (int64_t i = 0; i < removed; ++i) kept.data_ptr<uint8_t>()[order[static_cast<size_t>(i)]] = 0;
 }
 

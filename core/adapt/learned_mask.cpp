@@ -55,8 +55,7 @@ std::vector<Masked> masked_linears(nn::Model& model) {
 selection::Pool pool_of(const Masked& masked) {
   at::Tensor weight = masked.linear->weight()->gather().to(at::kFloat);
   if (masked.linear->adapter()) weight = at::add(weight, masked.linear->adapter()->delta());
-  selection::Pool pool{
-      {{masked.linear->weight().get(), selection::key_of(masked.mask->scores().of(weight).detach())}}};
+  selection::Pool pool{{{masked.linear->weight().get(), selection::key_of(masked.mask->scores().of(weight).detach())}}};
   pool.removed = static_cast<int64_t>(masked.mask->level() * static_cast<double>(pool.entries()));
   return pool;
 }
@@ -80,8 +79,8 @@ void count_below_thresholds(const std::vector<Masked>& masked, std::vector<selec
   tp.all_reduce(counts);
   for (size_t i = 0; i < pools.size(); ++i)
     if (masked[i].mask->rule() == MaskRule::threshold)
-      pools[i].removed = std::min(counts[static_cast<int64_t>(i)].item<int64_t>(),
-                                  pools[i].entries() - at_least(pools[i].entries()));
+      pools[i].removed =
+          std::min(counts[static_cast<int64_t>(i)].item<int64_t>(), pools[i].entries() - at_least(pools[i].entries()));
 }
 
 }  // namespace
@@ -117,7 +116,8 @@ const LearnedMask* learned_mask(const nn::Linear& linear) {
 void add_learned_mask(nn::ParameterTable& table, nn::Linear& linear, std::unique_ptr<MaskScores> scores,
                       MaskRule rule) {
   const nn::Parameter& weight = *linear.weight();
-  const nn::ParameterPtr level = table.add(linear.name() + ".mask_level", at::zeros({1}, at::kDouble), nn::Role::buffer);
+  const nn::ParameterPtr level =
+      table.add(linear.name() + ".mask_level", at::zeros({1}, at::kDouble), nn::Role::buffer);
   const at::Tensor ones = at::ones(weight.sizes(), at::TensorOptions(at::kByte).device(weight.device()));
   const nn::ParameterPtr mask = add_entries_like(table, linear, "learned_mask", ones, nn::Role::derived);
   linear.set_transform(std::make_shared<LearnedMask>(std::move(scores), rule, level, mask));

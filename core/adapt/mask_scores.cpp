@@ -9,8 +9,8 @@
 
 namespace filigree::adapt {
 
-LowRankScores::LowRankScores(nn::ParameterTable& table, nn::Linear& linear, const at::Tensor& a,
-                             const at::Tensor& b, double low_rank_scale, double line_scale)
+LowRankScores::LowRankScores(nn::ParameterTable& table, nn::Linear& linear, const at::Tensor& a, const at::Tensor& b,
+                             double low_rank_scale, double line_scale)
     : low_rank_(add_factors(table, linear, {"score_A", "score_B"}, a, b)),
       rows_(add_lines(table, linear, "score_R", 0, nn::Role::trainable)),
       cols_(add_lines(table, linear, "score_C", 1, nn::Role::trainable)),
@@ -38,9 +38,8 @@ at::Tensor EntryScores::of(const at::Tensor&) const { return scores_->value(); }
 
 BlockScores::BlockScores(nn::ParameterTable& table, nn::Linear& linear, int64_t block, double first) : block_(block) {
   const nn::Parameter& weight = *linear.weight();
-  const at::Tensor values =
-      at::full({weight.logical_shape[0] / block, weight.logical_shape[1] / block}, first,
-               at::TensorOptions(at::kFloat).device(weight.device()));
+  const at::Tensor values = at::full({weight.logical_shape[0] / block, weight.logical_shape[1] / block}, first,
+                                     at::TensorOptions(at::kFloat).device(weight.device()));
   scores_ = add_follower(table, linear, "score", values, nn::Role::trainable, 0, 1, block);
   scores_->decays = false;
 }

@@ -5,16 +5,17 @@
 #include <vector>
 
 #include "core/adapt/method.h"
-#include "core/adapt/methods/block_movement.h"
 #include "core/adapt/methods/child_tuning.h"
 #include "core/adapt/methods/dps.h"
 #include "core/adapt/methods/dsee.h"
 #include "core/adapt/methods/full_bitfit_head.h"
-#include "core/adapt/methods/gates.h"
 #include "core/adapt/methods/lora.h"
+#include "core/adapt/methods/masks/block_movement.h"
+#include "core/adapt/methods/masks/gates.h"
+#include "core/adapt/methods/masks/movement.h"
+#include "core/adapt/methods/masks/pst.h"
+#include "core/adapt/methods/masks/smp.h"
 #include "core/adapt/methods/mixout.h"
-#include "core/adapt/methods/movement.h"
-#include "core/adapt/methods/pst.h"
 #include "core/adapt/methods/sift.h"
 #include "core/error.h"
 
@@ -46,6 +47,7 @@ Registry builtin_methods() {
   add_child_tuning(registry);
   add_mixout(registry);
   add_movement(registry);
+  add_smp(registry);
   add_gates(registry);
   add_block_movement(registry);
   add_sift(registry);

@@ -30,7 +30,8 @@ std::vector<const nn::Linear*> masked(nn::Model& model) {
 std::string kind_of(const nn::Linear& linear) {
   std::string kind;
   for (const std::string_view word : words_of(linear.name()))
-    if (!std::ranges::all_of(word, [](unsigned char c) { return std::isdigit(c) != 0; })) kind += fmt::format("{}.", word);
+    if (!std::ranges::all_of(word, [](unsigned char c) { return std::isdigit(c) != 0; }))
+      kind += fmt::format("{}.", word);
   return kind;
 }
 

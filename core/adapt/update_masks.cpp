@@ -54,7 +54,8 @@ std::vector<nn::ParameterPtr> trained_in_layers(nn::Model& model) {
   return trained;
 }
 
-std::vector<UpdateMask> add_update_masks(nn::Model& model, const std::vector<nn::ParameterPtr>& covered, nn::Role role) {
+std::vector<UpdateMask> add_update_masks(nn::Model& model, const std::vector<nn::ParameterPtr>& covered,
+                                         nn::Role role) {
   std::vector<UpdateMask> masks;
   for (const nn::ParameterPtr& parameter : covered) {
     const at::Tensor ones = at::ones(parameter->sizes(), at::TensorOptions(at::kByte).device(parameter->device()));

@@ -119,8 +119,8 @@ std::vector<Reslice> Linear::reslice(int64_t dim, const AxisChange& change) {
   for (const Follower& follower : followers_) {
     const int64_t along = dim == 0 ? follower.rows : follower.columns;
     if (along < 0) continue;
-    done.push_back(nn::reslice(follower.parameter, along,
-                               follower.unit == 1 ? change : change_of_units(change, follower.unit)));
+    done.push_back(
+        nn::reslice(follower.parameter, along, follower.unit == 1 ? change : change_of_units(change, follower.unit)));
   }
   if (adapter_) std::ranges::move(adapter_->reslice(dim, change), std::back_inserter(done));
   return done;

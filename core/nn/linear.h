@@ -85,10 +85,10 @@ class Linear {
   Hook output_hook;
 
  private:
-  at::Tensor effective_weight() const;                 ///< mask * W
-  at::Tensor transformed_weight(bool backward) const;  ///< T(W), T(W + D) or mask * (W + D)
+  at::Tensor effective_weight() const;                  ///< mask * W
+  at::Tensor transformed_weight(bool backward) const;   ///< T(W), T(W + D) or mask * (W + D)
   at::Tensor transformed(const at::Tensor& sum) const;  ///< of W + D
-  bool trains_weight() const;                          ///< the transformed weight has a gradient
+  bool trains_weight() const;                           ///< the transformed weight has a gradient
   at::Tensor multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const;  ///< without the adapter
 
   std::string name_;

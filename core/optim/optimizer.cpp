@@ -165,8 +165,8 @@ void Optimizer::rebuild(nn::ParameterTable& table, const std::vector<nn::Reslice
     const auto it = old.find(extent.parameter.get());
     if (it == old.end()) continue;
     for (size_t i = 0; i < buffers_.size(); ++i) {
-      FG_CHECK(it->second[i].sizes() == extent.parameter->value().sizes(),
-               "the records do not match the shape of '{}'", extent.parameter->name);
+      FG_CHECK(it->second[i].sizes() == extent.parameter->value().sizes(), "the records do not match the shape of '{}'",
+               extent.parameter->name);
       view_of(buffers_[i], extent).copy_(it->second[i]);
     }
   }

@@ -66,7 +66,7 @@ class Optimizer {
   /// The update of step steps() of value(), from grad * scale.
   virtual void update(const at::Tensor& grad, double scale, double lr) = 0;
 
-  const at::Tensor& value() const { return value_; }                       ///< flat
+  const at::Tensor& value() const { return value_; }                      ///< flat
   const at::Tensor& slot(size_t index) const { return buffers_[index]; }  ///< flat
   const std::vector<UpdateRange>& ranges() const { return ranges_; }
 

@@ -78,7 +78,8 @@ std::map<int64_t, bool> layers_that_train(nn::Model& model, const std::vector<Li
   std::map<int64_t, bool> train;
   for (const auto& [layer, members] : linears) {
     const std::string prefix = common_prefix(members);
-    train[layer] = std::any_of(members.begin(), members.end(), [](const nn::Linear* one) { return !one->added_parameters().empty(); }) ||
+    train[layer] = std::any_of(members.begin(), members.end(),
+                               [](const nn::Linear* one) { return !one->added_parameters().empty(); }) ||
                    std::any_of(model.parameters().begin(), model.parameters().end(), [&](const auto& parameter) {
                      return parameter->trainable() && parameter->name.starts_with(prefix);
                    });

@@ -51,7 +51,8 @@ struct PruneRequest {
   double ffn = 0;
   bool global = false;  ///< rank all layers together, instead of the same share in each
   std::string score_name;
-  std::optional<double> below = std::nullopt;  ///< remove the scored units with at most this score; the shares are not used
+  std::optional<double> below =
+      std::nullopt;  ///< remove the scored units with at most this score; the shares are not used
 };
 PrunePlan make_plan(const std::vector<nn::StructureGroup>& structures, const Scores& scores,
                     const PruneRequest& request);

@@ -64,8 +64,8 @@ void check_scores(nn::Model& model, const ScoreRequest& request) {
 void check_scores(const std::vector<nn::Linear*>& linears, const ScoreRequest& request) {
   const recipe::ScoreTraits traits = request.score->traits();
   if (!traits.of_entries)
-    throw recipe::KeyError("score", fmt::format("'{}' is a score of heads and neurons; it is undefined for single weights",
-                                                traits.name));
+    throw recipe::KeyError(
+        "score", fmt::format("'{}' is a score of heads and neurons; it is undefined for single weights", traits.name));
   for (const nn::Linear* linear : linears) {
     if (linear->transform())
       throw recipe::KeyError("targets",

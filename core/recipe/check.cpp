@@ -227,15 +227,16 @@ void check_prune(const PruneConfig& prune, const std::string& path, bool may_hav
   }
   const ScoreTraits* traits = catalog.find_score(prune.score);
   if (prune.regrow && traits && !traits->regrows)
-    rules.broken(path + ".regrow",
-                 fmt::format("needs another score: by {}, zeroed weights have no score that could change; use one of {}",
-                             prune.score, fmt::join(names_where(catalog.scores, &ScoreTraits::regrows), ", ")),
-                 {score, structure});
+    rules.broken(
+        path + ".regrow",
+        fmt::format("needs another score: by {}, zeroed weights have no score that could change; use one of {}",
+                    prune.score, fmt::join(names_where(catalog.scores, &ScoreTraits::regrows), ", ")),
+        {score, structure});
   if (!structured && traits && !traits->of_entries)
-    rules.broken(score,
-                 fmt::format("is {}, which scores heads and ffn only; unstructured pruning needs another score",
-                             prune.score),
-                 {structure});
+    rules.broken(
+        score,
+        fmt::format("is {}, which scores heads and ffn only; unstructured pruning needs another score", prune.score),
+        {structure});
   for (const char* share : {".heads", ".ffn"})
     if (prune.below && rules.given(path + share))
       rules.broken(path + ".below", fmt::format("is given together with {}; keep one of them", share + 1),
@@ -244,7 +245,8 @@ void check_prune(const PruneConfig& prune, const std::string& path, bool may_hav
     rules.broken(path + ".below", "removes all units with such a score in one round, but steps is more than 1",
                  {path + ".steps", structure});
   if (traits && traits->needs_update && !may_have_method)
-    rules.broken(score, fmt::format("is {}, but nothing has been trained before this stage; use magnitude", prune.score),
+    rules.broken(score,
+                 fmt::format("is {}, but nothing has been trained before this stage; use magnitude", prune.score),
                  before.and_keys({}));
 }
 
@@ -267,8 +269,9 @@ void check_rewind(const StageConfig& stage, const std::string& path, const std::
     rules.broken(path + ".step", fmt::format("is {}, but stage {} has {}", rewind.step, target->name,
                                              counted(target->train->max_steps, "step")));
   if (stage.prune && stage.train && stage.prune->steps > 1)
-    rules.broken(path, "follows the prune, but prune.steps spreads the prune over the steps of this stage; set "
-                       "prune.steps to 1, or prune in a stage of its own");
+    rules.broken(path,
+                 "follows the prune, but prune.steps spreads the prune over the steps of this stage; set "
+                 "prune.steps to 1, or prune in a stage of its own");
 }
 
 void check_names(const std::vector<std::string>& names, Rules& rules) {

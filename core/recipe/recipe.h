@@ -98,15 +98,15 @@ struct PruneConfig {
   double sparsity = 0.5;             ///< unstructured: fraction of the entries to zero
   std::vector<std::string>
       targets;  ///< unstructured: linears, by the last words of their names; empty: all in the encoder
-  std::string score = "magnitude+delta";  ///< a registered score (catalog.h)
-  bool score_reads_data = false;            ///< by the catalog, set when the recipe is loaded; no key
-  PruneScope scope = PruneScope::layer;  ///< structured: layer or global; unstructured: matrix or global
-  int64_t steps = 1;                     ///< rounds that reach the fraction (with `train`: over its steps)
+  std::string score = "magnitude+delta";           ///< a registered score (catalog.h)
+  bool score_reads_data = false;                   ///< by the catalog, set when the recipe is loaded; no key
+  PruneScope scope = PruneScope::layer;            ///< structured: layer or global; unstructured: matrix or global
+  int64_t steps = 1;                               ///< rounds that reach the fraction (with `train`: over its steps)
   PruneSchedule schedule = PruneSchedule::linear;  ///< share removed after each round (core/prune/schedule.h)
   PruneMask mask = PruneMask::base;                ///< unstructured: what the mask covers
   bool regrow = false;                             ///< unstructured: each round may restore entries
-  int64_t batches = 32;                  ///< training batches for scores that read data
-  int64_t batch_size = 0;                ///< samples per batch for them; 0: as the adapted stage (core/run/steps.h)
+  int64_t batches = 32;                            ///< training batches for scores that read data
+  int64_t batch_size = 0;  ///< samples per batch for them; 0: as the adapted stage (core/run/steps.h)
 };
 
 struct ExportConfig {

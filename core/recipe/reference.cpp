@@ -149,8 +149,9 @@ class Page {
   std::string scores() const {
     std::string out = "\nThe scores:\n\n| score | importance | scores | reads data |\n| --- | --- | --- | --- |\n";
     for (const ScoreTraits& score : catalog_.scores)
-      out += fmt::format("| `{}` | {} | {} | {} |\n", score.name, cell(score.help),
-                         score.of_entries ? "heads, neurons, weights" : "heads, neurons", score.reads_data ? "yes" : "");
+      out +=
+          fmt::format("| `{}` | {} | {} | {} |\n", score.name, cell(score.help),
+                      score.of_entries ? "heads, neurons, weights" : "heads, neurons", score.reads_data ? "yes" : "");
     return out;
   }
 

@@ -80,7 +80,8 @@ void describe(ModelConfig& model, Schema& schema) {
       .only("init", "is pretrained", [&model] { return model.init == InitialWeights::pretrained; });
   schema
       .field("init_lora", model.init_lora,
-             "directory of a LoRA or a Super-Tuning adapter saved by peft: initializes the update of the first method, and "
+             "directory of a LoRA or a Super-Tuning adapter saved by peft: initializes the update of the first method, "
+             "and "
              "the task head")
       .formerly("adapter");
 }
@@ -205,14 +206,16 @@ void describe(PruneConfig& prune, Schema& schema) {
              "share removed after round r of n, of the fraction: linear r/n; cubic 1 - (1 - r/n)^3")
       .only("steps", "is more than 1", [&prune] { return prune.steps > 1; });
   schema
-      .field("mask", prune.mask,
-             "what the mask covers: base: W0, and the merged weight M*W0 + D of a linear with an update is dense; merged: "
-             "the update too, M*(W0 + D)")
+      .field(
+          "mask", prune.mask,
+          "what the mask covers: base: W0, and the merged weight M*W0 + D of a linear with an update is dense; merged: "
+          "the update too, M*(W0 + D)")
       .only("structure", "is empty", unstructured);
   schema
-      .field("regrow", prune.regrow,
-             "each round chooses among all weights, also those that an earlier round zeroed; for weights that train and "
-             "the scores magnitude, magnitude+delta and merged")
+      .field(
+          "regrow", prune.regrow,
+          "each round chooses among all weights, also those that an earlier round zeroed; for weights that train and "
+          "the scores magnitude, magnitude+delta and merged")
       .only("structure", "is empty", unstructured);
   schema.field("batches", prune.batches, "training batches for the scores that read data", from(1).to(1e6))
       .only("score", "reads data", reads_data);
@@ -232,9 +235,10 @@ void describe(ExportConfig& export_config, Schema& schema) {
       .required()
       .rule("a new name in the run directory", [&export_config] { return export_dir_problem(export_config.dir); })
       .later_rule([&export_config] { return longest_part_problem(export_config.dir); });
-  schema.field("dtype", export_config.dtype,
-               "data type of the weights in the files: auto, as in the base model's files for weights that are unchanged, "
-               "fp32 for all others; fp32 or bf16 for all");
+  schema.field(
+      "dtype", export_config.dtype,
+      "data type of the weights in the files: auto, as in the base model's files for weights that are unchanged, "
+      "fp32 for all others; fp32 or bf16 for all");
   schema.field("shard_mb", export_config.shard_mb,
                "maximum MiB per weight file; several files get an index; 0: one file", from(0).to(kMostMebibytes));
 }

@@ -56,9 +56,9 @@ std::string write_merged(const Session& session, const std::string& given, const
     session.store->run().folder(files::run_names::kCache);
     const auto opened = open_model(checkpoint, *session.registries);
     checkpoint::check_files_to_copy(opened.files, opened.model->task());
-    checkpoint::export_model(*opened.model, export_request(*session.registries, *opened.model,
-                                                           {opened.files, opened.random_base},
-                                                           checkpoint::ExportFormat::filigree, dir));
+    checkpoint::export_model(*opened.model,
+                             export_request(*session.registries, *opened.model, {opened.files, opened.random_base},
+                                            checkpoint::ExportFormat::filigree, dir));
   }
   files::add_to_marker(session.run_dir, files::DirectoryKind::run, kBaseKey,
                        {{"of", absolute_path(given)}, {"dir", name}});

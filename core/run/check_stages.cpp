@@ -64,6 +64,7 @@ class StageChecks {
       problems_.push_back(recipe::at_key(recipe_, recipe::is_given(recipe_, freeze) ? freeze : path,
                                          fmt::format("leaves nothing of this {} model to train", shapes_.family())));
     }
+    warn_of_nothing_frozen(stage);
     if (const std::string head = path + ".train_head";
         recipe::is_given(recipe_, head) && shapes_.head_parameters().empty())
       warnings_.push_back(recipe::at_key(
@@ -71,6 +72,15 @@ class StageChecks {
           fmt::format("has no effect: the decoder of this {} model is tied to the word embeddings, so it "
                       "has no head of its own",
                       shapes_.family())));
+  }
+
+  void warn_of_nothing_frozen(const recipe::StageConfig& stage) {
+    const auto frozen = [](const nn::ParameterPtr& parameter) { return parameter->role == nn::Role::frozen; };
+    if (recipe_.parallel.shard_frozen && stage.train &&
+        std::none_of(shapes_.parameters().begin(), shapes_.parameters().end(), frozen))
+      warnings_.push_back(recipe::at_key(
+          recipe_, "parallel.shard_frozen",
+          fmt::format("has no effect in stage {}: {} trains all parameters", stage.name, stage.method->name)));
   }
 
   void prune(const recipe::PruneConfig& config) {

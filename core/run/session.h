@@ -47,7 +47,9 @@ struct Registries {
   prune::ScoreRegistry scores;
   ModelLoader load_model;
 
-  recipe::Catalog catalog() const { return {methods.catalog(), formats.traits(), data::preset_names(), scores.traits()}; }
+  recipe::Catalog catalog() const {
+    return {methods.catalog(), formats.traits(), data::preset_names(), scores.traits()};
+  }
 };
 
 struct Session {

@@ -12,7 +12,7 @@ namespace filigree::selection {
 namespace {
 
 constexpr int kKeyBits = 32;
-constexpr int kLargestDigit = 11;        // bits
+constexpr int kLargestDigit = 11;         // bits
 constexpr uint32_t kSign = 0x8000'0000U;  // added to a key, so that its order is that of unsigned numbers
 
 /// Histogram of the next `bits` bits (after the `done` leading ones) of the keys whose leading bits are `prefix`.

@@ -28,11 +28,13 @@ std::string describe_stage(const recipe::StageConfig& stage, int64_t train_sampl
                                 stage.train->lr));
   if (stage.prune) {
     const auto& prune = *stage.prune;
-    parts.push_back(prune.structure.empty()
-                        ? fmt::format("zero {:.0f}% of the weights by {}", 100 * prune.sparsity, enum_name(prune.score))
-                        : fmt::format("prune {} by {}", fmt::join(enum_names_of(prune.structure), " and "),
-                                      enum_name(prune.score)));
+    parts.push_back(
+        prune.structure.empty()
+            ? fmt::format("zero {:.0f}% of the weights by {}", 100 * prune.sparsity, prune.score)
+            : fmt::format("prune {} by {}", fmt::join(enum_names_of(prune.structure), " and "), prune.score));
   }
+  if (stage.rewind)
+    parts.push_back(fmt::format("rewind to {} after {}", stage.rewind->stage, counted(stage.rewind->step, "step")));
   if (stage.export_config)
     parts.push_back(fmt::format("export {} to {}", enum_name(stage.export_config->format), stage.export_config->dir));
   return fmt::format("{}", fmt::join(parts, "; "));

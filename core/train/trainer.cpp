@@ -23,8 +23,8 @@
 #include "core/run/steps.h"
 #include "core/train/evaluate_and_log.h"
 #include "core/train/gradient_batches.h"
-#include "core/train/step_of.h"
 #include "core/train/stages/prune.h"
+#include "core/train/step_of.h"
 
 namespace filigree::train {
 namespace {
@@ -71,7 +71,8 @@ std::vector<int> Trainer::additions() const {
     if (linear->transform())
       for (const nn::ParameterPtr& parameter : linear->transform()->parameters()) ++users[parameter.get()];
   std::vector<int> additions;
-  for (const optim::Extent& extent : optimizer_->extents()) additions.push_back(std::max(1, users[extent.parameter.get()]));
+  for (const optim::Extent& extent : optimizer_->extents())
+    additions.push_back(std::max(1, users[extent.parameter.get()]));
   return additions;
 }
 

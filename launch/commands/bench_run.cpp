@@ -37,19 +37,19 @@ uintmax_t size_of(const std::string& path) {
   return problem ? 0 : size;
 }
 
-/// "[host:1234] ..." and what is between lines of dashes: mpirun's own words after those of the ranks.
-bool is_of_launcher(const std::string& line) {
-  static const std::regex kLauncher(R"(\[[^\]]+:[0-9]+\] .*|-----.*)");
-  return std::regex_match(line, kLauncher);
-}
-
-/// The last line that filigree printed in the start whose output begins at `begin`.
+/// The last line that filigree printed in the start whose output begins at `begin`. The words of mpirun are framed by lines
+/// of dashes, or begin with "[host:1234]".
 std::string last_words(const std::string& path, uintmax_t begin) {
+  static const std::regex kLauncher(R"(\[[^\]]+:[0-9]+\] .*)");
   const std::string text = files::read_file(path);
   std::istringstream lines(text.substr(std::min<size_t>(begin, text.size())));
   std::string last;
-  for (std::string line; std::getline(lines, line) && !is_of_launcher(line);)
-    if (!line.empty()) last = line;
+  bool framed = false;
+  for (std::string line; std::getline(lines, line);) {
+    const bool is_frame = line.starts_with("-----");
+    framed = framed != is_frame;
+    if (!is_frame && !framed && !line.empty() && !std::regex_match(line, kLauncher)) last = line;
+  }
   return last.empty() ? "see " + path : last;
 }
 

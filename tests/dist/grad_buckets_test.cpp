@@ -277,19 +277,18 @@ TEST_P(Buckets, OverThreads) {
   run_threads(3, GetParam().body);
 }
 
-INSTANTIATE_TEST_SUITE_P(Grad, Buckets,
-                         testing::Values(Case{"sums_over_ranks", sums_over_ranks},
-                                         Case{"gradients_are_views", gradients_are_views},
-                                         Case{"launches_during_backward", launches_during_backward},
-                                         Case{"accumulates_micro_batches", accumulates_micro_batches},
-                                         Case{"a_leaf_with_two_additions_waits_for_both",
-                                              a_leaf_with_two_additions_waits_for_both},
-                                         Case{"idle_ranks_take_part", idle_ranks_take_part},
-                                         Case{"bf16_halves_the_bytes", bf16_halves_the_bytes},
-                                         Case{"misuse_is_an_error", misuse_is_an_error},
-                                         Case{"leaves_outlive_their_buckets", leaves_outlive_their_buckets},
-                                         Case{"nothing_to_train", nothing_to_train}),
-                         [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Grad, Buckets,
+    testing::Values(Case{"sums_over_ranks", sums_over_ranks}, Case{"gradients_are_views", gradients_are_views},
+                    Case{"launches_during_backward", launches_during_backward},
+                    Case{"accumulates_micro_batches", accumulates_micro_batches},
+                    Case{"a_leaf_with_two_additions_waits_for_both", a_leaf_with_two_additions_waits_for_both},
+                    Case{"idle_ranks_take_part", idle_ranks_take_part},
+                    Case{"bf16_halves_the_bytes", bf16_halves_the_bytes},
+                    Case{"misuse_is_an_error", misuse_is_an_error},
+                    Case{"leaves_outlive_their_buckets", leaves_outlive_their_buckets},
+                    Case{"nothing_to_train", nothing_to_train}),
+    [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace filigree::dist

@@ -5,202 +5,33 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "core/adapt/method.h"
-#include "core/adapt/methods/block_movement.h"
 #include "core/adapt/methods/child_tuning.h"
 #include "core/adapt/methods/dps.h"
 #include "core/adapt/methods/dsee.h"
-#include "core/adapt/methods/mixout.h"
 #include "core/adapt/support.h"
 #include "core/export/export.h"
 #include "core/nn/full_tensor.h"
 #include "core/nn/weight_gradients.h"
-#include "core/parallel/parallelize.h"
 #include "core/prune/plan.h"
 #include "core/prune/rebalance.h"
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"
-#include "core/random.h"
 #include "dist/factory.h"
 #include "dist/mesh.h"
-#include "models/registry.h"
+#include "tests/parity/mesh_models.h"
 
 namespace filigree::test {
-
-inline constexpr double kTolerance = 1e-5;  ///< of a tensor's largest entry
-inline constexpr int64_t kVocabulary = 101, kSamples = 7;
-
-struct Family {
-  std::string name;
-  std::vector<Task> tasks;
-  std::vector<std::string> masked;  ///< linears for unstructured pruning: split by outputs, by inputs, not at all
-};
-
-inline const std::vector<Family>& families() {
-  static const std::vector<Family> all = {
-      {"bert",
-       {Task::sequence_classification, Task::regression, Task::masked_lm},
-       {"query", "attention.output.dense", "pooler.dense"}},
-      {"roberta",
-       {Task::sequence_classification, Task::masked_lm},
-       {"query", "intermediate.dense", "classifier.dense"}},
-      {"gpt2", {Task::sequence_classification, Task::causal_lm}, {"value", "attn.c_proj", "mlp.c_proj"}}};
-  return all;
-}
-
-/// With a decoder of their own over the vocabulary.
-inline const std::vector<Family>& untied_families() {
-  static const std::vector<Family> all = {{"bert_untied", {Task::masked_lm}, {}},
-                                          {"roberta_untied", {Task::masked_lm}, {}},
-                                          {"gpt2_untied", {Task::causal_lm}, {}}};
-  return all;
-}
-
-inline std::string model_dir(const std::string& family) {
-  return std::string(FILIGREE_BINARY_DIR) + "/mesh_parity/" + family;
-}
-
-/// 12 heads, so that 5 ranks hold 2 or 3 of them; 50 neurons; dropout 0.1.
-inline void write_models() {
-  const nlohmann::json encoder = {{"vocab_size", kVocabulary}, {"hidden_size", 36},
-                                  {"num_hidden_layers", 3},    {"num_attention_heads", 12},
-                                  {"intermediate_size", 50},   {"hidden_act", "gelu"},
-                                  {"initializer_range", 0.15}, {"max_position_embeddings", 40}};
-  const nlohmann::json decoder = {
-      {"vocab_size", kVocabulary}, {"n_embd", 36},      {"n_layer", 3},     {"n_head", 12}, {"n_inner", 50},
-      {"initializer_range", 0.15}, {"n_positions", 40}, {"eos_token_id", 0}};
-  for (const auto* list : {&families(), &untied_families()}) {
-    for (const Family& family : *list) {
-      const std::string type = family.name.substr(0, family.name.find('_'));
-      nlohmann::json config = type == "gpt2" ? decoder : encoder;
-      config["model_type"] = type;
-      config["tie_word_embeddings"] = list == &families();
-      std::filesystem::create_directories(model_dir(family.name));
-      std::ofstream(model_dir(family.name) + "/config.json") << config.dump(1);
-    }
-  }
-}
-
-inline dist::Mesh mesh_of(dist::Communicator& world, int tensor) {
-  return dist::Mesh(std::shared_ptr<dist::Communicator>(std::shared_ptr<void>(), &world), tensor);
-}
-
-/// Normal values, the same on every rank.
-inline at::Tensor drawn(const std::string& name, const std::vector<int64_t>& shape, double scale) {
-  at::Tensor values = at::empty(shape, at::kFloat);
-  const uint64_t stream = random::stream(8, name);
-  for (int64_t i = 0; i < values.numel(); ++i)
-    values.data_ptr<float>()[i] = static_cast<float>(scale * random::normal(stream, static_cast<uint64_t>(i)));
-  return values;
-}
-
-/// mesh: cut over its tensor-parallel axis; nullptr: whole.
-inline std::unique_ptr<nn::Model> model_of(const Family& family, Task task, const dist::Mesh* mesh, at::Device device) {
-  models::ModelOptions options;
-  options.task = task;
-  options.pretrained = false;
-  options.num_labels = task == Task::regression ? 1 : 3;
-  options.seed = 5;
-  if (mesh)
-    options.shard = [mesh](nn::Model& model) { train::shard_model(model, mesh->tp().rank(), mesh->tp().size()); };
-  auto model = models::load_model(model_dir(family.name), options);
-  for (const nn::ParameterPtr& parameter : model->parameters())  // biases are drawn as 0: that would hide mistakes
-    if (parameter->logical_shape.size() == 1)
-      parameter->value().add_(
-          nn::local_shard(drawn(parameter->name, parameter->logical_shape, 0.1), parameter->placement));
-  model->to(device);
-  if (mesh) train::install_tp_hooks(*model, mesh->tp());
-  return model;
-}
-
-/// Samples of 1 to 12 tokens; the i-th is the same in every batch that holds it.
-inline data::Batch batch_of(const std::vector<int64_t>& samples, Task task, at::Device device) {
-  std::vector<int64_t> ids, positions, classes;
-  std::vector<double> targets;
-  data::Batch batch;
-  batch.offsets = {0};
-  for (const int64_t sample : samples) {
-    const uint64_t stream = random::stream(3, "mesh sample", sample);
-    const auto length = static_cast<int64_t>(1 + random::bits(stream, 0) % 12);
-    for (int64_t i = 0; i < length; ++i) {
-      const auto word = static_cast<int64_t>(random::bits(stream, static_cast<uint64_t>(i + 2)) % kVocabulary);
-      ids.push_back(word);
-      positions.push_back(i);
-      if (is_over_tokens(task)) classes.push_back(i % 3 == 0 ? (word * 31 + 7) % kVocabulary : -100);
-    }
-    if (task == Task::sequence_classification) classes.push_back(sample % 3);
-    targets.push_back(0.3 * static_cast<double>(sample));
-    batch.samples.push_back(sample);
-    batch.offsets.push_back(static_cast<int64_t>(ids.size()));
-  }
-  batch.ids = at::tensor(ids, at::kLong);
-  batch.positions = at::tensor(positions, at::kLong);
-  batch.type_ids = batch.ids.mul(0);
-  batch.labels = task == Task::regression ? at::tensor(targets, at::kFloat) : at::tensor(classes, at::kLong);
-  return data::to(batch, device);
-}
-
-inline std::vector<int64_t> samples_of(int rank, int ranks) {
-  std::vector<int64_t> own;
-  for (int64_t i = rank; i < kSamples; i += ranks) own.push_back(i);
-  return own;
-}
-
-/// Whether a method starts this parameter at 0. PST starts the right factors at 0, the others the left ones.
-inline bool starts_at_zero(const std::string& name, const std::string& method) {
-  const auto ends_in = [&name](const char* end) { return name.ends_with(end); };
-  if (method == "pst") return ends_in("lora_V") || ends_in("score_B") || ends_in("score_R") || ends_in("score_C");
-  if (method == "gates") return ends_in(".gates");  // at first 1
-  if (method == "mixout") return ends_in("mix_target");  // at first the weight itself
-  return ends_in("lora_U") || ends_in("sparse_values") || ends_in(".score");
-}
-
-/// Attaches a method, gives its zeros values, the same on every mesh, and makes what follows from them at the end of a
-/// stage.
-inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const recipe::MethodConfig& config,
-                                             dist::Communicator& ranks, dist::Communicator& tp) {
-  std::unique_ptr<adapt::Method> method = adapt::builtin_methods().make(config);
-  method->attach(model, {.seed = 9, .ranks = ranks, .tp = tp});
-  for (const nn::ParameterPtr& parameter : model.parameters()) {
-    if (!starts_at_zero(parameter->name, config.name)) continue;
-    // PST's left factors have unit variance: with right ones of 0.05, weights keep the size that they have elsewhere.
-    const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, config.name == "pst" ? 0.05 : 0.2);
-    parameter->value().detach().copy_(nn::local_shard(whole, parameter->placement));
-  }
-  method->refresh(model, {100, 100, true, ranks, tp});
-  return method;
-}
-
-inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const std::string& method, dist::Communicator& ranks,
-                                             dist::Communicator& tp) {
-  const auto options = adapt::builtin_methods().catalog().entries().at(method).make();
-  if (method == "block_movement") {
-    const auto blocks = std::dynamic_pointer_cast<adapt::BlockMovementOptions>(options);
-    blocks->block = 3;
-    blocks->threshold = 0.5;  // of scores around 0
-  }
-  if (method == "mixout") std::dynamic_pointer_cast<adapt::MixoutOptions>(options)->probability = 0.3;
-  return attach(model, {method, options}, ranks, tp);
-}
-
-inline double difference(const at::Tensor& a, const at::Tensor& b, const at::Tensor& whole) {
-  if (a.numel() == 0) return 0;
-  return a.cpu().sub(b.cpu()).abs().max().item<double>() / std::max(1e-12, whole.abs().max().item<double>());
-}
 
 /// The gradient of the key's weight, by the name of its bias.
 inline at::Tensor key_weight_gradient(nn::Model& model, const std::string& bias) {
@@ -424,7 +255,8 @@ inline void check_masks(dist::Communicator& world, int tensor, at::Device device
   for (nn::Model* model : {whole.get(), cut.get()})
     for (const nn::ParameterPtr& parameter : model->parameters())
       if (coarse) parameter->value().copy_(parameter->value().mul(8).round().div(8));
-  const prune::WeightRequest request{.share = 0.37, .global = global, .scores = {.score = prune::builtin_scores().at("magnitude")}};
+  const prune::WeightRequest request{
+      .share = 0.37, .global = global, .scores = {.score = prune::builtin_scores().at("magnitude")}};
   const auto whole_linears = prune::select_linears(*whole, family.masked);
   const auto expected = prune::prune_weights(*whole, whole_linears, request, *dist::make_single());
   const auto linears = prune::select_linears(*cut, family.masked);
@@ -483,7 +315,8 @@ inline void add_passes(const Family& family, std::vector<MeshCheck>& checks) {
     checks.push_back({family.name + "_" + name, body});
   };
   for (const Task task : family.tasks)
-    for (const std::string method : {"full", "dsee", "lora", "bitfit", "pst", "mixout", "movement", "smp", "gates", "block_movement"})
+    for (const std::string method :
+         {"full", "dsee", "lora", "bitfit", "pst", "mixout", "movement", "smp", "gates", "block_movement"})
       add(fmt::format("{}_{}", enum_name(task), method), [=](Communicator& world, int tensor, at::Device device) {
         check_pass(world, tensor, device, family, task, method);
       });

@@ -20,8 +20,8 @@ using test::ToyModel;
 
 void add_update(ToyModel& model, nn::Linear& linear) {
   const uint64_t stream = random::hash(linear.name());
-  const adapt::Factors factors = adapt::add_factors(model.parameters(), linear,
-                                                    drawn(stream, {2, linear.in_features()}, 0.3));
+  const adapt::Factors factors =
+      adapt::add_factors(model.parameters(), linear, drawn(stream, {2, linear.in_features()}, 0.3));
   std::vector<int64_t> rows, cols;
   for (int64_t i = 0; i < linear.out_features(); ++i) {
     rows.push_back(i);

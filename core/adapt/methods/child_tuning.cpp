@@ -36,7 +36,8 @@ class ChildTuning : public Method {
   }
 
   void before_update(nn::Model&, const Step& step) override {
-    if (options_.variant == ChildVariant::f) draw_masks(masks_, random::stream(seed_, "child", step.step), options_.share);
+    if (options_.variant == ChildVariant::f)
+      draw_masks(masks_, random::stream(seed_, "child", step.step), options_.share);
     mask_gradients(masks_, options_.variant == ChildVariant::f ? 1.0 / options_.share : 1.0);
   }
 
@@ -68,7 +69,8 @@ void ChildTuningOptions::describe(recipe::Schema& schema) {
 }
 
 void add_child_tuning(Registry& registry) {
-  registry.add<ChildTuningOptions, ChildTuning>("child_tuning", "train all parameters; update a share of the layers' entries");
+  registry.add<ChildTuningOptions, ChildTuning>("child_tuning",
+                                                "train all parameters; update a share of the layers' entries");
 }
 
 }  // namespace filigree::adapt

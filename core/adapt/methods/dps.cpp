@@ -19,15 +19,15 @@
 namespace filigree::adapt {
 namespace {
 
-constexpr double kSmallSum = 1000;       // squared gradients are summed in thousandths, as published
-constexpr int64_t kLongPeriod = 50;      // from this length on, columns that were used more often count less
+constexpr double kSmallSum = 1000;   // squared gradients are summed in thousandths, as published
+constexpr int64_t kLongPeriod = 50;  // from this length on, columns that were used more often count less
 
 /// A matrix whose entries are selected.
 struct Selected {
   nn::Linear* linear;
-  nn::ParameterPtr sum;                   ///< of squared gradients
-  nn::ParameterPtr uses;                  ///< mix: how often each column was used in this period
-  nn::ParameterPtr pretrained;            ///< mix
+  nn::ParameterPtr sum;         ///< of squared gradients
+  nn::ParameterPtr uses;        ///< mix: how often each column was used in this period
+  nn::ParameterPtr pretrained;  ///< mix
 };
 
 class Dps : public Method {
@@ -52,10 +52,10 @@ class Dps : public Method {
     const bool selects = period(step).selects;
     for (size_t i = 0; i < selected_.size(); ++i) {
       const nn::Linear& linear = *selected_[i].linear;
-      mixture_of(linear)->mix(selects ? masks_[i].mask->value()
-                                      : draw_columns(linear,
-                                                     random::stream(seed_, "dps", random::hash(linear.name()), step.step),
-                                                     options_.unselected_share));
+      mixture_of(linear)->mix(
+          selects ? masks_[i].mask->value()
+                  : draw_columns(linear, random::stream(seed_, "dps", random::hash(linear.name()), step.step),
+                                 options_.unselected_share));
     }
   }
 
@@ -101,8 +101,10 @@ class Dps : public Method {
   void begin(const DpsPeriod& now) const {
     for (const Selected& one : selected_) {
       if (mixes())
-        mixture_of(*one.linear)->target()->value().copy_(
-            (now.selects ? one.linear->weight() : one.pretrained)->value().detach());
+        mixture_of(*one.linear)
+            ->target()
+            ->value()
+            .copy_((now.selects ? one.linear->weight() : one.pretrained)->value().detach());
       if (now.selects) continue;
       one.sum->value().zero_();
       if (one.uses) one.uses->value().zero_();
@@ -153,15 +155,15 @@ void DpsOptions::describe(recipe::Schema& schema) {
                recipe::above(0).below(1));
   schema.field("unselected", unselected,
                "what entries without a gradient do: drift with the moments and the weight decay, or stay");
-  schema
-      .field("exact_gradient", exact_gradient, "gradient of the mixed weight; false: without 1/(1-p), as published")
+  schema.field("exact_gradient", exact_gradient, "gradient of the mixed weight; false: without 1/(1-p), as published")
       .only("variant", "is mix", [this] { return variant == DpsVariant::mix; });
   schema.field("freeze", freeze, "parts of the model to keep frozen, by words in parameter names, such as embeddings")
       .patterns();
 }
 
 void add_dps(Registry& registry) {
-  registry.add<DpsOptions, Dps>("dps", "train all parameters; in every second period, update the important entries only");
+  registry.add<DpsOptions, Dps>("dps",
+                                "train all parameters; in every second period, update the important entries only");
 }
 
 }  // namespace filigree::adapt

@@ -33,9 +33,9 @@ struct DpsOptions : recipe::MethodOptions {
 
 /// Where a step lies in the periods of DPS.
 struct DpsPeriod {
-  int64_t length = 1;      ///< steps of a period
-  bool is_first = false;   ///< the next step is the first one of its period
-  bool selects = false;    ///< the next step's period is an even one
+  int64_t length = 1;     ///< steps of a period
+  bool is_first = false;  ///< the next step is the first one of its period
+  bool selects = false;   ///< the next step's period is an even one
 };
 /// Of the step after `step` updates of `steps`.
 DpsPeriod dps_period(int64_t step, int64_t steps, double update_ratio);

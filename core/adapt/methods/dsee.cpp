@@ -95,8 +95,7 @@ class Dsee : public Method {
                        support.rows.to(device), support.cols.to(device), linear.weight()->placement);
   }
 
-  std::shared_ptr<nn::Adapter> make(nn::Model& model, nn::Linear& linear, const Support* support,
-                                    uint64_t seed) const {
+  std::shared_ptr<nn::Adapter> make(nn::Model& model, nn::Linear& linear, const Support* support, uint64_t seed) const {
     std::optional<Factors> low_rank;
     std::optional<SparseEntries> sparse;
     if (options_.rank > 0) low_rank = factors(model, linear, seed);
@@ -125,9 +124,8 @@ void DseeOptions::describe(recipe::Schema& schema) {
   schema.field("sparse_density", sparse_density,
                "share of each target's entries that S2 has; 0: num_sparse says how many", recipe::from(0).to(1));
   schema.field("targets", targets, kTargetsHelp).required().patterns();
-  schema.field("support", support, "how the positions of S2 are chosen").only("num_sparse", "or sparse_density is not 0", [this] {
-    return sparse();
-  });
+  schema.field("support", support, "how the positions of S2 are chosen")
+      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); });
   schema
       .field("support_rank", support_rank, "rank of the truncation by which svd and principal choose; 0: rank",
              recipe::from(0).to(65536))

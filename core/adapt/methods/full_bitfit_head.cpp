@@ -17,9 +17,7 @@ class Full : public Method {
   explicit Full(FullOptions options) : options_(std::move(options)) {}
   std::string name() const override { return "full"; }
 
-  void attach(nn::Model& model, const AttachContext&) override {
-    train_all(model, options_.freeze);
-  }
+  void attach(nn::Model& model, const AttachContext&) override { train_all(model, options_.freeze); }
 
  private:
   FullOptions options_;

@@ -10,10 +10,8 @@
 
 namespace filigree::adapt {
 
-std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets,
-                                      bool train_head) {
-  const std::vector<nn::Linear*> linears =
-      targets.empty() ? model.encoder_linears() : matching_linears(model, targets);
+std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets, bool train_head) {
+  const std::vector<nn::Linear*> linears = targets.empty() ? model.encoder_linears() : matching_linears(model, targets);
   const auto head = in_head(model);
   for (const nn::Linear* linear : linears) {
     if (linear->adapter())
@@ -45,8 +43,8 @@ void check_rank(nn::Model& model, const std::vector<std::string>& targets, const
 
 void refuse_masked(const nn::Linear& linear) {
   if (linear.mask() || linear.transform())
-    throw recipe::KeyError("targets", fmt::format("{} has a mask from an earlier stage; name other targets",
-                                                  linear.name()));
+    throw recipe::KeyError("targets",
+                           fmt::format("{} has a mask from an earlier stage; name other targets", linear.name()));
 }
 
 void freeze_rest(nn::Model& model, const std::vector<nn::Linear*>& adapted, bool train_head) {

@@ -14,8 +14,7 @@ inline constexpr const char* kTargetsHelp =
 inline constexpr const char* kHeadHelp = "also train the task head";
 
 /// The linears that match the targets; without targets, those of the encoder. Throws KeyError if one has an adapter of an earlier stage or is itself trained.
-std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets,
-                                      bool train_head);
+std::vector<nn::Linear*> free_linears(nn::Model& model, const std::vector<std::string>& targets, bool train_head);
 
 /// Throws KeyError of the option `key` if the rank is larger than that of a target: a product U V has at most the rank of a
 /// full matrix.

@@ -40,8 +40,8 @@ std::vector<nn::Linear*> trained_linears(nn::Model& model) {
 void refuse_updated(nn::Model& model) {
   for (const nn::Linear* linear : trained_linears(model))
     if (linear->adapter() || linear->mask() || linear->transform())
-      throw UsageError(
-          fmt::format("{} has an update or a mask from an earlier stage, which this method cannot train", linear->name()));
+      throw UsageError(fmt::format("{} has an update or a mask from an earlier stage, which this method cannot train",
+                                   linear->name()));
 }
 
 }  // namespace filigree::adapt

@@ -17,8 +17,8 @@ std::vector<double> to_vector(const at::Tensor& values) {
 const nn::Linear& output_linear(const nn::StructureGroup& group) {
   for (const nn::StructureMember& member : group.members)
     if (member.dim == 1) return *member.linear;
-  throw InternalError(fmt::format("no linear takes the outputs of the {}s of layer {}", nn::to_string(group.kind),
-                                  group.layer));
+  throw InternalError(
+      fmt::format("no linear takes the outputs of the {}s of layer {}", nn::to_string(group.kind), group.layer));
 }
 
 }  // namespace filigree::prune

@@ -1,9 +1,10 @@
+// One of the scores of builtin.h.
 #include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 
-#include "core/recipe/key_error.h"
 #include "core/prune/scores/builtin.h"
 #include "core/prune/scores/weight_score.h"
+#include "core/recipe/key_error.h"
 
 namespace filigree::prune {
 namespace {

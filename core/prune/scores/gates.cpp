@@ -1,3 +1,4 @@
+// One of the scores of builtin.h.
 #include <fmt/format.h>
 
 #include "core/nn/column_gates.h"
@@ -17,9 +18,10 @@ class Gates : public Score {
 
   void check(const nn::StructureGroup& group) const override {
     if (!nn::column_gates(output_linear(group)))
-      throw recipe::KeyError("score", fmt::format("'gates' is undefined for the {}s of layer {}: train a stage with the "
-                                                  "method gates before this one, and no other method in between",
-                                                  nn::to_string(group.kind), group.layer));
+      throw recipe::KeyError("score",
+                             fmt::format("'gates' is undefined for the {}s of layer {}: train a stage with the "
+                                         "method gates before this one, and no other method in between",
+                                         nn::to_string(group.kind), group.layer));
   }
 
   Scores of_units(const std::vector<nn::StructureGroup*>& groups, const ScoreInput&) const override {

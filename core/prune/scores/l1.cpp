@@ -1,3 +1,4 @@
+// One of the scores of builtin.h.
 #include "core/error.h"
 #include "core/prune/scores/builtin.h"
 #include "core/prune/scores/coefficients.h"
@@ -8,7 +9,9 @@ namespace {
 class L1 : public Score {
  public:
   recipe::ScoreTraits traits() const override {
-    return {.name = "l1", .help = "a coefficient per head and neuron, trained with an l1 penalty", .of_entries = false,
+    return {.name = "l1",
+            .help = "a coefficient per head and neuron, trained with an l1 penalty",
+            .of_entries = false,
             .reads_data = true};
   }
 

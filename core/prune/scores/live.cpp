@@ -1,3 +1,4 @@
+// One of the scores of builtin.h.
 #include "core/prune/scores/builtin.h"
 #include "core/prune/scores/by_unit.h"
 

@@ -1,4 +1,4 @@
-
+// One of the scores of builtin.h.
 #include "core/prune/scores/builtin.h"
 #include "core/prune/scores/weight_score.h"
 
@@ -12,9 +12,7 @@ class Magnitude : public WeightScore {
   }
 
  protected:
-  at::Tensor of(const EntryWeights& weights) const override {
-    return weights.base.abs();
-  }
+  at::Tensor of(const EntryWeights& weights) const override { return weights.base.abs(); }
 };
 
 }  // namespace

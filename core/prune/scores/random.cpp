@@ -1,3 +1,4 @@
+// One of the scores of builtin.h.
 #include <ATen/ops/empty.h>
 
 #include "core/prune/scores/builtin.h"

@@ -1,3 +1,4 @@
+// Score and ScoreRegistry of score.h.
 #include <fmt/ranges.h>
 
 #include <algorithm>

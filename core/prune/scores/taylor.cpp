@@ -1,3 +1,4 @@
+// One of the scores of builtin.h.
 #include <algorithm>
 
 #include "core/error.h"

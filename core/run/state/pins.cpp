@@ -34,9 +34,10 @@ bool passed(const RunState& state, int64_t stage, int64_t step) {
 }
 
 void check_pinned(const std::string& path, const recipe::StageConfig& stage) {
-  const std::string advice = fmt::format("stage {} rewinds to it; restore its files, or start over with --resume never "
-                                         "and another --out",
-                                         stage.name);
+  const std::string advice = fmt::format(
+      "stage {} rewinds to it; restore its files, or start over with --resume never "
+      "and another --out",
+      stage.name);
   if (!fs::exists(checkpoint::manifest_path(path))) throw DataError(fmt::format("{}: is missing; {}", path, advice));
   if (const auto fault = checkpoint::find_fault(checkpoint::checkpoint_at(path)))
     throw DataError(fmt::format("{}: {}; {}", path, *fault, advice));
@@ -45,8 +46,8 @@ void check_pinned(const std::string& path, const recipe::StageConfig& stage) {
 }  // namespace
 
 int64_t rewound_stage(const recipe::Recipe& recipe, const recipe::RewindConfig& rewind) {
-  const auto found = std::ranges::find_if(
-      recipe.stages, [&](const recipe::StageConfig& stage) { return stage.name == rewind.stage; });
+  const auto found =
+      std::ranges::find_if(recipe.stages, [&](const recipe::StageConfig& stage) { return stage.name == rewind.stage; });
   FG_CHECK(found != recipe.stages.end(), "no stage '{}' to rewind to", rewind.stage);
   return found - recipe.stages.begin();
 }
@@ -89,10 +90,11 @@ std::optional<Pin> pin_of(const Session& session, const recipe::StageConfig& sta
   const auto& pins = session.state.pins;
   const auto pin = std::ranges::find_if(pins, [&](const Pin& one) { return matches(one, target, step); });
   if (pin == pins.end())
-    throw DataError(fmt::format("stage {}: this run has no checkpoint of stage {} after {} to rewind to: the stage ended "
-                                "earlier, or it was trained with a recipe without this rewind; start over with --resume "
-                                "never and another --out",
-                                stage.name, stage.rewind->stage, counted(step, "step")));
+    throw DataError(
+        fmt::format("stage {}: this run has no checkpoint of stage {} after {} to rewind to: the stage ended "
+                    "earlier, or it was trained with a recipe without this rewind; start over with --resume "
+                    "never and another --out",
+                    stage.name, stage.rewind->stage, counted(step, "step")));
   return *pin;
 }
 

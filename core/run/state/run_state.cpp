@@ -67,9 +67,7 @@ nlohmann::json to_json(const RunState& state) {
                     {"value", state.best->value},
                     {"step", state.best->step}};
   for (const Pin& pin : state.pins)
-    json["pins"].push_back({{"stage", pin.stage},
-                            {"stage_step", pin.stage_step},
-                            {"global_step", pin.global_step}});
+    json["pins"].push_back({{"stage", pin.stage}, {"stage_step", pin.stage_step}, {"global_step", pin.global_step}});
   if (state.teacher)
     json["teacher"] = {{"stage", state.teacher->stage}, {"file", state.teacher->file}, {"xxh3", state.teacher->xxh3}};
   return json;

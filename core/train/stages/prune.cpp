@@ -88,11 +88,10 @@ void unstructured_round(Session& session, const recipe::StageConfig& stage, doub
   const auto& config = *stage.prune;
   const auto linears = prune::select_linears(*session.model, config.targets);
   const int64_t before = prune::zeros_in(linears, session.mesh->tp());
-  const auto result = prune::prune_weights(
-      *session.model, linears,
-      {config.sparsity * part, config.scope == recipe::PruneScope::global,
-       config.mask == recipe::PruneMask::merged, score_request(session, stage)},
-      session.mesh->tp());
+  const auto result = prune::prune_weights(*session.model, linears,
+                                           {config.sparsity * part, config.scope == recipe::PruneScope::global,
+                                            config.mask == recipe::PruneMask::merged, score_request(session, stage)},
+                                           session.mesh->tp());
   check_agreement(session.mesh->dp(), mask_hash(linears));  // these ranks hold the same parts
   if (session.state.prune_rounds == 0 && masked_with_update(*session.model) > 0) warn_of_dense_sums(session, stage);
   session.state.events.push_back({Event::Kind::mask, session.state.stage, prune::names_of_masks(linears)});
@@ -117,8 +116,9 @@ void log_prune(Session& session, const recipe::StageConfig& stage) {
 
 size_t masked_with_update(nn::Model& model) {
   const auto linears = model.linears();
-  return static_cast<size_t>(std::ranges::count_if(
-      linears, [](const nn::Linear* linear) { return linear->mask() && linear->adapter() && !linear->covers_update(); }));
+  return static_cast<size_t>(std::ranges::count_if(linears, [](const nn::Linear* linear) {
+    return linear->mask() && linear->adapter() && !linear->covers_update();
+  }));
 }
 
 void warn_of_dense_sums(Session& session, const recipe::StageConfig& stage) {

@@ -36,10 +36,10 @@ bool later_stage_distills(const recipe::Recipe& recipe, int64_t first) {
 
 void check_positions(const Session& session, const checkpoint::PeftLora& lora) {
   if (!lora.has_entries() || !session.method->places_entries()) return;
-  throw UsageError(
-      fmt::format("model.init_lora: {} contains the positions of its sparse update, but {} chooses them from gradients; "
-                  "use the method dsee with another support",
-                  lora.dir, session.method->name()));
+  throw UsageError(fmt::format(
+      "model.init_lora: {} contains the positions of its sparse update, but {} chooses them from gradients; "
+      "use the method dsee with another support",
+      lora.dir, session.method->name()));
 }
 
 /// The first method starts from the recipe's adapter of peft.

@@ -11,7 +11,7 @@
 
 #include "core/adapt/learned_mask.h"
 #include "core/adapt/method.h"
-#include "core/adapt/methods/block_movement.h"
+#include "core/adapt/methods/masks/block_movement.h"
 #include "core/prune/plan.h"
 #include "core/prune/score.h"
 #include "core/recipe/key_error.h"
@@ -58,7 +58,8 @@ TEST(BlockMovement, MasksWholeBlocksAndNeurons) {
   const at::Tensor stays = at::sigmoid(run.score(in).detach()).gt(0.5);
   EXPECT_TRUE(run.mask(in).to(at::kBool).equal(stays.unsqueeze(1).expand({10, 12})));
   EXPECT_TRUE(run.mask(out).to(at::kBool).equal(stays.unsqueeze(0).expand({12, 10})));
-  EXPECT_EQ(run.model.parameters().find(out.name() + ".score"), nullptr) << "the second matrix has no scores of its own";
+  EXPECT_EQ(run.model.parameters().find(out.name() + ".score"), nullptr)
+      << "the second matrix has no scores of its own";
 }
 
 /// dS = G o W, summed over the block; dW = G o M.
@@ -93,8 +94,7 @@ TEST(BlockMovement, EmptyHeadsAndNeuronsAreRemovedWithoutAChangeOfTheLogits) {
   const auto scores = prune::score_structures(run.model, {.score = prune::builtin_scores().at("live")}, *run.ranks);
   EXPECT_EQ(scores[0][2], 0);
   EXPECT_EQ(scores[0][0], run.mask(attention).narrow(1, 0, 3).sum().item<int64_t>());
-  const auto plan =
-      prune::make_plan(run.model.structures(), scores, {.score_name = "live", .below = 0.0});
+  const auto plan = prune::make_plan(run.model.structures(), scores, {.score_name = "live", .below = 0.0});
   prune::apply(run.model, plan);
   run.method->refresh(run.model, run.at(100));
   EXPECT_LT(attention.weight()->value().size(1), 12);

@@ -12,7 +12,7 @@
 
 #include "core/adapt/gate_draws.h"
 #include "core/adapt/method.h"
-#include "core/adapt/methods/gates.h"
+#include "core/adapt/methods/masks/gates.h"
 #include "core/nn/column_gates.h"
 #include "core/prune/score.h"
 #include "core/recipe/key_error.h"
@@ -128,7 +128,8 @@ TEST(Gates, TheScoreIsTheSignedGate) {
     for (size_t i = 0; i < scores[g].size(); ++i)
       EXPECT_EQ(scores[g][i], static_cast<double>(run.gates()[g][static_cast<int64_t>(i)].item<float>()));
   ToyModel plain;
-  EXPECT_THROW(prune::score_structures(plain, {.score = prune::builtin_scores().at("gates")}, *run.ranks), recipe::KeyError);
+  EXPECT_THROW(prune::score_structures(plain, {.score = prune::builtin_scores().at("gates")}, *run.ranks),
+               recipe::KeyError);
 }
 
 }  // namespace

@@ -62,8 +62,7 @@ struct Dense {
 
   Dense(ToyModel& model, const nn::Linear& linear, const at::Tensor& input, double share) {
     for (const char* name : kNames)
-      leaves[name] =
-          model.parameters().at(linear.name() + name).value().detach().to(at::kDouble).requires_grad_(true);
+      leaves[name] = model.parameters().at(linear.name() + name).value().detach().to(at::kDouble).requires_grad_(true);
     x = input.detach().to(at::kDouble).requires_grad_(true);
     const at::Tensor w0 = linear.weight()->value().detach().to(at::kDouble);
     const at::Tensor w = w0 + kScale * at::mm(leaves[".lora_U"], leaves[".lora_V"]);

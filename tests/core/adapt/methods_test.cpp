@@ -248,8 +248,9 @@ TEST(Registry, KnowsTheMethodsByName) {
   const Registry registry = builtin_methods();
   std::vector<std::string> known;
   for (const auto& [name, entry] : registry.catalog().entries()) known.push_back(name);
-  EXPECT_EQ(known, (std::vector<std::string>{"bitfit", "block_movement", "child_tuning", "dps", "dsee", "full", "gates", "head", "lora",
-                                             "mixout", "movement", "pst", "sift", "smp", "soft_movement"}));
+  EXPECT_EQ(known,
+            (std::vector<std::string>{"bitfit", "block_movement", "child_tuning", "dps", "dsee", "full", "gates",
+                                      "head", "lora", "mixout", "movement", "pst", "sift", "smp", "soft_movement"}));
   EXPECT_NE(usage_error([&] { registry.make({"dsea", nullptr}); }).find("dsee"), std::string::npos);
   EXPECT_EQ(registry.make({"lora", nullptr})->name(), "lora");
 }

@@ -16,7 +16,8 @@
 
 #include "core/adapt/learned_mask.h"
 #include "core/adapt/method.h"
-#include "core/adapt/methods/movement.h"
+#include "core/adapt/methods/masks/movement.h"
+#include "core/adapt/methods/masks/smp.h"
 #include "core/adapt/score_training.h"
 #include "dist/factory.h"
 #include "tests/support/compare.h"
@@ -39,7 +40,8 @@ struct Attached {
     method = builtin_methods().make({name, std::make_shared<Options>(std::move(options))});
     method->attach(model, {3, *ranks, *ranks});
     for (const nn::Linear* linear : model.linears())
-      if (learned_mask(*linear)) score(*linear).detach().copy_(drawn(random::hash(linear->name()), score(*linear).sizes().vec(), 1.5));
+      if (learned_mask(*linear))
+        score(*linear).detach().copy_(drawn(random::hash(linear->name()), score(*linear).sizes().vec(), 1.5));
   }
   at::Tensor score(const nn::Linear& linear) { return model.parameters().at(linear.name() + ".score").value(); }
   Step at(int64_t step, double losses = 1) const { return {step, 100, true, *ranks, *ranks, losses}; }
@@ -54,7 +56,8 @@ TEST(Movement, RemovesTheLowestScoresOfEachMatrix) {
     const at::Tensor score = run.score(*linear), mask = learned_mask(*linear)->mask()->value();
     const auto removed = static_cast<int64_t>(0.6 * static_cast<double>(score.numel()));
     EXPECT_EQ(mask.eq(0).sum().item<int64_t>(), removed) << linear->name();
-    EXPECT_LT(score.masked_select(mask.eq(0)).max().item<double>(), score.masked_select(mask.eq(1)).min().item<double>());
+    EXPECT_LT(score.masked_select(mask.eq(0)).max().item<double>(),
+              score.masked_select(mask.eq(1)).min().item<double>());
     EXPECT_TRUE(linear->merged_weight().equal(linear->weight()->value().detach().mul(mask)));
   }
   EXPECT_EQ(run.model.linear("classifier").transform(), nullptr);

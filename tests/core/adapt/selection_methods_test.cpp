@@ -45,7 +45,8 @@ class Driven {
 
   /// Of a batch: the gradients as the optimizer sees them, by parameter.
   std::map<std::string, at::Tensor> step() {
-    if (method_->gradient_batches(at()) > 0) method_->read_gradients(model, at(), batches(method_->gradient_batches(at())));
+    if (method_->gradient_batches(at()) > 0)
+      method_->read_gradients(model, at(), batches(method_->gradient_batches(at())));
     method_->before_step(model, at());
     zero();
     const auto output = model.forward(toy_batch({3 * done, 3 * done + 1, 3 * done + 2}), {});
@@ -67,7 +68,11 @@ class Driven {
   }
 
   nn::GradientBatches batches(int64_t count) {
-    return {count, [this](int64_t i) { model.forward(toy_batch({i, i + 9}), {}).loss_sum.div(2.0).backward(); }, *ranks_};
+    return {count,
+            [this](int64_t i) {
+              model.forward(toy_batch({i, i + 9}), {}).loss_sum.div(2.0).backward();
+            },
+            *ranks_};
   }
 
   at::Tensor value(const std::string& name) { return model.parameters().at(name).value(); }
@@ -92,7 +97,8 @@ const std::string kWeight = "bert.encoder.layer.1.attention.self.value.weight";
 
 /// Stage I where ceil(k / u) is odd for the step k = 1, 2, ..., u = int(steps * ratio); the last period is cut.
 TEST(Dps, PeriodsAreThoseOfThePublishedCode) {
-  const std::vector<std::pair<int64_t, double>> rows = {{10, 0.1}, {230, 0.1}, {343, 0.1}, {32, 0.05}, {7, 0.3}, {5, 0.01}};
+  const std::vector<std::pair<int64_t, double>> rows = {{10, 0.1},  {230, 0.1}, {343, 0.1},
+                                                        {32, 0.05}, {7, 0.3},   {5, 0.01}};
   for (const auto& [steps, ratio] : rows) {
     const auto u = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(steps) * ratio));
     for (int64_t k = 1; k <= steps; ++k) {
@@ -172,7 +178,8 @@ TEST(ChildTuning, KeepsThoseAboveThePercentileOfAllLayers) {
   options.share = 0.3;
   Driven run("child_tuning", options, 10);
   ToyModel other;  // the same weights
-  for (const nn::ParameterPtr& parameter : other.parameters()) other.parameters().set_role(*parameter, nn::Role::trainable);
+  for (const nn::ParameterPtr& parameter : other.parameters())
+    other.parameters().set_role(*parameter, nn::Role::trainable);
   const std::vector<nn::ParameterPtr> covered = trained_in_layers(other);
   std::map<std::string, at::Tensor> fisher;
   for (int64_t i = 0; i < options.batches; ++i) {

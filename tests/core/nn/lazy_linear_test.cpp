@@ -91,6 +91,26 @@ TEST(GatheredWeight, IsKeptNeitherBetweenThePassesNorAfterThem) {
   EXPECT_EQ(gather.alive(), 1) << "the control keeps it for its backward pass";
 }
 
+/// As a mask or a mixture makes it: from a leaf that trains.
+TEST(MadeWeight, NothingKeepsItBetweenThePasses) {
+  const at::Tensor trained = leaf("w", {4, 3}), x = leaf("x", {5, 3});
+  std::vector<c10::weak_intrusive_ptr<c10::StorageImpl>> made;
+  const auto make = [&](bool) {
+    at::Tensor weight = at::mul(trained, 2.0);
+    made.push_back(weight.storage().getWeakStorageImpl());
+    return weight;
+  };
+  const auto alive = [&] { return std::ranges::count_if(made, [](const auto& one) { return !one.expired(); }); };
+  const at::Tensor y = lazy_linear(x, make, std::nullopt, true);
+  EXPECT_EQ(alive(), 0) << "between forward and backward";
+  backward(y);
+  EXPECT_EQ(alive(), 0);
+  EXPECT_EQ(made.size(), 2U);
+  EXPECT_TRUE(trained.grad().defined());
+  const at::Tensor plain = at::linear(x, make(false));
+  EXPECT_EQ(alive(), 1) << "the control keeps it for its backward pass";
+}
+
 TEST(GatheredWeight, IsRequestedOnceWithoutGradients) {
   Gather gather;
   const at::NoGradGuard no_grad;

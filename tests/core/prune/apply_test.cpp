@@ -52,8 +52,7 @@ void expect_same(const at::Tensor& a, const at::Tensor& b, double tolerance) {
 /// U, V and S2 with values everywhere, on any linear.
 void add_low_rank_sparse(ToyModel& model, nn::Linear& linear) {
   const int64_t out = linear.out_features(), in = linear.in_features();
-  auto factors = adapt::add_factors(model.parameters(), linear,
-                                    test::drawn(random::hash(linear.name()), {2, in}, 0.5));
+  auto factors = adapt::add_factors(model.parameters(), linear, test::drawn(random::hash(linear.name()), {2, in}, 0.5));
   factors.u->value().detach().copy_(test::drawn(random::hash(linear.name()) + 1, {out, 2}, 0.5));
   std::vector<int64_t> rows, cols;
   for (int64_t i = 0; i < std::min(out, in); ++i) {
@@ -122,7 +121,8 @@ TEST(ApplyPlanTest, ShrinksEverythingThatHangsOnALinear) {
   ToyModel model;
   for (nn::Linear* linear : model.linears()) linear->set_adapter(std::make_shared<DenseAdapter>(model, *linear, 3));
   prune_weights(model, select_linears(model, {}),
-                {.share = 0.3, .global = false, .scores = {.score = builtin_scores().at("magnitude")}}, *dist::make_single());
+                {.share = 0.3, .global = false, .scores = {.score = builtin_scores().at("magnitude")}},
+                *dist::make_single());
   const auto records = apply(model, plan_for(model));
   const nn::Linear& query = model.linear(0, ToyModel::query);
   EXPECT_EQ(query.weight()->value().sizes(), (at::IntArrayRef{9, 12}));

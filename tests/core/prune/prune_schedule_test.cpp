@@ -38,8 +38,7 @@ TEST(PruneSchedule, CubicRemovesMostInTheFirstRounds) {
 
 TEST(PruneSchedule, TheLastRoundRemovesExactlyTheFraction) {
   for (const auto schedule : {recipe::PruneSchedule::linear, recipe::PruneSchedule::cubic})
-    for (const int64_t steps : {1, 3, 7, 10, 49})
-      EXPECT_EQ(part_removed(rounds(steps, schedule), steps), 1.0) << steps;
+    for (const int64_t steps : {1, 3, 7, 10, 49}) EXPECT_EQ(part_removed(rounds(steps, schedule), steps), 1.0) << steps;
 }
 
 }  // namespace

@@ -171,7 +171,8 @@ TEST(UnstructuredTest, AMaskOfTheMergedWeightKeepsEveryZero) {
   EXPECT_LT(sum.abs().masked_select(query.mask()->value().eq(0)).max().item<double>(),
             sum.abs().masked_select(query.mask()->value().eq(1)).min().item<double>());
   ToyModel again;
-  again.linear(0, ToyModel::query).set_adapter(std::make_shared<DenseAdapter>(again, again.linear(0, ToyModel::query), 3));
+  again.linear(0, ToyModel::query)
+      .set_adapter(std::make_shared<DenseAdapter>(again, again.linear(0, ToyModel::query), 3));
   add_masks(again, names_of_masks({&query}));
   EXPECT_TRUE(again.linear(0, ToyModel::query).covers_update()) << "a resumed run covers it as well";
 }

@@ -162,10 +162,12 @@ const BadCase kCases[] = {
      "another score"},
     {"GatesOfWeights", "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4",
      "sparsity: 0.5\n      score: gates",
-     "18: stages.prune.prune.score: is gates, which scores heads and ffn only; unstructured pruning needs another score"},
+     "18: stages.prune.prune.score: is gates, which scores heads and ffn only; unstructured pruning needs another "
+     "score"},
     {"RegrowByRandom", "structure: [heads, ffn]\n      heads: 0.25\n      ffn: 0.4",
      "sparsity: 0.5\n      regrow: true\n      score: random",
-     "18: stages.prune.prune.regrow: needs another score: by random, zeroed weights have no score that could change; use one "
+     "18: stages.prune.prune.regrow: needs another score: by random, zeroed weights have no score that could change; "
+     "use one "
      "of magnitude, magnitude+delta, merged"},
     {"ScheduleOfOneRound", "ffn: 0.4", "ffn: 0.4\n      schedule: cubic",
      "20: stages.prune.prune.schedule: has no effect: it is used only when steps is more than 1"},
@@ -179,7 +181,8 @@ const BadCase kCases[] = {
      "13: stages.adapt.rewind.stage: is 'adapt', but no stage before this one trains"},
     {"RewindInTheMiddleOfAPrune", "    train: {epochs: 1, distill: {weight: 0.5}}",
      "    prune: {structure: [ffn], ffn: 0.5, steps: 3}\n    rewind: {stage: adapt}\n    train: {epochs: 1}",
-     "23: stages.recover.rewind: follows the prune, but prune.steps spreads the prune over the steps of this stage; set "
+     "23: stages.recover.rewind: follows the prune, but prune.steps spreads the prune over the steps of this stage; "
+     "set "
      "prune.steps to 1, or prune in a stage of its own"},
     {"SameStageName", "name: recover", "name: adapt",
      "20: stages.2.name: is 'adapt', the name of an earlier stage; names must be unique"},

@@ -35,7 +35,7 @@ std::string in_present_names(std::string text) {
 }
 
 TEST(SavedDecisive, OldNamesOfKeysAreNoDifference) {
-  const Registries registries{adapt::builtin_methods(), data::builtin_formats(), nullptr};
+  const Registries registries{adapt::builtin_methods(), data::builtin_formats(), prune::builtin_scores(), nullptr};
   const auto recipe = recipe::load_text(in_present_names(kOld), "r.yaml", registries.catalog());
   const std::string present = decisive_recipe(recipe);
   EXPECT_EQ(saved_decisive(present, registries.catalog()), present);
@@ -47,7 +47,7 @@ TEST(SavedDecisive, OldNamesOfKeysAreNoDifference) {
 }
 
 TEST(SavedDecisive, ARecipeThatCannotBeReadIsComparedAsItIs) {
-  const Registries registries{adapt::builtin_methods(), data::builtin_formats(), nullptr};
+  const Registries registries{adapt::builtin_methods(), data::builtin_formats(), prune::builtin_scores(), nullptr};
   EXPECT_EQ(saved_decisive("name: [", registries.catalog()), "name: [");
 }
 

@@ -75,7 +75,8 @@ TEST(KthSmallest, KeysKeepTheOrderAndRefuseWhatHasNone) {
 /// Several pools give what each gives alone, in three reductions.
 TEST(KthSmallest, PoolsAreSearchedTogether) {
   std::vector<Tensors> pools;
-  for (uint64_t i = 0; i < 5; ++i) pools.push_back({key_of(drawn(i, {50 + static_cast<int64_t>(i), 3}, 1.0).mul(9).floor())});
+  for (uint64_t i = 0; i < 5; ++i)
+    pools.push_back({key_of(drawn(i, {50 + static_cast<int64_t>(i), 3}, 1.0).mul(9).floor())});
   const std::vector<int64_t> k{1, 70, 0, 159, 81};
   int reductions = 0;
   const auto together = kth_smallest(pools, k, [&](const at::Tensor&) { ++reductions; });

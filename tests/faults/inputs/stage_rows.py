@@ -75,6 +75,10 @@ ROWS = [row for rows in (
         CHECK, frozen),
     Row("nothing to train in a run", "yaml:15: stages.adapt.method.freeze: leaves nothing of this bert model to train",
         TRAIN, frozen),
+    Row("shard_frozen without frozen weights",
+        "warning: DIR/recipe.yaml:12: parallel.shard_frozen: has no effect in stage adapt: full trains all parameters", CHECK,
+        lambda place: place.recipe("{name: lora, rank: 2, targets: [query]}", "full").recipe(
+            "backend: single,", "shard_frozen: true, backend: single,"), 0),
     Row("rank beyond the matrix",
         "DIR/recipe.yaml:15: stages.adapt.method.rank: is 9, but bert.encoder.layer.0.attention.self.query is a matrix of "
         "8 x 8, whose rank is at most 8", CHECK, lambda place: place.recipe("rank: 2", "rank: 9")),

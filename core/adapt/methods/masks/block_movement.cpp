@@ -1,4 +1,4 @@
-#include "core/adapt/methods/block_movement.h"
+#include "core/adapt/methods/masks/block_movement.h"
 
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/adapt/learned_mask.h"
-#include "core/adapt/methods/threshold_options.h"
+#include "core/adapt/methods/masks/threshold_options.h"
 #include "core/adapt/methods/updates.h"
 #include "core/adapt/methods/whole.h"
 #include "core/adapt/schedule.h"

@@ -18,11 +18,12 @@ void describe_thresholds(recipe::Schema& schema, Options& options) {
                recipe::from(0).to(1e9));
   schema.field("threshold_warmup", options.threshold_warmup, "share of the steps before the threshold grows",
                recipe::from(0).to(1));
-  schema.field("threshold_hold", options.threshold_hold,
-               "share of the steps at the end that train at the final threshold", recipe::from(0).to(1))
+  schema
+      .field("threshold_hold", options.threshold_hold,
+             "share of the steps at the end that train at the final threshold", recipe::from(0).to(1))
       .rule("threshold_warmup and threshold_hold are at most 1 together", [&options] {
         return options.threshold_warmup + options.threshold_hold > 1 ? "and threshold_warmup are more than 1 together"
-                                                                      : "";
+                                                                     : "";
       });
   schema.field("score_lr_ratio", options.score_lr_ratio, kRatioHelp, recipe::above(0).to(1e6));
 }

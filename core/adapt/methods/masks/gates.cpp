@@ -1,4 +1,4 @@
-#include "core/adapt/methods/gates.h"
+#include "core/adapt/methods/masks/gates.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/ones.h>
@@ -119,7 +119,8 @@ void GatesOptions::describe(recipe::Schema& schema) {
 }
 
 void add_gates(Registry& registry) {
-  registry.add<GatesOptions, Gates>("gates", "train all parameters and a gate per head and neuron, for a prune by gates");
+  registry.add<GatesOptions, Gates>("gates",
+                                    "train all parameters and a gate per head and neuron, for a prune by gates");
 }
 
 }  // namespace filigree::adapt

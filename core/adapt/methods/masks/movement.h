@@ -5,14 +5,10 @@
 //                  share that grows along a cubic curve
 //   soft_movement  the same by a threshold of sigmoid(S) that grows from 0, with the penalty
 //                  lambda * mean over matrices of mean(sigmoid(S)), where lambda grows with the threshold
-//   smp            Jiang et al. 2022, arXiv 2204.08811: only the scores (and the head) train
-#include <array>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "core/adapt/method.h"
-#include "core/enum_names.h"
 #include "core/recipe/recipe.h"
 
 namespace filigree::adapt {
@@ -36,24 +32,6 @@ struct SoftMovementOptions : recipe::MethodOptions {
   double score_lr_ratio = 300.0;
   std::vector<std::string> targets;
   std::vector<std::string> freeze;
-  void describe(recipe::Schema& schema) override;
-};
-
-/// How SMP divides the entries that stay: the same share in each matrix (SMP-L), or, among the matrices of one kind, in
-/// proportion to their mean sigmoid(S) (SMP-S).
-enum class Allotment { uniform, by_score };
-constexpr std::array<EnumName<Allotment>, 2> enum_names(Allotment) {
-  return {{{Allotment::uniform, "uniform"}, {Allotment::by_score, "by_score"}}};
-}
-
-struct SmpOptions : recipe::MethodOptions {
-  double sparsity = 0.9;
-  double sparsity_hold = 0.3;
-  double penalty = 400.0;
-  Allotment allotment = Allotment::by_score;
-  double temperature = 1.0;
-  std::vector<std::string> targets;
-  bool train_head = true;
   void describe(recipe::Schema& schema) override;
 };
 

@@ -1,4 +1,4 @@
-#include "core/adapt/methods/pst.h"
+#include "core/adapt/methods/masks/pst.h"
 
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
@@ -47,24 +47,20 @@ class Pst : public Method {
     refresh_masks(model, step.tp);
   }
 
-  bool counts_for_best(const Step& step) const override {
-    return !step.attached || share(step) == options_.sparsity;
-  }
+  bool counts_for_best(const Step& step) const override { return !step.attached || share(step) == options_.sparsity; }
 
  private:
   /// Of the entries that are 0 in the step after `step.step` updates.
   double share(const Step& step) const {
-    return cubic(step.step, step.steps, {options_.initial_sparsity, options_.sparsity, options_.sparsity_warmup,
-                                         options_.sparsity_hold});
+    return cubic(step.step, step.steps,
+                 {options_.initial_sparsity, options_.sparsity, options_.sparsity_warmup, options_.sparsity_hold});
   }
 
   /// First values of a product that is 0, on the linear's device.
   Product first_values(const nn::Linear& linear, const std::string& left, const std::string& right, int64_t rank,
                        uint64_t seed) const {
     const int64_t out = linear.out_features(), in = linear.in_features();
-    const auto zero = [](int64_t rows, int64_t columns) {
-      return at::zeros({}, at::kFloat).expand({rows, columns});
-    };
+    const auto zero = [](int64_t rows, int64_t columns) { return at::zeros({}, at::kFloat).expand({rows, columns}); };
     Product product;
     if (options_.init == PstInit::released)
       product = {normal_values(seed, linear.name() + left, {out, rank}, 1.0), zero(rank, in)};
@@ -102,10 +98,12 @@ void PstOptions::describe(recipe::Schema& schema) {
             [this] { return initial_sparsity > sparsity ? "is greater than sparsity" : ""; });
   schema.field("sparsity_warmup", sparsity_warmup, "share of the steps before the share of zeros grows",
                recipe::from(0).to(1));
-  schema.field("sparsity_hold", sparsity_hold, "share of the steps at the end that train at the final sparsity",
-               recipe::from(0).to(1))
-      .rule("sparsity_warmup and sparsity_hold are at most 1 together",
-            [this] { return sparsity_warmup + sparsity_hold > 1 ? "and sparsity_warmup are more than 1 together" : ""; });
+  schema
+      .field("sparsity_hold", sparsity_hold, "share of the steps at the end that train at the final sparsity",
+             recipe::from(0).to(1))
+      .rule("sparsity_warmup and sparsity_hold are at most 1 together", [this] {
+        return sparsity_warmup + sparsity_hold > 1 ? "and sparsity_warmup are more than 1 together" : "";
+      });
   schema.field("init", init, "first values of U V and A B; released: N(0, 1) and 0; lora: 0 and LoRA's");
   schema
       .field("targets", targets,
