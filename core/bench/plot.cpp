@@ -14,7 +14,7 @@
 namespace filigree::bench {
 namespace {
 
-constexpr double kRow = 26, kTop = 58, kBottom = 26, kCharWidth = 7.4, kMetricWidth = 300, kTextWidth = 118,
+constexpr double kRow = 26, kTop = 58, kBottom = 26, kCharWidth = 7.4, kMetricWidth = 300, kTextWidth = 165,
                  kCostWidth = 170, kGap = 14;
 
 // Colors of the report (core/report/report_style.h), light and dark.

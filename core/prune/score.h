@@ -10,6 +10,7 @@
 #include "core/nn/model.h"
 #include "core/nn/weight_gradients.h"
 #include "core/prune/plan.h"
+#include "core/prune/scores/builtin.h"
 #include "core/prune/scores/score.h"
 #include "core/recipe/recipe.h"
 #include "dist/communicator.h"
@@ -17,7 +18,7 @@
 namespace filigree::prune {
 
 struct ScoreRequest {
-  ScorePtr score;
+  ScorePtr score = magnitude_delta_score();
   bool heads = true;                                       ///< score the heads
   bool ffn = true;                                         ///< score the FFN neurons
   bool global = false;                                     ///< make layers comparable

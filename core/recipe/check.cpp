@@ -237,10 +237,6 @@ void check_prune(const PruneConfig& prune, const std::string& path, bool may_hav
         score,
         fmt::format("is {}, which scores heads and ffn only; unstructured pruning needs another score", prune.score),
         {structure});
-  for (const char* share : {".heads", ".ffn"})
-    if (prune.below && rules.given(path + share))
-      rules.broken(path + ".below", fmt::format("is given together with {}; keep one of them", share + 1),
-                   {path + share, structure});
   if (prune.below && prune.steps > 1)
     rules.broken(path + ".below", "removes all units with such a score in one round, but steps is more than 1",
                  {path + ".steps", structure});

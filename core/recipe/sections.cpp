@@ -180,12 +180,14 @@ void describe(PruneConfig& prune, Schema& schema) {
              "structures to remove; empty: zero single weights (unstructured), which needs sparsity")
       .unique();
   schema.field("heads", prune.heads, "fraction of the attention heads to remove", from(0).below(1))
-      .only("structure", "contains heads", [&prune] { return has(prune.structure, Structure::heads); });
+      .only("structure", "contains heads", [&prune] { return has(prune.structure, Structure::heads); })
+      .only("below", "is not given", [&prune] { return !prune.below; });
   schema.field("ffn", prune.ffn, "fraction of the FFN neurons to remove", from(0).below(1))
-      .only("structure", "contains ffn", [&prune] { return has(prune.structure, Structure::ffn); });
+      .only("structure", "contains ffn", [&prune] { return has(prune.structure, Structure::ffn); })
+      .only("below", "is not given", [&prune] { return !prune.below; });
   schema
       .field("below", prune.below, "remove the heads and neurons whose score is at most this, instead of fractions",
-             from(-1e18).to(1e18))
+             from(-1e9).to(1e12))
       .only("structure", "contains heads or ffn", [&prune] { return !prune.structure.empty(); });
   schema
       .field("sparsity", prune.sparsity, "fraction of the weights to zero, required for unstructured pruning",

@@ -1,11 +1,13 @@
 #include "core/run/steps.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "core/counted.h"
+#include "core/error.h"
 #include "core/recipe/key_error.h"
 #include "core/recipe/range.h"
 
@@ -37,6 +39,22 @@ std::vector<std::string> warmup_warnings(const recipe::Recipe& recipe, std::opti
                       counted(warmup, "step"), total, train->lr)));
   }
   return lines;
+}
+
+void check_rewinds(const recipe::Recipe& recipe, std::optional<int64_t> samples) {
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < recipe.stages.size(); ++i) {
+    const auto& rewind = recipe.stages[i].rewind;
+    if (!rewind) continue;
+    const auto target = std::ranges::find(recipe.stages, rewind->stage, &recipe::StageConfig::name);
+    if (target == recipe.stages.end() || !target->train || (target->train->max_steps == 0 && !samples)) continue;
+    const int64_t steps = stage_steps(*target->train, samples.value_or(0));
+    if (rewind->step > steps)
+      lines.push_back(recipe::at_key(
+          recipe, recipe::key_of_stage(recipe, i) + ".rewind.step",
+          fmt::format("is {}, but stage {} has {}", rewind->step, target->name, counted(steps, "step"))));
+  }
+  if (!lines.empty()) throw UsageError(fmt::format("{}", fmt::join(lines, "\n")));
 }
 
 int64_t round_step(const recipe::PruneConfig& config, int64_t round, int64_t total_steps) {

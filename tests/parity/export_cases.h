@@ -106,6 +106,13 @@ inline void prune_units(nn::Model& model, double heads, double ffn, bool global)
   prune::apply(model, prune::make_plan(model.structures(), scores, {heads, ffn, global, ""}));
 }
 
+/// Zeroes half of the entries of these linears by masks.
+inline void prune_entries(nn::Model& model, const std::vector<std::string>& targets, bool global = false) {
+  const prune::WeightRequest request{.global = global,
+                                     .scores = {.score = prune::builtin_scores().at("magnitude+delta")}};
+  prune::prune_weights(model, prune::select_linears(model, targets), request, *dist::make_single());
+}
+
 struct ExportCase {
   std::string name;
   Task task = Task::sequence_classification;
@@ -147,11 +154,7 @@ inline nlohmann::json base_only_keys() {
 inline nlohmann::json untied() { return {{"tie_word_embeddings", false}}; }
 
 inline std::vector<ExportCase> export_cases() {
-  const auto unstructured = [](nn::Model& model) {
-    prune::WeightRequest request;
-    request.global = true;
-    prune::prune_weights(model, prune::select_linears(model, {}), request, *dist::make_single());
-  };
+  const auto unstructured = [](nn::Model& model) { prune_entries(model, {}, /*global=*/true); };
   return {{"plain", Task::sequence_classification, [](nn::Model&) {}},
           {"adapted", Task::sequence_classification, add_updates},
           {"unstructured", Task::sequence_classification,

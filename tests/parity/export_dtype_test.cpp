@@ -147,10 +147,7 @@ TEST(ExportDtype, PrunedAndTrainedWeightsAreFp32) {
 
 TEST(ExportDtype, MaskedWeightsAreFp32) {
   const Given given;
-  export_changed(given, [](nn::Model& model) {
-    prune::WeightRequest request;
-    prune::prune_weights(model, prune::select_linears(model, {"key"}), request, *dist::make_single());
-  });
+  export_changed(given, [](nn::Model& model) { prune_entries(model, {"key"}); });
   expect_tensors(given, [](const std::string& name) { return name.ends_with("key.weight"); });
 }
 

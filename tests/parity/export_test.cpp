@@ -176,8 +176,8 @@ TEST(PeftExportTest, RefusesWhatAnAdapterCannotHold) {
           "heads of layer 0 were pruned");
   refuses(
       [](nn::Model& model) {
-        add_updates(model),
-            prune::prune_weights(model, prune::select_linears(model, {"key"}), {}, *dist::make_single());
+        add_updates(model);
+        prune_entries(model, {"key"});
       },
       "is masked");
   refuses(

@@ -172,16 +172,16 @@ const BadCase kCases[] = {
     {"ScheduleOfOneRound", "ffn: 0.4", "ffn: 0.4\n      schedule: cubic",
      "20: stages.prune.prune.schedule: has no effect: it is used only when steps is more than 1"},
     {"BelowBesidesAShare", "heads: 0.25\n      ffn: 0.4", "heads: 0.25\n      below: 0",
-     "19: stages.prune.prune.below: is given together with heads; keep one of them"},
+     "18: stages.prune.prune.heads: has no effect: it is used only when below is not given"},
     {"BelowInRounds", "heads: 0.25\n      ffn: 0.4", "below: 0\n      steps: 2",
      "18: stages.prune.prune.below: removes all units with such a score in one round, but steps is more than 1"},
     {"RewindToALaterStage", "  - name: prune\n", "  - name: prune\n    rewind: {stage: recover}\n",
      "16: stages.prune.rewind.stage: is 'recover', which is not a stage before this one that trains; use one of adapt"},
     {"RewindOfTheFirstStage", "  - name: adapt\n", "  - name: adapt\n    rewind: {stage: adapt}\n",
      "13: stages.adapt.rewind.stage: is 'adapt', but no stage before this one trains"},
-    {"RewindInTheMiddleOfAPrune", "    train: {epochs: 1, distill: {weight: 0.5}}",
-     "    prune: {structure: [ffn], ffn: 0.5, steps: 3}\n    rewind: {stage: adapt}\n    train: {epochs: 1}",
-     "23: stages.recover.rewind: follows the prune, but prune.steps spreads the prune over the steps of this stage; "
+    {"RewindInTheMiddleOfAPrune", "  - name: recover\n",
+     "  - name: recover\n    prune: {structure: [ffn], ffn: 0.5, steps: 3}\n    rewind: {stage: adapt}\n",
+     "22: stages.recover.rewind: follows the prune, but prune.steps spreads the prune over the steps of this stage; "
      "set "
      "prune.steps to 1, or prune in a stage of its own"},
     {"SameStageName", "name: recover", "name: adapt",

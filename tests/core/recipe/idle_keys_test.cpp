@@ -192,7 +192,7 @@ TEST(IdleKeys, PassesNeedASparsePart) {
   EXPECT_EQ(said({"stages.both.method={name: dsee, rank: 2, num_sparse: 0, passes: 3, targets: [value]}"}),
             "--set stages.both.method={name: dsee, rank: 2, num_sparse: 0, passes: 3, targets: [value]}: "
             "stages.both.method.passes: has no "
-            "effect: it is used only when num_sparse is not 0");
+            "effect: it is used only when num_sparse or sparse_density is not 0");
   EXPECT_EQ(said({"stages.both.method.support=random", "stages.both.method.passes=3"}),
             "--set stages.both.method.passes: has no effect: it is used only when support is grebsmo");
   EXPECT_EQ(to_yaml(load_text(kClasses, "r.yaml", catalog, {"stages.both.method.num_sparse=0"})).find("passes"),

@@ -33,7 +33,7 @@ eval: {generate: {beams: 2}}
 std::string stage_of(const std::string& key) {
   if (key.starts_with("prune")) return "p";
   if (key.starts_with("export")) return "e";
-  return key.starts_with("train.distill") ? "d" : "s";
+  return key.starts_with("train.distill") || key.starts_with("rewind") ? "d" : "s";
 }
 
 /// "stages[].method(dsee).rank" as an argument of --set, and the recipe in which it means something.
@@ -55,6 +55,7 @@ Place place_of(const std::string& path) {
   text = replace(text, "{structure: STRUCTURE}", unstructured ? "{sparsity: 0.5}" : "{structure: [heads, ffn]}");
   if (path.ends_with("prune.batches") || path.ends_with("prune.batch_size"))
     text = replace(text, "[heads, ffn]", "[heads, ffn], score: taylor");
+  if (path.ends_with("rewind.step")) text = replace(text, "  - name: d\n", "  - name: d\n    rewind: {stage: s}\n");
   const bool distills = path.ends_with("train.distill.weight") || path.ends_with("train.distill.temperature");
   const bool masks = path == "data.mask_probability";
   if (distills || masks) text = replace(text, "generate: {beams: 2}", "every: 5");
@@ -65,6 +66,18 @@ Place place_of(const std::string& path) {
   if (path.ends_with(".support_rank")) method = "{name: dsee, targets: [query], support: principal}";
   if (path.ends_with(".support_warmup") || path.ends_with(".support_batches"))
     method = "{name: dsee, targets: [query], support: gradient}";
+  const std::pair<const char*, const char*> others[] = {{".sparsity_warmup", "sparsity_hold: 0"},
+                                                        {".sparsity_hold", "sparsity_warmup: 0"},
+                                                        {".threshold_warmup", "threshold_hold: 0"},
+                                                        {".threshold_hold", "threshold_warmup: 0"},
+                                                        {".initial_sparsity", "sparsity: 0.999999999"},
+                                                        {".draw_every", "stop_distance: 0.1"},
+                                                        {".draws", "stop_distance: 0.1"},
+                                                        {"(gates).heads", "stop_distance: 0.1"},
+                                                        {"(gates).ffn", "stop_distance: 0.1"}};
+  for (const auto& [end, other] : others)
+    if (path.ends_with(end) && !(path.find("(smp)") != std::string::npos && path.ends_with("_hold")))
+      method = fmt::format("{{name: {}, {}}}", method, other);
   return {key, replace(text, "METHOD", method)};
 }
 

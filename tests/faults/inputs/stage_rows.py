@@ -12,7 +12,7 @@ LATER = "    train: {max_steps: 2, batch_size: 4, lr: 1e-3}\n"
 
 
 def later(place, stage):
-    place.recipe(ADAPT, f"{ADAPT}  - name: later\n{stage}")
+    place.recipe("lr: 1e-3}\n", f"lr: 1e-3}}\n  - name: later\n{stage}")
 
 
 def both(name, stage, says):
@@ -79,6 +79,10 @@ ROWS = [row for rows in (
         "warning: DIR/recipe.yaml:12: parallel.shard_frozen: has no effect in stage adapt: full trains all parameters", CHECK,
         lambda place: place.recipe("{name: lora, rank: 2, targets: [query]}", "full").recipe(
             "backend: single,", "shard_frozen: true, backend: single,"), 0),
+    Row("rewind beyond the epochs", "DIR/recipe.yaml:18: stages.later.rewind.step: is 4, but stage adapt has 3 steps", CHECK,
+        lambda place: later(place.recipe("max_steps: 3", "epochs: 1"), "    rewind: {step: 4, stage: adapt}\n")),
+    Row("rewind beyond the epochs in a run", "yaml:18: stages.later.rewind.step: is 4, but stage adapt has 3 steps", TRAIN,
+        lambda place: later(place.recipe("max_steps: 3", "epochs: 1"), "    rewind: {step: 4, stage: adapt}\n")),
     Row("rank beyond the matrix",
         "DIR/recipe.yaml:15: stages.adapt.method.rank: is 9, but bert.encoder.layer.0.attention.self.query is a matrix of "
         "8 x 8, whose rank is at most 8", CHECK, lambda place: place.recipe("rank: 2", "rank: 9")),

@@ -122,6 +122,8 @@ void expect_text(const std::string& text, const std::string& part) {
 
 TEST_F(SupertuningRefusals, Configurations) {
   EXPECT_EQ(refusal<UserError>(config_, tensors_), "");
+  EXPECT_EQ(refusal<UserError>(with("lora_alpha", nullptr), tensors_), "");
+  EXPECT_EQ(checkpoint::read_peft(adapter()).modules.begin()->second.scale, 2.0) << "without lora_alpha, peft uses 2 r";
   expect_text(refusal<UsageError>(with("save_precomputed_indices", false), tensors_),
               "save_precomputed_indices is false: the adapter does not contain its positions; save it again with");
   expect_text(refusal<UsageError>(with("rank_pattern", {{"query", 3}}), tensors_),
