@@ -176,7 +176,7 @@ struct BenchMethodsOptions {
                                      "filigree bench-methods recipes/bench/sst2_minilm.yaml --seeds 1,2,3 --dry-run"};
   std::string list;
   std::string seeds = "1,2,3";
-  std::string output;  ///< directory; empty: bench/<name of the list>
+  std::string output;  ///< directory; empty: bench/NAME with the name of the list
   int64_t ranks = 1;
   std::vector<std::string> sets;
   bool dry_run = false;
