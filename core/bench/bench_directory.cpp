@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 const files::DirectoryWords kWords{files::DirectoryKind::bench, "bench", "--output"};
 constexpr std::array kFolders{"runs", "results", "logs"};
 
-const std::string& claimed(const std::string& path) {
+std::string claimed(const std::string& path) {
   files::claim_own_directory(path, kWords);
   return path;
 }

@@ -122,7 +122,7 @@ Panel cost_panel(const Costs& costs, double left) {
 std::string cost_part(const Costs& costs, double left) {
   const Panel panel = cost_panel(costs, left);
   std::string out = text(left, kTop - 10, costs.head, "head");
-  for (double power = panel.low; power <= panel.high; ++power)
+  for (int power = static_cast<int>(panel.low); power <= panel.high; ++power)
     out += grid_line(panel, power, fmt::format("{:g}%", 100 * std::pow(10, power)), costs.shares.size());
   for (size_t row = 0; row < costs.shares.size(); ++row) {
     const auto& share = costs.shares[row];

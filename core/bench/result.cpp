@@ -82,32 +82,32 @@ struct Reader {
     return found == object.end() || found->is_null() ? nullptr : &*found;
   }
 
-  void operator()(const char* key, std::string& text) {
+  void operator()(const char* key, std::string& text) const {
     if (const json* value = find(key)) {
       if (!value->is_string()) fail(key, *value, "text");
       text = value->get<std::string>();
     }
   }
-  void operator()(const char* key, bool& is) {
+  void operator()(const char* key, bool& is) const {
     if (const json* value = find(key)) {
       if (!value->is_boolean()) fail(key, *value, "true or false");
       is = value->get<bool>();
     }
   }
-  void operator()(const char* key, int64_t& number) {
+  void operator()(const char* key, int64_t& number) const {
     std::optional<int64_t> found;
     (*this)(key, found);
     if (!found) throw DataError(fmt::format("{}: {}: is missing", where, key));
     number = *found;
   }
-  void operator()(const char* key, std::optional<int64_t>& number) {
+  void operator()(const char* key, std::optional<int64_t>& number) const {
     if (const json* value = find(key)) {
       number = files::as_integer(*value);
       if (!number || *number < 0 || static_cast<double>(*number) != value->get<double>())
         fail(key, *value, "a whole number of at least 0");
     }
   }
-  void operator()(const char* key, std::optional<double>& number) {
+  void operator()(const char* key, std::optional<double>& number) const {
     if (const json* value = find(key)) {
       number = files::as_number(*value);
       const bool is_metric = std::string_view(key) == "value";

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -41,7 +42,7 @@ std::string cell(const std::optional<double>& number, const Format& format) {
 /// As in the report; without decimals if it is none.
 std::string share_text(double share) { return share == 0 ? "0%" : train::percent(share); }
 
-std::string bytes_text(double bytes) { return files::format_bytes(static_cast<uint64_t>(bytes + 0.5)); }
+std::string bytes_text(double bytes) { return files::format_bytes(static_cast<uint64_t>(std::llround(bytes))); }
 
 /// In a cell of a table, a line end or a bar would end the cell.
 std::string in_cell(std::string text) {

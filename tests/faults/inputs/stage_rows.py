@@ -58,8 +58,8 @@ ROWS = [row for rows in (
          "method.block: 3 does not divide the head size, 4, and the width, 8, of 'bert.encoder.layer.0.attention.self.query'"),
     both("rewind to no stage", "    rewind: {stage: adopt}\n",
          "rewind.stage: is 'adopt', which is not a stage before this one that trains; use one of adapt"),
-    both("rewind beyond the stage", "    rewind: {step: 4, stage: adapt}\n",
-         "rewind.step: is 4, but stage adapt has 3 steps"),
+    both("rewind beyond the stage", "    rewind: {step: 5, stage: adapt}\n",
+         "rewind.step: is 5, but stage adapt has 3 steps"),
 ) for row in rows] + [
     Row("all faults of the model level",
         "DIR/recipe.yaml:11: data.max_length: 16 is more than the 4 positions of DIR/model\n"
