@@ -6,9 +6,9 @@
 //   write:  .tmp-step-…/ → files, each synced → manifest.json, synced → directory synced → rename → parent synced
 //   read:   a checkpoint is used only if its manifest and all sizes and checksums match; else the next older one
 //
-// After kill -9 at any byte, the last good checkpoint is still in use. Older ones are deleted only when the
-// new one is in place; the newest `keep`, the last, the best and the pinned ones are kept. A checkpoint to which a user added
-// a file is renamed (….kept-1) instead of deleted. A failed write is a DataError with path, bytes needed and
+// After kill -9 at any byte, the last good checkpoint is still in use. Older ones are deleted only when the new one
+// is in place; the newest `keep`, the last, the best and the pinned ones are kept. A checkpoint to which a user
+// added a file is renamed (….kept-1) instead of deleted. A failed write is a DataError with path, bytes needed and
 // advice; older checkpoints stay unchanged. Reading needs no lock and changes nothing.
 #include <nlohmann/json.hpp>
 

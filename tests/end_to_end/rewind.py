@@ -4,13 +4,15 @@ undisturbed one; and the search of EarlyBERT, which ends when its draws are alik
 usage: rewind.py lottery | earlybert"""
 import glob
 import json
+import os
 import shutil
+import signal
 import sys
 
 import torch
 from safetensors.torch import load_file
 
-from runs import (Folder, checkpoint, checkpoint_steps, expect, expect_same_metrics, interrupt, kill, metrics, relative, run,
+from runs import (Folder, checkpoint, checkpoint_steps, expect, expect_same_metrics, finish, interrupt, kill, metrics, relative, run,
                   run_state, start, wait_for)
 from tiny import write_place
 
@@ -99,6 +101,7 @@ def lottery():
     for stage, stop in (("round1", kill), ("round2", interrupt), ("round2", kill)):
         expect_stopped_and_resumed(2, recipe, two, stage, stop)
     lost(recipe, keep)
+    replaced_base(recipe)
 
 
 def kept_run(recipe, keep):
@@ -112,6 +115,24 @@ def kept_run(recipe, keep):
     run(1, "train", recipe, "--out", out, *keep)
     expect(2 not in checkpoint_steps(out), f"the pinned checkpoint is still there: {checkpoint_steps(out)}")
     return out
+
+
+def replaced_base(recipe):
+    """The base model's files change while the run trains: a rewind does not mix two models."""
+    out, weights = f"{folder}/replaced", f"{folder}/model/model.safetensors"
+    process = start(1, "train", recipe, "--out", out, "--set", "stages.dense.train.max_steps=200")
+    wait_for(process, out, lambda records: records[-1]["step"] >= 3)
+    os.kill(process.pid, signal.SIGSTOP)
+    with open(weights, "rb") as file:
+        good = file.read()
+    with open(f"{weights}.new", "wb") as file:
+        file.write(good[:-4] + b"\x00\x00\x80\x3f")
+    os.rename(f"{weights}.new", weights)
+    os.kill(process.pid, signal.SIGCONT)
+    _, err = finish(process, ("train",), expect=3)
+    expect("was trained on other base weights" in err, err)
+    with open(weights, "wb") as file:
+        file.write(good)
 
 
 def lost(recipe, keep):

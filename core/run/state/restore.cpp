@@ -45,11 +45,13 @@ void replay_all(const RestoreTarget& target, const checkpoint::Loaded& loaded) {
   for (size_t i = 0; i < target.state.events.size(); ++i) {
     const std::string where =
         fmt::format("{}/{}: state.run.events[{}].plan", loaded.info.path, checkpoint::kManifestName, i);
-    try {
-      files::take_values(where, [&] { replay(target, target.state.events[i]); });
-    } catch (const DataError& error) {
-      throw DataError(fmt::format("{}: {}", where, error.what()));
-    }
+    files::take_values(where, [&] {
+      try {
+        replay(target, target.state.events[i]);
+      } catch (const DataError& error) {
+        throw DataError(fmt::format("{}: {}", where, error.what()));
+      }
+    });
   }
 }
 

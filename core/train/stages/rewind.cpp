@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/nn/adapter.h"
 #include "core/run/base_model.h"
+#include "core/run/origin.h"
 #include "core/run/rank_zero.h"
 #include "core/run/state/pins.h"
 #include "core/run/state/restore.h"
@@ -33,6 +34,14 @@ std::optional<checkpoint::Loaded> pinned(Session& session, const recipe::StageCo
     checkpoint::load(checkpoint::checkpoint_at(path));
   });
   return checkpoint::open_checkpoint(checkpoint::checkpoint_at(session.mesh->world().broadcast_text(path)));
+}
+
+/// The run may have trained for hours since it read them.
+void check_base_is_the_same(Session& session) {
+  const recipe::ModelConfig& model = session.recipe.model;
+  const bool random = model.init == recipe::InitialWeights::random;
+  check_base(random ? session.origin.base : weights_hash(session.mesh->world(), model.path),
+             model_file_hashes(model.path), session.origin, model.path, session.run_dir);
 }
 
 std::set<std::string> names_of(nn::Model& model) {
@@ -71,6 +80,8 @@ void restore_then(Session& session, const std::optional<checkpoint::Loaded>& loa
 void rewind(Session& session, const recipe::StageConfig& stage) {
   const int64_t target = rewound_stage(session.recipe, *stage.rewind);
   const auto loaded = pinned(session, stage);
+  if (loaded) check_origin(session, *loaded);
+  check_base_is_the_same(session);
   session.log->info("stage {}: the weights return to stage {} after {}", stage.name, stage.rewind->stage,
                     counted(stage.rewind->step, "step"));
   const RunState now = session.state;

@@ -7,11 +7,9 @@
 #include <utility>
 
 #include "core/adapt/learned_mask.h"
-#include "core/adapt/methods/masks/threshold_options.h"
+#include "core/adapt/methods/masks/level_method.h"
 #include "core/adapt/methods/updates.h"
 #include "core/adapt/methods/whole.h"
-#include "core/adapt/schedule.h"
-#include "core/adapt/score_training.h"
 #include "core/recipe/key_error.h"
 #include "core/recipe/schema.h"
 
@@ -27,9 +25,10 @@ void check_block(const nn::StructureGroup& group, int64_t block) {
   }
 }
 
-class BlockMovement : public Method {
+class BlockMovement : public ThresholdMethod {
  public:
-  explicit BlockMovement(BlockMovementOptions options) : options_(std::move(options)) {}
+  explicit BlockMovement(BlockMovementOptions options)
+      : ThresholdMethod(threshold_curve(options), options.penalty), options_(std::move(options)) {}
   std::string name() const override { return "block_movement"; }
 
   void attach(nn::Model& model, const AttachContext&) override {
@@ -49,19 +48,6 @@ class BlockMovement : public Method {
       if (learned_mask(*linear)) linear->weight()->value().copy_(linear->merged_weight());
     for (nn::Linear* linear : model.linears())
       if (learned_mask(*linear)) remove_learned_mask(model.parameters(), *linear);
-  }
-
-  void after_backward(nn::Model& model, const Step& step) override {
-    penalize_scores(model, options_.penalty * threshold(step) / options_.threshold * step.losses);
-  }
-
-  void refresh(nn::Model& model, const Step& step) override {
-    if (step.attached) set_mask_levels(model, threshold(step));
-    refresh_masks(model, step.tp);
-  }
-
-  bool counts_for_best(const Step& step) const override {
-    return !step.attached || threshold(step) == options_.threshold;
   }
 
  private:
@@ -86,11 +72,6 @@ class BlockMovement : public Method {
   void add_mask(nn::Model& model, nn::Linear& linear, std::unique_ptr<MaskScores> scores) const {
     scores->parameters().front()->lr_scale = options_.score_lr_ratio;
     add_learned_mask(model.parameters(), linear, std::move(scores), MaskRule::threshold);
-  }
-
-  double threshold(const Step& step) const {
-    if (!step.attached) return options_.threshold;
-    return cubic(step.step, step.steps, {0.0, options_.threshold, options_.threshold_warmup, options_.threshold_hold});
   }
 
   BlockMovementOptions options_;

@@ -11,8 +11,8 @@
 #include "core/adapt/learned_mask.h"
 #include "core/adapt/low_rank_sparse.h"
 #include "core/adapt/mask_scores.h"
+#include "core/adapt/methods/masks/level_method.h"
 #include "core/adapt/methods/updates.h"
-#include "core/adapt/schedule.h"
 #include "core/error.h"
 #include "core/recipe/schema.h"
 
@@ -23,9 +23,9 @@ struct Product {
   at::Tensor left, right;  ///< [out, r], [r, in]
 };
 
-class Pst : public Method {
+class Pst : public LevelMethod {
  public:
-  explicit Pst(PstOptions options) : options_(std::move(options)) {}
+  explicit Pst(PstOptions options) : LevelMethod(sparsity_curve(options)), options_(std::move(options)) {}
   std::string name() const override { return "pst"; }
 
   void attach(nn::Model& model, const AttachContext& context) override {
@@ -42,20 +42,7 @@ class Pst : public Method {
     check_rank(model, options_.targets, "score_rank", options_.score_rank);
   }
 
-  void refresh(nn::Model& model, const Step& step) override {
-    if (step.attached) set_mask_levels(model, share(step));
-    refresh_masks(model, step.tp);
-  }
-
-  bool counts_for_best(const Step& step) const override { return !step.attached || share(step) == options_.sparsity; }
-
  private:
-  /// Of the entries that are 0 in the step after `step.step` updates.
-  double share(const Step& step) const {
-    return cubic(step.step, step.steps,
-                 {options_.initial_sparsity, options_.sparsity, options_.sparsity_warmup, options_.sparsity_hold});
-  }
-
   /// First values of a product that is 0, on the linear's device.
   Product first_values(const nn::Linear& linear, const std::string& left, const std::string& right, int64_t rank,
                        uint64_t seed) const {
@@ -92,18 +79,7 @@ void PstOptions::describe(recipe::Schema& schema) {
   schema.field("scale", scale, "factor beta of U V", recipe::above(0).to(1e6));
   schema.field("score_scale", score_scale, "factor of the score A B", recipe::from(0).to(1e6));
   schema.field("line_scale", line_scale, "factor of the row and column scores R and C", recipe::from(0).to(1e6));
-  schema.field("sparsity", sparsity, "share of each target's entries that are 0 at the end", recipe::above(0).below(1));
-  schema.field("initial_sparsity", initial_sparsity, "share of zeros at first", recipe::from(0).below(1))
-      .rule("initial_sparsity is at most sparsity",
-            [this] { return initial_sparsity > sparsity ? "is greater than sparsity" : ""; });
-  schema.field("sparsity_warmup", sparsity_warmup, "share of the steps before the share of zeros grows",
-               recipe::from(0).to(1));
-  schema
-      .field("sparsity_hold", sparsity_hold, "share of the steps at the end that train at the final sparsity",
-             recipe::from(0).to(1))
-      .rule("sparsity_warmup and sparsity_hold are at most 1 together", [this] {
-        return sparsity_warmup + sparsity_hold > 1 ? "and sparsity_warmup are more than 1 together" : "";
-      });
+  describe_sparsity(schema, *this);
   schema.field("init", init, "first values of U V and A B; released: N(0, 1) and 0; lora: 0 and LoRA's");
   schema
       .field("targets", targets,

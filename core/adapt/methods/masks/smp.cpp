@@ -3,17 +3,17 @@
 #include <utility>
 
 #include "core/adapt/methods/masks/entry_scores.h"
+#include "core/adapt/methods/masks/level_method.h"
 #include "core/adapt/methods/updates.h"
-#include "core/adapt/schedule.h"
-#include "core/adapt/score_training.h"
 #include "core/recipe/schema.h"
 
 namespace filigree::adapt {
 namespace {
 
-class Smp : public Method {
+class Smp : public LevelMethod {
  public:
-  explicit Smp(SmpOptions options) : options_(std::move(options)) {}
+  explicit Smp(SmpOptions options)
+      : LevelMethod({0.0, options.sparsity, 0.0, options.sparsity_hold}), options_(std::move(options)) {}
   std::string name() const override { return "smp"; }
 
   void attach(nn::Model& model, const AttachContext&) override {
@@ -28,7 +28,7 @@ class Smp : public Method {
   }
 
   void refresh(nn::Model& model, const Step& step) override {
-    const double kept = 1.0 - (step.attached ? share(step) : options_.sparsity);
+    const double kept = 1.0 - level(step);
     if (options_.allotment == Allotment::by_score)
       divide_by_score(model, kept, options_.temperature, step.tp);
     else
@@ -36,12 +36,7 @@ class Smp : public Method {
     refresh_masks(model, step.tp);
   }
 
-  bool counts_for_best(const Step& step) const override { return !step.attached || share(step) == options_.sparsity; }
-
  private:
-  double share(const Step& step) const {
-    return cubic(step.step, step.steps, {0.0, options_.sparsity, 0.0, options_.sparsity_hold});
-  }
   SmpOptions options_;
 };
 
