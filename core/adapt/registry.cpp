@@ -9,6 +9,7 @@
 #include "core/adapt/methods/dps.h"
 #include "core/adapt/methods/dsee.h"
 #include "core/adapt/methods/full_bitfit_head.h"
+#include "core/adapt/methods/layernorm.h"
 #include "core/adapt/methods/lora.h"
 #include "core/adapt/methods/masks/block_movement.h"
 #include "core/adapt/methods/masks/gates.h"
@@ -51,6 +52,7 @@ Registry builtin_methods() {
   add_gates(registry);
   add_block_movement(registry);
   add_sift(registry);
+  add_layernorm(registry);
   add_subset_methods(registry);
   return registry;
 }

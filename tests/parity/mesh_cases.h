@@ -316,7 +316,7 @@ inline void add_passes(const Family& family, std::vector<MeshCheck>& checks) {
   };
   for (const Task task : family.tasks)
     for (const std::string method :
-         {"full", "dsee", "lora", "bitfit", "pst", "mixout", "movement", "smp", "gates", "block_movement"})
+         {"full", "dsee", "lora", "bitfit", "layernorm", "pst", "mixout", "movement", "smp", "gates", "block_movement"})
       add(fmt::format("{}_{}", enum_name(task), method), [=](Communicator& world, int tensor, at::Device device) {
         check_pass(world, tensor, device, family, task, method);
       });

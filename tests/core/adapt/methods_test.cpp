@@ -10,6 +10,7 @@
 #include "core/adapt/method.h"
 #include "core/adapt/methods/dsee.h"
 #include "core/adapt/methods/full_bitfit_head.h"
+#include "core/adapt/methods/layernorm.h"
 #include "core/adapt/methods/lora.h"
 #include "core/adapt/methods/targets.h"
 #include "core/error.h"
@@ -238,6 +239,24 @@ TEST(Bitfit, TrainsBiasesAndTheHead) {
             std::string::npos);
 }
 
+TEST(LayerNorm, TrainsTheNormsAndTheHead) {
+  ToyModel model(sizes(2, 32, 48));
+  attach(model, "layernorm", LayerNormOptions());
+  for (const auto& parameter : model.parameters()) {
+    const bool norm = parameter->name.find("LayerNorm.") != std::string::npos;
+    EXPECT_EQ(parameter->trainable(), norm || parameter->name.starts_with("classifier")) << parameter->name;
+  }
+  LayerNormOptions options;
+  options.modules = {"embeddings.LayerNorm"};
+  attach(model, "layernorm", options);
+  EXPECT_EQ(trainable(model),
+            (std::set<std::string>{"bert.embeddings.LayerNorm.weight", "bert.embeddings.LayerNorm.bias",
+                                   "classifier.weight", "classifier.bias"}));
+  options.modules = {"query"};
+  EXPECT_NE(usage_error([&] { attach(model, "layernorm", options); }).find("modules: 'query' matches no parameter"),
+            std::string::npos);
+}
+
 TEST(Head, TrainsTheHeadAlone) {
   ToyModel model(sizes(1, 32, 48));
   attach(model, "head", HeadOptions());
@@ -248,9 +267,9 @@ TEST(Registry, KnowsTheMethodsByName) {
   const Registry registry = builtin_methods();
   std::vector<std::string> known;
   for (const auto& [name, entry] : registry.catalog().entries()) known.push_back(name);
-  EXPECT_EQ(known,
-            (std::vector<std::string>{"bitfit", "block_movement", "child_tuning", "dps", "dsee", "full", "gates",
-                                      "head", "lora", "mixout", "movement", "pst", "sift", "smp", "soft_movement"}));
+  EXPECT_EQ(known, (std::vector<std::string>{"bitfit", "block_movement", "child_tuning", "dps", "dsee", "full", "gates",
+                                             "head", "layernorm", "lora", "mixout", "movement", "pst", "sift", "smp",
+                                             "soft_movement"}));
   EXPECT_NE(usage_error([&] { registry.make({"dsea", nullptr}); }).find("dsee"), std::string::npos);
   EXPECT_EQ(registry.make({"lora", nullptr})->name(), "lora");
 }

@@ -44,6 +44,8 @@ ROWS = [row for rows in (
          "method.freeze: 'embedings' matches no parameter of this bert model"),
     both("modules of bitfit", "    method: {name: bitfit, modules: [quarry]}\n" + LATER,
          "method.modules: 'quarry' matches no parameter"),
+    both("modules of layernorm", "    method: {modules: [query], name: layernorm}\n" + LATER,
+         "method.modules: 'query' matches no parameter"),
     both("score delta of neurons", "    prune: {score: delta, structure: [ffn], ffn: 0.5}\n",
          "prune.score: 'delta' is undefined for the neurons of layer 0: no adapter is attached"),
     both("score delta of entries",
