@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/bench/table.h"
@@ -17,7 +18,9 @@ namespace {
 
 using nlohmann::json;
 
-/// Of a field of CSV: a number if it is one, true or false, else text; nothing for an empty field.
+constexpr double kLargest = 1e15;  // of a number in size, so that means, deviations and the plot stay finite
+
+/// Of a field of CSV: a finite number if it is one, true or false, else text; nothing for an empty field.
 json value_of(const std::string& field) {
   if (field.empty()) return nullptr;
   if (field == "true" || field == "false") return field == "true";
@@ -25,7 +28,9 @@ json value_of(const std::string& field) {
   int64_t whole = 0;
   if (const auto [stop, code] = std::from_chars(begin, end, whole); code == std::errc() && stop == end) return whole;
   double number = 0;
-  if (const auto [stop, code] = std::from_chars(begin, end, number); code == std::errc() && stop == end) return number;
+  if (const auto [stop, code] = std::from_chars(begin, end, number);
+      code == std::errc() && stop == end && std::isfinite(number))
+    return number;
   return field;
 }
 
@@ -34,9 +39,26 @@ bool is_text(const std::string& column) {
   return column == "method" || column == "metric" || column == "split" || column == "status" || column == "error";
 }
 
+std::string read_utf8(const std::string& path) {
+  const std::string text = files::read_file(path);
+  try {
+    static_cast<void>(json(text).dump());
+  } catch (const json::exception&) {
+    throw DataError(fmt::format("{}: is not UTF-8 text; save it as UTF-8", path));
+  }
+  return text;
+}
+
+void check_header(const std::vector<std::string>& header, const std::string& path) {
+  for (const std::string& column : header)
+    if (std::ranges::count(header, column) > 1)
+      throw DataError(fmt::format("{}: the header has the column '{}' twice", path, shown(column)));
+}
+
 std::vector<json> runs_of_csv(const std::string& path) {
-  const auto rows = csv_rows(files::read_file(path), path);
+  const auto rows = csv_rows(read_utf8(path), path);
   if (rows.empty()) throw DataError(fmt::format("{}: is empty", path));
+  check_header(rows[0], path);
   std::vector<json> runs;
   for (size_t i = 1; i < rows.size(); ++i) {
     if (rows[i].size() != rows[0].size())
@@ -62,13 +84,33 @@ std::vector<json> runs_of_json(const std::string& path) {
   return {document["runs"].begin(), document["runs"].end()};
 }
 
+/// A seed may be any whole number.
+void refuse_huge(const json& run, const std::string& where) {
+  for (const auto& [key, value] : run.items())
+    if (value.is_number() && !(key == "seed" && value.is_number_integer()) && std::abs(value.get<double>()) > kLargest)
+      throw DataError(
+          fmt::format("{}: {}: is {:g}, which is too large; use at most 1e15", where, shown(key), value.get<double>()));
+}
+
 RunResult result_of(const json& run, const std::string& where, const Method& method) {
+  if (run.is_object()) refuse_huge(run, where);
   RunResult result = result_from_json(run, where);
   result.method = method.name;
   result.external = true;
   if (!result.failed() && (!result.value || result.metric.empty()))
     throw DataError(fmt::format("{}: {}: is missing", where, result.value ? "metric" : "value"));
   return result;
+}
+
+/// The last result against the others: a seed has one run, and a mean is over values of one kind.
+void check_last(const std::vector<RunResult>& results, const std::string& where) {
+  const RunResult& last = results.back();
+  if (std::ranges::count(results, last.seed, &RunResult::seed) > 1)
+    throw DataError(fmt::format("{}: has seed {} again", where, last.seed));
+  const auto first = std::ranges::find_if_not(results, &RunResult::failed);
+  if (last.failed() || (first->metric == last.metric && first->split == last.split)) return;
+  throw DataError(fmt::format("{}: has {}, but the run of seed {} has {}; a method needs one metric, on one split",
+                              where, shown(metric_of(last)), first->seed, shown(metric_of(*first))));
 }
 
 bool is_of(const json& run, const Method& method) {
@@ -87,8 +129,7 @@ std::vector<RunResult> read_results(const Method& method) {
     const std::string where =
         csv ? fmt::format("{}: row {}", method.external, i + 1) : fmt::format("{}: runs[{}]", method.external, i);
     results.push_back(result_of(runs[i], where, method));
-    const auto same = std::ranges::count(results, results.back().seed, &RunResult::seed);
-    if (same > 1) throw DataError(fmt::format("{}: has seed {} again", where, results.back().seed));
+    check_last(results, where);
   }
   return results;
 }

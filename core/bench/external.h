@@ -3,8 +3,9 @@
 //
 //   {"runs": [{"seed": 1, "metric": "accuracy", "split": "dev", "value": 0.91, "seconds": 120}, ...]}
 //
-// The keys of a run, and the columns of a CSV, are those of runs.csv; seed, metric and value are required. Rows of
-// another "method" are passed over, so that a file may have several.
+// The keys of a run, and the columns of a CSV, are those of runs.csv; seed, metric and value are required. All runs have
+// one metric and one split. Numbers are at most 1e15 in size. Rows of another "method" are passed over, so that a file
+// may have several.
 #include <string>
 #include <vector>
 

@@ -38,6 +38,24 @@ std::string name_problem(const std::string& name) {
                             shown(name));
 }
 
+/// Returns what is wrong with the text; empty if nothing is.
+std::string read_seeds(const std::string& text, std::vector<int64_t>& seeds) {
+  const auto problem = [&](const std::string& what) {
+    return fmt::format("is '{}', {}; write whole numbers of at least 0 with commas: 1,2,3", shown(text), what);
+  };
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    int64_t seed = -1;
+    const auto [stop, code] = std::from_chars(text.data() + begin, text.data() + end, seed);
+    if (code != std::errc() || stop != text.data() + end || seed < 0)
+      return problem(fmt::format("and '{}' is not a seed", shown(text.substr(begin, end - begin))));
+    if (std::ranges::find(seeds, seed) != seeds.end()) return problem(fmt::format("which has {} twice", seed));
+    seeds.push_back(seed);
+    begin = end + 1;
+  }
+  return "";
+}
+
 class Reader {
  public:
   explicit Reader(std::string file) : file_(std::move(file)) {}
@@ -117,6 +135,17 @@ class Reader {
     return found;
   }
 
+  std::vector<int64_t> seeds(const Tree& tree, const std::string& key) {
+    if (!tree.is(Tree::Kind::scalar)) {
+      report(tree.origin.line, key, "must be seeds with commas, as --seeds takes them: 1,2,3");
+      return {};
+    }
+    std::vector<int64_t> found;
+    if (const std::string problem = read_seeds(tree.text, found); !problem.empty())
+      report(tree.origin.line, key, problem);
+    return found;
+  }
+
   /// An absolute path, or one relative to the list, whose folder is part of the result.
   std::string path(const Tree& tree, const std::string& key) {
     const std::string given = text(tree, key);
@@ -130,7 +159,7 @@ class Reader {
   void add_method(const Tree& item, const std::vector<std::string>& shared, List& list) {
     const int line = item.origin.line;
     const Tree* name = item.find("name");
-    Method method{.name = {}, .recipe = {}, .sets = shared, .external = {}, .line = line};
+    Method method{.name = {}, .recipe = {}, .sets = shared, .external = {}, .seeds = {}, .line = line};
     if (!item.is(Tree::Kind::map) || name == nullptr)
       return report(line, "methods", "each method needs a name, and a recipe or external results");
     method.name = text(*name, "methods.name");
@@ -140,8 +169,9 @@ class Reader {
     for (const Method& other : list.methods)
       if (other.name == method.name)
         report(line, key, fmt::format("has the name of the method in line {}", other.line));
-    check_keys(item, key + ".", "a method", {"name", "recipe", "set", "external"});
+    check_keys(item, key + ".", "a method", {"name", "recipe", "set", "external", "seeds"});
     read_source(item, key, method);
+    if (const Tree* own = item.find("seeds")) method.seeds = seeds(*own, key + ".seeds");
     list.methods.push_back(std::move(method));
   }
 
@@ -163,11 +193,6 @@ class Reader {
   std::vector<recipe::Problem> problems_;
 };
 
-[[noreturn]] void refuse_seeds(const std::string& text, const std::string& problem) {
-  throw UsageError(
-      fmt::format("--seeds is '{}', {}; write whole numbers of at least 0 with commas: 1,2,3", shown(text), problem));
-}
-
 }  // namespace
 
 List parse_list(const std::string& text, const std::string& path) {
@@ -178,16 +203,8 @@ List read_list(const std::string& path) { return Reader(path).read(recipe::read_
 
 std::vector<int64_t> parse_seeds(const std::string& text) {
   std::vector<int64_t> seeds;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    int64_t seed = -1;
-    const auto [stop, code] = std::from_chars(text.data() + begin, text.data() + end, seed);
-    if (code != std::errc() || stop != text.data() + end || seed < 0)
-      refuse_seeds(text, fmt::format("and '{}' is not a seed", shown(text.substr(begin, end - begin))));
-    if (std::ranges::find(seeds, seed) != seeds.end()) refuse_seeds(text, fmt::format("which has {} twice", seed));
-    seeds.push_back(seed);
-    begin = end + 1;
-  }
+  if (const std::string problem = read_seeds(text, seeds); !problem.empty())
+    throw UsageError(fmt::format("--seeds {}", problem));
   return seeds;
 }
 

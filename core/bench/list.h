@@ -7,6 +7,7 @@
 //     - name: pst-90
 //       recipe: ../sst2_minilm_pst.yaml       # relative to the list
 //       set: [stages.adapt.method.sparsity=0.9]
+//       seeds: 1                              # of this method, in place of --seeds
 //     - name: lora-peft
 //       external: lora_peft.json              # results of another program, relative to the list (external.h)
 //
@@ -19,10 +20,13 @@ namespace filigree::bench {
 
 struct Method {
   std::string name;
-  std::string recipe;             ///< path; empty for external results
-  std::vector<std::string> sets;  ///< KEY=VALUE: those of the list, then those of the method
-  std::string external;           ///< path; empty for a recipe
-  int line = 0;                   ///< in the list
+  std::string recipe;               ///< path; empty for external results
+  std::vector<std::string> sets;    ///< KEY=VALUE: those of the list, then those of the method
+  std::string external;             ///< path; empty for a recipe
+  std::vector<int64_t> seeds = {};  ///< empty: those of the command line
+  int line = 0;                     ///< in the list
+
+  std::vector<int64_t> seeds_or(const std::vector<int64_t>& given) const { return seeds.empty() ? given : seeds; }
 };
 
 struct List {
@@ -34,7 +38,7 @@ struct List {
 List read_list(const std::string& path);
 List parse_list(const std::string& text, const std::string& path);
 
-/// "1,2,3". Throws UsageError if `text` is not a list of different seeds.
+/// The value of --seeds: "1,2,3". Throws UsageError if it is not a list of different seeds.
 std::vector<int64_t> parse_seeds(const std::string& text);
 
 }  // namespace filigree::bench

@@ -37,9 +37,12 @@ double row_y(size_t row) { return kTop + kRow * (static_cast<double>(row) + 0.5)
 /// The bottom of the rows.
 double floor_y(size_t rows) { return kTop + kRow * static_cast<double>(rows); }
 
+/// A control character is not allowed in XML.
+std::string xml(const std::string& words) { return train::escape_html(one_line(words)); }
+
 std::string text(double x, double y, const std::string& words, const char* style = "", const char* anchor = "start") {
   return fmt::format("<text class=\"{}\" text-anchor=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", style, anchor, x, y,
-                     train::escape_html(words));
+                     xml(words));
 }
 
 std::string grid_line(const Panel& panel, double value, const std::string& label, size_t rows) {
@@ -90,8 +93,7 @@ std::string metric_row(const Panel& panel, const MethodSummary& method, const st
     out += fmt::format("<circle class=\"seed\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>\n", panel.at(value), y);
   return out +
          fmt::format("<circle class=\"mean\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"5\"><title>{}: {}</title></circle>\n",
-                     panel.at(spread->mean), y, train::escape_html(method.method),
-                     train::escape_html(spread_text(method)));
+                     panel.at(spread->mean), y, xml(method.method), xml(spread_text(method)));
 }
 
 /// Shares on a logarithmic axis, from `lowest` to 1 or more.
@@ -151,7 +153,7 @@ std::string draw_plot(const std::string& name, const std::vector<MethodSummary>&
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.0f} {:.0f}\" width=\"{:.0f}\" height=\"{:.0f}\" "
       "role=\"img\" aria-label=\"{}: {} by method\">\n<style>{}</style>\n<rect class=\"page\" width=\"100%\" "
       "height=\"100%\"/>\n",
-      width, height, width, height, train::escape_html(name), train::escape_html(metric), kStyle);
+      width, height, width, height, xml(name), xml(metric), kStyle);
   out += text(kGap, 22, name, "title") + metric_axis(panel, metric, methods.size());
   for (size_t row = 0; row < methods.size(); ++row)
     out += text(kGap, row_y(row) + 4, methods[row].method) + metric_row(panel, methods[row], metric, row);

@@ -102,7 +102,7 @@ struct Reader {
   }
   void operator()(const char* key, std::optional<int64_t>& number) const {
     if (const json* value = find(key)) {
-      number = files::as_integer(*value);
+      number = value->is_number_integer() ? value->get<int64_t>() : files::as_integer(*value);
       if (!number || *number < 0 || static_cast<double>(*number) != value->get<double>())
         fail(key, *value, "a whole number of at least 0");
     }

@@ -8,21 +8,12 @@
 #include "core/error.h"
 #include "core/files/disk.h"
 #include "core/files/json.h"
+#include "core/files/read.h"
 
 namespace filigree::bench {
+namespace {
 
-void write_saved_run(const std::string& path, const SavedRun& run) {
-  const nlohmann::ordered_json object{{"status", enum_name(run.status)},
-                                      {"ranks", run.ranks},
-                                      {"measured", run.measured},
-                                      {"seconds", run.seconds},
-                                      {"peak_memory_bytes", run.peak_memory_bytes},
-                                      {"result", to_json(run.result)},
-                                      {"recipe", run.recipe}};
-  files::replace_file(path, object.dump(1) + "\n");
-}
-
-SavedRun read_saved_run(const std::string& path) {
+SavedRun parsed(const std::string& path) {
   const nlohmann::json object = files::read_json(path, files::DuplicateKeys::refuse);
   SavedRun run;
   files::take_values(path, [&] {
@@ -37,6 +28,29 @@ SavedRun read_saved_run(const std::string& path) {
     run.result = result_from_json(object.at("result"), path + ": result");
   });
   return run;
+}
+
+}  // namespace
+
+void write_saved_run(const std::string& path, const SavedRun& run) {
+  const nlohmann::ordered_json object{{"status", enum_name(run.status)},
+                                      {"ranks", run.ranks},
+                                      {"measured", run.measured},
+                                      {"seconds", run.seconds},
+                                      {"peak_memory_bytes", run.peak_memory_bytes},
+                                      {"result", to_json(run.result)},
+                                      {"recipe", run.recipe}};
+  files::replace_file(path, object.dump(1) + "\n");
+}
+
+SavedRun read_saved_run(const std::string& path) {
+  try {
+    return parsed(path);
+  } catch (const files::Unreadable&) {
+    throw;
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{}; remove the file to run it again", error.what()));
+  }
 }
 
 void begin_start(SavedRun& run) {

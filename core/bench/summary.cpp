@@ -66,12 +66,14 @@ MethodSummary summary_of(const std::string& method, const std::vector<RunResult>
 
 std::optional<Spread> spread_of(const std::vector<double>& values) {
   if (values.empty()) return std::nullopt;
-  const auto count = static_cast<double>(values.size());
-  Spread spread{.mean = std::accumulate(values.begin(), values.end(), 0.0) / count, .deviation = {}};
+  // The squares of a large perplexity are beyond a double.
+  const auto count = static_cast<long double>(values.size());
+  const long double mean = std::accumulate(values.begin(), values.end(), 0.0L) / count;
+  Spread spread{.mean = static_cast<double>(mean), .deviation = {}};
   if (values.size() == 1) return spread;
-  double squares = 0;
-  for (const double value : values) squares += (value - spread.mean) * (value - spread.mean);
-  spread.deviation = std::sqrt(squares / (count - 1));
+  long double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  spread.deviation = static_cast<double>(std::sqrt(squares / (count - 1)));
   return spread;
 }
 

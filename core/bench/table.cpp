@@ -7,6 +7,8 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
 
 #include "core/counted.h"
 #include "core/error.h"
@@ -19,6 +21,7 @@ namespace {
 
 constexpr const char* kNothing = "–";
 constexpr size_t kLongestError = 300;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 std::string csv_line(const std::vector<std::string>& fields) {
   std::vector<std::string> quoted;
@@ -44,15 +47,35 @@ std::string share_text(double share) { return share == 0 ? "0%" : train::percent
 
 std::string bytes_text(double bytes) { return files::format_bytes(static_cast<uint64_t>(std::llround(bytes))); }
 
-/// In a cell of a table, a line end or a bar would end the cell.
-std::string in_cell(std::string text) {
-  std::ranges::replace(text, '\n', ' ');
+/// On one line of Markdown, with a backslash before each of `special`.
+std::string escaped(const std::string& text, std::string_view special) {
   std::string out;
-  for (const char c : text) {
-    if (c == '|') out += '\\';
+  for (const char c : one_line(text)) {
+    if (special.find(c) != std::string_view::npos) out += '\\';
     out += c;
   }
   return out;
+}
+
+/// In a cell of a table, a line end or a bar would end the cell, and a tag would not be shown.
+std::string in_cell(const std::string& text) { return escaped(text, "\\|<"); }
+
+/// In the text of an image, a bracket could end it.
+std::string in_brackets(const std::string& text) { return escaped(text, "\\[]<"); }
+
+/// "Seeds 1, 2, 3, ": those of the runs in the table.
+std::string seeds_text(const std::vector<RunResult>& results) {
+  std::set<int64_t> seeds;
+  std::map<std::string, std::set<int64_t>> by_method;
+  for (const RunResult& run : results) seeds.insert(run.seed), by_method[run.method].insert(run.seed);
+  if (seeds.empty()) return "";
+  const bool same = std::ranges::all_of(by_method, [&](const auto& entry) { return entry.second == seeds; });
+  return fmt::format("{} {}{}, ", seeds.size() == 1 ? "Seed" : "Seeds", fmt::join(seeds, ", "),
+                     same ? "" : " (not every method has each)");
+}
+
+std::string metric_on(const std::string& metric, const std::string& split) {
+  return metric.empty() || split.empty() ? metric : fmt::format("{} on {}", metric, split);
 }
 
 std::string markdown_row(const MethodSummary& method, const std::string& shared) {
@@ -62,7 +85,7 @@ std::string markdown_row(const MethodSummary& method, const std::string& shared)
       spread_text(method) + (metric.empty() || metric == shared ? "" : fmt::format(" {}", metric));
   const std::string runs =
       method.failed == 0 ? fmt::format("{}", method.done) : fmt::format("{}, {} failed", method.done, method.failed);
-  return fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", name, value, runs,
+  return fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", in_cell(name), in_cell(value), runs,
                      cell(method.trainable_share, share_text), cell(method.sparsity, share_text),
                      cell(method.flops_share, share_text), cell(method.bytes_per_step, bytes_text),
                      cell(method.bytes_share, share_text), cell(method.peak_memory_bytes, bytes_text),
@@ -74,11 +97,18 @@ std::string markdown_errors(const std::vector<RunResult>& results) {
   std::string rows;
   for (const RunResult& run : results)
     if (run.failed())
-      rows += fmt::format("| {} | {} | {} |\n", run.method, run.seed, in_cell(shown(run.error, kLongestError)));
+      rows +=
+          fmt::format("| {} | {} | {} |\n", in_cell(run.method), run.seed, in_cell(shown(run.error, kLongestError)));
   return rows.empty() ? "" : "\nFailed runs:\n\n| method | seed | error |\n| --- | --- | --- |\n" + rows;
 }
 
 }  // namespace
+
+std::string one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return c < ' '; }, ' ');
+  return text;
+}
 
 std::string csv_field(const std::string& text) {
   std::string line = text;
@@ -103,7 +133,7 @@ std::vector<std::vector<std::string>> csv_rows(const std::string& text, const st
     if (any) row.push_back(std::move(field)), rows.push_back(std::move(row));
     row.clear(), field.clear(), any = false;
   };
-  for (size_t i = 0; i < text.size(); ++i) {
+  for (size_t i = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '\n') ++line;
     if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
@@ -157,16 +187,20 @@ std::string summary_csv(const std::vector<MethodSummary>& methods) {
   return out;
 }
 
-std::string spread_text(const MethodSummary& method) {
-  if (!method.spread) return kNothing;
-  const std::string mean = fmt::format("{:.4f}", method.spread->mean);
-  return method.spread->deviation ? fmt::format("{} ± {:.4f}", mean, *method.spread->deviation) : mean;
+std::string metric_value(double value) {
+  constexpr double kLargest = 1e9;
+  return std::abs(value) < kLargest ? fmt::format("{:.4f}", value) : fmt::format("{:.4g}", value);
 }
 
-std::string metric_of(const MethodSummary& method) {
-  if (method.metric.empty()) return "";
-  return method.split.empty() ? method.metric : fmt::format("{} on {}", method.metric, method.split);
+std::string spread_text(const MethodSummary& method) {
+  if (!method.spread) return kNothing;
+  const std::string mean = metric_value(method.spread->mean);
+  return method.spread->deviation ? fmt::format("{} ± {}", mean, metric_value(*method.spread->deviation)) : mean;
 }
+
+std::string metric_of(const MethodSummary& method) { return metric_on(method.metric, method.split); }
+
+std::string metric_of(const RunResult& run) { return metric_on(run.metric, run.split); }
 
 std::string shared_metric(const std::vector<MethodSummary>& methods) {
   std::map<std::string, int> counts;
@@ -182,16 +216,15 @@ std::string summary_markdown(const TableText& text, const std::vector<MethodSumm
                              const std::vector<RunResult>& results) {
   const std::string shared = shared_metric(methods);
   std::string out = fmt::format("# {}\n\n", text.name);
-  out +=
-      fmt::format("{} {}, {}. The metric is the mean ± the standard deviation over the seeds.\n\n",
-                  text.seeds.size() == 1 ? "Seed" : "Seeds", fmt::join(text.seeds, ", "), counted(text.ranks, "rank"));
+  out += fmt::format("{}{}. The metric is the mean ± the standard deviation over the seeds.\n\n", seeds_text(results),
+                     counted(text.ranks, "rank"));
   out += fmt::format(
       "| method | {} | runs | trainable | zeros | FLOPs | bytes per step | of full | peak memory | ms "
       "per step | seconds |\n",
-      shared);
+      in_cell(shared));
   out += "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
   for (const MethodSummary& method : methods) out += markdown_row(method, shared);
-  out += fmt::format("\n![{} by method]({})\n", shared, text.plot);
+  out += fmt::format("\n![{} by method]({})\n", in_brackets(shared), text.plot);
   return out + markdown_errors(results);
 }
 

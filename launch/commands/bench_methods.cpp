@@ -42,7 +42,8 @@ void tell_end(const PlannedRun& run) {
   const bench::RunResult& result = run.saved->result;
   if (run.saved->status == Status::failed) std::cerr << fmt::format("  failed: {}\n", result.error);
   if (run.saved->status != Status::done) return;
-  const std::string value = result.value ? fmt::format("{} {:.4f}", result.metric, *result.value) : "no metric";
+  const std::string value =
+      result.value ? fmt::format("{} {}", result.metric, bench::metric_value(*result.value)) : "no metric";
   std::cerr << fmt::format("  done: {}, {:.0f} s\n", value, run.saved->seconds);
 }
 
@@ -67,7 +68,7 @@ class Bench {
   }
 
  private:
-  bench::TableText text() const { return {list_.name, seeds_, options_.ranks, bench::kPlot}; }
+  bench::TableText text() const { return {list_.name, options_.ranks, bench::kPlot}; }
 
   void note_others() const {
     std::vector<std::string> ids;
@@ -83,7 +84,8 @@ class Bench {
     std::vector<bench::RunResult> all;
     for (const bench::Method& method : list_.methods) {
       if (!method.external.empty())
-        for (bench::RunResult& result : bench::external_results(method, seeds_)) all.push_back(std::move(result));
+        for (bench::RunResult& result : bench::external_results(method, method.seeds_or(seeds_)))
+          all.push_back(std::move(result));
       for (const PlannedRun& run : runs_)
         if (run.method == &method && !is_open(run)) all.push_back(run.saved->result);
     }
@@ -136,6 +138,13 @@ class Bench {
   train::StopSignal stop_;
 };
 
+/// The default of --seeds prints none.
+void note_unused_seeds(const bench::List& list, const std::string& seeds) {
+  const bool used = std::ranges::any_of(list.methods, [](const bench::Method& method) { return method.seeds.empty(); });
+  if (!used && seeds != BenchMethodsOptions().seeds)
+    std::cerr << fmt::format("note: --seeds {} has no effect: each method of {} has its own seeds\n", seeds, list.file);
+}
+
 /// A word as a shell reads it.
 std::string quoted(const std::string& word) {
   if (!word.empty() && word.find_first_of(" \t\n\"'\\$&|;<>()*?[]{}~#`!") == std::string::npos) return word;
@@ -162,6 +171,7 @@ int cmd_bench_methods(const BenchMethodsOptions& options, dist::Environment& /*e
         "filigree bench-methods: start it without mpirun or srun; with --ranks N it starts each run under mpirun");
   const bench::List list = bench::read_list(options.list);
   const auto seeds = bench::parse_seeds(options.seeds);
+  note_unused_seeds(list, options.seeds);
   const std::string output = options.output.empty() ? "bench/" + list.name : options.output;
   // A directory with results is locked before they are read; a new one is created when all recipes are good.
   std::optional<bench::BenchDirectory> directory;

@@ -70,13 +70,34 @@ class Notes {
   std::set<std::string> printed_;
 };
 
+/// Of the keys that decide which of a run's numbers is in the table; they have no effect on the run.
+std::string metric_difference(const recipe::EvalConfig& before, const recipe::EvalConfig& now) {
+  std::string text;
+  const auto compare = [&](const char* key, const std::string& was, const std::string& is) {
+    if (was != is) text += fmt::format("\n  - {}: {}\n  + {}: {}", key, was, key, is);
+  };
+  compare("eval.split", before.split, now.split);
+  const auto best = [](const recipe::EvalConfig& eval) { return eval.best.empty() ? "the task's metric" : eval.best; };
+  compare("eval.best", best(before), best(now));
+  return text;
+}
+
+/// The recipe that a run was started with. DataError if its text is damaged.
+recipe::Recipe read_before(const std::string& text, const PlannedRun& run, const bench::BenchPaths& paths,
+                           const recipe::Catalog& catalog) {
+  try {
+    return recipe::load_text(text, fmt::format("the recipe of the run {}", run.id), catalog, {},
+                             recipe::OldKeys::accept);
+  } catch (const UsageError& error) {
+    throw DataError(
+        fmt::format("{}\nTo run it again, remove {} and {}", error.what(), paths.run(run.id), paths.saved(run.id)));
+  }
+}
+
 /// Keys that differ without an effect on results are a note.
-std::string difference_of(const PlannedRun& run, const std::string& before, int64_t ranks,
-                          const recipe::Catalog& catalog, Notes& notes) {
-  if (before.empty()) return "";
-  const auto old =
-      recipe::load_text(before, fmt::format("the recipe of the run {}", run.id), catalog, {}, recipe::OldKeys::accept);
+std::string difference_of(const PlannedRun& run, const recipe::Recipe& old, int64_t ranks, Notes& notes) {
   std::string difference = train::recipe_difference(train::decisive_recipe(old), train::decisive_recipe(run.recipe));
+  difference += metric_difference(old.eval, run.recipe.eval);
   if (run.saved && run.saved->ranks != ranks)
     difference += fmt::format("\n  - ranks: {}\n  + ranks: {}", run.saved->ranks, ranks);
   const std::string changes = train::free_changes(old, run.recipe);
@@ -91,7 +112,8 @@ void look_up(PlannedRun& run, int64_t ranks, const bench::BenchPaths& paths, con
   const files::RunPaths directory(paths.run(run.id));
   run.saved = bench::saved_run(paths, run.id);
   run.has_progress = has_progress(directory);
-  run.difference = difference_of(run, recipe_before(run, directory), ranks, catalog, notes);
+  const std::string before = recipe_before(run, directory);
+  if (!before.empty()) run.difference = difference_of(run, read_before(before, run, paths, catalog), ranks, notes);
   run.action = bench::decide({run.saved, run.has_progress, run.difference});
 }
 
@@ -129,6 +151,12 @@ void refuse_bad_recipes(const bench::List& list, int64_t seed, const BenchMethod
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
 }
 
+size_t most_seeds(const bench::List& list, const std::vector<int64_t>& seeds) {
+  size_t most = 0;
+  for (const bench::Method& method : list.methods) most = std::max(most, method.seeds_or(seeds).size());
+  return most;
+}
+
 }  // namespace
 
 std::vector<PlannedRun> plan_runs(const bench::List& list, const std::vector<int64_t>& seeds,
@@ -138,10 +166,10 @@ std::vector<PlannedRun> plan_runs(const bench::List& list, const std::vector<int
   refuse_bad_recipes(list, seeds.front(), options, paths, catalog);
   std::vector<PlannedRun> runs;
   Notes notes;
-  for (const int64_t seed : seeds) {
+  for (size_t round = 0; round < most_seeds(list, seeds); ++round) {
     for (const bench::Method& method : list.methods) {
-      if (!method.external.empty()) continue;
-      PlannedRun run = read_run(method, seed, options, paths, catalog);
+      if (!method.external.empty() || round >= method.seeds_or(seeds).size()) continue;
+      PlannedRun run = read_run(method, method.seeds_or(seeds)[round], options, paths, catalog);
       for (const std::string& note : run.recipe.notes) notes.add(method.name, note);
       look_up(run, options.ranks, paths, catalog, notes);
       runs.push_back(std::move(run));

@@ -27,7 +27,7 @@ struct PlannedRun {
   std::string difference;  ///< of the recipe of its directory, in keys that determine results
 };
 
-/// The runs of all methods with a recipe: all of the first seed, then all of the second. Reads the recipes; UsageError
+/// The runs of all methods with a recipe: each with its first seed, then each with its second. Reads the recipes; UsageError
 /// with the problems of all. Creates nothing.
 std::vector<PlannedRun> plan_runs(const bench::List& list, const std::vector<int64_t>& seeds,
                                   const BenchMethodsOptions& options, const bench::BenchPaths& paths,

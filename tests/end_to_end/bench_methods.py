@@ -86,6 +86,11 @@ def check_whole_bench():
         expect(out.count(f"{BINARY} train {folder}/full.yaml") == 2 and out.count("start ") == 4, out)
         expect("--set stages.adapt.method.rank=2 --set seed=2" in out and f"read   {folder}/other.json" in out, out)
         expect(not os.path.exists(f"{folder}/out"), "--dry-run made a directory")
+        with open(f"{folder}/own.yaml", "w") as file:
+            file.write(LIST.replace(".yaml", ".yaml, seeds: 4"))
+        own = ("bench-methods", f"{folder}/own.yaml", "--output", f"{folder}/out", "--dry-run")
+        note = f"note: --seeds 1,2 has no effect: each method of {folder}/own.yaml has its own seeds"
+        expect(note in run(1, *own, *SEEDS)[1] and "--seeds" not in err + run(1, *own)[1], "a note about --seeds")
         out, err = run(1, *words, *SEEDS)
         expect(out == read(f"{folder}/out/bench.md"), "stdout is not the table")
         expect("[4/4] lora, seed 2: started" in err, err)
@@ -130,6 +135,10 @@ def check_changed_recipes(folder, words):
     err = run(1, *words, *SEEDS, "--ranks", "2", expect=2)[1]
     expect("- ranks: 1" in err and "+ ranks: 2" in err, err)
     run(1, *words, *SEEDS, "--set", "stages.adapt.train.lr=1e-4", "--dry-run", expect=2)
+    # A mean over seeds is of one metric on one split: these keys do not change a run, but its row.
+    err = run(1, *words, *SEEDS, "--set", "eval.best=loss", "--set", "eval.split=train", expect=2)[1]
+    expect(err.count("- eval.best: the task's metric\n  + eval.best: loss") == 4, err)
+    expect(err.count("- eval.split: dev\n  + eval.split: train") == 4, err)
     touched = [change for change in changes(before, snapshot(f"{folder}/out")) if not change.startswith(".lock")]
     expect(not touched, f"a refused start changed {touched}")
     out, err = run(1, *words, "--seeds", "1", "--set", "name=renamed")
@@ -278,10 +287,15 @@ def check_directories_of_others():
         expect("full, seed 1: exit code 2: --out " in err and "it contains thesis.tex" in err, err)
         expect(os.listdir(f"{folder}/out/runs/full-seed1") == ["thesis.tex"], "the directory was changed")
         # What is kept of a run is damaged.
+        kept = saved(folder, "lora-seed1")
         with open(f"{folder}/out/results/lora-seed1.json", "w") as out:
             out.write("{")
         err = run(1, *words, "--seeds", "1", "--output", f"{folder}/out", expect=3)[1]
-        expect("lora-seed1.json:" in err, err)
+        expect("lora-seed1.json:" in err and "remove the file to run it again" in err, err)
+        with open(f"{folder}/out/results/lora-seed1.json", "w") as out:
+            json.dump({**kept, "recipe": "name: [" + kept["recipe"]}, out)
+        err = run(1, *words, "--seeds", "1", "--output", f"{folder}/out", expect=3)[1]
+        expect("the recipe of the run lora-seed1:" in err and f"remove {folder}/out/runs/lora-seed1 and {folder}/out/results" in err, err)
 
 
 def check_two_ranks():

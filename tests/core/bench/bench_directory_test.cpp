@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/files/disk.h"
@@ -98,7 +99,12 @@ TEST(SavedRun, ReadsBackAndNamesDamage) {
   EXPECT_EQ(other_runs(directory, {}), std::vector<std::string>{"lora-seed1"});
   for (const char* damaged : {"", "{", "[]", "{}", R"({"status":"odd"})"}) {
     files::write_file(directory.saved("lora-seed1"), damaged);
-    EXPECT_THROW(saved_run(directory, "lora-seed1"), DataError) << damaged;
+    try {
+      saved_run(directory, "lora-seed1");
+      ADD_FAILURE() << damaged;
+    } catch (const DataError& error) {
+      EXPECT_TRUE(std::string_view(error.what()).ends_with("; remove the file to run it again")) << error.what();
+    }
   }
 }
 

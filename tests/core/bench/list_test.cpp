@@ -58,6 +58,18 @@ TEST(List, ReadsMethodsWithPathsRelativeToIt) {
   EXPECT_EQ(list.methods[2].line, 9);
 }
 
+TEST(List, GivesAMethodSeedsOfItsOwn) {
+  const List list = parse_list(replace(kGood, "name: pst-90", "name: pst-90\n    seeds: 4,2"), "lists/l.yaml");
+  const std::vector<int64_t> given{1, 2, 3};
+  EXPECT_EQ(list.methods[0].seeds_or(given), given);
+  EXPECT_EQ(list.methods[1].seeds_or(given), (std::vector<int64_t>{4, 2}));
+  EXPECT_EQ(complaint(replace(kGood, "name: pst-90", "name: pst-90\n    seeds: 2,x")),
+            "lists/l.yaml:7: methods.pst-90.seeds: is '2,x', and 'x' is not a seed; write whole numbers of at least 0 "
+            "with commas: 1,2,3");
+  EXPECT_EQ(complaint(replace(kGood, "name: pst-90", "name: pst-90\n    seeds: [1, 2]")),
+            "lists/l.yaml:7: methods.pst-90.seeds: must be seeds with commas, as --seeds takes them: 1,2,3");
+}
+
 TEST(List, IsNamedAfterItsFileByDefault) {
   EXPECT_EQ(parse_list(replace(kGood, "name: demo\n", ""), "lists/sst2.yaml").name, "sst2");
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -71,6 +72,7 @@ TEST(Result, ReadsBack) {
   result.peak_memory_bytes = 1'000'000;
   EXPECT_EQ(result_from_json(to_json(result), "x"), result);
   result.error = "exit code 3: bad";
+  result.seed = INT64_MAX;
   EXPECT_EQ(result_from_json(to_json(result), "x"), result);
   EXPECT_EQ(to_json(result)["status"], "failed");
 }
@@ -94,6 +96,8 @@ std::string fault(const char* text) {
 TEST(Result, FaultsOfAFileAreNamed) {
   EXPECT_EQ(fault(R"({"sed": 1})"), "r.json: runs[0]: sed: is not a column of runs.csv; did you mean 'seed'?");
   EXPECT_EQ(fault(R"({"value": 0.5})"), "r.json: runs[0]: seed: is missing");
+  EXPECT_EQ(fault(R"({"seed": 18446744073709551615})"),
+            "r.json: runs[0]: seed: is 18446744073709551615, must be a whole number of at least 0");
   EXPECT_EQ(fault(R"({"seed": 1.5})"), "r.json: runs[0]: seed: is 1.5, must be a whole number of at least 0");
   EXPECT_EQ(fault(R"({"seed": 1, "sparsity": -0.5})"),
             "r.json: runs[0]: sparsity: is -0.5, must be a number of at least 0");

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <regex>
+#include <sstream>
 
 #include "core/bench/plot.h"
 #include "core/error.h"
@@ -69,8 +70,9 @@ TEST(Table, SummaryHasMeanAndDeviation) {
 }
 
 TEST(Table, MarkdownIsARowPerMethod) {
-  const std::string text = summary_markdown({"demo", {1, 2, 3}, 2, "bench.svg"}, summarize(sample()), sample());
-  EXPECT_NE(text.find("# demo\n\nSeeds 1, 2, 3, 2 ranks."), std::string::npos) << text;
+  const std::string text = summary_markdown({"demo", 2, "bench.svg"}, summarize(sample()), sample());
+  EXPECT_NE(text.find("# demo\n\nSeeds 1, 2, 3 (not every method has each), 2 ranks. The metric"), std::string::npos)
+      << text;
   EXPECT_NE(text.find("| method | accuracy on dev | runs |"), std::string::npos) << text;
   EXPECT_NE(text.find("| dsee | 0.8500 ± 0.0458 | 3 | 0.66% | 50% | 100% | 596.0 KB | 0.66% | 1.5 GB | 12.3 | 62 |\n"),
             std::string::npos)
@@ -86,13 +88,57 @@ TEST(Table, AnotherMetricIsNamedInItsCell) {
   results.back().metric = "mcc";
   results.back().external = true;
   results.back().sparsity = 0;
-  const std::string text = summary_markdown({"demo", {1}, 1, "bench.svg"}, summarize(results), results);
+  const std::string text = summary_markdown({"demo", 1, "bench.svg"}, summarize(results), results);
   EXPECT_NE(text.find("| cola (external) | 0.5000 mcc on dev | 1 | 0.66% | 0% | 100% |"), std::string::npos) << text;
 }
 
+TEST(Table, NamesTheSeedsOfItsRows) {
+  const auto caption = [](const std::vector<RunResult>& results) {
+    return summary_markdown({"demo", 1, "bench.svg"}, summarize(results), results);
+  };
+  EXPECT_NE(caption({run_of("a", 7, 1), failure_of("b", 7, "x")}).find("\n\nSeed 7, 1 rank."), std::string::npos);
+  EXPECT_NE(caption({run_of("a", 9, 1), run_of("a", 4, 1)}).find("\n\nSeeds 4, 9, 1 rank."), std::string::npos);
+}
+
+/// Cells of a row: bars that no backslash precedes, less one.
+size_t cells_of(const std::string& row) {
+  const std::regex bar(R"((\\.)|(\|))");
+  size_t bars = 0;
+  for (std::sregex_iterator it(row.begin(), row.end(), bar), end; it != end; ++it) bars += (*it)[2].matched ? 1 : 0;
+  return bars - 1;
+}
+
+TEST(Table, NamesOfAnotherProgramDoNotBreakIt) {
+  std::vector<RunResult> results{run_of("a|\n", 1, 0.5), run_of("a|\n", 2, 0.5), run_of("b\\|", 1, 0.5),
+                                 failure_of("c|\r\n", 1, "a\\|\n<b>")};
+  for (RunResult& run : results) run.metric = "acc|<b>]\n\n\x01", run.split = "dev|\n";
+  results[2].metric = "f|\n1";
+  const std::string text = summary_markdown({"demo", 1, "bench.svg"}, summarize(results), results);
+  std::vector<size_t> cells;
+  size_t others = 0;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with('|'))
+      cells.push_back(cells_of(line));
+    else
+      ++others;
+  EXPECT_EQ(cells, (std::vector<size_t>{11, 11, 11, 11, 11, 3, 3, 3})) << text;
+  EXPECT_EQ(others, 9u) << text;
+  EXPECT_NE(text.find("![acc|\\<b>\\]    on dev|  by method](bench.svg)"), std::string::npos) << text;
+  EXPECT_NE(text.find("a\\\\\\| \\<b>"), std::string::npos) << text;
+  const std::string svg = draw_plot("x", summarize(results));
+  EXPECT_EQ(svg.find('\x01'), std::string::npos) << "not a character of XML";
+}
+
+TEST(Table, LargeValuesAreShort) {
+  EXPECT_EQ(metric_value(-87.5), "-87.5000");
+  EXPECT_EQ(metric_value(1.23456e200), "1.235e+200");
+}
+
 TEST(Table, WithoutResultsItHasNoRows) {
-  const std::string text = summary_markdown({"demo", {1}, 1, "bench.svg"}, {}, {});
+  const std::string text = summary_markdown({"demo", 1, "bench.svg"}, {}, {});
   EXPECT_NE(text.find("| method | metric | runs |"), std::string::npos) << text;
+  EXPECT_NE(text.find("# demo\n\n1 rank. The metric"), std::string::npos) << text;
   EXPECT_EQ(csv_rows(runs_csv({}), "runs.csv").size(), 1u);
 }
 
@@ -100,6 +146,7 @@ TEST(Csv, FieldsReadBack) {
   for (const std::string text : {"", "plain", "a,b", "say \"x\"", "\"", " space "})
     EXPECT_EQ(csv_rows("x," + csv_field(text) + "\n", "f"), (std::vector<std::vector<std::string>>{{"x", text}}))
         << text;
+  EXPECT_EQ(csv_rows("\xEF\xBB\xBF\"a\"", "f"), (std::vector<std::vector<std::string>>{{"a"}}));
   EXPECT_EQ(csv_rows("a,b\r\n\r\n\"1\n2\",3", "f"), (std::vector<std::vector<std::string>>{{"a", "b"}, {"1\n2", "3"}}));
   try {
     csv_rows("a\n\"b\n", "f.csv");

@@ -42,6 +42,12 @@ TEST(Summary, OneValueHasNoDeviationAndNoneHasNoMean) {
   EXPECT_EQ(spread_of({0.5, 0.5})->deviation, 0.0);
 }
 
+TEST(Summary, OfLargeValuesIsFinite) {
+  const auto spread = spread_of({1e200, 3e200});
+  EXPECT_DOUBLE_EQ(spread->mean, 2e200);
+  EXPECT_NEAR(*spread->deviation / 1e200, 1.4142135623730951, 1e-12);
+}
+
 TEST(Summary, HasARowPerMethodInTheirOrder) {
   const auto methods = summarize({run_of("b", 1, 0.8, 300), failure_of("c", 1), run_of("a", 1, 0.7, 100),
                                   run_of("b", 2, 0.9, 200), failure_of("b", 3)});
