@@ -127,6 +127,11 @@ at::Tensor LowRankSparse::forward(const at::Tensor& x, const at::Tensor& y) cons
   return apply_update(x, y, update());
 }
 
+bool LowRankSparse::is_merged() const {
+  return entries_ &&
+         is_dense(entries_->values->value().numel(), entries_->out, entries_->in, entries_->values->value().device());
+}
+
 at::Tensor LowRankSparse::dense() const { return dense_update(update()); }
 
 at::Tensor LowRankSparse::delta() const {

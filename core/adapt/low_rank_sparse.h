@@ -81,6 +81,7 @@ class LowRankSparse : public nn::Adapter {
                 double sparse_scale);
 
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const override;
+  bool is_merged() const override;
   at::Tensor dense() const override;
   at::Tensor delta() const override;
   std::vector<nn::ParameterPtr> parameters() const override;

@@ -2,7 +2,6 @@
 
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
-#include <ATen/ops/add.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_put.h>
@@ -106,8 +105,6 @@ at::Tensor skinny_factor(const at::Tensor& places, const SparseMatrix& matrix, i
   return factor.to(dtype);
 }
 
-at::Tensor flat_places(const SparseMatrix& matrix) { return at::add(at::mul(matrix.rows, matrix.in), matrix.cols); }
-
 void check(const at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix) {
   FG_CHECK(x.dim() == 2 && y.dim() == 2 && x.is_contiguous() && y.is_contiguous(),
            "a sparse product needs 2-d contiguous tensors");
@@ -118,26 +115,16 @@ void check(const at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix)
 
 }  // namespace
 
-at::Tensor SparseMatrix::dense(double scale, at::ScalarType dtype) const {
-  at::Tensor full = at::zeros({out * in}, values.options());
-  full.index_put_({flat_places(*this)}, at::mul(values, scale));
-  return full.view({out, in}).to(dtype);
-}
+SparseRoute route_on(at::Device device) { return device.is_cuda() ? SparseRoute::skinny : SparseRoute::entrywise; }
 
-SparseRoute choose_route(const SparseMatrix& matrix, at::Device device) {
-  if (device.is_cpu()) {
-    return matrix.entries() * kDenseRatio <= matrix.out * matrix.in ? SparseRoute::entrywise : SparseRoute::dense;
-  }
-  return 2 * matrix.entries() <= std::min(matrix.out, matrix.in) ? SparseRoute::skinny : SparseRoute::dense;
+bool is_dense(int64_t entries, int64_t out, int64_t in, at::Device device) {
+  return device.is_cuda() ? 2 * entries > std::min(out, in) : entries * kDenseRatio > out * in;
 }
 
 void add_product(at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix, double scale, SparseRoute route) {
   check(y, x, matrix);
   if (matrix.entries() == 0 || x.size(0) == 0) return;
-  if (route == SparseRoute::automatic) route = choose_route(matrix, x.device());
-  if (route == SparseRoute::dense) {
-    y.addmm_(x, matrix.dense(scale, x.scalar_type()).t());
-  } else if (route == SparseRoute::skinny) {
+  if (route == SparseRoute::skinny) {
     y.addmm_(x.index_select(1, matrix.cols), skinny_factor(matrix.rows, matrix, matrix.out, scale, x.scalar_type()));
   } else {
     AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, x.scalar_type(), "add_product",
@@ -148,12 +135,9 @@ void add_product(at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix,
 at::Tensor value_gradients(const at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix, double scale,
                            SparseRoute route) {
   check(y, x, matrix);
-  if (route == SparseRoute::automatic) route = choose_route(matrix, x.device());
   at::Tensor sums;
   if (matrix.entries() == 0 || x.size(0) == 0) {
     sums = at::zeros({matrix.entries()}, matrix.values.options());
-  } else if (route == SparseRoute::dense) {
-    sums = at::mul(at::mm(y.t(), x).view({-1}).index_select(0, flat_places(matrix)), scale);
   } else if (route == SparseRoute::skinny) {
     const at::Tensor left = y.index_select(1, matrix.rows).to(matrix.values.scalar_type());
     sums = at::mul(at::sum(left.mul_(x.index_select(1, matrix.cols)), 0), scale);

@@ -5,9 +5,9 @@
 //   add_product          y += scale * x S^T                      x: [T, in], y: [T, out]
 //   value_gradients      g_k = scale * sum_t y[t, rows[k]] x[t, cols[k]]    (y: the gradient of the product)
 //
-// With few entries, each entry is visited: by a custom kernel on the CPU, by two skinny products on other devices, so
-// that no atomic addition makes the result vary between runs. With many, S is written out densely and a GEMM is used.
-// The summation order does not depend on the number of threads. x and y are contiguous and have the same floating-point
+// For few entries: each is visited, by a custom kernel on the CPU, by two skinny products on other devices, so that no
+// atomic addition makes the result vary between runs. With many entries (is_dense), a GEMM with W + S costs less. The
+// summation order does not depend on the number of threads. x and y are contiguous and have the same floating-point
 // type; values may have another. rows, cols: int64 [N] on the tensors' device.
 #include <ATen/core/Tensor.h>
 
@@ -21,20 +21,21 @@ struct SparseMatrix {
   int64_t in = 0;
 
   int64_t entries() const { return rows.numel(); }
-  at::Tensor dense(double scale, at::ScalarType dtype) const;  ///< scale * S, [out, in]
   SparseMatrix transposed() const { return {cols, rows, values, in, out}; }
 };
 
-enum class SparseRoute { automatic, entrywise, skinny, dense };
+enum class SparseRoute { entrywise, skinny };
 
-/// The cheapest route for the matrix on this device.
-SparseRoute choose_route(const SparseMatrix& matrix, at::Device device);
+/// The route on this device.
+SparseRoute route_on(at::Device device);
 
-void add_product(at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix, double scale,
-                 SparseRoute route = SparseRoute::automatic);
+/// Whether a dense product costs less than visiting that many entries of an out x in matrix.
+bool is_dense(int64_t entries, int64_t out, int64_t in, at::Device device);
+
+void add_product(at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix, double scale, SparseRoute route);
 
 /// [N], in the type of matrix.values.
 at::Tensor value_gradients(const at::Tensor& y, const at::Tensor& x, const SparseMatrix& matrix, double scale,
-                           SparseRoute route = SparseRoute::automatic);
+                           SparseRoute route);
 
 }  // namespace filigree::adapt

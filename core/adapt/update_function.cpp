@@ -63,7 +63,7 @@ struct UpdateFunction : torch::autograd::Function<UpdateFunction> {
       saved.xv = at::mm(saved.x, saved.update.v.t());
       y.addmm_(saved.xv, saved.update.u.t());
     }
-    if (values) add_product(y, saved.x, update.sparse, update.sparse_scale);
+    if (values) add_product(y, saved.x, update.sparse, update.sparse_scale, route_on(x.device()));
     save(ctx, saved);
     ctx->mark_dirty({y});
     return y;
@@ -80,12 +80,12 @@ struct UpdateFunction : torch::autograd::Function<UpdateFunction> {
     if (low_rank) gu = at::mm(g, update.u);
     if (ctx->needs_input_grad(kX)) {
       dx = low_rank ? at::mm(gu, update.v) : at::zeros_like(saved.x);
-      if (has_sparse) add_product(dx, g, update.sparse.transposed(), update.sparse_scale);
+      if (has_sparse) add_product(dx, g, update.sparse.transposed(), update.sparse_scale, route_on(g.device()));
     }
     if (low_rank && ctx->needs_input_grad(kFactors)) du = at::mm(g.t(), saved.xv).to(master).mul_(update.scale);
     if (low_rank && ctx->needs_input_grad(kFactors + 1)) dv = at::mm(gu.t(), saved.x).to(master);
     if (has_sparse && ctx->needs_input_grad(values_place))
-      dvalues = value_gradients(g, saved.x, update.sparse, update.sparse_scale);
+      dvalues = value_gradients(g, saved.x, update.sparse, update.sparse_scale, route_on(g.device()));
     return {dx, g, du, dv, dvalues, at::Tensor()};
   }
 };

@@ -136,12 +136,12 @@ class MemoryTrace {
   Place linear(const nn::Linear& linear, double count, bool input_gradient, bool keep_input) const {
     const double input = count * columns_of(linear) * element_, output = count * rows_of(linear) * element_;
     const double elements = rows_of(linear) * columns_of(linear);
-    if (linear.transform()) return transformed(elements, input, output, input_gradient);
+    if (linear.makes_weight()) return made(elements, input, output, input_gradient);
     const bool trained = linear.weight()->trainable(), is_cast = trained && options_.element < 4;
     const LowRank update = low_rank_of(linear);
     Place place;
     place.forward = input + output + (is_cast ? elements * element_ : 0);
-    if (!input_gradient && !trains(linear)) return place;
+    if (!input_gradient && !linear.trains()) return place;
     place.kept = (keep_input ? input : 0) + (is_cast && input_gradient ? elements * element_ : 0) +
                  (count * update.rank + update.elements) * element_;
     const double back = input_gradient ? input * (linear.adapter() ? 2 : 1) : 0;
@@ -153,7 +153,7 @@ class MemoryTrace {
 
   /// The weight is made in both passes, in fp32: W + D and the product in the forward pass; in the backward pass these,
   /// the scores, and the gradients of the three.
-  Place transformed(double elements, double input, double output, bool input_gradient) const {
+  Place made(double elements, double input, double output, bool input_gradient) const {
     Place place;
     place.forward = input + output + 2 * elements * kFloat;
     place.kept = input;
@@ -171,7 +171,7 @@ class MemoryTrace {
       if (member.dim == 0) continue;
       middle(inside, rows(columns_of(*member.linear)), residual);
       push(linear(*member.linear, batch_.tokens, gradients_, keeps_input(*member.linear)), residual);
-      gradients_ = gradients_ || trains(*member.linear);
+      gradients_ = gradients_ || member.linear->trains();
       normalisation(*member.linear, width);
     }
   }
@@ -187,7 +187,7 @@ class MemoryTrace {
       sum = entered && &member != &*last ? residual : 0;
       push(linear(one, batch_.tokens, entered, keeps_input(one) && !input_kept), residual + made + sum);
       input_kept = input_kept || keeps_input(one);
-      gradients_ = gradients_ || trains(one);
+      gradients_ = gradients_ || one.trains();
       made += rows(rows_of(one));
     }
     return made;
@@ -219,7 +219,7 @@ class MemoryTrace {
         if (table->weight() == one->weight() && one->weight()->trainable())
           place.held += kFloat * rows_of(*one) * columns_of(*one);
       places_.push_back(place);
-      gradients_ = gradients_ || trains(*one);
+      gradients_ = gradients_ || one->trains();
       if (one == linears.back()) {
         loss(count * rows_of(*one) * kFloat, one->weight()->placement.split(0));
       } else {  // an activation and what follows it
@@ -249,11 +249,6 @@ class MemoryTrace {
 
 uint64_t peak_activations(nn::Model& model, const MicroBatch& batch, const TraceOptions& options) {
   return static_cast<uint64_t>(fullest_moment(MemoryTrace(model, batch, options).list()));
-}
-
-bool trains(const nn::Linear& linear) {
-  if (linear.weight()->trainable() || (linear.bias() && linear.bias()->trainable())) return true;
-  return !linear.added_parameters().empty();
 }
 
 bool embeddings_train(nn::Model& model) {

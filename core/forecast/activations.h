@@ -41,8 +41,6 @@ struct TraceOptions {
 
 uint64_t peak_activations(nn::Model& model, const MicroBatch& batch, const TraceOptions& options);
 
-/// Whether its weight, bias or update trains.
-bool trains(const nn::Linear& linear);
 /// Whether any parameter before the encoder's first linear trains.
 bool embeddings_train(nn::Model& model);
 /// Linears that belong to no structure group: those of the task head.

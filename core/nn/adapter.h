@@ -30,6 +30,10 @@ class Adapter {
   /// y + x D^T. x: [T, in] in the compute type, y: [T, out] the base linear's output (may be overwritten).
   virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& y) const = 0;
 
+  /// Whether the linear multiplies with W + dense() instead of calling forward(): for updates with so many values that one
+  /// dense product costs less. The sum is fp32 and cast to the compute type, as trained weights are.
+  virtual bool is_merged() const { return false; }
+
   /// D, fp32, differentiable: the local shard, placed like the linear's weight.
   virtual at::Tensor dense() const = 0;
 

@@ -16,6 +16,11 @@
 #include "core/nn/weight_transform.h"
 
 namespace filigree::nn {
+namespace {
+
+bool is_trainable(const ParameterPtr& parameter) { return parameter->trainable(); }
+
+}  // namespace
 
 Linear::Linear(std::string name, ParameterPtr weight, ParameterPtr bias)
     : name_(std::move(name)), weight_(std::move(weight)), bias_(std::move(bias)) {
@@ -27,9 +32,8 @@ Linear::Linear(std::string name, ParameterPtr weight, ParameterPtr bias)
 Linear::~Linear() = default;
 Linear::Linear(Linear&&) noexcept = default;
 
-at::Tensor Linear::effective_weight() const {
-  if (!mask_) return weight_->value();
-  if (weight_->trainable()) return at::mul(weight_->value(), mask_->value().to(weight_->value().scalar_type()));
+at::Tensor Linear::base_weight() const {
+  if (!mask_ || weight_->trainable()) return weight_->value();
   // Masked once, and again only if the tensor was replaced (loaded, cast, moved).
   if (!masked_value_.is_same(weight_->value())) {
     weight_->set_value(at::mul(weight_->value(), mask_->value().to(weight_->value().scalar_type())));
@@ -39,7 +43,7 @@ at::Tensor Linear::effective_weight() const {
 }
 
 void Linear::mask_frozen_weight() {
-  if (!weight_->trainable()) effective_weight();
+  if (!weight_->trainable()) base_weight();
 }
 
 bool Linear::covers_update() const {
@@ -50,25 +54,30 @@ at::Tensor Linear::transformed(const at::Tensor& sum) const {
   return transform_ ? transform_->apply(sum) : at::mul(sum, mask_->value().to(sum.scalar_type()));
 }
 
-at::Tensor Linear::transformed_weight(bool backward) const {
-  const at::Tensor weight = weight_->is_sharded() ? weight_->source()(backward) : weight_->value();
-  if (!covers_update()) return transform_->apply(weight);
-  return transformed(at::add(weight.to(at::kFloat), adapter_->dense()));
+bool Linear::merges_update() const { return covers_update() || (adapter_ && adapter_->is_merged()); }
+
+bool Linear::makes_weight() const { return transform_ || (mask_ && weight_->trainable()) || merges_update(); }
+
+at::Tensor Linear::made_weight(bool backward) const {
+  const at::Tensor weight = weight_->is_sharded() ? weight_->source()(backward) : base_weight();
+  if (covers_update()) return transformed(at::add(weight.to(at::kFloat), adapter_->dense()));
+  const bool changes = transform_ || (mask_ && weight_->trainable());
+  const at::Tensor made = changes ? transformed(weight) : weight;
+  return merges_update() ? at::add(made.to(at::kFloat), adapter_->dense()) : made;
 }
 
 bool Linear::trains_weight() const {
-  const auto trains = [](const ParameterPtr& parameter) { return parameter->trainable(); };
-  return weight_->trainable() || (transform_ && std::ranges::any_of(transform_->parameters(), trains)) ||
-         (covers_update() && std::ranges::any_of(adapter_->parameters(), trains));
+  return weight_->trainable() || (transform_ && std::ranges::any_of(transform_->parameters(), is_trainable)) ||
+         (merges_update() && std::ranges::any_of(adapter_->parameters(), is_trainable));
 }
 
 at::Tensor Linear::multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const {
-  if (transform_ || covers_update()) {
-    const auto weight = [this](bool backward) { return transformed_weight(backward); };
+  if (makes_weight()) {
+    const auto weight = [this](bool backward) { return made_weight(backward); };
     return lazy_linear(x, weight, bias, at::GradMode::is_enabled() && trains_weight());
   }
   if (weight_->is_sharded()) return lazy_linear(x, weight_->source(), bias);
-  return at::linear(x, effective_weight().to(x.scalar_type()), bias);
+  return at::linear(x, base_weight().to(x.scalar_type()), bias);
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) const {
@@ -77,7 +86,7 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
   if (bias_) bias = bias_->value().to(input.scalar_type());
   const bool partial_sum = weight_->placement.split(1);
   at::Tensor y = multiply(input, partial_sum ? std::nullopt : bias);
-  if (adapter_ && !covers_update()) y = adapter_->forward(input, y);
+  if (adapter_ && !merges_update()) y = adapter_->forward(input, y);
   if (output_hook) y = output_hook(y);
   return partial_sum && bias ? at::add(y, *bias) : y;
 }
@@ -97,6 +106,10 @@ std::vector<ParameterPtr> Linear::added_parameters() const {
   return added;
 }
 
+bool Linear::trains() const {
+  return weight_->trainable() || (bias_ && bias_->trainable()) || std::ranges::any_of(added_parameters(), is_trainable);
+}
+
 void Linear::set_transform(std::shared_ptr<WeightTransform> transform) {
   FG_CHECK(!transform || !mask_, "linear '{}' has a mask", name_);
   transform_ = std::move(transform);
@@ -108,7 +121,7 @@ void Linear::set_mask(ParameterPtr mask) {
            "linear '{}': the mask and the weight differ in shape", name_);
   mask_ = std::move(mask);
   masked_value_.reset();
-  effective_weight();
+  base_weight();
 }
 
 std::vector<Reslice> Linear::reslice(int64_t dim, const AxisChange& change) {

@@ -4,6 +4,7 @@
 //   y = output_hook( x' (mask * W)^T + b  [+ adapter] ),   x' = input_hook(x)
 //   y = output_hook( x' T(W)^T + b  [+ adapter] )   or   output_hook( x' T(W + D)^T + b )   with a transform T
 //   y = output_hook( x' (mask * (W + D))^T + b )   with a mask that covers the update
+//   y = output_hook( x' (mask * W + D)^T + b )   or   output_hook( x' (T(W) + D)^T + b )   with an adapter that is merged
 //
 // Tensor parallelism is installed through the hooks (core/parallel/parallelize); model code does not use them.
 // x: [T, in]. The weight is cast to x's type if it differs (trainable fp32 weights under bf16 compute). A weight that
@@ -52,9 +53,11 @@ class Linear {
 
   /// The parameters of the adapter and of the transform.
   std::vector<ParameterPtr> added_parameters() const;
+  /// Whether its weight, its bias or an added parameter is trained.
+  bool trains() const;
 
   /// 0/1 mask over the weight (uint8, [out, in]), or nullptr. set_mask() multiplies a frozen weight by it
-  /// once; a trainable weight is multiplied in each forward pass.
+  /// once; a trainable weight is multiplied in each pass.
   const ParameterPtr& mask() const { return mask_; }
   void set_mask(ParameterPtr mask);
   /// From now on the mask covers the adapter's update too: mask * (W + D).
@@ -68,6 +71,8 @@ class Linear {
   void set_transform(std::shared_ptr<WeightTransform> transform);
   /// Whether the transform or the mask covers the adapter's update, so that the adapter's own forward pass is not used.
   bool covers_update() const;
+  /// Whether the weight that multiplies is made in each forward and each backward pass, and kept in neither.
+  bool makes_weight() const;
 
   /// From now on, reslice() also changes this parameter; until leave().
   void follow(Follower follower);
@@ -85,10 +90,11 @@ class Linear {
   Hook output_hook;
 
  private:
-  at::Tensor effective_weight() const;                  ///< mask * W
-  at::Tensor transformed_weight(bool backward) const;   ///< T(W), T(W + D) or mask * (W + D)
-  at::Tensor transformed(const at::Tensor& sum) const;  ///< of W + D
-  bool trains_weight() const;                           ///< the transformed weight has a gradient
+  at::Tensor base_weight() const;                       ///< W; mask * W if it is frozen
+  bool merges_update() const;                           ///< D is part of the made weight
+  at::Tensor made_weight(bool backward) const;          ///< mask * W or T(W), with D inside or added, or neither
+  at::Tensor transformed(const at::Tensor& sum) const;  ///< of W or W + D
+  bool trains_weight() const;                           ///< the made weight has a gradient
   at::Tensor multiply(const at::Tensor& x, const std::optional<at::Tensor>& bias) const;  ///< without the adapter
 
   std::string name_;

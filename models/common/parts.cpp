@@ -61,11 +61,7 @@ at::Tensor checkpointed(const ForwardPass& pass, bool trains, const std::functio
 }
 
 bool trains(const std::vector<nn::Linear*>& linears, const std::vector<const Norm*>& norms) {
-  return std::any_of(linears.begin(), linears.end(),
-                     [](const nn::Linear* linear) {
-                       return !linear->added_parameters().empty() || linear->weight()->trainable() ||
-                              (linear->bias() && linear->bias()->trainable());
-                     }) ||
+  return std::any_of(linears.begin(), linears.end(), [](const nn::Linear* linear) { return linear->trains(); }) ||
          std::any_of(norms.begin(), norms.end(),
                      [](const Norm* norm) { return norm->gain->trainable() || norm->bias->trainable(); });
 }

@@ -80,43 +80,40 @@ TEST_P(SparseProduct, TransposesIntoTheInputsGradient) {
 
 INSTANTIATE_TEST_SUITE_P(Routes, SparseProduct,
                          testing::Combine(testing::Values(at::kDouble, at::kFloat, at::kBFloat16),
-                                          testing::Values(SparseRoute::entrywise, SparseRoute::skinny,
-                                                          SparseRoute::dense),
+                                          testing::Values(SparseRoute::entrywise, SparseRoute::skinny),
                                           testing::Values<int64_t>(5, 64, 300)));
 
-TEST(SparseProductRoutes, FewEntriesAreVisitedAndManyWrittenOut) {
-  const auto route = [](int64_t n, at::Device device) {
-    SparseMatrix matrix = random_matrix(4, 384, 384, at::kFloat);
-    matrix.rows = at::empty({n}, at::kLong);
-    return choose_route(matrix, device);
-  };
-  EXPECT_EQ(route(64, at::kCPU), SparseRoute::entrywise);
-  EXPECT_EQ(route(20000, at::kCPU), SparseRoute::dense);
-  EXPECT_EQ(route(64, at::kCUDA), SparseRoute::skinny);
-  EXPECT_EQ(route(2000, at::kCUDA), SparseRoute::dense);
+TEST(SparseProductRoutes, ManyEntriesAreDense) {
+  const auto dense = [](int64_t n, at::Device device) { return is_dense(n, 384, 384, device); };
+  EXPECT_FALSE(dense(1024, at::kCPU));
+  EXPECT_TRUE(dense(1025, at::kCPU));
+  EXPECT_FALSE(dense(192, at::kCUDA));
+  EXPECT_TRUE(dense(193, at::kCUDA));
+  EXPECT_EQ(route_on(at::kCPU), SparseRoute::entrywise);
+  EXPECT_EQ(route_on(at::kCUDA), SparseRoute::skinny);
 }
 
 TEST(SparseProductRoutes, NothingToDoIsFine) {
   const SparseMatrix none{at::empty({0}, at::kLong), at::empty({0}, at::kLong), at::empty({0}, at::kFloat), 24, 40};
   const at::Tensor before = randn("y", {10, 24});
   at::Tensor y = before.clone();
-  add_product(y, randn("x", {10, 40}), none, 1.0);
+  add_product(y, randn("x", {10, 40}), none, 1.0, SparseRoute::entrywise);
   EXPECT_EQ(max_difference(y, before), 0.0);
-  EXPECT_EQ(value_gradients(y, randn("x", {10, 40}), none, 1.0).numel(), 0);
+  EXPECT_EQ(value_gradients(y, randn("x", {10, 40}), none, 1.0, SparseRoute::entrywise).numel(), 0);
   const SparseMatrix some = random_matrix(6, 24, 40, at::kFloat);
-  EXPECT_EQ(largest_entry(value_gradients(at::empty({0, 24}, at::kFloat), at::empty({0, 40}, at::kFloat), some, 1.0)),
-            0.0);
+  const at::Tensor of_no_tokens = value_gradients(at::empty({0, 24}, at::kFloat), at::empty({0, 40}, at::kFloat), some,
+                                                  1.0, SparseRoute::entrywise);
+  EXPECT_EQ(largest_entry(of_no_tokens), 0.0);
 }
 
 TEST(SparseProductRoutes, TheNumberOfThreadsChangesNoBit) {
   const SparseMatrix matrix = random_matrix(64, 96, 128, at::kFloat);
-  ASSERT_EQ(choose_route(matrix, at::kCPU), SparseRoute::entrywise);
   const at::Tensor x = randn("x", {1000, 128}), g = randn("g", {1000, 96});
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
-  const at::Tensor one = value_gradients(g, x, matrix, 2.0);
+  const at::Tensor one = value_gradients(g, x, matrix, 2.0, SparseRoute::entrywise);
   at::set_num_threads(4);
-  const at::Tensor four = value_gradients(g, x, matrix, 2.0);
+  const at::Tensor four = value_gradients(g, x, matrix, 2.0, SparseRoute::entrywise);
   at::set_num_threads(threads);
   EXPECT_TRUE(one.equal(four));
 }
@@ -128,10 +125,11 @@ TEST(SparseProductRoutes, TheGpuAgreesWithTheCpu) {
     const SparseMatrix there{matrix.rows.cuda(), matrix.cols.cuda(), matrix.values.cuda(), 24, 40};
     const at::Tensor x = randn("x", {150, 40}), g = randn("g", {150, 24});
     at::Tensor here_y = g.clone(), there_y = g.cuda();
-    add_product(here_y, x, matrix, 2.0);
-    add_product(there_y, x.cuda(), there, 2.0);
+    add_product(here_y, x, matrix, 2.0, SparseRoute::entrywise);
+    add_product(there_y, x.cuda(), there, 2.0, SparseRoute::skinny);
     EXPECT_LE(max_difference(here_y, there_y), 1e-5 * largest_entry(here_y));
-    const at::Tensor a = value_gradients(g, x, matrix, 2.0), b = value_gradients(g.cuda(), x.cuda(), there, 2.0);
+    const at::Tensor a = value_gradients(g, x, matrix, 2.0, SparseRoute::entrywise),
+                     b = value_gradients(g.cuda(), x.cuda(), there, 2.0, SparseRoute::skinny);
     EXPECT_LE(max_difference(a, b), 1e-5 * largest_entry(a));
   }
 }
