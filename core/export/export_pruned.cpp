@@ -15,7 +15,9 @@ using nlohmann::json;
 // {0}: the stock class.
 constexpr const char* kModeling = R"("""{0} with pruned heads and neurons, as filigree exported it.
 
-The linears named in config.filigree["linears"] have the shapes given there, [outputs, inputs]; all else is transformers'.
+config.per_layer_config has, for the layers that differ, the heads or neurons that are left; config.filigree["linears"] has
+the linears that follow: their layer, the key of per_layer_config, and how many outputs or inputs a unit has. All else is
+transformers'.
 """
 
 from torch import nn
@@ -23,11 +25,14 @@ from transformers import {0}
 from transformers.pytorch_utils import Conv1D
 
 
-def resize(model, name, outputs, inputs):
+def resize(model, name, outputs=None, inputs=None):
     parent_name, _, leaf = name.rpartition(".")
     parent = model.get_submodule(parent_name)
     old = getattr(parent, leaf)
-    new = Conv1D(outputs, inputs) if isinstance(old, Conv1D) else nn.Linear(inputs, outputs, bias=old.bias is not None)
+    is_conv = isinstance(old, Conv1D)
+    shape = old.weight.shape if is_conv else old.weight.shape[::-1]
+    inputs, outputs = inputs or shape[0], outputs or shape[1]
+    new = Conv1D(outputs, inputs) if is_conv else nn.Linear(inputs, outputs, bias=old.bias is not None)
     setattr(parent, leaf, new)
     if leaf == "c_attn":
         parent.split_size = outputs // 3
@@ -40,12 +45,14 @@ def resize(model, name, outputs, inputs):
 class Pruned{0}({0}):
     def __init__(self, config, *args, **kwargs):
         # With layers that differ, transformers 5.23 lets nothing read the values of the whole model, as {0} does.
-        layers = config.to_dict().get("per_layer_config") if hasattr(type(config), "per_layer_config") else None
+        layers = config.to_dict().get("per_layer_config") or {}
         if layers:
             config.per_layer_config = None
         super().__init__(config, *args, **kwargs)
-        for name, (outputs, inputs) in config.filigree["linears"].items():
-            resize(self, name, outputs, inputs)
+        for layer, units in layers.items():
+            for name, linear in config.filigree["linears"].items():
+                if linear["layer"] == int(layer) and linear["key"] in units:
+                    resize(self, name, **{linear["side"]: units[linear["key"]] * linear["per_unit"]})
         if layers:
             config.per_layer_config = layers
 )";
@@ -74,13 +81,18 @@ json heads_gone(nn::Model& model) {
   return gone;
 }
 
+/// The key of config.json that has the number of the group's units.
+std::string units_key(const nn::Model& model, const nn::StructureGroup& group) {
+  return group.kind == nn::StructureKind::head ? model.heads_key() : model.ffn_width_key();
+}
+
 /// {"layer": {key: units left}} for the layers for which the stock class would build other shapes.
 json layers_that_differ(nn::Model& model) {
   json layers = json::object();
   for (const nn::StructureGroup& group : model.structures()) {
     const bool head = group.kind == nn::StructureKind::head;
     if (group.left() == group.total || (!head && common_width(model) != 0)) continue;
-    layers[std::to_string(group.layer)][head ? model.heads_key() : model.ffn_width_key()] = group.left();
+    layers[std::to_string(group.layer)][units_key(model, group)] = group.left();
   }
   return layers;
 }
@@ -93,18 +105,23 @@ int64_t unpruned_width(nn::Model& model) {
   return width;
 }
 
-/// Shapes of all linears in a structure group.
-json linear_shapes(nn::Model& model) {
-  json shapes = json::object();
+/// The linears whose shapes follow per_layer_config.
+json linears_that_differ(nn::Model& model, const json& layers) {
+  json linears = json::object();
   for (const nn::StructureGroup& group : model.structures()) {
+    const std::string key = units_key(model, group);
+    const auto layer = layers.find(std::to_string(group.layer));
+    if (layer == layers.end() || !layer->contains(key)) continue;
     for (const nn::StructureMember& member : group.members) {
       const nn::FileLinear place = model.file_linear(member.linear->name());
-      std::vector<int64_t> shape = member.linear->weight()->logical_shape;
-      shape[static_cast<size_t>(member.dim)] = group.left() * group.unit;
-      shapes[place.name] = {shape[0] * place.parts, shape[1]};
+      const bool outputs = member.dim == 0;
+      linears[place.name] = {{"layer", group.layer},
+                             {"key", key},
+                             {"side", outputs ? "outputs" : "inputs"},
+                             {"per_unit", group.unit * (outputs ? place.parts : 1)}};
     }
   }
-  return shapes;
+  return linears;
 }
 
 }  // namespace
@@ -119,10 +136,11 @@ void add_pruned_config(nn::Model& model, json& config) {
   if (!is_pruned(model)) return;
   json kept = kept_units(model);
   if (common_width(model) != 0) kept["ffn_width"] = unpruned_width(model);
-  kept["linears"] = linear_shapes(model);
+  json layers = layers_that_differ(model);
+  kept["linears"] = linears_that_differ(model, layers);
   config["filigree"] = std::move(kept);
   if (json gone = heads_gone(model); !gone.empty()) config["pruned_heads"] = std::move(gone);
-  if (json layers = layers_that_differ(model); !layers.empty()) config["per_layer_config"] = std::move(layers);
+  if (!layers.empty()) config["per_layer_config"] = std::move(layers);
   std::string module(kModelingFile);
   module.resize(module.rfind('.'));
   config["auto_map"] = {{auto_class(model.task()), fmt::format("{}.Pruned{}", module, model.architecture())}};

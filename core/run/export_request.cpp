@@ -48,6 +48,14 @@ checkpoint::ExportRequest export_request(const Registries& registries, nn::Model
   return request;
 }
 
+checkpoint::LoadBase base_loader(const Registries& registries, nn::Model& model) {
+  return [&registries, load = like(model)](const std::string& dir, nn::LoadReport& report) {
+    ModelRequest request = load;
+    request.report = &report;
+    return registries.load_model(dir, request);
+  };
+}
+
 uint64_t shard_bytes(double mebibytes) { return static_cast<uint64_t>(mebibytes * 1024 * 1024); }
 
 std::string recipe_beside(const recipe::Recipe& recipe, checkpoint::ExportFormat format) {

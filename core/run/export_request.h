@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/export/export.h"
+#include "core/export/peft/adapter_files.h"
 #include "core/run/session.h"
 
 namespace filigree::train {
@@ -17,6 +18,9 @@ struct ExportBase {
 /// The request to export a model to `dir`, with `reload` and `base` filled in.
 checkpoint::ExportRequest export_request(const Registries& registries, nn::Model& model, const ExportBase& base,
                                          checkpoint::ExportFormat format, const std::string& dir);
+
+/// Loads the base of an adapter for a task like the model's.
+checkpoint::LoadBase base_loader(const Registries& registries, nn::Model& model);
 
 uint64_t shard_bytes(double mebibytes);
 

@@ -50,7 +50,12 @@ nlohmann::ordered_json export_merged(const train::OpenedModel& opened, const tra
 
 nlohmann::ordered_json export_adapter(const train::OpenedModel& opened, const train::Registries& registries,
                                       const ExportOptions& options) {
-  const auto reload = request_of(opened, registries, options, recipe::ExportFormat::hf).reload;
+  if (opened.random_base)
+    throw UsageError(
+        fmt::format("--format {}: the run began from random weights, so that there is no base for an adapter; "
+                    "use --format hf",
+                    options.format));
+  const auto reload = train::base_loader(registries, *opened.model);
   const auto write = options.format == "peft" ? checkpoint::export_peft : checkpoint::export_supertuning;
   return {{"largest_difference", write(*opened.model, options.dir, opened.files, reload)}};
 }

@@ -14,8 +14,11 @@
 #include <vector>
 
 #include "core/adapt/low_rank_sparse.h"
+#include "core/adapt/method.h"
+#include "core/adapt/methods/masks/pst.h"
 #include "core/error.h"
 #include "core/export/export.h"
+#include "core/export/peft/adapter_files.h"
 #include "core/prune/plan.h"
 #include "core/prune/score.h"
 #include "core/prune/unstructured.h"
@@ -24,6 +27,8 @@
 #include "models/registry.h"
 
 namespace filigree::test {
+
+inline constexpr double kLearnedSparsity = 0.9;  ///< export_check.py has it too
 
 inline at::Tensor drawn(const std::string& name, const std::vector<int64_t>& shape, double scale) {
   at::Tensor tensor = at::empty(shape, at::kFloat);
@@ -113,6 +118,20 @@ inline void prune_entries(nn::Model& model, const std::vector<std::string>& targ
   prune::prune_weights(model, prune::select_linears(model, targets), request, *dist::make_single());
 }
 
+/// PST on all linears of the encoder at its final sparsity, with values everywhere.
+inline void add_learned_masks(nn::Model& model) {
+  const auto options = std::make_shared<adapt::PstOptions>();
+  options->sparsity = kLearnedSparsity;
+  const auto method = adapt::builtin_methods().make({"pst", options});
+  const auto ranks = dist::make_single();
+  method->attach(model, {.seed = 3, .ranks = *ranks, .tp = *ranks});
+  for (const nn::ParameterPtr& parameter : model.parameters())
+    for (const char* end : {".lora_V", ".score_B", ".score_R", ".score_C"})
+      if (parameter->name.ends_with(end))
+        parameter->value().detach().copy_(drawn(parameter->name, parameter->logical_shape, 0.05));
+  method->refresh(model, {100, 100, true, *ranks, *ranks});
+}
+
 struct ExportCase {
   std::string name;
   Task task = Task::sequence_classification;
@@ -188,6 +207,9 @@ inline std::vector<ExportCase> export_cases() {
           {"roberta_heads", Task::masked_lm,
            [](nn::Model& model) { add_updates(model), prune_units(model, 0.34, 0.4, false); }, true, 30, "roberta"},
           {"gpt2_adapted", Task::sequence_classification, add_updates, false, 50, "gpt2", 20000},
+          {"bert_pst", Task::sequence_classification, add_learned_masks},
+          {"roberta_pst", Task::masked_lm, add_learned_masks, false, 50, "roberta"},
+          {"gpt2_pst", Task::sequence_classification, add_learned_masks, false, 50, "gpt2"},
           {"gpt2_lm_ffn", Task::causal_lm,
            [](nn::Model& model) { add_updates(model), prune_units(model, 0, 0.4, false); }, false, 30, "gpt2"},
           {"gpt2_lm_everything", Task::causal_lm,
@@ -217,8 +239,8 @@ inline std::unique_ptr<nn::Model> reread(const std::string& dir, Task task) {
 }
 
 /// Loads the base of an adapter.
-inline std::function<std::unique_ptr<nn::Model>(const std::string&)> reload_base(Task task) {
-  return [task](const std::string& dir) { return reread(dir, task); };
+inline checkpoint::LoadBase reload_base(Task task) {
+  return [task](const std::string& dir, nn::LoadReport&) { return reread(dir, task); };
 }
 
 inline checkpoint::ExportRequest export_request(const std::filesystem::path& dir, const ExportCase& of,

@@ -147,7 +147,7 @@ TEST(PeftExportTest, WhatReadsBackDifferentlyIsNotLeft) {
   const auto model = random_bert(dir / "config", Task::sequence_classification, 5);
   checkpoint::export_model(*model, export_request(dir / "base", export_cases().front(), ExportFormat::hf));
   add_updates(*model);
-  const auto other = [](const std::string& written) {
+  const auto other = [](const std::string& written, nn::LoadReport&) {
     auto base = reread(written, Task::sequence_classification);
     base->parameters().at("bert.pooler.dense.bias").value().add_(1e-2);
     return base;
@@ -179,7 +179,7 @@ TEST(PeftExportTest, RefusesWhatAnAdapterCannotHold) {
         add_updates(model);
         prune_entries(model, {"key"});
       },
-      "is masked");
+      "has a mask");
   refuses(
       [](nn::Model& model) {
         add_updates(model);

@@ -5,7 +5,9 @@
 #include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <utility>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "core/export/peft/import_peft.h"
 #include "core/files/disk.h"
 #include "core/files/staged_directory.h"
+#include "core/nn/weight_transform.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -45,8 +48,31 @@ void add_head(nn::Model& model, const std::vector<int64_t>& classes, NamedTensor
   }
 }
 
-void add_common_keys(nn::Model& model, const std::string& base, nlohmann::json& config) {
-  const auto head = head_modules(model);
+/// The parameters that the base's files lack, without the head's.
+std::vector<std::string> lacking(nn::Model& model, const nn::LoadReport& base) {
+  const auto head = model.head_parameters();
+  std::vector<std::string> names;
+  for (const std::string& name : base.newly_initialized)
+    if (std::ranges::find(head, name) == head.end() && model.parameters().find(name)) names.push_back(name);
+  return names;
+}
+
+std::string module_of(const std::string& parameter) { return parameter.substr(0, parameter.rfind('.')); }
+
+void add_lacking(nn::Model& model, const std::vector<std::string>& names, AdapterFiles& adapter) {
+  for (const std::string& name : names) {
+    if (const nn::FileLinear place = model.file_linear(module_of(name)); place.transposed || place.parts > 1)
+      throw UsageError(
+          fmt::format("the base's files lack '{}', so that an adapter has nothing to add to; use --format hf", name));
+    adapter.tensors.emplace_back(kPeftPrefix + name,
+                                 model.parameters().at(name).value().detach().to(at::kCPU, at::kFloat));
+  }
+}
+
+void add_common_keys(nn::Model& model, const std::vector<std::string>& others, const std::string& base,
+                     nlohmann::json& config) {
+  auto head = head_modules(model);
+  for (const std::string& name : others) head.insert(module_of(name));
   config["task_type"] = model.task() == Task::causal_lm ? "CAUSAL_LM" : "SEQ_CLS";
   config["base_model_name_or_path"] = std::filesystem::absolute(base).string();
   config["modules_to_save"] = head.empty() ? nlohmann::json() : nlohmann::json(head);
@@ -72,7 +98,8 @@ void check_expressible(nn::Model& model, const std::string& format) {
   bool any = false;
   for (const nn::Linear* linear : model.linears()) {
     if (linear->mask() || linear->transform())
-      throw UsageError(fmt::format("format {}: '{}' is masked; use --format hf", format, linear->name()));
+      throw UsageError(fmt::format("format {}: '{}' has {}, which an adapter cannot hold; use --format hf", format,
+                                   linear->name(), linear->mask() ? "a mask" : linear->transform()->kind()));
     if (!linear->adapter()) continue;
     any = true;
     for (const nn::ParameterPtr& parameter : linear->adapter()->parameters()) known.insert(parameter->name);
@@ -97,12 +124,16 @@ nn::LowRankForm form_of(const nn::Linear& linear, const std::string& format) {
 double write_adapter(nn::Model& model, AdapterFiles adapter, const std::string& dir, const std::string& base,
                      const LoadBase& reload) {
   const std::vector<int64_t> classes = base_classes(model, base);
+  nn::LoadReport report;
+  const std::unique_ptr<nn::Model> loaded = reload(base, report);
+  const std::vector<std::string> others = lacking(model, report);
   add_head(model, classes, adapter.tensors);
-  add_common_keys(model, base, adapter.config);
+  add_lacking(model, others, adapter);
+  add_common_keys(model, others, base, adapter.config);
   files::StagedDirectory staged(dir, files::StagedDirectory::Existing::refuse);
   write_safetensors((staged.path() / "adapter_model.safetensors").string(), adapter.tensors);
   files::write_file((staged.path() / "adapter_config.json").string(), adapter.config.dump(2) + "\n");
-  const double difference = read_back(model, staged.path().string(), *reload(base), classes);
+  const double difference = read_back(model, staged.path().string(), *loaded, classes);
   staged.commit();
   return difference;
 }

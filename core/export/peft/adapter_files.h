@@ -4,7 +4,8 @@
 //
 // The base weights stay unchanged: a model with pruned structures or masks, or with trained parameters other than updates
 // and the task head, is refused with a UsageError that names the format. The head's classes are written in the base's
-// order, if the base names them.
+// order, if the base names them. Parameters that the base's files lack, such as the pooler of a masked language model, are
+// written with the head: who loads the base would initialize them at random.
 #include <nlohmann/json.hpp>
 
 #include <functional>
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "core/nn/adapter.h"
+#include "core/nn/load_report.h"
 #include "core/nn/model.h"
 #include "core/safetensors/safetensors.h"
 
@@ -19,7 +21,7 @@ namespace filigree::checkpoint {
 
 inline constexpr const char* kPeftPrefix = "base_model.model.";  ///< of the names of all tensors
 
-using LoadBase = std::function<std::unique_ptr<nn::Model>(const std::string& dir)>;
+using LoadBase = std::function<std::unique_ptr<nn::Model>(const std::string& dir, nn::LoadReport& report)>;
 
 /// Throws UsageError if an adapter cannot hold what was trained. format: as in --format.
 void check_expressible(nn::Model& model, const std::string& format);

@@ -1,6 +1,7 @@
 #include "core/export/peft/import_peft.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/allclose.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/tensor.h>
@@ -12,11 +13,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files/read.h"
 #include "core/nn/adapter.h"
 #include "core/nn/labels.h"
+#include "core/recipe/key_error.h"
 
 namespace filigree::checkpoint {
 namespace {
@@ -75,41 +78,70 @@ void check_entries(const PeftLora& lora, const std::string& name, const nn::Line
                     lora.dir, name, n, entries_at(lora.sparsity, numel), linear.out_features(), linear.in_features()));
 }
 
+template <class... Args>
+[[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) {
+  throw recipe::KeyError("model.init_lora", fmt::format(format, std::forward<Args>(args)...));
+}
+
 std::optional<nn::LowRankForm> update_of(const nn::Linear& linear) {
   return linear.adapter() ? linear.adapter()->low_rank_form() : std::nullopt;
 }
 
-void fill_factors(const Change& change) {
+bool has_factors(const nn::Linear& linear) {
+  const auto form = update_of(linear);
+  return form && form->u;
+}
+
+/// What to do about a linear for which the first method has no low-rank update.
+std::string advice_for(nn::Model& model, const PeftLora& lora) {
+  if (std::ranges::any_of(model.linears(), [](const nn::Linear* linear) { return has_factors(*linear); }))
+    return "add it to the method's targets";
+  return fmt::format("start with {}, with a rank of {} or more", lora.has_entries() ? "dsee" : "dsee, lora or pst",
+                     lora.largest_rank());
+}
+
+void check_factors(const Change& change, const std::string& advice) {
   if (!change.b.defined()) return;
-  const auto form = update_of(change.linear);
-  if (!form || !form->u) {
+  if (!has_factors(change.linear)) {
     if (change.b.count_nonzero().item<int64_t>() == 0) return;
-    throw UsageError(
-        fmt::format("model.init_lora: {} changes '{}', for which the first method has no low-rank update; "
-                    "add it to the method's targets",
-                    change.lora.dir, change.linear.name()));
+    refuse("{} changes '{}', for which the first method has no low-rank update; {}", change.lora.dir,
+           change.linear.name(), advice);
   }
-  const int64_t rank = form->rank(), own = change.module.rank();
+  const int64_t rank = update_of(change.linear)->rank(), own = change.module.rank();
   if (own > rank)
-    throw UsageError(
-        fmt::format("model.init_lora: {} has rank {} on '{}', but the method only {}; set its rank to {} or more",
-                    change.lora.dir, own, change.linear.name(), rank, change.lora.largest_rank()));
+    refuse("{} has rank {} on '{}', but the method only {}; set its rank to {} or more", change.lora.dir, own,
+           change.linear.name(), rank, change.lora.largest_rank());
+}
+
+void fill_factors(const Change& change) {
+  if (!change.b.defined() || !has_factors(change.linear)) return;
+  const auto form = update_of(change.linear);
+  const int64_t own = change.module.rank();
   form->u->value().narrow(1, 0, own).copy_(
       nn::local_shard(change.b, form->u->placement).mul(change.module.scale / form->scale));
   form->v->value().narrow(0, 0, own).copy_(nn::local_shard(change.module.a, form->v->placement));
 }
 
-void check_room(const Change& change, const std::optional<nn::LowRankForm>& form, int64_t needed) {
-  if (!form || !form->values)
-    throw UsageError(fmt::format(
-        "model.init_lora: {} changes entries of '{}', for which the first method has no sparse update; use a "
-        "method that has one, such as dsee, and add the linear to its targets",
-        change.lora.dir, change.linear.name()));
-  if (const int64_t room = form->values->logical_numel(); needed > room)
-    throw UsageError(fmt::format(
-        "model.init_lora: {} changes {} entries of '{}', but the method's sparse update has only {}; set its "
-        "num_sparse or sparse_density so that it has {} or more",
-        change.lora.dir, needed, change.linear.name(), room, needed));
+bool has_sparse_part(const nn::Linear& linear) {
+  const auto form = update_of(linear);
+  return form && form->values;
+}
+
+void check_room(const Change& change) {
+  if (!change.module.values.defined()) return;
+  const auto needed = change.module.values.count_nonzero().item<int64_t>();
+  if (!has_sparse_part(change.linear)) {
+    if (needed == 0) return;
+    refuse(
+        "{} changes entries of '{}', for which the first method has no sparse update; use a method that has one, such "
+        "as dsee, and add the linear to its targets",
+        change.lora.dir, change.linear.name());
+  }
+  if (const int64_t room = update_of(change.linear)->values->logical_numel(); needed > room)
+    refuse(
+        "{} changes {} entries of '{}', but the method's sparse update has only {}; set its num_sparse or "
+        "sparse_density so that it has {} or more",
+        change.lora.dir, needed, change.linear.name(), room, needed);
 }
 
 /// The positions that S2 gets, n of them in ascending order: those where the adapter changes the weight, then those where
@@ -131,11 +163,8 @@ at::Tensor places_of(const PeftLora::Module& module, const at::Tensor& own, int6
 
 void fill_entries(const Change& change) {
   const PeftLora::Module& module = change.module;
-  if (!module.values.defined()) return;
+  if (!module.values.defined() || !has_sparse_part(change.linear)) return;
   const auto form = update_of(change.linear);
-  const auto needed = module.values.count_nonzero().item<int64_t>();
-  if (needed == 0 && (!form || !form->values)) return;
-  check_room(change, form, needed);
   const int64_t in = change.linear.in_features(), numel = in * change.linear.out_features();
   const at::Tensor own = form->rows->value().mul(in).add(form->cols->value()).cpu();
   const at::Tensor places = places_of(module, own, numel, own.numel());
@@ -158,19 +187,57 @@ std::vector<std::string> class_names(const nlohmann::json& config) {
   return names;
 }
 
-void fill_head(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes) {
+bool has_shape(const nn::ParameterPtr& parameter, const at::Tensor& value) {
+  return parameter && value.sizes() == at::IntArrayRef(parameter->logical_shape);
+}
+
+/// Whether `value` is what the model has in a parameter that the adapter's base lacks: the same up to rounding to bf16.
+bool is_same(nn::Model& model, const std::string& name, const at::Tensor& value) {
+  const nn::ParameterPtr parameter = model.parameters().find(name);
+  return has_shape(parameter, value) &&
+         at::allclose(nn::local_shard(value, parameter->placement), parameter->value().detach().cpu().to(at::kFloat),
+                      /*rtol=*/0.01);
+}
+
+std::set<std::string> head_of(const nn::Model& model) {
   const std::vector<std::string> names = model.head_parameters();
-  const std::set<std::string> head(names.begin(), names.end());
+  return {names.begin(), names.end()};
+}
+
+[[noreturn]] void refuse_outside_head(const nn::Model& model, const PeftLora& lora, const std::string& name) {
+  const std::vector<std::string> names = model.head_parameters();
+  throw DataError(fmt::format("{}: contains '{}', which is not a parameter of this {} model's head ({})", lora.dir,
+                              name, model.family(),
+                              names.empty() ? "it has none" : fmt::format("{}", fmt::join(names, ", "))));
+}
+
+void check_shape(const PeftLora& lora, const std::string& name, const at::Tensor& value, at::IntArrayRef own) {
+  if (value.sizes() != own)
+    throw DataError(fmt::format("{}: '{}' is [{}], but the model's is [{}]: it was trained for other labels", lora.dir,
+                                name, fmt::join(value.sizes(), ", "), fmt::join(own, ", ")));
+}
+
+void check_head(nn::Model& model, const PeftLora& lora, Classes classes) {
+  const std::set<std::string> head = head_of(model);
   for (const auto& [name, value] : lora.head) {
-    if (!head.contains(name))
-      throw DataError(fmt::format("{}: contains '{}', which is not a parameter of this {} model's head ({})", lora.dir,
-                                  name, model.family(),
-                                  names.empty() ? "it has none" : fmt::format("{}", fmt::join(names, ", "))));
+    if (!head.contains(name)) {
+      if (!has_shape(model.parameters().find(name), value)) refuse_outside_head(model, lora, name);
+      continue;  // is_same() compares its values
+    }
+    std::vector<int64_t> own = model.parameters().at(name).logical_shape;
+    if (classes == Classes::unknown && value.dim() > 0 && has_classes(model, name)) own[0] = value.size(0);
+    check_shape(lora, name, value, own);
+  }
+}
+
+/// What the adapter has besides updates: the head, and with `others` any parameter.
+void fill_head(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes, bool others) {
+  const std::set<std::string> head = head_of(model);
+  for (const auto& [name, value] : lora.head) {
+    if (!head.contains(name) && is_same(model, name, value)) continue;
+    if (!head.contains(name) && !(others && model.parameters().find(name))) refuse_outside_head(model, lora, name);
     nn::Parameter& parameter = model.parameters().at(name);
-    if (value.sizes() != at::IntArrayRef(parameter.logical_shape))
-      throw DataError(fmt::format("{}: '{}' is [{}], but the model's is [{}]: it was trained for other labels",
-                                  lora.dir, name, fmt::join(value.sizes(), ", "),
-                                  fmt::join(parameter.logical_shape, ", ")));
+    check_shape(lora, name, value, parameter.logical_shape);
     const bool reorder = !classes.empty() && has_classes(model, name);
     const at::Tensor own = reorder ? value.index_select(0, at::tensor(classes, at::kLong)) : value;
     parameter.value().copy_(nn::local_shard(own, parameter.placement));
@@ -217,19 +284,29 @@ bool has_classes(nn::Model& model, const std::string& parameter) {
   return parameter.starts_with(model.linears().back()->name() + ".");
 }
 
+void check_start(nn::Model& model, const PeftLora& lora, Classes classes) {
+  const std::string advice = advice_for(model, lora);
+  for_each_change(model, lora, [&](const Change& change) {
+    check_factors(change, advice);
+    check_room(change);
+  });
+  check_head(model, lora, classes);
+}
+
 void continue_from(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes) {
   const at::NoGradGuard no_grad;
+  check_start(model, lora);
   for_each_change(model, lora, [](const Change& change) {
     fill_factors(change);
     fill_entries(change);
   });
-  fill_head(model, lora, classes);
+  fill_head(model, lora, classes, /*others=*/false);
 }
 
 void merge(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes) {
   const at::NoGradGuard no_grad;
   for_each_change(model, lora, add_to_weight);
-  fill_head(model, lora, classes);
+  fill_head(model, lora, classes, /*others=*/true);
 }
 
 }  // namespace filigree::checkpoint

@@ -24,13 +24,22 @@ std::vector<int64_t> base_classes(const nn::Model& model, const std::string& dir
 /// Whether a parameter has one row per class.
 bool has_classes(nn::Model& model, const std::string& parameter);
 
-/// Copies the adapter into the updates of `model`, which may be sharded. Throws UsageError if the model has no
-/// update for a linear that the adapter changes, or one of a smaller rank or with fewer entries; DataError if names or
-/// shapes belong to a different model.
+/// Whether the model was built with the task's labels.
+enum class Classes { known, unknown };
+
+/// Checks that continue_from() can copy the adapter into the updates of `model`, which may have shapes without values.
+/// Throws recipe::KeyError of model.init_lora if the model has no update for a linear that the adapter changes, or one of
+/// a smaller rank or with fewer entries; DataError if names or shapes belong to a different model. classes: if unknown,
+/// the head may have another number of classes.
+void check_start(nn::Model& model, const PeftLora& lora, Classes classes = Classes::known);
+
+/// Copies the adapter into the updates of `model`, which may be sharded. Throws as check_start(), before any change, and
+/// DataError if a parameter that the adapter's base lacks has other values.
 void continue_from(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes = {});
 
-/// Merges the adapter into the weights of a model that is entirely on this rank: W + S + s_peft B A, and the head.
-/// Throws as continue_from().
+/// Merges the adapter into the weights of a model that is entirely on this rank: W + S + s_peft B A, the head, and the
+/// parameters that the base's files lack.
+/// Throws DataError as continue_from().
 void merge(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes = {});
 
 }  // namespace filigree::checkpoint

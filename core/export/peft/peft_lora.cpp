@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/export/peft/peft_config.h"
+#include "core/safetensors/check_finite.h"
 #include "core/safetensors/safetensors.h"
 
 namespace filigree::checkpoint {
@@ -49,7 +50,11 @@ at::Tensor* tensor_of(PeftLora::Module& module, const std::string& end, bool sup
 void take(PeftLora& lora, const PeftConfig& config, const SafetensorsReader& reader, const std::string& stored) {
   const std::string name = plain_name(stored, reader.path());
   const size_t kind = name.rfind(config.is_supertuning() ? ".supertuning_" : ".lora_");
-  const auto read = [&] { return reader.read(stored).to(at::kFloat); };
+  const auto read = [&] {
+    const at::Tensor values = reader.read(stored).to(at::kFloat);
+    check_finite(values, reader.path(), stored);
+    return values;
+  };
   if (kind == std::string::npos) {
     lora.head[name] = read();
     return;

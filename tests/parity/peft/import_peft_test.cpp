@@ -6,8 +6,10 @@
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
+#include "core/error.h"
 #include "core/export/peft/export_peft.h"
 #include "core/export/peft/import_peft.h"
+#include "core/nn/adapter.h"
 #include "core/parallel/parallelize.h"
 #include "tests/parity/peft/import_support.h"
 #include "tests/support/compare.h"
@@ -120,6 +122,39 @@ TEST(ImportOwnExport, GivesTheLogitsAgain) {
   }
 }
 
+/// The files of a masked language model have no pooler: the adapter has the one that the run drew, with the head.
+TEST(ImportOwnExport, ABaseWithoutAPooler) {
+  const fs::path dir = kReference / "pooler";
+  fs::remove_all(dir);
+  const auto base = random_model("bert", dir / "config", Task::masked_lm, 0);
+  ExportCase of;
+  of.task = Task::masked_lm;
+  checkpoint::export_model(*base, export_request(dir / "base", of, checkpoint::ExportFormat::hf));
+  const auto load_classifier = [&](const std::string& from, nn::LoadReport& report, uint64_t seed) {
+    models::ModelOptions options;
+    options.num_labels = 3;
+    options.seed = seed;
+    return models::load_model(from, options, &report);
+  };
+  nn::LoadReport report;
+  const auto trained = load_classifier((dir / "base").string(), report, 7);
+  add_updates(*trained);
+  checkpoint::export_peft(
+      *trained, (dir / "lora").string(), (dir / "base").string(),
+      [&](const std::string& from, nn::LoadReport& found) { return load_classifier(from, found, 8); });
+  const auto config = nlohmann::json::parse(std::ifstream(dir / "lora" / "adapter_config.json"));
+  EXPECT_EQ(config.at("modules_to_save"), (nlohmann::json{"bert.pooler.dense", "classifier"}));
+  const auto lora = checkpoint::read_peft((dir / "lora").string());
+  const auto same_seed = load_classifier((dir / "base").string(), report, 7),
+             other = load_classifier((dir / "base").string(), report, 8);
+  for (nn::Model* model : {same_seed.get(), other.get()}) attach(*model, {"query", "value"}, "lora", 50);
+  const data::Batch probe = checkpoint::probe_batch(*trained);
+  checkpoint::continue_from(*same_seed, lora);
+  EXPECT_LE(max_difference(same_seed->forward(probe, {}).logits, trained->forward(probe, {}).logits), 1e-5);
+  EXPECT_THROW(checkpoint::continue_from(*other, lora), DataError)
+      << "the run would draw another pooler when it resumes";
+}
+
 /// A LoRA has its head in the order of the base's classes, whatever the order of the task's labels.
 TEST(ImportOwnExport, ClassesInAnotherOrderThanTheTasks) {
   const fs::path dir = kReference / "order";
@@ -135,7 +170,8 @@ TEST(ImportOwnExport, ClassesInAnotherOrderThanTheTasks) {
   const auto trained = load_ordered((dir / "base").string());
   add_updates(*trained);
   trained->parameters().at("classifier.weight").value().detach().copy_(drawn("head", {3, 36}, 0.3));
-  checkpoint::export_peft(*trained, (dir / "lora").string(), (dir / "base").string(), load_ordered);
+  checkpoint::export_peft(*trained, (dir / "lora").string(), (dir / "base").string(),
+                          [&](const std::string& from, nn::LoadReport&) { return load_ordered(from); });
 
   const data::Batch probe = checkpoint::probe_batch(*trained);
   const auto lora = checkpoint::read_peft((dir / "lora").string());
@@ -195,6 +231,47 @@ TEST_F(ImportRefusals, WhatTheMethodCannotTake) {
   expect<UsageError>(
       "has rank 21 on 'bert.encoder.layer.0.attention.self.query', but the method only 4; set its rank to 21 or more",
       {"query", "value"}, 4);
+}
+
+/// Without values, as `filigree check` does.
+TEST_F(ImportRefusals, OnAModelOfShapes) {
+  models::ModelOptions options;
+  options.shapes_only = true;
+  options.num_labels = 5;
+  const auto check = [&](const std::vector<std::string>& targets, int64_t rank, int64_t labels = 5,
+                         checkpoint::Classes classes = checkpoint::Classes::known) {
+    options.num_labels = labels;
+    const auto model = models::load_model((dir_ / "base").string(), options);
+    if (!targets.empty()) attach(*model, targets, "lora", rank, /*resume=*/true);
+    checkpoint::check_start(*model, checkpoint::read_peft(lora()), classes);
+  };
+  const auto refused = [&](const std::vector<std::string>& targets, int64_t rank) -> std::string {
+    try {
+      check(targets, rank);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NO_THROW(check({"query", "value"}, 40));
+  EXPECT_NE(refused({"query", "value"}, 4).find("but the method only 4; set its rank to 21 or more"),
+            std::string::npos);
+  EXPECT_NE(refused({"query"}, 40).find("no low-rank update; add it to the method's targets"), std::string::npos);
+  EXPECT_NE(refused({}, 0).find("no low-rank update; start with dsee, lora or pst, with a rank of 21 or more"),
+            std::string::npos);
+  EXPECT_THROW(check({"query", "value"}, 40, 4), DataError) << "the head has five classes";
+  EXPECT_NO_THROW(check({"query", "value"}, 40, 4, checkpoint::Classes::unknown));
+}
+
+/// A refusal comes before the first change.
+TEST_F(ImportRefusals, LeavesTheUpdatesAsTheyWere) {
+  const auto model = load(dir_ / "base", Task::sequence_classification);
+  attach(*model, {"query"}, "lora", 40);
+  EXPECT_THROW(checkpoint::continue_from(*model, checkpoint::read_peft(lora())), UsageError);
+  for (const nn::Linear* linear : model->linears())
+    if (linear->adapter()) {
+      EXPECT_EQ(linear->adapter()->low_rank_form()->u->value().count_nonzero().item<int64_t>(), 0) << linear->name();
+    }
 }
 
 TEST_F(ImportRefusals, WhatIsNoPlainLora) {
