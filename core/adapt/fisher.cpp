@@ -62,6 +62,7 @@ void clip_each(const std::vector<UpdateMask>& masks, const std::vector<at::Tenso
 
 std::vector<at::Tensor> kept_by_fisher(const std::vector<UpdateMask>& masks, const FisherChoice& choice,
                                        const nn::GradientBatches& data, dist::Communicator& tp) {
+  if (masks.empty()) return {};
   std::vector<at::Tensor> fisher;
   for (const UpdateMask& mask : masks) fisher.push_back(at::zeros_like(mask.covered->value().detach()));
   for (int64_t batch = 0; batch < data.batches; ++batch) {

@@ -33,4 +33,9 @@ nn::ParameterPtr add_lines(nn::ParameterTable& table, nn::Linear& linear, const 
   return add_follower(table, linear, suffix, zeros, role, dim == 0 ? 0 : -1, dim == 1 ? 0 : -1);
 }
 
+void remove_follower(nn::ParameterTable& table, nn::Linear& linear, const nn::Parameter& parameter) {
+  linear.leave(parameter);
+  table.remove(std::string(parameter.name));
+}
+
 }  // namespace filigree::adapt

@@ -26,4 +26,7 @@ nn::ParameterPtr add_entries_like(nn::ParameterTable& table, nn::Linear& linear,
 nn::ParameterPtr add_lines(nn::ParameterTable& table, nn::Linear& linear, const std::string& suffix, int64_t dim,
                            nn::Role role);
 
+/// Removes what one of these added.
+void remove_follower(nn::ParameterTable& table, nn::Linear& linear, const nn::Parameter& parameter);
+
 }  // namespace filigree::adapt

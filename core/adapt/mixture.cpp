@@ -45,6 +45,14 @@ void add_mixture(nn::ParameterTable& table, nn::Linear& linear, const MixOptions
   linear.set_transform(std::make_shared<Mixture>(target, options));
 }
 
+void remove_mixture(nn::ParameterTable& table, nn::Linear& linear) {
+  const Mixture* mixture = mixture_of(linear);
+  if (!mixture) return;
+  const nn::ParameterPtr target = mixture->target();
+  linear.set_transform(nullptr);
+  remove_follower(table, linear, *target);
+}
+
 at::Tensor draw_columns(const nn::Linear& linear, uint64_t stream, double probability) {
   const nn::Placement& part = linear.weight()->placement;
   const int64_t first = part.split(1) ? part.slice.begin : 0, columns = linear.weight()->size(1);

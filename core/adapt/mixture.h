@@ -48,6 +48,9 @@ Mixture* mixture_of(const nn::Linear& linear);
 /// Gives the linear a mixture with "<linear>.mix_target", a copy of its present weight in checkpoints.
 void add_mixture(nn::ParameterTable& table, nn::Linear& linear, const MixOptions& options);
 
+/// Removes the linear's mixture and its target, if it has one: T(W) = W from now on.
+void remove_mixture(nn::ParameterTable& table, nn::Linear& linear);
+
 /// n of one draw for the columns of this rank's part, [1, columns], fp32: 0 with probability p, and the same in all rows, as
 /// in the released code. A function of (stream, logical column).
 at::Tensor draw_columns(const nn::Linear& linear, uint64_t stream, double probability);

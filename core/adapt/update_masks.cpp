@@ -68,6 +68,14 @@ std::vector<UpdateMask> add_update_masks(nn::Model& model, const std::vector<nn:
   return masks;
 }
 
+void remove_update_masks(nn::Model& model, std::vector<UpdateMask>& masks) {
+  for (const UpdateMask& mask : masks) {
+    for (nn::Linear* linear : model.linears()) linear->leave(*mask.mask);
+    model.parameters().remove(std::string(mask.mask->name));
+  }
+  masks.clear();
+}
+
 void set_masks(const std::vector<UpdateMask>& masks, const std::vector<at::Tensor>& values) {
   for (size_t i = 0; i < masks.size(); ++i) masks[i].mask->set_value(values[i]);
 }

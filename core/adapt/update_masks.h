@@ -29,6 +29,9 @@ std::vector<nn::ParameterPtr> trained_in_layers(nn::Model& model);
 /// Masks that keep everything, for each of `covered`. role: buffer if a checkpoint must contain them, else derived.
 std::vector<UpdateMask> add_update_masks(nn::Model& model, const std::vector<nn::ParameterPtr>& covered, nn::Role role);
 
+/// Removes the masks from the model and from the list.
+void remove_update_masks(nn::Model& model, std::vector<UpdateMask>& masks);
+
 /// values: uint8 of the local shapes, in the order of the masks.
 void set_masks(const std::vector<UpdateMask>& masks, const std::vector<at::Tensor>& values);
 

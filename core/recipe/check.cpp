@@ -99,7 +99,7 @@ void check_adapter(const Recipe& recipe, Rules& rules) {
   const std::vector<std::string> names = stage_names(recipe);
   for (size_t i = 0; i < names.size(); ++i) rests_on.push_back(stage_path(names, i) + ".method");
   if (std::none_of(recipe.stages.begin(), recipe.stages.end(), has_method))
-    rules.broken("model.init_lora", "is given, but no stage has a method (dsee, lora) to start from it", rests_on);
+    rules.broken("model.init_lora", "is given, but no stage has a method (dsee, lora, pst) to start from it", rests_on);
 }
 
 void check_parallel(const ParallelConfig& parallel, Rules& rules) {

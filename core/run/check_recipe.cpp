@@ -104,7 +104,7 @@ std::vector<std::string> check_recipe(const recipe::Recipe& recipe, const Regist
   std::vector<std::string> warnings;
   check_model(recipe, registries, problems, warnings);
   const std::optional<int64_t> samples = check_data(recipe, registries, problems, warnings);
-  problems.none_in([&] { check_rewinds(recipe, samples); });
+  problems.none_in([&] { check_steps(recipe, registries.methods, samples); });
   problems.report();
   for (const std::string& line : warmup_warnings(recipe, samples)) warnings.push_back(line);
   return warnings;

@@ -133,7 +133,7 @@ OpenedSession open_session(recipe::Recipe recipe, const Registries& registries, 
   on_rank_zero(session.mesh->world(),
                [&] { checkpoint::check_files_to_copy(session.recipe.model.path, session.recipe.model.task); });
   recipe::at_keys(session.recipe, [&] { load_data(session); });
-  check_rewinds(session.recipe, session.train_data.size());
+  check_steps(session.recipe, registries.methods, session.train_data.size());
   const std::vector<std::string> warnings =
       check_stages(session.recipe, registries, *model_of_shapes(session.recipe, registries, session.recipe.model.path));
   agree_on_files(session);

@@ -5,13 +5,46 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "core/counted.h"
 #include "core/error.h"
 #include "core/recipe/key_error.h"
 #include "core/recipe/range.h"
+#include "dist/factory.h"
 
 namespace filigree::train {
+namespace {
+
+/// Steps of a stage that trains; nullopt if they are not known.
+std::optional<int64_t> known_steps(const recipe::StageConfig& stage, std::optional<int64_t> samples) {
+  if (!stage.train || (stage.train->max_steps == 0 && !samples)) return std::nullopt;
+  return stage_steps(*stage.train, samples.value_or(0));
+}
+
+std::string no_such_rewind(const recipe::Recipe& recipe, size_t stage, const recipe::StageConfig& target,
+                           int64_t steps) {
+  return recipe::at_key(recipe, recipe::key_of_stage(recipe, stage) + ".rewind.step",
+                        fmt::format("is {}, but stage {} has {}", recipe.stages[stage].rewind->step, target.name,
+                                    counted(steps, "step")));
+}
+
+/// What a method has to object to the number of steps of its stage, a line each.
+std::vector<std::string> faults_of_method(const recipe::Recipe& recipe, size_t stage, const adapt::Registry& methods,
+                                          int64_t steps) {
+  const auto single = dist::make_single();
+  std::vector<std::string> lines;
+  try {
+    methods.make(*recipe.stages[stage].method)->gradient_batches({0, steps, true, *single, *single});
+  } catch (const recipe::KeyError& error) {
+    for (const recipe::KeyFault& fault : error.faults())
+      lines.push_back(
+          recipe::at_key(recipe, recipe::key_of_stage(recipe, stage) + ".method." + fault.key, fault.message));
+  }
+  return lines;
+}
+
+}  // namespace
 
 int64_t stage_steps(const recipe::TrainConfig& config, int64_t samples) {
   if (config.max_steps > 0) return config.max_steps;
@@ -29,30 +62,30 @@ std::vector<std::string> warmup_warnings(const recipe::Recipe& recipe, std::opti
   std::vector<std::string> lines;
   for (size_t i = static_cast<size_t>(first); i < recipe.stages.size(); ++i) {
     const auto& train = recipe.stages[i].train;
-    if (!train || train->warmup == 0 || (train->max_steps == 0 && !samples)) continue;
-    const int64_t total = stage_steps(*train, samples.value_or(0)), warmup = warmup_steps(*train, total);
-    if (warmup >= total)
+    const auto total = known_steps(recipe.stages[i], samples);
+    if (!total || train->warmup == 0) continue;
+    const int64_t warmup = warmup_steps(*train, *total);
+    if (warmup >= *total)
       lines.push_back(recipe::at_key(
           recipe, recipe::key_of_stage(recipe, i) + ".train.warmup",
           fmt::format("the warm-up has {} and the stage {}: the learning rate never reaches its peak of {}; set a "
                       "shorter warm-up",
-                      counted(warmup, "step"), total, train->lr)));
+                      counted(warmup, "step"), *total, train->lr)));
   }
   return lines;
 }
 
-void check_rewinds(const recipe::Recipe& recipe, std::optional<int64_t> samples) {
+void check_steps(const recipe::Recipe& recipe, const adapt::Registry& methods, std::optional<int64_t> samples) {
   std::vector<std::string> lines;
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
-    const auto& rewind = recipe.stages[i].rewind;
-    if (!rewind) continue;
-    const auto target = std::ranges::find(recipe.stages, rewind->stage, &recipe::StageConfig::name);
-    if (target == recipe.stages.end() || !target->train || (target->train->max_steps == 0 && !samples)) continue;
-    const int64_t steps = stage_steps(*target->train, samples.value_or(0));
-    if (rewind->step > steps)
-      lines.push_back(recipe::at_key(
-          recipe, recipe::key_of_stage(recipe, i) + ".rewind.step",
-          fmt::format("is {}, but stage {} has {}", rewind->step, target->name, counted(steps, "step"))));
+    const recipe::StageConfig& stage = recipe.stages[i];
+    if (const auto own = known_steps(stage, samples); own && stage.method)
+      std::ranges::move(faults_of_method(recipe, i, methods, *own), std::back_inserter(lines));
+    if (!stage.rewind) continue;
+    const auto target = std::ranges::find(recipe.stages, stage.rewind->stage, &recipe::StageConfig::name);
+    if (target == recipe.stages.end()) continue;
+    const auto steps = known_steps(*target, samples);
+    if (steps && stage.rewind->step > *steps) lines.push_back(no_such_rewind(recipe, i, *target, *steps));
   }
   if (!lines.empty()) throw UsageError(fmt::format("{}", fmt::join(lines, "\n")));
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/adapt/method.h"
 #include "core/recipe/recipe.h"
 
 namespace filigree::train {
@@ -20,8 +21,9 @@ int64_t warmup_steps(const recipe::TrainConfig& config, int64_t total);
 std::vector<std::string> warmup_warnings(const recipe::Recipe& recipe, std::optional<int64_t> samples,
                                          int64_t first = 0);
 
-/// UsageError with a line for each rewind to a step that its stage does not have. samples: as above.
-void check_rewinds(const recipe::Recipe& recipe, std::optional<int64_t> samples);
+/// UsageError with a line for each step that its stage does not have: of a rewind, or one at which a method reads gradients.
+/// samples: as above.
+void check_steps(const recipe::Recipe& recipe, const adapt::Registry& methods, std::optional<int64_t> samples);
 
 /// Stage step before which round `round` (0-based) of a gradual prune takes place. Rounds are spaced evenly
 /// over the first three quarters of the stage's steps, so that the last quarter trains the final shape.

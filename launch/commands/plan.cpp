@@ -3,13 +3,16 @@
 #include <nlohmann/json.hpp>
 
 #include "core/counted.h"
+#include "core/data/task.h"
 #include "core/error.h"
 #include "core/forecast/forecast.h"
 #include "core/recipe/key_error.h"
 #include "core/recipe/load.h"
 #include "core/run/base_model.h"
+#include "core/run/check_data.h"
 #include "core/run/check_stages.h"
 #include "core/run/check_tokens.h"
+#include "core/run/steps.h"
 #include "launch/commands/command.h"
 #include "launch/registries.h"
 
@@ -34,6 +37,25 @@ nlohmann::ordered_json to_json(const train::StageForecast& stage) {
           {"full_comm_bytes_per_step", stage.full_comm_bytes_per_step}};
 }
 
+/// Number of training samples, if the data can be read.
+std::optional<int64_t> training_samples(const recipe::Recipe& recipe, const train::Registries& registries) {
+  try {
+    const auto task = data::resolve_task(recipe.data, recipe.model.task, registries.formats);
+    return train::check_split(recipe, task, "train").samples;
+  } catch (const UserError&) {
+    return std::nullopt;
+  }
+}
+
+/// Throws what a run of the recipe would throw before it trains. dir: of config.json.
+void check(const recipe::Recipe& recipe, const train::Registries& registries, const std::string& dir) {
+  const auto shapes = train::model_of_shapes(recipe, registries, dir);
+  train::check_length(recipe, *shapes, dir);
+  for (const auto& line : train::check_stages(recipe, registries, *shapes))
+    std::cerr << fmt::format("warning: {}\n", line);
+  train::check_steps(recipe, registries.methods, training_samples(recipe, registries));
+}
+
 }  // namespace
 
 int cmd_plan(const PlanOptions& options, dist::Environment& environment) {
@@ -42,15 +64,13 @@ int cmd_plan(const PlanOptions& options, dist::Environment& environment) {
   auto recipe = recipe::load(options.recipe, options.sets, registries.catalog());
   for (const std::string& note : recipe.notes) std::cerr << fmt::format("note: {}\n", note);
   const std::string base = recipe.model.path;
-  recipe.model.path = train::config_directory(base, registries);
+  const std::string dir = train::config_directory(base, registries);
   if (train::find_base(base).checkpoint)
     std::cerr << fmt::format("note: {} is estimated as {}, the model it was trained from, before any pruning\n", base,
-                             recipe.model.path);
+                             dir);
+  check(recipe, registries, dir);
+  recipe.model.path = dir;
   const int64_t tensor = options.tensor > 0 ? options.tensor : recipe.parallel.tensor;
-  const auto shapes = train::model_of_shapes(recipe, registries, recipe.model.path);
-  train::check_length(recipe, *shapes, recipe.model.path);
-  for (const auto& line : train::check_stages(recipe, registries, *shapes))
-    std::cerr << fmt::format("warning: {}\n", line);
   train::Forecast forecast;
   recipe::at_keys(recipe, [&] { forecast = train::forecast(recipe, registries, options.ranks, tensor); });
   if (!forecast.lengths_known)

@@ -17,6 +17,7 @@
 #include "core/error.h"
 #include "core/nn/labels.h"
 #include "core/random.h"
+#include "core/safetensors/check_finite.h"
 
 namespace filigree::models {
 namespace {
@@ -74,7 +75,9 @@ at::Tensor read_part(const checkpoint::SafetensorsReader& reader, const std::str
     value =
         placement.replicated() ? reader.read(key) : reader.read_lines(key, stored_dim(placement.dim), placement.slice);
   }
-  return (stored.transposed ? value.t().contiguous() : value).to(at::kFloat);
+  const at::Tensor values = (stored.transposed ? value.t().contiguous() : value).to(at::kFloat);
+  checkpoint::check_finite(values, reader.path(), key);
+  return values;
 }
 
 /// Memory of this machine in bytes.

@@ -2,6 +2,8 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -9,6 +11,7 @@
 #include "core/adapt/methods/whole.h"
 #include "core/adapt/update_masks.h"
 #include "core/random.h"
+#include "core/recipe/key_error.h"
 #include "core/recipe/schema.h"
 
 namespace filigree::adapt {
@@ -24,6 +27,15 @@ class ChildTuning : public Method {
     train_all(model, options_.freeze);
     const nn::Role role = options_.variant == ChildVariant::d ? nn::Role::buffer : nn::Role::derived;
     masks_ = add_update_masks(model, trained_in_layers(model), role);
+  }
+
+  void check(nn::Model& model) override {
+    if (masks_.empty())
+      throw recipe::KeyError(
+          "freeze",
+          fmt::format("leaves no layer of this {} model to train, so that child_tuning has no entries to choose; "
+                      "freeze less, or use another method, such as full",
+                      model.family()));
   }
 
   int64_t gradient_batches(const Step& step) const override {
@@ -44,6 +56,8 @@ class ChildTuning : public Method {
   std::vector<nn::EntryMask> moving(nn::Model&, const Step&) const override {
     return options_.unselected == Unselected::stay ? entry_masks(masks_) : std::vector<nn::EntryMask>{};
   }
+
+  void detach(nn::Model& model) override { remove_update_masks(model, masks_); }
 
  private:
   ChildTuningOptions options_;

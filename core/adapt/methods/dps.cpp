@@ -5,7 +5,6 @@
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros_like.h>
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -13,14 +12,12 @@
 #include "core/adapt/methods/whole.h"
 #include "core/adapt/mixture.h"
 #include "core/random.h"
-#include "core/recipe/schema.h"
 #include "core/selection/pool.h"
 
 namespace filigree::adapt {
 namespace {
 
-constexpr double kSmallSum = 1000;   // squared gradients are summed in thousandths, as published
-constexpr int64_t kLongPeriod = 50;  // from this length on, columns that were used more often count less
+constexpr double kSmallSum = 1000;  // squared gradients are summed in thousandths, as published
 
 /// A matrix whose entries are selected.
 struct Selected {
@@ -74,6 +71,16 @@ class Dps : public Method {
     return entry_masks(masks_);
   }
 
+  void detach(nn::Model& model) override {
+    for (const Selected& one : selected_) {
+      remove_mixture(model.parameters(), *one.linear);
+      for (const nn::ParameterPtr& state : {one.sum, one.uses, one.pretrained})
+        if (state) remove_follower(model.parameters(), *one.linear, *state);
+    }
+    selected_.clear();
+    remove_update_masks(model, masks_);
+  }
+
   void refresh(nn::Model&, const Step& step) override {
     const at::NoGradGuard no_grad;
     for (const Selected& one : selected_)
@@ -111,19 +118,12 @@ class Dps : public Method {
     }
   }
 
-  /// What selects the entries of a matrix.
-  at::Tensor importance(const Selected& one, const DpsPeriod& now) const {
-    if (!one.uses) return one.sum->value();
-    const at::Tensor uses = one.uses->value().clamp_min(1);
-    at::Tensor mean = one.sum->value().div(uses);
-    if (now.length >= kLongPeriod) mean.mul_(uses.div(-static_cast<double>(now.length)).exp_());
-    return mean;
-  }
-
   void select(const DpsPeriod& now, dist::Communicator& tp) const {
     std::vector<selection::Pool> pools;
     for (const Selected& one : selected_) {
-      selection::Pool pool{{{one.linear->weight().get(), selection::key_of(importance(one, now))}}};
+      selection::Pool pool{
+          {{one.linear->weight().get(),
+            selection::key_of(dps_importance(one.sum->value(), one.uses ? one.uses->value() : at::Tensor(), now))}}};
       const auto entries = static_cast<double>(pool.entries());
       pool.removed = pool.entries() - static_cast<int64_t>(std::ceil(entries * (1.0 - options_.unselected_share)));
       pools.push_back(std::move(pool));
@@ -139,27 +139,6 @@ class Dps : public Method {
 };
 
 }  // namespace
-
-DpsPeriod dps_period(int64_t step, int64_t steps, double update_ratio) {
-  DpsPeriod period;
-  period.length = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(steps) * update_ratio));
-  period.is_first = step % period.length == 0;
-  period.selects = step / period.length % 2 == 1;
-  return period;
-}
-
-void DpsOptions::describe(recipe::Schema& schema) {
-  schema.field("variant", variant, "dense, or mix: weights are mixed with the pretrained ones besides");
-  schema.field("update_ratio", update_ratio, "share of the steps that a period has", recipe::above(0).to(1));
-  schema.field("unselected_share", unselected_share, "share of each matrix's entries that even periods do not update",
-               recipe::above(0).below(1));
-  schema.field("unselected", unselected,
-               "what entries without a gradient do: drift with the moments and the weight decay, or stay");
-  schema.field("exact_gradient", exact_gradient, "gradient of the mixed weight; false: without 1/(1-p), as published")
-      .only("variant", "is mix", [this] { return variant == DpsVariant::mix; });
-  schema.field("freeze", freeze, "parts of the model to keep frozen, by words in parameter names, such as embeddings")
-      .patterns();
-}
 
 void add_dps(Registry& registry) {
   registry.add<DpsOptions, Dps>("dps",

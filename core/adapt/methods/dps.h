@@ -4,6 +4,8 @@
 // only the entries of each matrix with the largest sums are updated. Variant mix also mixes each weight (mixture.h): in odd
 // periods with the pretrained weight by columns that are drawn in each step, in even ones with the weight of the period's
 // start by the selection.
+#include <ATen/core/Tensor.h>
+
 #include <array>
 #include <cstdint>
 #include <string>
@@ -39,6 +41,10 @@ struct DpsPeriod {
 };
 /// Of the step after `step` updates of `steps`.
 DpsPeriod dps_period(int64_t step, int64_t steps, double update_ratio);
+
+/// What selects the entries of a matrix: the sum of its squared gradients; with `uses` of its columns (mix), the mean over
+/// the uses, and in long periods less for columns that were used more often.
+at::Tensor dps_importance(const at::Tensor& sum, const at::Tensor& uses, const DpsPeriod& now);
 
 void add_dps(Registry& registry);
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -12,9 +11,8 @@
 #include "core/adapt/low_rank_sparse.h"
 #include "core/adapt/methods/updates.h"
 #include "core/adapt/support.h"
-#include "core/error.h"
+#include "core/counted.h"
 #include "core/recipe/key_error.h"
-#include "core/recipe/schema.h"
 
 namespace filigree::adapt {
 namespace {
@@ -67,8 +65,11 @@ class Dsee : public Method {
   int64_t gradient_batches(const Step& step) const override {
     if (!options_.by_gradient() || !step.attached) return 0;
     if (options_.support_warmup >= step.steps)
-      throw UsageError(fmt::format("dsee.support_warmup: is {}, but the stage has only {} steps",
-                                   options_.support_warmup, step.steps));
+      throw recipe::KeyError(
+          "support_warmup",
+          fmt::format("is {}, but the stage has {}, so that the positions of S2 are never chosen; set "
+                      "it to at most {}",
+                      options_.support_warmup, counted(step.steps, "step"), step.steps - 1));
     return step.step == options_.support_warmup ? options_.support_batches : 0;
   }
 
@@ -111,55 +112,6 @@ class Dsee : public Method {
 };
 
 }  // namespace
-
-void DseeOptions::describe(recipe::Schema& schema) {
-  schema.field("rank", rank, "rank r of U V; 0: no low-rank part", recipe::from(0).to(65536));
-  schema.field("alpha", alpha, "the update is scaled by alpha / rank (by 1 when rank is 0)", recipe::above(0).to(1e6))
-      .only("rank", "is not 0", [this] { return rank != 0; });
-  schema.field("num_sparse", num_sparse, "entries N of S2 in each target; 0: no sparse part", recipe::from(0).to(1e9))
-      .rule("rank and num_sparse are not both 0",
-            [this] { return rank == 0 && !sparse() ? "is 0 and rank is 0: nothing to train" : ""; })
-      .only("sparse_density", "is 0", [this] { return sparse_density == 0; })
-      .formerly("sparse");
-  schema.field("sparse_density", sparse_density,
-               "share of each target's entries that S2 has; 0: num_sparse says how many", recipe::from(0).to(1));
-  schema.field("targets", targets, kTargetsHelp).required().patterns();
-  schema.field("support", support, "how the positions of S2 are chosen")
-      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); });
-  schema
-      .field("support_rank", support_rank, "rank of the truncation by which svd and principal choose; 0: rank",
-             recipe::from(0).to(65536))
-      .rule("support_rank and rank are not both 0",
-            [this] { return truncates() && sparse() && support_rank == 0 && rank == 0 ? "is 0 and rank is 0" : ""; })
-      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); })
-      .only("support", "is svd or principal", [this] { return truncates(); });
-  schema
-      .field("support_warmup", support_warmup,
-             "steps that do not train S2, before its positions are chosen from gradients", recipe::from(0).to(1e9))
-      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); })
-      .only("support", "is gradient", [this] { return by_gradient(); });
-  schema
-      .field("support_batches", support_batches, "batches whose squared gradients are added up",
-             recipe::from(1).to(1e6))
-      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); })
-      .only("support", "is gradient", [this] { return by_gradient(); });
-  schema
-      .field("passes", passes, "number of GreBsmo passes; 0: end at about 0.65 of the full rank",
-             recipe::from(0).to(10000))
-      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); })
-      .only("support", "is grebsmo", [this] { return support == SupportKind::grebsmo; });
-  schema
-      .field("scale_sparse", scale_sparse,
-             "scale S2 by alpha / rank, as DSEE does; false: S2 is not scaled, as in RoSA and SHiRA")
-      .only("num_sparse", "or sparse_density is not 0", [this] { return sparse(); })
-      .only("rank", "is not 0", [this] { return rank != 0; });
-  schema.field("train_head", train_head, kHeadHelp);
-}
-
-int64_t DseeOptions::entries(int64_t numel) const {
-  if (sparse_density == 0) return num_sparse;
-  return std::max<int64_t>(1, static_cast<int64_t>(sparse_density * static_cast<double>(numel)) + extra_entries);
-}
 
 std::unique_ptr<Method> make_dsee(DseeOptions options, std::string name) {
   return std::make_unique<Dsee>(std::move(options), std::move(name));

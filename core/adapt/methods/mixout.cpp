@@ -35,6 +35,10 @@ class Mixout : public Method {
       if (Mixture* mixture = mixture_of(*linear)) mixture->mix({});
   }
 
+  void detach(nn::Model& model) override {
+    for (nn::Linear* linear : model.linears()) remove_mixture(model.parameters(), *linear);
+  }
+
  private:
   MixoutOptions options_;
   uint64_t seed_ = 0;

@@ -40,8 +40,10 @@ std::vector<nn::Linear*> trained_linears(nn::Model& model) {
 void refuse_updated(nn::Model& model) {
   for (const nn::Linear* linear : trained_linears(model))
     if (linear->adapter() || linear->mask() || linear->transform())
-      throw UsageError(fmt::format("{} has an update or a mask from an earlier stage, which this method cannot train",
-                                   linear->name()));
+      throw UsageError(
+          fmt::format("{} has an update or a mask from an earlier stage, which this method cannot train; name it in "
+                      "'freeze', or use a method that trains such a linear, as full does",
+                      linear->name()));
 }
 
 }  // namespace filigree::adapt

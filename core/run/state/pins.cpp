@@ -92,8 +92,8 @@ std::optional<Pin> pin_of(const Session& session, const recipe::StageConfig& sta
   if (pin == pins.end())
     throw DataError(
         fmt::format("stage {}: this run has no checkpoint of stage {} after {} to rewind to: the stage ended "
-                    "earlier, or it was trained with a recipe without this rewind; start over with --resume "
-                    "never and another --out",
+                    "before that step, or it was trained with a recipe without this rewind. Set rewind.step to "
+                    "a step that the stage reaches, and start over with --resume never and another --out",
                     stage.name, stage.rewind->stage, counted(step, "step")));
   return *pin;
 }

@@ -53,6 +53,9 @@ void write_plan(Session& session, const std::string& stage, const nlohmann::json
 
 /// Shares are of the original model, so that one that was reached before removes nothing.
 void warn_of_no_effect(Session& session, const recipe::StageConfig& stage, const std::string& what) {
+  if (stage.prune->below)
+    return session.log->warn("stage {}: removes nothing: no unit has a score of at most {}", stage.name,
+                             *stage.prune->below);
   session.log->warn("stage {}: removes nothing: the share is of the original model, which has already lost as much{}",
                     stage.name, what);
 }

@@ -72,7 +72,7 @@ void restore_then(Session& session, const std::optional<checkpoint::Loaded>& loa
   session.state = {};
   if (loaded) restore_model(restore_target(session), *loaded);
   session.state.stage = target;
-  attach_method(session, session.recipe.stages[static_cast<size_t>(target)]);
+  attach_silently(session, session.recipe.stages[static_cast<size_t>(target)]);
 }
 
 }  // namespace

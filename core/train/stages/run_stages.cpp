@@ -106,10 +106,15 @@ Outcome run_stage(Session& session, const recipe::StageConfig& stage, const chec
 
 void attach_method(Session& session, const recipe::StageConfig& stage) {
   if (!stage.method || attached(session.state, session.state.stage)) return;
+  session.log->info("stage {}: attaching {}", stage.name, stage.method->name);
+  attach_silently(session, stage);
+}
+
+void attach_silently(Session& session, const recipe::StageConfig& stage) {
+  if (!stage.method || attached(session.state, session.state.stage)) return;
   const size_t masked_before = masked_with_update(*session.model);
   if (session.method) session.method->detach(*session.model);
   session.method = session.registries->methods.make(*stage.method);
-  session.log->info("stage {}: attaching {}", stage.name, stage.method->name);
   session.method->attach(*session.model,
                          {static_cast<uint64_t>(session.recipe.seed), session.mesh->world(), session.mesh->tp(), false,
                           [&](const std::string& text) { session.log->warn("{}", text); }});
@@ -131,6 +136,7 @@ Outcome run_stages(Session& session, const checkpoint::Loaded* resumed) {
     state.stage_step = 0;
     state.prune_rounds = 0;
     state.best.reset();
+    if (!state.pins.empty()) keep_pinned(session);
     save_checkpoint(session, nullptr, false);
     if (stop_is_asked(*session.stop, session.mesh->world())) {
       session.stop->ignore();

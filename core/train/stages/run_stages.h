@@ -7,6 +7,8 @@ namespace filigree::train {
 
 /// Attaches the stage's method, if it names one and it is not attached yet. Collective.
 void attach_method(Session& session, const recipe::StageConfig& stage);
+/// The same without a line in the log.
+void attach_silently(Session& session, const recipe::StageConfig& stage);
 
 /// Returns Outcome::stopped if a signal requested it (a checkpoint is written). resumed: what the state was
 /// read from, or nullptr.
