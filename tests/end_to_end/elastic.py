@@ -3,7 +3,7 @@ prune; on the same mesh to the bit."""
 import os
 import shutil
 
-from runs import Folder, expect, fail, metrics, run, write_recipe
+from runs import Folder, expect, fail, metrics, run, without_comm, write_recipe
 
 MESHES = ((1, 1), (2, 1), (1, 2), (2, 2))
 STEPS = 6
@@ -15,11 +15,6 @@ def train(mesh, recipe, out):
     data, tensor = mesh
     run(data * tensor, "train", recipe, "--out", out, "--set", f"parallel.tensor={tensor}")
     return metrics(out, ("train", "eval", "prune"))
-
-
-def strip_comm(records):
-    """What is sent depends on the mesh; the last digit of the rest on the order of sums."""
-    return [{k: v for k, v in r.items() if k not in ("comm", "comm_bytes")} for r in records]
 
 
 def resume(source, step, mesh, recipe, out):
@@ -56,6 +51,6 @@ with Folder() as folder:
                 found = resume(source, step, going_on, recipe, f"{folder}/resumed")
                 if saved == going_on:
                     expect(found == whole[saved], f"{what}: not the same to the bit")
-                compare(strip_comm(whole[saved]), strip_comm(found), 1e-4, what)
+                compare(without_comm(whole[saved]), without_comm(found), 1e-4, what)
                 shutil.rmtree(f"{folder}/resumed")
         print("{}x{}: goes on on every mesh, {}".format(*saved, " and ".join(MOMENTS)))

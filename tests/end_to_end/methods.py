@@ -1,28 +1,30 @@
 """Every method over a whole run on two ranks: killed at a random step and resumed, it equals the undisturbed run to the bit;
-resumed on another mesh it has the same losses up to rounding, with sharded frozen weights to the bit; heads and neurons are
-pruned after it; transformers reads the export, which has exactly the zeros that the method promises.
+resumed on another mesh it prunes the same, with the same losses up to rounding; with sharded frozen weights it is the same to
+the bit; heads and neurons are pruned after it; transformers reads the export, which has exactly the zeros that the method
+promises.
 
-usage: methods.py NAME..."""
-import json
-import os
+usage: methods.py NAME...
+       methods.py --kills N NAME...      only kills and resumes, N times for each (not in CI)"""
+import argparse
+import glob
 import random
 import shutil
-import sys
 
-import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from runs import (Folder, checkpoint, expect, expect_same_metrics, kill, metrics, relative, run, run_state, start, wait_for)
-from tiny import cut_back, expect_resume, write_place
+from method_checks import (TOLERANCE, check_best, check_export, check_zeros, expect_distinct, killed_and_resumed, losses,
+                           on_another_mesh, predictions)
+from runs import Folder, checkpoint, expect, metrics, run, run_state, without_comm
+from tiny import expect_resume, write_place
 
 random.seed(5)
-STEPS = 12
+STEPS = 10
+WARMUP = 3  # steps of rosa without S2
 # Name, options, share of zeros in each matrix of the encoder at the end (None: not promised).
 METHODS = {
-    "pst": ("{name: pst, rank: 2, score_rank: 2, sparsity: 0.5}", 0.5),
+    "pst": ("{name: pst, rank: 2, score_rank: 2, sparsity: 0.9}", 0.9),
     "sift": ("{name: sift, rate: 0.1, targets: [query, value]}", None),
-    "rosa": ("{name: dsee, rank: 2, sparse_density: 0.1, support: gradient, support_warmup: 3, scale_sparse: false, "
+    "rosa": (f"{{name: dsee, rank: 2, sparse_density: 0.1, support: gradient, support_warmup: {WARMUP}, scale_sparse: false, "
              "targets: [query, value]}", None),
     "lift": ("{name: dsee, rank: 0, sparse_density: 0.1, support: principal, support_rank: 2, targets: [query, value]}", None),
     "shira": ("{name: dsee, rank: 0, sparse_density: 0.1, support: random, targets: [query, value]}", None),
@@ -40,84 +42,112 @@ METHODS = {
 # Those with state that a resume after a prune must cut, and those whose backbone is frozen, so that it can be sharded.
 RESUMED_AFTER_PRUNE = {"rosa", "dps", "mix", "pst", "block_movement", "gates"}
 SHARDED = {"rosa", "sift", "pst", "smp"}
+MESH_BOUND = 1e-4
 TRAIN = f"train: {{max_steps: {STEPS}, batch_size: 4, lr: 5e-3}}"
-
-
-def losses(run_dir):
-    return [record["loss"] for record in metrics(run_dir, ("train",))]
-
-
-def expect_close(whole, other, what, bound=1e-3):
-    worst = relative(losses(whole), losses(other))
-    expect(worst <= bound, f"{what}: losses differ by {worst:.1e}")
-    return worst
-
-
-def killed_and_resumed(recipe, whole):
-    out, at = f"{whole}-killed", random.randrange(2, 2 * STEPS)
-    process = start(2, "train", recipe, "--out", out)
-    wait_for(process, out, lambda records: records[-1]["step"] >= at)
-    kill(process)
-    state = run_state(checkpoint(out))
-    run(2, "train", recipe, "--out", out)
-    expect_same_metrics(whole, out, f"SIGKILL, resumed from step {state['global_step']}")
-    return state["global_step"]
-
-
-def on_another_mesh(recipe, whole):
-    copy = f"{whole}-1x2"
-    cut_back(whole, copy, STEPS // 2)
-    run(2, "train", recipe, "--out", copy, "--set", "parallel.tensor=2")
-    return expect_close(whole, copy, "resumed on 1x2")
-
-
-def check_export(whole, share):
-    """The export has exactly the promised zeros, and transformers reads it with the logits of the last checkpoint."""
-    export = f"{whole}/export"
-    if share is not None:
-        for name, weight in load_file(f"{export}/model.safetensors").items():
-            if ".encoder.layer." not in name or weight.dim() != 2:
-                continue
-            zeros = int((weight == 0).sum())
-            expect(zeros == int(share * weight.numel()), f"{name} has {zeros} of {weight.numel()} zeros")
-    texts = ["the film was good", "a dull story", "fine"]
-    model, report = AutoModelForSequenceClassification.from_pretrained(export, output_loading_info=True)
-    expect(not any(report.values()), f"transformers misses something in the export: {report}")
-    with torch.no_grad():
-        batch = AutoTokenizer.from_pretrained(export)(texts, padding=True, return_tensors="pt")
-        logits = model.eval()(**batch).logits
-    with open(f"{folder}/texts.txt", "w") as out:
-        out.write("".join(text + "\n" for text in texts))
-    for source in (checkpoint(whole, STEPS), export):
-        out, _ = run(1, "predict", source, "--input", f"{folder}/texts.txt")
-        found = torch.tensor([json.loads(line)["logits"] for line in out.splitlines()])
-        worst = (found - logits).abs().max().item()
-        expect(worst <= 1e-5, f"the export's logits differ from those of {os.path.basename(source)} by {worst:.1e}")
-
-
-def check(name, method, share):
-    recipe = write_place(f"{folder}/{name}", f"""\
-  - {{name: adapt, method: {method}, {TRAIN}}}
+STAGES = f"""\
+  - {{name: adapt, method: METHOD, {TRAIN}}}
   - {{name: export, export: {{format: hf, dir: export}}}}
   - {{name: prune, prune: {{structure: [heads, ffn], heads: 0.5, ffn: 0.4, score: magnitude}}}}
   - {{name: recover, {TRAIN}}}
-""")
-    whole = f"{folder}/{name}/run"
+"""
+LIVE = f"""\
+  - {{name: adapt, method: METHOD, {TRAIN}}}
+  - {{name: live, prune: {{structure: [heads, ffn], score: live, below: 0}}}}
+  - {{name: fill, method: full, train: {{max_steps: 2, batch_size: 4, lr: 5e-3}}}}
+  - {{name: export, export: {{format: hf, dir: export}}}}
+"""
+
+
+def make(name, stages=STAGES):
+    return write_place(f"{folder}/{name}", stages.replace("METHOD", METHODS[name.split("-")[0]][0]), alive=True)
+
+
+def tensors(run_dir, step):
+    """By file name and tensor name: tensor-parallel ranks write parts."""
+    return {(file, name): tensor for file in sorted(glob.glob(f"{checkpoint(run_dir, step)}/*.safetensors"))
+            for name, tensor in load_file(file).items()}
+
+
+def check_support(whole):
+    """S2 of rosa and its moments are 0 until support_warmup, and not after."""
+    for step in range(1, STEPS):
+        found = {name: tensor for (_, name), tensor in tensors(whole, step).items() if name.endswith(".sparse_values")}
+        expect(len(found) == 3 * 6, f"step {step} has {list(found)}")  # values and two moments of six matrices
+        for name, tensor in found.items():
+            zeros = int((tensor == 0).sum())
+            expect(zeros == (tensor.numel() if step <= WARMUP else 0), f"{name} has {zeros} zeros after step {step}")
+
+
+def check_best_level(whole):
+    named = [(run_state(checkpoint(whole, step)).get("best") or {}).get("step") for step in range(1, STEPS)]
+    expect(named == [None] * 8 + [9], f"the best steps while the method trains: {named}")
+    check_best(whole, "adapt", named[-1], final=7)
+
+
+def check_live(_):
+    """Heads and neurons of which no block is left go; the logits stay. A later stage trains what is left as a dense model."""
+    recipe, out, mesh = make("block_movement-live", LIVE), f"{folder}/live", ("--set", "parallel.tensor=2")
+    run(2, "train", recipe, "--out", out, *mesh)
+    (record,) = metrics(out, ("prune",))
+    expect(sum(record["heads_left"]) < 6 and sum(record["ffn_left"]) < 48, f"nothing is empty: {record}")
+    small = tensors(out, STEPS + 1)
+    heads = [4 * left for left in record["heads_left"]]
+    for part, lines in (("attention.self.query", heads), ("intermediate.dense", record["ffn_left"])):
+        rows = [sum(len(tensor) for (_, name), tensor in small.items() if name == f"bert.encoder.layer.{i}.{part}.weight")
+                for i in range(3)]
+        expect(rows == lines, f"{part} has {rows} rows, not {lines}")
+    before, after = predictions(folder, *(checkpoint(out, step) for step in (STEPS, STEPS + 1)))
+    worst = (before - after).abs().max().item()
+    expect_distinct(before)
+    expect(worst <= TOLERANCE, f"logits before and after the prune differ by {worst:.1e}")
+    expect(not [name for _, name in tensors(out, STEPS + 3) if "score" in name or "mask" in name], "a mask is left")
+    expect_resume(2, recipe, out, STEPS + 2, *mesh)
+    check_export(folder, f"{out}/export", out)
+
+
+FURTHER = {"rosa": check_support, "pst": check_best_level, "movement": check_best_level, "smp": check_best_level,
+           "block_movement": check_live}
+
+
+def check_sharded(recipe, whole):
+    out = f"{whole}-sharded"
+    run(2, "train", recipe, "--out", out, "--set", "parallel.shard_frozen=true")
+    expect(without_comm(metrics(out)) == without_comm(metrics(whole)), "shard_frozen changes the numbers")
+
+
+def check(name):
+    recipe, whole, share = make(name), f"{folder}/{name}/run", METHODS[name][1]
     run(2, "train", recipe, "--out", whole)
-    killed = killed_and_resumed(recipe, whole)
+    killed = killed_and_resumed(recipe, whole, 2 * STEPS, f"{whole}-killed")
     if name in RESUMED_AFTER_PRUNE:
         expect_resume(2, recipe, whole, STEPS + 1)
-    mesh = on_another_mesh(recipe, whole)
-    check_export(whole, share)
+    mesh = on_another_mesh(recipe, whole, STEPS // 2, MESH_BOUND)
+    if share is not None:
+        places, elsewhere = (check_zeros(f"{run_dir}/export", share) for run_dir in (whole, f"{whole}-1x2"))
+        expect(places == elsewhere, "resumed on 1x2: other entries are zero")
+    check_export(folder, f"{whole}/export", checkpoint(whole, STEPS))
     if name in SHARDED:
-        run(2, "train", recipe, "--out", f"{whole}-sharded", "--set", "parallel.shard_frozen=true")
-        expect(losses(f"{whole}-sharded") == losses(whole), "shard_frozen changes the losses")
+        check_sharded(recipe, whole)
+    if name in FURTHER:
+        FURTHER[name](whole)
     print(f"{name}: killed and resumed from step {killed} to the bit; pruned; on another mesh {mesh:.0e}")
     shutil.rmtree(f"{folder}/{name}")
 
 
+def only_kills(name, times):
+    recipe, whole = make(name), f"{folder}/{name}/run"
+    run(2, "train", recipe, "--out", whole)
+    steps = [killed_and_resumed(recipe, whole, 2 * STEPS, f"{whole}-killed-{i}") for i in range(times)]
+    print(f"{name}: {times} kills, resumed to the bit from steps {steps}; {len(losses(whole))} losses")
+
+
+arguments = argparse.ArgumentParser()
+arguments.add_argument("--kills", type=int, default=0)
+arguments.add_argument("names", nargs="+", choices=METHODS)
+given = arguments.parse_args()
 with Folder() as folder:
-    chosen = [name for name in METHODS if not sys.argv[1:] or name in sys.argv[1:]]
-    expect(chosen, f"no method of {sys.argv[1:]}")
-    for name in chosen:
-        check(name, *METHODS[name])
+    for method in given.names:
+        if given.kills:
+            only_kills(method, given.kills)
+        else:
+            check(method)

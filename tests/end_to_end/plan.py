@@ -1,7 +1,10 @@
-"""What `plan` foresees is what `bench` measures: bytes a step within 5%, in all and by axis, and the peak of live tensors
-within 10%, for three recipes on three meshes."""
+"""What `plan` foresees is what `bench` measures: bytes per step within 1% (5% with tensor parallelism and by axis), and the
+peak of live tensors within 10%, for the named recipes.
+
+usage: plan.py NAME..."""
 import json
 import os
+import sys
 
 from runs import Folder, expect, run, write_data
 
@@ -10,8 +13,13 @@ RECIPES = {
     "dsee": ("sequence_classification", "label: class, metric: accuracy,", "auto", 48,
              "{name: dsee, rank: 8, num_sparse: 64, targets: [query, value], support: magnitude}"),
     "masked_lm": ("masked_lm", "", "auto", 24, "{name: lora, rank: 8, targets: [query, value, output.dense]}"),
+    "pst": ("sequence_classification", "label: class, metric: accuracy,", "auto", 24, "{name: pst, rank: 8, score_rank: 8}"),
+    "movement": ("sequence_classification", "label: class, metric: accuracy,", "auto", 24, "movement"),
+    "dps": ("sequence_classification", "label: class, metric: accuracy,", "auto", 24, "{name: dps, variant: mix}"),
+    "rosa": ("sequence_classification", "label: class, metric: accuracy,", "auto", 24,
+             "{name: dsee, rank: 8, sparse_density: 0.01, support: gradient, support_warmup: 3, targets: [query, value]}"),
 }
-MESHES = ((2, 1), (1, 2), (2, 2))
+MESHES = {name: ((2, 1), (1, 2), (2, 2)) for name in ("full", "dsee", "masked_lm")}
 TEXT = """
 name: NAME
 seed: 7
@@ -23,7 +31,9 @@ stages:
     method: METHOD
     train: {max_steps: 10, batch_size: SIZE, lr: 1e-4}
 """
-# What takes less than this share of a step's bytes is not compared by itself.
+# Activations on the tensor-parallel axis are those of 30 random batches.
+BOUND = {False: 0.01, True: 0.05}
+# What takes less than this share of the bytes of a step is not compared by itself.
 SMALL = 0.01
 
 
@@ -49,18 +59,19 @@ def compare(what, foreseen, measured, bound):
     expect(abs(foreseen - measured) <= bound * measured, f"{what}: {foreseen} foreseen, {measured} measured")
 
 
+expect(sys.argv[1:], "usage: plan.py NAME...")
 with Folder() as folder:
     write_data(folder, train=1600)
-    for name in RECIPES:
+    for name in sys.argv[1:]:
         recipe = write(folder, name)
-        for data, tensor in MESHES:
+        for data, tensor in MESHES.get(name, ((2, 1), (1, 2))):
             ranks = data * tensor
             print(f"{name} on {data}x{tensor}: foreseen, measured")
             plan = json.loads(run(1, "plan", recipe, "--ranks", str(ranks), "--tensor", str(tensor))[0])
             expect(plan["lengths"] == "data", "plan did not read the training data")
             stage = plan["stages"][0]
             bench = json.loads(run(ranks, "bench", recipe, "--set", f"parallel.tensor={tensor}")[0])
-            compare("bytes a step", stage["comm_bytes_per_step"], bench["comm_bytes_per_step"], 0.05)
+            compare("bytes per step", stage["comm_bytes_per_step"], bench["comm_bytes_per_step"], BOUND[tensor > 1])
             foreseen, measured = by_axis(stage["comm"]), by_axis(bench["comm"])
             for key in sorted(foreseen.keys() | measured.keys()):
                 if measured.get(key, 0) >= SMALL * bench["comm_bytes_per_step"]:

@@ -1,7 +1,7 @@
 """Pruning over a whole run: counts, rounds and zeros are exact, a resumed run equals an undisturbed one bit for bit, and
 what is exported is what the run predicts with.
 
-usage: pruning.py gradual | unstructured | scores | full"""
+usage: pruning.py gradual | unstructured | scores | full | magnitude"""
 import glob
 import json
 import math
@@ -14,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from runs import (MODELS, Folder, checkpoint, expect, expect_same_metrics, interrupt, kill, losses, metrics, relative, run,
                   run_state, start, wait_for, write_recipe)
+from tiny import write_place
 
 STEPS, LAYERS, HEADS, NEURONS = 16, 6, 12, 1536
 METHOD = "method: {name: dsee, rank: 4, num_sparse: 16, targets: [query, value], support: grebsmo}"
@@ -191,5 +192,53 @@ def full():
     expect(difference <= 1e-3, f"after the mask the losses of 1 and 2 ranks differ by {difference:.1e}")
 
 
+def masks_after(run_dir, step):
+    """The masks in a checkpoint, of one data-parallel copy: tensor-parallel ranks have parts of them."""
+    parts = {}
+    for file in sorted(glob.glob(f"{checkpoint(run_dir, step)}/trained*.safetensors")):
+        for name, tensor in load_file(file).items():
+            if name.endswith(".mask"):
+                parts.setdefault(name, []).append(tensor)
+    by_inputs = ("attention.output.dense.mask", "output.dense.mask")
+    return {name: torch.cat(found, 1 if name.endswith(by_inputs) else 0) for name, found in parts.items()}
+
+
+def magnitude():
+    """Gradual magnitude pruning: the share grows along a cubic curve while all weights train, and entries come back."""
+    share, rounds, steps = 0.6, 4, 16
+    recipe = write_place(folder, f"""\
+  - name: gradual
+    method: full
+    prune: {{sparsity: {share}, scope: global, score: magnitude, schedule: cubic, regrow: true, steps: {rounds}}}
+    train: {{max_steps: {steps}, batch_size: 4, lr: 3e-2}}
+""", alive=True)
+    whole = f"{folder}/whole"
+    run(2, "train", recipe, "--out", whole)
+    pruned, last, returned = metrics(whole, ("prune",)), None, []
+    expect(len(pruned) == rounds, f"{len(pruned)} rounds instead of {rounds}")
+    for i, record in enumerate(pruned):
+        due = i * (steps * 3 // 4) // rounds
+        expect(record["step"] == due, f"round {i + 1} came at step {record['step']}, not {due}")
+        chosen = masks_after(whole, due + 1)  # the first one after the round
+        expect(len(chosen) == 6 * 3, f"{len(chosen)} masks")
+        expect_share(chosen.values(), share * (1 - (1 - (i + 1) / rounds) ** 3), f"round {i + 1}")
+        returned.append(sum(int(((last[name] == 0) & (mask != 0)).sum()) for name, mask in chosen.items()) if last else 0)
+        last = chosen
+    print(f"sparsity {[record['sparsity'] for record in pruned]}; entries that returned in each round: {returned}")
+    expect(sum(returned) > 0, "no entry returned")
+
+    state = stopped_and_resumed(recipe, f"{folder}/killed", lambda records: records[-1]["step"] >= pruned[1]["step"] + 1, kill)
+    expect(0 < state["prune_rounds"] < rounds, f"not between two rounds: {state}")
+    expect_same_metrics(whole, f"{folder}/killed", "SIGKILL between two rounds")
+    out = f"{folder}/1x2"
+    run(2, "train", recipe, "--out", out, "--set", "parallel.tensor=2")
+    expect(metrics(out, ("prune",)) == pruned, "1x2 prunes otherwise than 2x1")
+    for name, mask in masks_after(out, steps).items():
+        expect(torch.equal(mask, masks_after(whole, steps)[name]), f"on 1x2 {name} has other zeros")
+    difference = relative(losses(whole, "gradual"), losses(out, "gradual"))
+    print(f"1x2 against 2x1: the same masks, losses differ by {difference:.1e}")
+    expect(difference <= 1e-4, f"on 1x2 the losses differ by {difference:.1e}")
+
+
 with Folder() as folder:
-    {"gradual": gradual, "unstructured": unstructured, "scores": scores, "full": full}[sys.argv[1]]()
+    {"gradual": gradual, "unstructured": unstructured, "scores": scores, "full": full, "magnitude": magnitude}[sys.argv[1]]()

@@ -1,10 +1,12 @@
 """`rewind`: the weights return to an earlier step to the bit, what was pruned stays pruned, and a resumed run equals an
 undisturbed one; and the search of EarlyBERT, which ends when its draws are alike.
 
-usage: rewind.py lottery | earlybert"""
+usage: rewind.py lottery | earlybert
+       rewind.py kills N      only kills a lottery and resumes it, N times (not in CI)"""
 import glob
 import json
 import os
+import random
 import shutil
 import signal
 import sys
@@ -69,7 +71,7 @@ def expect_stopped_and_resumed(ranks, recipe, whole, stage, stop, *options):
 
 
 def lottery():
-    recipe = write_place(folder, LOTTERY)
+    recipe = write_place(folder, LOTTERY, alive=True)
     keep = ("--set", "checkpoint.keep=1")
     whole = f"{folder}/whole"
     run(1, "train", recipe, "--out", whole)
@@ -191,5 +193,23 @@ def earlybert():
         expect_stopped_and_resumed(2, recipe, f"{folder}/mesh-2", stage, stop, "--set", "parallel.tensor=2")
 
 
+def kills():
+    """At random steps of a run of two ranks, in any of its stages; each resumed run is the undisturbed one to the bit."""
+    random.seed(5)
+    recipe, whole = write_place(folder, LOTTERY, alive=True), f"{folder}/whole"
+    run(2, "train", recipe, "--out", whole)
+    last, resumed = metrics(whole, ("train",))[-1]["step"], []
+    for i in range(int(sys.argv[2])):
+        out, at = f"{whole}-killed-{i}", random.randrange(2, last)
+        process = start(2, "train", recipe, "--out", out)
+        wait_for(process, out, lambda records: records[-1]["step"] >= at)
+        kill(process)
+        state = run_state(checkpoint(out))
+        run(2, "train", recipe, "--out", out)
+        expect_same_metrics(whole, out, f"SIGKILL in stage {state['stage']}")
+        resumed.append((state["stage"], state["stage_step"]))
+    print(f"lottery: {len(resumed)} kills, resumed to the bit from (stage, step) {resumed}")
+
+
 with Folder() as folder:
-    {"lottery": lottery, "earlybert": earlybert}[sys.argv[1]]()
+    {"lottery": lottery, "earlybert": earlybert, "kills": kills}[sys.argv[1]]()

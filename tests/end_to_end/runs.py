@@ -157,6 +157,11 @@ def metrics(run_dir, kinds=("train", "eval", "prune"), whole_lines_only=False):
     return [{k: v for k, v in r.items() if k not in TIMINGS} for r in records if r["kind"] in kinds]
 
 
+def without_comm(records):
+    """What is sent depends on the mesh and on what is sharded."""
+    return [{k: v for k, v in r.items() if k not in ("comm", "comm_bytes")} for r in records]
+
+
 def expect_same_metrics(whole, resumed, what):
     """Two runs' lines, bit for bit."""
     a, b = metrics(whole), metrics(resumed)

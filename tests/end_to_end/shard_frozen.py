@@ -2,13 +2,9 @@
 the recipe, so that the weights go back and forth; a batch of 2 on 3 ranks, so that one of them has no sample."""
 import json
 
-from runs import STAGES, Folder, expect, metrics, run, write_recipe
+from runs import STAGES, Folder, expect, metrics, run, without_comm, write_recipe
 
 ROUNDS = STAGES.replace("  - name: recover\n    train:", "  - name: recover\n    prune: {structure: [heads], heads: 0.5, score: taylor, steps: 2, batches: 2}\n    train:")
-
-
-def strip_comm(records):
-    return [{k: v for k, v in r.items() if k not in ("comm", "comm_bytes")} for r in records]
 
 
 def stages(out):
@@ -26,7 +22,7 @@ with Folder() as folder:
         for shard in ("false", "true"):
             outs[shard] = f"{folder}/{name}-{shard}"
             run(data * tensor, "train", recipe, "--out", outs[shard], "--set", f"parallel.shard_frozen={shard}", *options)
-        whole, parts = (strip_comm(metrics(outs[shard])) for shard in ("false", "true"))
+        whole, parts = (without_comm(metrics(outs[shard])) for shard in ("false", "true"))
         expect(len(whole) > 12 and whole == parts, f"{name}: the numbers change: {[(a, b) for a, b in zip(whole, parts) if a != b][:2]}")
         held = [stages(outs[shard])[0]["weight_bytes"] for shard in ("false", "true")]
         sent = [r["comm"]["dp"].get("weights", 0) for r in metrics(outs["true"], ("train",))]

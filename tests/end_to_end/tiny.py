@@ -1,7 +1,10 @@
-"""A tiny BERT and a tiny task (those of tests/faults/inputs/place.py, with more layers) for tests of many short runs."""
+"""A tiny BERT and a tiny task (those of tests/faults/inputs/place.py, with more layers) for tests of many short runs; a tiny
+RoBERTa and a tiny GPT-2 of random weights for the same task."""
+import array
 import json
 import os
 import shutil
+import struct
 import sys
 
 from runs import SOURCE, expect_same_metrics, run
@@ -27,8 +30,49 @@ def shapes(layers):
             for name, shape in place.shapes().items()}
 
 
-def write_place(folder, stages="", layers=3, paths=None):
-    """model/, data/ and recipe.yaml in `folder`; returns the recipe's path. paths: what the recipe says of the folder."""
+# Of models that a recipe initializes; weights this large let a loss depend on each of them.
+FAMILIES = {
+    "roberta": {"vocab_size": 40, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16,
+                "max_position_embeddings": 40, "type_vocab_size": 1, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2},
+    "gpt2": {"vocab_size": 40, "n_embd": 8, "n_layer": 2, "n_head": 2, "n_inner": 16, "n_positions": 40, "bos_token_id": 0, "eos_token_id": 2},
+}
+LETTERS = "abcdefghijklmnopqrstuvwxyz#\u0120"  # \u0120: a space
+
+
+def lively(safetensors):
+    """The bytes of a file of place.safetensors with weights three times as large, and layer norms around 1."""
+    begin = 8 + struct.unpack("<Q", safetensors[:8])[0]
+    values = array.array("f", safetensors[begin:])
+    for name, entry in json.loads(safetensors[8:begin]).items():
+        first, last = (offset // values.itemsize for offset in entry["data_offsets"])
+        for i in range(first, last):
+            values[i] = 1 + values[i] if name.endswith("LayerNorm.weight") else 3 * values[i]
+    return safetensors[:begin] + values.tobytes()
+
+
+def write_family(folder, family, stages):
+    """As write_place, with a model of this family."""
+    recipe = write_place(folder, stages)
+    for name in ("config.json", "model.safetensors", "vocab.txt"):
+        os.remove(f"{folder}/model/{name}")
+    words = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *LETTERS]
+    config = {"model_type": family, "initializer_range": 0.3, **FAMILIES[family]}
+    for name, content in (("config.json", config), ("vocab.json", {word: i for i, word in enumerate(words)})):
+        with open(f"{folder}/model/{name}", "w") as out:
+            json.dump(content, out)
+    with open(f"{folder}/model/merges.txt", "w") as out:
+        out.write("#version: 0.2\n")
+    with open(recipe) as file:
+        text = file.read()
+    with open(recipe, "w") as out:
+        out.write(text.replace("task: sequence_classification", "task: sequence_classification, init: random")
+                  .replace("max_length: 16", "max_length: 32"))
+    return recipe
+
+
+def write_place(folder, stages="", layers=3, paths=None, alive=False):
+    """model/, data/ and recipe.yaml in `folder`; returns the recipe's path. paths: what the recipe says of the folder. alive:
+    weights that make logits of some size, which differ between texts; with the usual ones they are almost 0."""
     os.makedirs(folder, exist_ok=True)
     here = place.Place(os.path.join(folder, "place"))
     for name in ("model", "data"):
@@ -37,7 +81,8 @@ def write_place(folder, stages="", layers=3, paths=None):
     with open(f"{folder}/model/config.json", "w") as out:
         json.dump({**place.config(), "num_hidden_layers": layers}, out)
     with open(f"{folder}/model/model.safetensors", "wb") as out:
-        out.write(place.safetensors(shapes(layers)))
+        weights = place.safetensors(shapes(layers))
+        out.write(lively(weights) if alive else weights)
     base = folder if paths is None else paths
     with open(f"{folder}/recipe.yaml", "w") as out:
         out.write(HEAD.replace("MODEL", os.path.join(base, "model")).replace("DATA", os.path.join(base, "data"))

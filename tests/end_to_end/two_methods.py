@@ -7,7 +7,7 @@ while the frozen weights are in parts."""
 import filecmp
 import os
 
-from runs import Folder, checkpoint_steps, expect, expect_same_metrics, metrics, run
+from runs import Folder, checkpoint_steps, expect, metrics, run, without_comm
 from tiny import expect_resume, write_place
 
 FULL_LORA = """\
@@ -30,10 +30,6 @@ BITFIT_DSEE = """\
     prune: {structure: [ffn], ffn: 0.5, steps: 2}
     train: {max_steps: 4, batch_size: 4, lr: 1e-2}
 """
-
-
-def without_comm(records):
-    return [{k: v for k, v in r.items() if k not in ("comm", "comm_bytes")} for r in records]
 
 
 def expect_same_tensors(whole, parts):

@@ -10,7 +10,7 @@ from tiny import write_place
 WORDNET = "/usr/share/wordnet/data.noun"
 UNSTRUCTURED = """
   - name: adapt
-    method: {name: dsee, rank: 4, num_sparse: 16, targets: [query, value], support: grebsmo}
+    method: {name: dsee, rank: 4, num_sparse: 16, targets: [query, value], support: magnitude}
     train: {max_steps: 16, batch_size: 16, lr: 2e-3}
   - {name: prune, prune: {sparsity: 0.5, targets: [], score: magnitude+delta, scope: global}}
   - {name: recover, train: {max_steps: 8, batch_size: 16, lr: 1e-3}}
@@ -30,7 +30,7 @@ data: {format: tsv, dir: FOLDER, text: [class, gloss], max_length: 48}
 parallel: {precision: fp32, device: cpu, tensor: 2}
 stages:
   - name: adapt
-    method: {name: dsee, rank: 4, num_sparse: 16, targets: [query, value], support: grebsmo}
+    method: {name: dsee, rank: 4, num_sparse: 16, targets: [query, value], support: magnitude}
     train: {max_steps: 24, batch_size: 8, lr: 2e-3, warmup: 0.1, label_smoothing: 0.1}
 eval: {every: 12, batch_size: 32}
 log_every: 1

@@ -32,8 +32,9 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelFo
 
 TOLERANCE = 1e-5
 NATIVE_PRUNED_HEADS = transformers.__version__.startswith("4.")
-CASES = 27  # as many as export_cases() has, six adapters of peft, and one of a base in fp16
+CASES = 30  # as many as export_cases() has, six adapters of peft, and one of a base in fp16
 HAS_LAYERS = hasattr(transformers.PretrainedConfig, "per_layer_config")
+LEARNED_SPARSITY = 0.9  # of export_cases.h
 TYPES = {"fp16_base": {"F16", "F32"}}  # of the weights; else all are fp32
 
 
@@ -104,10 +105,23 @@ def expect_use(folder, model):
         assert torch.equal(cached, plain), folder
 
 
+def expect_zeros(folder):
+    """Each matrix of the encoder has exactly the zeros of the learned mask; query, key and value of GPT-2 are one tensor."""
+    matrices = {name: weight for name, weight in load_file(folder / "model.safetensors").items()
+                if (".encoder.layer." in name or ".h." in name) and weight.dim() == 2}
+    assert len(matrices) in (12, 18), (folder, list(matrices))
+    for name, weight in matrices.items():
+        parts = 3 if name.endswith("c_attn.weight") else 1
+        zeros, due = int((weight == 0).sum()), parts * int(LEARNED_SPARSITY * (weight.numel() // parts))
+        assert zeros == due, (folder, name, zeros, due)
+
+
 def check(folder):
     if (folder / "peft").exists():
         return compare(folder, "peft", *load_adapter(folder))
     worst = compare(folder, "hf", *load(folder / "hf"))
+    if folder.name.endswith("_pst"):
+        expect_zeros(folder / "hf")
     if not (folder / "hf_pruned").exists():
         return worst
     for how, trust in small_forms(folder):

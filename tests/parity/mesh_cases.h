@@ -30,18 +30,9 @@
 #include "dist/factory.h"
 #include "dist/mesh.h"
 #include "tests/parity/mesh_models.h"
+#include "tests/parity/mesh_steps.h"
 
 namespace filigree::test {
-
-/// The gradient of the key's weight, by the name of its bias.
-inline at::Tensor key_weight_gradient(nn::Model& model, const std::string& bias) {
-  const std::string key = bias.substr(0, bias.size() - std::string("bias").size());
-  at::Tensor of_weight = model.parameters().at(key + "weight").value().grad();
-  if (of_weight.defined()) return of_weight;
-  // bitfit: of the query's bias, which meets the same scores.
-  std::string query = bias;
-  return model.parameters().at(query.replace(query.find("key"), 3, "query")).value().grad();
-}
 
 /// The backward pass that computes layers again gives the same, to the bit.
 inline void check_recompute(dist::Communicator& world, int tensor, at::Device device, const Family& family,
@@ -53,11 +44,9 @@ inline void check_recompute(dist::Communicator& world, int tensor, at::Device de
   const Task task = method == "head" ? family.tasks.front() : family.tasks.back();
   for (const bool recompute : {false, true}) {
     models.push_back(model_of(family, task, &mesh, device));
-    attach(*models.back(), method, world, mesh.tp());
-    nn::ForwardContext context;
-    context.training = true;
-    context.seed = 2;
-    context.step = 17;
+    const auto attached = attach(*models.back(), method, world, mesh.tp());
+    attached->before_step(*models.back(), {0, 100, true, world, mesh.tp()});
+    nn::ForwardContext context = training();
     context.recompute = recompute;
     const auto batch = batch_of({0, 1, 2, 3}, task, device);
     losses.push_back(models.back()->forward(batch, context).loss_sum);
@@ -73,14 +62,6 @@ inline void check_recompute(dist::Communicator& world, int tensor, at::Device de
   }
 }
 
-inline nn::ForwardContext training() {
-  nn::ForwardContext context;
-  context.training = true;
-  context.seed = 2;
-  context.step = 17;
-  return context;
-}
-
 /// Losses and gradients of one pass with dropout on, and logits without.
 inline void check_pass(dist::Communicator& world, int tensor, at::Device device, const Family& family, Task task,
                        const std::string& method) {
@@ -88,11 +69,13 @@ inline void check_pass(dist::Communicator& world, int tensor, at::Device device,
   const auto single = dist::make_single();
   const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
   const auto of_whole = attach(*whole, method, *single, *single), of_cut = attach(*cut, method, world, mesh.tp());
-  std::vector<int64_t> all;
-  for (int64_t i = 0; i < kSamples; ++i) all.push_back(i);
-  const auto mine = batch_of(samples_of(mesh.dp().rank(), mesh.dp().size()), task, device);
-
-  auto unlabelled = mine;
+  adapt::Step on_one{0, 100, true, *single, *single}, on_mesh{0, 100, true, world, mesh.tp()};
+  if (of_whole->gradient_batches(on_one) > 0) {
+    of_whole->read_gradients(*whole, on_one, pass_of(*whole, *single));
+    of_cut->read_gradients(*cut, on_mesh, pass_of(*cut, mesh.dp()));
+    for (nn::Model* model : {whole.get(), cut.get()}) fill_zeros(*model, of_whole->name());
+  }
+  auto unlabelled = batch_of(samples_of(mesh.dp().rank(), mesh.dp().size()), task, device);
   unlabelled.labels = at::Tensor();
   {
     const at::NoGradGuard no_grad;
@@ -100,36 +83,12 @@ inline void check_pass(dist::Communicator& world, int tensor, at::Device device,
     ASSERT_EQ(found.sizes(), expected.sizes());
     EXPECT_LE(difference(found, expected, expected), kTolerance) << method << " logits";
   }
-  of_whole->before_step(*whole, {0, 100, true, *single, *single});
-  of_cut->before_step(*cut, {0, 100, true, world, mesh.tp()});
-  whole->forward(batch_of(all, task, device), training()).loss_sum.backward();
-  if (mine.size() > 0) cut->forward(mine, training()).loss_sum.backward();
-  for (const nn::ParameterPtr& parameter : cut->parameters()) {
-    if (!parameter->trainable()) continue;
-    at::Tensor gradient = parameter->value().grad();
-    gradient = gradient.defined() ? gradient.clone() : parameter->value().detach().mul(0);
-    mesh.dp().all_reduce(gradient);
-    if (parameter->partial_gradient) mesh.tp().all_reduce(gradient);
-    at::Tensor expected = whole->parameters().at(parameter->name).value().grad();
-    if (!expected.defined()) expected = whole->parameters().at(parameter->name).value().detach().mul(0);
-    // A key's bias shifts all scores of a query alike: its gradient is zero, what is left is rounding; so it is held
-    // against the gradient of the key's weight.
-    const at::Tensor scale =
-        parameter->name.ends_with("key.bias") ? key_weight_gradient(*whole, parameter->name) : expected;
-    EXPECT_LE(difference(gradient, nn::local_shard(expected, parameter->placement), scale), kTolerance)
-        << method << " " << parameter->name;
-  }
-}
-
-inline nn::GradientBatches pass_of(nn::Model& model, dist::Communicator& dp) {
-  const auto run_batch = [&model, &dp](int64_t i) {
-    std::vector<int64_t> own;
-    for (const int64_t sample : samples_of(dp.rank(), dp.size())) own.push_back(sample + 10 * i);
-    if (own.empty()) return;
-    const auto output = model.forward(batch_of(own, model.task(), model.device()), {});
-    output.loss_sum.div(static_cast<double>(kSamples)).backward();
-  };
-  return {3, run_batch, dp};
+  compare_masks(*cut, *whole, method);
+  of_whole->before_step(*whole, on_one);
+  of_cut->before_step(*cut, on_mesh);
+  summed_backward(*whole, samples_of(0, 1), *single, *single);
+  summed_backward(*cut, samples_of(mesh.dp().rank(), mesh.dp().size()), mesh.dp(), mesh.tp());
+  compare_gradients(*cut, *whole, method);
 }
 
 /// The places of S2 are those of the largest squared gradients of the whole weights, by autograd.
@@ -167,49 +126,6 @@ inline void check_gradient_support(dist::Communicator& world, int tensor, at::De
     const auto* place = flat.const_data_ptr<int64_t>();
     EXPECT_EQ(std::vector<int64_t>(place, place + flat.numel()), adapt::largest(sum, 20)) << name;
   }
-}
-
-/// A backward pass whose gradients are summed over the ranks, in place.
-inline void summed_backward(nn::Model& model, const std::vector<int64_t>& own, dist::Communicator& dp,
-                            dist::Communicator& tp) {
-  for (const nn::ParameterPtr& parameter : model.parameters())
-    if (parameter->trainable()) parameter->value().mutable_grad() = parameter->value().detach().mul(0);
-  if (!own.empty()) model.forward(batch_of(own, model.task(), model.device()), training()).loss_sum.backward();
-  for (const nn::ParameterPtr& parameter : model.parameters()) {
-    if (!parameter->trainable()) continue;
-    dp.all_reduce(parameter->value().grad());
-    if (parameter->partial_gradient) tp.all_reduce(parameter->value().grad());
-  }
-}
-
-/// The entries that DPS and Child-Tuning select from gradients are the same on any mesh.
-inline void check_selection(dist::Communicator& world, int tensor, at::Device device, const Family& family,
-                            const recipe::MethodConfig& config) {
-  const dist::Mesh mesh = mesh_of(world, tensor);
-  const auto single = dist::make_single();
-  const auto task = Task::sequence_classification;
-  const auto whole = model_of(family, task, nullptr, device), cut = model_of(family, task, &mesh, device);
-  const auto of_whole = attach(*whole, config, *single, *single), of_cut = attach(*cut, config, world, mesh.tp());
-  const auto select = [](adapt::Method& method, nn::Model& model, const dist::Communicator& dp, adapt::Step step,
-                         const nn::GradientBatches& batches) {
-    step.losses = kSamples;
-    summed_backward(model, samples_of(dp.rank(), dp.size()), batches.dp, step.tp);
-    if (method.gradient_batches(step) > 0) method.read_gradients(model, step, batches);
-    method.before_step(model, step);
-    method.after_backward(model, step);
-    ++step.step;
-    method.refresh(model, step);
-  };
-  select(*of_whole, *whole, *single, {0, 2, true, *single, *single}, pass_of(*whole, *single));
-  select(*of_cut, *cut, mesh.dp(), {0, 2, true, world, mesh.tp()}, pass_of(*cut, mesh.dp()));
-  int64_t masks = 0;
-  for (const nn::ParameterPtr& parameter : cut->parameters()) {
-    if (!parameter->name.ends_with(".update_mask")) continue;
-    const nn::Parameter& other = whole->parameters().at(parameter->name);
-    EXPECT_TRUE(parameter->value().equal(nn::local_shard(other.value(), parameter->placement))) << parameter->name;
-    masks += other.value().eq(0).sum().item<int64_t>();
-  }
-  EXPECT_GT(masks, 0) << "nothing is left out";
 }
 
 /// The same units go, the ranks' shares are even afterwards, and what is left computes the same.
@@ -372,6 +288,45 @@ inline void add_checks(const Family& family, std::vector<MeshCheck>& checks) {
   add("sums", [=](Communicator& world, int tensor, at::Device device) { check_sums(world, tensor, device, family); });
 }
 
+/// Methods of which the same code sends the same messages as others: over threads alone.
+inline void add_more_methods(const Family& family, std::vector<MeshCheck>& checks) {
+  using dist::Communicator;
+  const auto add = [&](const std::string& name, const auto& body) {
+    checks.push_back({family.name + "_" + name, body});
+  };
+  for (const std::string method : {"soft_movement", "dps_mix", "sift", "dsee_visited", "full_masked", "dsee_masked",
+                                   "dsee_merged_mask", "full_merged_mask"})
+    add(method, [=](Communicator& world, int tensor, at::Device device) {
+      check_pass(world, tensor, device, family, family.tasks.front(), method);
+    });
+  for (const std::string method : {"mixout", "gates", "block_movement", "dps_mix", "full_masked", "dsee_merged_mask"})
+    add("recompute_" + method, [=](Communicator& world, int tensor, at::Device device) {
+      check_recompute(world, tensor, device, family, method);
+    });
+  for (const std::string method : {"smp", "soft_movement", "block_movement", "gates", "child_f", "dps_mix"})
+    add("step_" + method, [=](Communicator& world, int tensor, at::Device device) {
+      // In steps 10 to 19 of 100, DPS selects; the others' levels and penalties are on their way.
+      check_hooks(world, tensor, device, family, method, method == "dps_mix" ? 15 : 40);
+    });
+  const recipe::MethodConfig mix = config_of("dps_mix");
+  std::dynamic_pointer_cast<adapt::DpsOptions>(mix.options)->update_ratio = 0.5;
+  add("select_dps_mix",
+      [=](Communicator& world, int tensor, at::Device device) { check_selection(world, tensor, device, family, mix); });
+}
+
+/// Of the masks alone, whose selection all families share.
+inline void add_selections(const Family& family, std::vector<MeshCheck>& checks) {
+  using dist::Communicator;
+  for (const std::string method : {"movement", "smp", "dps", "dps_mix"})
+    checks.push_back({"ties_" + method, [=](Communicator& world, int tensor, at::Device device) {
+                        check_ties(world, tensor, device, family, method);
+                      }});
+  for (const std::string method : {"pst", "movement", "dps"})
+    checks.push_back({"messages_" + method, [=](Communicator& world, int tensor, at::Device device) {
+                        check_messages(world, tensor, device, family, method);
+                      }});
+}
+
 inline std::vector<MeshCheck> mesh_checks() {
   std::vector<MeshCheck> checks;
   for (const Family& family : families()) {
@@ -379,6 +334,13 @@ inline std::vector<MeshCheck> mesh_checks() {
     add_checks(family, checks);
   }
   for (const Family& family : untied_families()) add_passes(family, checks);
+  return checks;
+}
+
+inline std::vector<MeshCheck> more_mesh_checks() {
+  std::vector<MeshCheck> checks;
+  for (const Family& family : families()) add_more_methods(family, checks);
+  add_selections(families().front(), checks);
   return checks;
 }
 

@@ -14,11 +14,16 @@
 #include <vector>
 
 #include "core/adapt/method.h"
+#include "core/adapt/methods/child_tuning.h"
+#include "core/adapt/methods/dps.h"
+#include "core/adapt/methods/dsee.h"
 #include "core/adapt/methods/masks/block_movement.h"
+#include "core/adapt/methods/masks/movement.h"
 #include "core/adapt/methods/mixout.h"
 #include "core/data/batch.h"
 #include "core/data/to_device.h"
 #include "core/parallel/parallelize.h"
+#include "core/prune/unstructured.h"
 #include "core/random.h"
 #include "dist/mesh.h"
 #include "models/registry.h"
@@ -150,35 +155,78 @@ inline bool starts_at_zero(const std::string& name, const std::string& method) {
   if (method == "pst") return ends_in("lora_V") || ends_in("score_B") || ends_in("score_R") || ends_in("score_C");
   if (method == "gates") return ends_in(".gates");       // at first 1
   if (method == "mixout") return ends_in("mix_target");  // at first the weight itself
+  if (method == "dps") return ends_in(".pretrained");    // the same
   return ends_in("lora_U") || ends_in("sparse_values") || ends_in(".score");
 }
 
-/// Attaches a method, gives its zeros values, the same on every mesh, and makes what follows from them at the end of a
-/// stage.
+/// Gives what a method starts at 0 values, the same on every mesh.
+inline void fill_zeros(nn::Model& model, const std::string& method) {
+  for (const nn::ParameterPtr& parameter : model.parameters()) {
+    if (!starts_at_zero(parameter->name, method)) continue;
+    // PST's left factors have unit variance: with right ones of 0.05, weights keep the size that they have elsewhere.
+    const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, method == "pst" ? 0.05 : 0.2);
+    parameter->value().detach().copy_(nn::local_shard(whole, parameter->placement));
+  }
+}
+
+/// Attaches a method, fills its zeros, and makes what follows from them at the end of a stage.
 inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const recipe::MethodConfig& config,
                                              dist::Communicator& ranks, dist::Communicator& tp) {
   std::unique_ptr<adapt::Method> method = adapt::builtin_methods().make(config);
   method->attach(model, {.seed = 9, .ranks = ranks, .tp = tp});
-  for (const nn::ParameterPtr& parameter : model.parameters()) {
-    if (!starts_at_zero(parameter->name, config.name)) continue;
-    // PST's left factors have unit variance: with right ones of 0.05, weights keep the size that they have elsewhere.
-    const at::Tensor whole = drawn(parameter->name, parameter->logical_shape, config.name == "pst" ? 0.05 : 0.2);
-    parameter->value().detach().copy_(nn::local_shard(whole, parameter->placement));
-  }
+  fill_zeros(model, config.name);
   method->refresh(model, {100, 100, true, ranks, tp});
   return method;
 }
 
-inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const std::string& method, dist::Communicator& ranks,
-                                             dist::Communicator& tp) {
-  const auto options = adapt::builtin_methods().catalog().entries().at(method).make();
-  if (method == "block_movement") {
-    const auto blocks = std::dynamic_pointer_cast<adapt::BlockMovementOptions>(options);
+/// The methods of the lists in mesh_cases.h: names of the registry, or
+///   dps_mix, child_f                DPS and Child-Tuning in their other variant
+///   dsee_visited                    dsee with so few entries that each is visited; dsee itself is merged
+///   METHOD_masked                   METHOD after a prune: a mask over the weight of every linear
+///   METHOD_merged_mask              METHOD with a mask over weight and update; full trains the update of an earlier dsee
+inline std::string without_mask(const std::string& name) {
+  for (const std::string mask : {"_merged_mask", "_masked"})
+    if (name.ends_with(mask)) return name.substr(0, name.size() - mask.size());
+  return name;
+}
+
+inline recipe::MethodConfig config_of(const std::string& name) {
+  const std::string method = without_mask(name);
+  const std::string registered = method == "dps_mix"        ? "dps"
+                                 : method == "child_f"      ? "child_tuning"
+                                 : method == "dsee_visited" ? "dsee"
+                                                            : method;
+  const auto options = adapt::builtin_methods().catalog().entries().at(registered).make();
+  if (const auto blocks = std::dynamic_pointer_cast<adapt::BlockMovementOptions>(options)) {
     blocks->block = 3;
     blocks->threshold = 0.5;  // of scores around 0
   }
-  if (method == "mixout") std::dynamic_pointer_cast<adapt::MixoutOptions>(options)->probability = 0.3;
-  return attach(model, {method, options}, ranks, tp);
+  if (const auto soft = std::dynamic_pointer_cast<adapt::SoftMovementOptions>(options)) soft->threshold = 0.5;
+  if (const auto mixout = std::dynamic_pointer_cast<adapt::MixoutOptions>(options)) mixout->probability = 0.3;
+  if (method == "dps_mix") std::dynamic_pointer_cast<adapt::DpsOptions>(options)->variant = adapt::DpsVariant::mix;
+  if (method == "child_f")
+    std::dynamic_pointer_cast<adapt::ChildTuningOptions>(options)->variant = adapt::ChildVariant::f;
+  if (method == "dsee_visited") std::dynamic_pointer_cast<adapt::DseeOptions>(options)->num_sparse = 8;
+  return {registered, options};
+}
+
+/// Removes about half of the entries of the linears of the encoder, or of those with an update: a function of the name.
+inline void mask_linears(nn::Model& model, bool over_update) {
+  for (nn::Linear* linear : model.encoder_linears()) {
+    if (over_update && !linear->adapter()) continue;
+    const at::Tensor bits = drawn(linear->name() + ".mask", linear->weight()->logical_shape, 1.0).gt(0).to(at::kByte);
+    prune::put_mask(model, *linear, nn::local_shard(bits, linear->weight()->placement));
+    if (over_update) linear->mask_update();
+  }
+}
+
+inline std::unique_ptr<adapt::Method> attach(nn::Model& model, const std::string& name, dist::Communicator& ranks,
+                                             dist::Communicator& tp) {
+  if (name.ends_with("_masked")) mask_linears(model, false);
+  if (name == "full_merged_mask") attach(model, "dsee_merged_mask", ranks, tp);
+  std::unique_ptr<adapt::Method> method = attach(model, config_of(name), ranks, tp);
+  if (name.ends_with("_merged_mask")) mask_linears(model, true);
+  return method;
 }
 
 inline double difference(const at::Tensor& a, const at::Tensor& b, const at::Tensor& whole) {

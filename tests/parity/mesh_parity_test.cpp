@@ -30,12 +30,13 @@ std::string name_of(const testing::TestParamInfo<std::tuple<MeshSize, MeshCheck>
   return fmt::format("{}x{}_{}", size.data, size.tensor, check.name);
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, MeshParity,
-                         testing::Combine(testing::Values(MeshSize{2, 1}, MeshSize{1, 2}, MeshSize{2, 2},
-                                                          MeshSize{1, 4}, MeshSize{4, 1}, MeshSize{1, 3},
-                                                          MeshSize{1, 5}),
-                                          testing::ValuesIn(mesh_checks())),
-                         name_of);
+auto meshes() {
+  return testing::Values(MeshSize{2, 1}, MeshSize{1, 2}, MeshSize{2, 2}, MeshSize{1, 4}, MeshSize{4, 1}, MeshSize{1, 3},
+                         MeshSize{1, 5});
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, MeshParity, testing::Combine(meshes(), testing::ValuesIn(mesh_checks())), name_of);
+INSTANTIATE_TEST_SUITE_P(More, MeshParity, testing::Combine(meshes(), testing::ValuesIn(more_mesh_checks())), name_of);
 
 }  // namespace
 }  // namespace filigree::test

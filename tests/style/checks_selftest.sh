@@ -9,7 +9,7 @@ failed=0 cases=0
 
 clean_tree() {
   rm -rf "$work/tree"
-  mkdir -p "$work"/tree/{dist/mpi,core/nn,core/new,models/bert,launch,tests}
+  mkdir -p "$work"/tree/{dist/mpi,core/nn,core/new,core/adapt/methods,models/bert,launch,tests}
   cd "$work/tree"
   cat >CMakeLists.txt <<'EOF'
 filigree_module(dist)
@@ -83,6 +83,9 @@ fault check_tree.sh core/nn/model.h "// see /root""/notes" 'a path of one machin
 fault check_tree.sh launch/main.cpp "const char* p = \"/work""/main\";" 'a path of one machine'
 HOME=/home/someone fault check_tree.sh launch/main.cpp "// /home""/someone/x" 'a path of one machine'
 fault check_tree.sh core/nn/long.cpp "$(printf '//\n%.0s' {1..501})" 'more than 500 lines'
+fault check_tree.sh core/adapt/methods/long.cpp "$(printf '//\n%.0s' {1..151})" 'a method of more than 150 lines'
+fault check_tree.sh core/nn/model.h 'if (dynamic_cast<const LowRank''Sparse*>(adapter)) {}' 'asks for the class of an adapter'
+fault check_tree.sh core/adapt/methods/new.h 'std::vector<Reslice> reslice(int64_t dim, const AxisChange& change);' 'declare a follower'
 fault check_tree.sh guide.md "$(printf 'word %.0s' {1..30})" 'guide.md:1: prose of 150 columns; wrap it at 100'
 fault check_tree.sh guide.md "$(printf '```\n```\n%s' "$(printf 'ä%.0s' {1..101})")" 'guide.md:3: prose of 101 columns'
 clean_tree

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "core/adapt/methods/dsee.h"
+#include "core/error.h"
+
 namespace filigree::train {
 namespace {
 
@@ -59,6 +62,43 @@ TEST(Warmup, StagesThatAreDoneAreLeftOut) {
   EXPECT_EQ(warmup_warnings(recipe, {}).size(), 2u);
   EXPECT_EQ(warmup_warnings(recipe, {}, 1).size(), 1u);
   EXPECT_EQ(warmup_warnings(recipe, {}, 2).size(), 0u);
+}
+
+/// What is wrong with a dsee that chooses its positions after `warmup` steps; "": nothing.
+std::string fault_of(int64_t warmup, int64_t max_steps, double epochs, std::optional<int64_t> samples,
+                     adapt::SupportKind support = adapt::SupportKind::gradient) {
+  recipe::Recipe recipe;
+  recipe::StageConfig stage = training(4);
+  stage.name = "adapt";
+  stage.train->max_steps = max_steps;
+  stage.train->epochs = epochs;
+  auto options = std::make_shared<adapt::DseeOptions>();
+  options->support = support;
+  options->support_warmup = warmup;
+  stage.method = {"dsee", options};
+  recipe.stages = {stage};
+  try {
+    check_steps(recipe, adapt::builtin_methods(), samples);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(SupportWarmup, AsLongAsItsStageIsAnError) {
+  EXPECT_EQ(
+      fault_of(5, 5, 0, {}),
+      "stages.adapt.method.support_warmup: is 5, but the stage has 5 steps, so that the positions of S2 are never "
+      "chosen; set it to at most 4");
+  EXPECT_NE(fault_of(60, 5, 0, {}), "");
+  EXPECT_EQ(fault_of(4, 5, 0, {}), "") << "chosen before the fifth step";
+  EXPECT_EQ(fault_of(5, 5, 0, {}, adapt::SupportKind::random), "");
+}
+
+TEST(SupportWarmup, OfEpochsNeedsTheTrainingSet) {
+  EXPECT_EQ(fault_of(20, 0, 2, {}), "");
+  EXPECT_NE(fault_of(20, 0, 2, 40), "") << "2 epochs of 10 steps";
+  EXPECT_EQ(fault_of(19, 0, 2, 40), "");
 }
 
 TEST(ScoringBatchSize, IsTheAdaptedStagesUnlessItIsGiven) {

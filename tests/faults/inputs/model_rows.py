@@ -50,6 +50,28 @@ def supertuning(config, values=2, places=2, method="dsee, rank: 2, num_sparse: 4
     return make
 
 
+KEY = "bert.encoder.layer.0.attention.self.key"
+
+
+def lora_with_head(labels, place):
+    """A LoRA that the method fits, with a head of so many classes."""
+    lora({})(place.recipe("[query]", "[key]"))
+    place.write("lora/adapter_model.safetensors", join(
+        place.read("lora/adapter_model.safetensors"),
+        safetensors({f"base_model.model.classifier.{part}": shape for part, shape in (("weight", [labels, 8]), ("bias", [labels]))})))
+
+
+def three_classes(place):
+    return [place.table("the film\t0", "a story\t1", "fine\t2", name=name) for name in ("train", "dev")]
+
+
+def of_adapter(name, spoil, says, code=2):
+    """The rows for `check` and for `plan`, which name the recipe's line."""
+    message = f"recipe.yaml:5: model.init_lora: {says}"
+    return [spoilt(f"check: {name}", spoil, f"DIR/{message}", CHECK, code),
+            spoilt(f"plan: {name}", spoil, message, PLAN, code)]
+
+
 KEEP_HEAD = ("  task: seq", "  reset_head: false\n  task: seq")
 NAMED = ("good film\tgood", "bad film\tbad")
 PREDICT = ("predict", "DIR/model", "--input", "DIR/input.txt")
@@ -87,6 +109,25 @@ ROWS = [
            "lora/adapter_config.json: is missing; set model.init_lora to a directory that peft's save_pretrained"),
     spoilt("LoRA of linears that the method leaves alone", lora({}),
            "key', for which the first method has no low-rank update; add it to the method's targets", code=2),
+    spoilt("LoRA for a method without low-rank updates", lora({}, lambda p: p.recipe("{name: lora, rank: 2, targets: [query]}", "full")),
+           f"recipe.yaml:5: model.init_lora: DIR/lora changes '{KEY}', for which the first method has no low-rank update; "
+           "start with dsee, lora or pst, with a rank of 1 or more", code=2),
+    *of_adapter("no LoRA", lora({}, lambda p: p.remove("lora/adapter_config.json")),
+                "DIR/lora/adapter_config.json: is missing; set model.init_lora to a directory", 3),
+    *of_adapter("no plain LoRA", lora({"use_dora": True}), "DIR/lora/adapter_config.json: use_dora is set"),
+    *of_adapter("LoRA of linears that the method leaves alone", lora({}), f"DIR/lora changes '{KEY}', for which the first"),
+    *of_adapter("LoRA of another model", lora({}, lambda p: p.config(hidden_size=4)),
+                f"DIR/lora: the update of '{KEY}' is 8 x 8, the model's weight 4 x 4; it belongs to another", 3),
+    *of_adapter("LoRA with a head of other labels", lambda p: lora_with_head(3, p),
+                "DIR/lora: 'classifier.bias' is [3], but the model's is [2]: it was trained for other labels", 3),
+    *of_adapter("LoRA of two labels for three classes", lambda p: lora_with_head(2, three_classes(p)[0]),
+                "DIR/lora: 'classifier.bias' is [2], but the model's is [3]: it was trained for other labels", 3),
+    spoilt("check: LoRA of three labels for three classes", lambda p: lora_with_head(3, three_classes(p)[0]), "", CHECK, 0),
+    *of_adapter("Super-Tuning for a method with fewer entries", supertuning({}, method="dsee, rank: 2, num_sparse: 1"),
+                f"DIR/lora changes 2 entries of '{KEY.replace('key', 'query')}', but the method's sparse update has only 1"),
+    *of_adapter("Super-Tuning for a support from gradients",
+                supertuning({}, method="dsee, rank: 2, num_sparse: 4, support: gradient, support_warmup: 1"),
+                "DIR/lora contains the positions of its sparse update, but dsee chooses them from gradients"),
     spoilt("Super-Tuning for a method without S2", supertuning({}, method="lora, rank: 2"),
            "query', for which the first method has no sparse update; use a method that has one, such as dsee", code=2),
     spoilt("Super-Tuning for a support from gradients",

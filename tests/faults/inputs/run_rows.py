@@ -12,6 +12,7 @@ import subprocess
 
 from place import safetensors, shapes
 from rows import TRAIN, Row, Skip
+from stage_rows import PST
 
 FIRST, LAST = "run/checkpoints/step-00000001", "run/checkpoints/step-00000003"
 FULL = ("method: {name: lora, rank: 2, targets: [query]}", "method: full")
@@ -38,13 +39,12 @@ def unfinished(place):
     return place
 
 
-def not_finite(place):
-    """The exported classifier's bias begins with NaN."""
+def exported(place, name, number):
+    """All values of a tensor of the exported model become this number."""
     weights = bytearray(place.read("run/final/model.safetensors"))
     size = struct.unpack("<Q", weights[:8])[0]
-    header = json.loads(weights[8 : 8 + size])
-    begin = 8 + size + header["classifier.bias"]["data_offsets"][0]
-    weights[begin : begin + 4] = struct.pack("<f", math.nan)
+    begin, end = (8 + size + offset for offset in json.loads(weights[8 : 8 + size])[name]["data_offsets"])
+    weights[begin:end] = struct.pack("<f", number) * ((end - begin) // 4)
     return place.write("run/final/model.safetensors", bytes(weights))
 
 
@@ -205,10 +205,13 @@ ROWS = [
            "warning: skipped 1 bad row of the dev set, the first: DIR/data/dev.tsv:4: ", code=0),
     spoilt("best by a metric that is not computed", lambda p: None, "eval.best: 'mcc' is not computed for this task; use one of ",
            (*TRAIN, "--set", "eval.best=mcc"), 2),
-    spoilt("a bias that is not finite, predict", lambda p: not_finite(p.trained()),
+    spoilt("a bias that is not finite", lambda p: exported(p.trained(), "classifier.bias", math.nan),
+           "run/final/model.safetensors: tensor 'classifier.bias' contains NaN or infinity: the file is damaged; replace it",
+           ("predict", "DIR/run/final", "--input", "DIR/input.txt")),
+    spoilt("logits beyond fp32, predict", lambda p: exported(p.trained(), "classifier.weight", 3e38),
            "logits are not finite: the model has diverged, or its weights are damaged",
            ("predict", "DIR/run/final", "--input", "DIR/input.txt")),
-    spoilt("a bias that is not finite, eval", lambda p: not_finite(p.trained()),
+    spoilt("logits beyond fp32, eval", lambda p: exported(p.trained(), "classifier.weight", 3e38),
            "the loss on 'dev' is not finite in any of ", ("eval", "DIR/run")),
     spoilt("a long name of a run", lambda p: None, ": cannot be created: File name too long; choose another --out",
            ("train", "DIR/recipe.yaml", "--out", "DIR/" + 300 * "a")),
@@ -237,6 +240,9 @@ ROWS = [
            ("export", "DIR/run", "--format", "hf", "DIR/input.txt"), 2),
     spoilt("updates of a model without", lambda p: None, "format peft: the model has no update; name a checkpoint",
            ("export", "DIR/model", "--format", "peft", "DIR/out"), 2),
+    spoilt("an adapter with a learned mask", lambda p: p.recipe(FULL[0], f"method: {PST}").trained(),
+           "format peft: 'bert.encoder.layer.0.attention.self.query' has a learned mask, which an adapter cannot hold; use --format hf",
+           ("export", "DIR/run", "--format", "peft", "DIR/out"), 2),
     spoilt("Super-Tuning without a sparse update", lambda p: p.trained(),
            "format peft_supertuning: the model has no sparse update; use --format peft",
            ("export", "DIR/run", "--format", "peft_supertuning", "DIR/out"), 2),

@@ -10,6 +10,12 @@ PLAN = ("plan", "DIR/recipe.yaml", "--ranks", "1")
 ADAPT = "    method: {name: lora, rank: 2, targets: [query]}\n    train: {max_steps: 3, batch_size: 4, lr: 1e-3}\n"
 LATER = "    train: {max_steps: 2, batch_size: 4, lr: 1e-3}\n"
 
+LORA = "{name: lora, rank: 2, targets: [query]}"
+PST = "{name: pst, rank: 2, score_rank: 2}"
+PRUNE = "    prune: {sparsity: 0.5, structure: [], score: magnitude}\n"
+PRUNE_HEADS = "    prune: {structure: [heads], heads: 0.5, score: magnitude}\n"
+QUERY, KEY, OUTPUT = (f"bert.encoder.layer.0.attention.{part}" for part in ("self.query", "self.key", "output.dense"))
+
 
 def later(place, stage):
     place.recipe("lr: 1e-3}\n", f"lr: 1e-3}}\n  - name: later\n{stage}")
@@ -21,6 +27,30 @@ def both(name, stage, says):
     return [Row(f"later stage: {name}", f"DIR/{message}", CHECK, lambda place: later(place, stage)),
             Row(f"later stage of a plan: {name}", message.removeprefix("recipe."), PLAN, lambda place: later(place, stage)),
             Row(f"later stage of a run: {name}", message, TRAIN, lambda place: later(place, stage))]
+
+
+def after(first, stage, says):
+    """The row of a stage that does not go with the method of the first one."""
+    name = stage.strip().splitlines()[0]
+    return Row(f"after {first}: {name}", f"DIR/recipe.yaml:18: stages.later.{says}", CHECK,
+               lambda place: later(place.recipe(LORA, first), stage))
+
+
+def by_gradient(warmup):
+    return f"{{name: dsee, num_sparse: 4, rank: 2, support: gradient, support_warmup: {warmup}, targets: [key]}}"
+
+
+def with_last(place, stage, method):
+    """A first stage with sparse entries, a stage, and a last one with a method."""
+    later(place.recipe(LORA, "{name: dsee, num_sparse: 4, rank: 2, targets: [query]}"),
+          f"{stage}  - name: last\n    method: {method}\n{LATER}")
+
+
+def in_last(name, stage, method, says):
+    """The rows for `check`, for `plan` and for a run of a method that a prune before it rules out."""
+    message = f"recipe.yaml:20: stages.last.method.{says}"
+    return [Row(f"{name}: {args[0]}", message[cut:], args, lambda place: with_last(place, stage, method))
+            for cut, args in ((0, CHECK), (len("recipe."), PLAN), (len("recipe.yaml"), TRAIN))]
 
 
 def frozen(place):
@@ -62,7 +92,40 @@ ROWS = [row for rows in (
          "rewind.stage: is 'adopt', which is not a stage before this one that trains; use one of adapt"),
     both("rewind beyond the stage", "    rewind: {step: 5, stage: adapt}\n",
          "rewind.step: is 5, but stage adapt has 3 steps"),
+    both("support chosen after the steps", f"    method: {by_gradient(2)}\n{LATER}",
+         "method.support_warmup: is 2, but the stage has 2 steps, so that the positions of S2 are never chosen; set it to at"),
+    both("support chosen after the epochs", f"    method: {by_gradient(7)}\n{LATER.replace('max_steps', 'epochs')}",
+         "method.support_warmup: is 7, but stage later has 6 steps"),
+    in_last("num_sparse beyond a pruned matrix", PRUNE_HEADS, "{name: dsee, num_sparse: 33, rank: 2, targets: [key]}",
+            f"num_sparse: 33 entries are requested, but {KEY} has only 32"),
+    in_last("rank beyond a pruned matrix", PRUNE_HEADS, "{name: lora, rank: 5, targets: [key]}",
+            f"rank: is 5, but {KEY} is a matrix of 4 x 8, whose rank is at most 4"),
+    in_last("gates after a merged mask", PRUNE.replace("magnitude", "merged, mask: merged"), "gates",
+            f"targets: {OUTPUT} has a mask from an earlier stage; name other targets"),
 ) for row in rows] + [
+    Row("num_sparse of a matrix that a global prune may leave", "", CHECK,
+        lambda place: with_last(place, PRUNE_HEADS.replace("{", "{scope: global, "),
+                                "{name: dsee, num_sparse: 33, rank: 2, targets: [key]}"), 0),
+    Row("a mixture after a prune of entries, what to do",
+        "which this method cannot train; name it in 'freeze', or use a method that trains such a linear, as full does", CHECK,
+        lambda place: with_last(place, PRUNE, "mixout")),
+    *(Row(f"child_tuning without a layer: {args[0]}",
+          f"{where}:15: stages.adapt.method.freeze: leaves no layer of this bert model to train, so that child_tuning has no",
+          args, lambda place: place.recipe(LORA, "{name: child_tuning, batches: 2, freeze: [bert]}"))
+      for where, args in (("DIR/recipe.yaml", CHECK), ("yaml", TRAIN), ("recipe.yaml", PLAN))),
+    # A linear has one update, and one mask, mixture or gates.
+    after(PST, f"    method: movement\n{LATER}", f"method.targets: {QUERY} already has an update (low_rank) from an earlier"),
+    after(PST, f"    method: gates\n{LATER}", f"method.targets: {OUTPUT} has a mask from an earlier stage; name other targets"),
+    after("movement", f"    method: smp\n{LATER}", f"method.targets: {QUERY} has a mask from an earlier stage; name other"),
+    *(Row(f"{what} after a prune of entries", f"DIR/recipe.yaml:20: stages.last.method{says}", CHECK,
+          lambda place, method=method: later(place.recipe(LORA, "full"), f"{PRUNE}  - name: last\n    method: {method}\n{LATER}"))
+      for what, method, says in (("a learned mask", PST, f".targets: {QUERY} has a mask from an earlier stage"),
+                                 ("a mixture", "mixout", f": {QUERY} has an update or a mask from an earlier stage"))),
+    after(PST, PRUNE, f"prune.targets: '{QUERY}' has a learned mask of its method, so that it cannot have a mask; name other"),
+    after("mixout", PRUNE, f"prune.targets: '{QUERY}' has a mixture of its method, so that it cannot have a mask; name other"),
+    after("gates", PRUNE, f"prune.targets: '{OUTPUT}' has gates of its method, so that it cannot have a mask; name other"),
+    after(LORA, f"    method: mixout\n{LATER}", f"method: {QUERY} has an update or a mask from an earlier stage, which this"),
+    after(LORA, f"    method: {{name: dps, variant: mix}}\n{LATER}", f"method: {QUERY} has an update or a mask from an earlier"),
     Row("all faults of the model level",
         "DIR/recipe.yaml:11: data.max_length: 16 is more than the 4 positions of DIR/model\n"
         "DIR/recipe.yaml:15: stages.adapt.method.targets: 'kye' names no linear", CHECK,
