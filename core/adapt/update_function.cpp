@@ -105,9 +105,10 @@ at::Tensor dense_update(const Update& update) {
   if (update.u.defined()) dense = at::mm(update.u.to(at::kFloat), update.v.to(at::kFloat)).mul(update.scale);
   if (!update.sparse.values.defined()) return dense;
   const SparseMatrix& sparse = update.sparse;
-  const at::Tensor values = sparse.values.to(at::kFloat).mul(update.sparse_scale);
-  const at::Tensor s2 =
-      at::zeros({sparse.out, sparse.in}, values.options()).index_put({sparse.rows, sparse.cols}, values);
+  at::Tensor values = sparse.values.to(at::kFloat);
+  if (update.sparse_scale != 1.0) values = values.mul(update.sparse_scale);
+  at::Tensor s2 = at::zeros({sparse.out, sparse.in}, values.options().requires_grad(false));
+  s2.index_put_({sparse.rows, sparse.cols}, values);
   return dense.defined() ? at::add(dense, s2) : s2;
 }
 

@@ -136,7 +136,7 @@ class MemoryTrace {
   Place linear(const nn::Linear& linear, double count, bool input_gradient, bool keep_input) const {
     const double input = count * columns_of(linear) * element_, output = count * rows_of(linear) * element_;
     const double elements = rows_of(linear) * columns_of(linear);
-    if (linear.makes_weight()) return made(elements, input, output, input_gradient);
+    if (linear.makes_weight()) return made(elements, input, output, input_gradient, keep_input);
     const bool trained = linear.weight()->trainable(), is_cast = trained && options_.element < 4;
     const LowRank update = low_rank_of(linear);
     Place place;
@@ -153,10 +153,10 @@ class MemoryTrace {
 
   /// The weight is made in both passes, in fp32: W + D and the product in the forward pass; in the backward pass these,
   /// the scores, and the gradients of the three.
-  Place made(double elements, double input, double output, bool input_gradient) const {
+  Place made(double elements, double input, double output, bool input_gradient, bool keep_input) const {
     Place place;
     place.forward = input + output + 2 * elements * kFloat;
-    place.kept = input;
+    place.kept = keep_input ? input : 0;
     place.backward = (input_gradient ? input : 0) + output + 7 * elements * kFloat;
     return place;
   }

@@ -95,7 +95,7 @@ ROWS = [row for rows in (
     both("support chosen after the steps", f"    method: {by_gradient(2)}\n{LATER}",
          "method.support_warmup: is 2, but the stage has 2 steps, so that the positions of S2 are never chosen; set it to at"),
     both("support chosen after the epochs", f"    method: {by_gradient(7)}\n{LATER.replace('max_steps', 'epochs')}",
-         "method.support_warmup: is 7, but stage later has 6 steps"),
+         "method.support_warmup: is 7, but the stage has 6 steps"),
     in_last("num_sparse beyond a pruned matrix", PRUNE_HEADS, "{name: dsee, num_sparse: 33, rank: 2, targets: [key]}",
             f"num_sparse: 33 entries are requested, but {KEY} has only 32"),
     in_last("rank beyond a pruned matrix", PRUNE_HEADS, "{name: lora, rank: 5, targets: [key]}",
