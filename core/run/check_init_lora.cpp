@@ -33,8 +33,9 @@ std::vector<std::string> labels_for_adapter(const recipe::Recipe& recipe, const 
 void check_init_lora(const recipe::Recipe& recipe, const Registries& registries, nn::Model& shapes,
                      const adapt::Method* method) {
   const checkpoint::PeftLora lora = checkpoint::read_peft(recipe.model.init_lora);
-  if (!method || find_base(recipe.model.path).checkpoint) return;
+  if (!method) return;
   check_positions(lora, *method);
+  if (find_base(recipe.model.path).checkpoint) return;
   const bool classes = recipe.model.task == Task::sequence_classification && !lora.head.empty();
   const bool unknown = classes && labels_for_adapter(recipe, registries).empty();
   checkpoint::check_start(shapes, lora, unknown ? checkpoint::Classes::unknown : checkpoint::Classes::known);

@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include "core/counted.h"
-#include "core/error.h"
 #include "core/export/peft/import_peft.h"
 #include "core/run/state/pins.h"
 #include "core/run/state/restore.h"
@@ -34,21 +33,12 @@ bool later_stage_distills(const recipe::Recipe& recipe, int64_t first) {
                      [](const recipe::StageConfig& stage) { return stage.train && stage.train->distill; });
 }
 
-void check_positions(const Session& session, const checkpoint::PeftLora& lora) {
-  if (!lora.has_entries() || !session.method->places_entries()) return;
-  throw UsageError(fmt::format(
-      "model.init_lora: {} contains the positions of its sparse update, but {} chooses them from gradients; "
-      "use the method dsee with another support",
-      lora.dir, session.method->name()));
-}
-
 /// The first method starts from the recipe's adapter of peft.
 void start_from_adapter(Session& session) {
   const std::string& dir = session.recipe.model.init_lora;
   const auto is_attach = [](const Event& event) { return event.kind == Event::Kind::attach; };
   if (dir.empty() || std::ranges::any_of(session.state.events, is_attach)) return;
   const checkpoint::PeftLora lora = checkpoint::read_peft(dir);
-  check_positions(session, lora);
   checkpoint::continue_from(*session.model, lora, checkpoint::base_classes(*session.model, session.recipe.model.path));
   session.log->info("continuing from the adapter in {}", dir);
   if (!lora.ignored.empty())
