@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Rules for every file of the project: no path of one machine, no file above 1 MB, no source above 500 lines, no Markdown
 # prose wider than 100 columns (tables, headings, links and code blocks aside), no folder of more than 25 files without
-# rooms of its own, no method above 150 lines, no cast to the class of an adapter.
+# separate rooms, no method above 150 lines, no cast to the class of an adapter.
 #   tests/check_tree.sh [ROOT]          prints FILE[:LINE]: what is wrong; exit code 1 when there is anything
 set -euo pipefail
 root="${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"

@@ -103,6 +103,11 @@ nlohmann::json names_of_masks(const std::vector<nn::Linear*>& linears) {
   return {{"masks", all}, {"cover_updates", covering}};
 }
 
+void add_mask(nn::Model& model, nn::Linear& linear, bool covers_update) {
+  if (!linear.mask()) put_mask(model, linear, at::ones(linear.weight()->sizes(), at::kByte));
+  if (covers_update) linear.mask_update();
+}
+
 void add_masks(nn::Model& model, const nlohmann::json& names) {
   const bool list = names.is_array();
   auto missing = (list ? names : names.at("masks")).get<std::set<std::string>>();
@@ -110,8 +115,7 @@ void add_masks(nn::Model& model, const nlohmann::json& names) {
   for (nn::Linear* linear : model.linears()) {
     const std::string name = mask_name(*linear);
     if (missing.erase(name) == 0) continue;
-    if (!linear->mask()) put_mask(model, *linear, at::ones(linear->weight()->sizes(), at::kByte));
-    if (covering.contains(name)) linear->mask_update();
+    add_mask(model, *linear, covering.contains(name));
   }
   if (!missing.empty()) throw DataError(fmt::format("the model has no linear with the mask {}", *missing.begin()));
 }

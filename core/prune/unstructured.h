@@ -45,6 +45,9 @@ std::string mask_name(const nn::Linear& linear);
 /// What a run state keeps of masks to set them again: {"masks": names, "cover_updates": names of those that do}.
 nlohmann::json names_of_masks(const std::vector<nn::Linear*>& linears);
 
+/// A mask of ones, unless the linear has one. covers_update: it covers the linear's update from now on.
+void add_mask(nn::Model& model, nn::Linear& linear, bool covers_update);
+
 /// Adds masks of ones by these names, or by a list of names (states of earlier versions). DataError if a linear is missing.
 void add_masks(nn::Model& model, const nlohmann::json& names);
 

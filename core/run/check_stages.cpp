@@ -1,7 +1,6 @@
 #include "core/run/check_stages.h"
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -20,15 +19,6 @@
 
 namespace filigree::train {
 namespace {
-
-/// The masks that a prune of entries gives these linears, without values.
-void add_masks(nn::Model& shapes, const std::vector<nn::Linear*>& linears, bool cover_updates) {
-  for (nn::Linear* linear : linears) {
-    const nn::ParameterPtr& weight = linear->weight();
-    prune::put_mask(shapes, *linear, at::ones(weight->sizes(), at::TensorOptions(at::kByte).device(weight->device())));
-    if (cover_updates) linear->mask_update();
-  }
-}
 
 /// Replaces the values of all parameters with zeros that take no memory: on the meta device, as a model of shapes has them,
 /// or on the CPU, which has the operations of a prune. Positions of S2 are then in the first unit.
@@ -149,7 +139,7 @@ class StageChecks {
     if (unknown) return;
     if (config.structure.empty()) {
       prune::check_scores(linears, request);
-      add_masks(shapes_, linears, config.mask == recipe::PruneMask::merged);
+      for (nn::Linear* linear : linears) prune::add_mask(shapes_, *linear, config.mask == recipe::PruneMask::merged);
     } else {
       prune::check_scores(shapes_, request);
       if (removes_shares(stage)) remove_units(shapes_, request.heads ? config.heads : 0, request.ffn ? config.ffn : 0);

@@ -1,4 +1,5 @@
 // `filigree plan`; declared in command.h.
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -37,8 +38,10 @@ nlohmann::ordered_json to_json(const train::StageForecast& stage) {
           {"full_comm_bytes_per_step", stage.full_comm_bytes_per_step}};
 }
 
-/// Number of training samples, if the data can be read.
+/// Number of training samples, if a stage is given in epochs and the data can be read.
 std::optional<int64_t> training_samples(const recipe::Recipe& recipe, const train::Registries& registries) {
+  const auto in_epochs = [](const recipe::StageConfig& stage) { return stage.train && stage.train->max_steps == 0; };
+  if (std::ranges::none_of(recipe.stages, in_epochs)) return std::nullopt;
   try {
     const auto task = data::resolve_task(recipe.data, recipe.model.task, registries.formats);
     return train::check_split(recipe, task, "train").samples;

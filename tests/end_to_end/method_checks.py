@@ -1,14 +1,13 @@
-"""What the tests of methods look at in a run: it goes on after a kill and on another mesh, and its export has the promised
+"""What the tests of methods look at in a run: it continues on another mesh, and its export has the promised
 zeros and the logits of the run."""
 import json
 import os
-import random
 
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from runs import checkpoint, expect, expect_same_metrics, finish, kill, metrics, relative, run, run_state, start, wait_for
+from runs import expect, finish, metrics, relative, run, start
 from tiny import cut_back
 
 TOLERANCE = 1e-5  # of logits
@@ -17,18 +16,6 @@ TEXTS = ["the film was good", "a dull story", "fine"]
 
 def losses(run_dir):
     return [record["loss"] for record in metrics(run_dir, ("train",))]
-
-
-def killed_and_resumed(recipe, whole, steps, out):
-    """Kills a run of two ranks at a random one of its steps; resumed, it has the metrics of `whole`. The step it resumed from."""
-    at = random.randrange(2, steps)
-    process = start(2, "train", recipe, "--out", out)
-    wait_for(process, out, lambda records: records[-1]["step"] >= at)
-    kill(process)
-    state = run_state(checkpoint(out))
-    run(2, "train", recipe, "--out", out)
-    expect_same_metrics(whole, out, f"SIGKILL, resumed from step {state['global_step']}")
-    return state["global_step"]
 
 
 def kept_units(run_dir):
@@ -42,7 +29,7 @@ def kept_units(run_dir):
 
 
 def on_another_mesh(recipe, whole, step, bound):
-    """The run goes on from `step` on 1x2: it prunes the same, and its losses are the same up to rounding."""
+    """The run continues from `step` on 1x2: it prunes the same, and its losses are the same up to rounding."""
     copy = f"{whole}-1x2"
     cut_back(whole, copy, step)
     run(2, "train", recipe, "--out", copy, "--set", "parallel.tensor=2")

@@ -12,9 +12,9 @@ import shutil
 
 from safetensors.torch import load_file
 
-from method_checks import (TOLERANCE, check_best, check_export, check_zeros, expect_distinct, killed_and_resumed, losses,
-                           on_another_mesh, predictions)
-from runs import Folder, checkpoint, expect, metrics, run, run_state, without_comm
+from method_checks import (TOLERANCE, check_best, check_export, check_zeros, expect_distinct, losses, on_another_mesh,
+                           predictions)
+from runs import Folder, checkpoint, expect, killed_and_resumed, metrics, run, run_state, without_comm
 from tiny import expect_resume, write_place
 
 random.seed(5)
@@ -118,7 +118,7 @@ def check_sharded(recipe, whole):
 def check(name):
     recipe, whole, share = make(name), f"{folder}/{name}/run", METHODS[name][1]
     run(2, "train", recipe, "--out", whole)
-    killed = killed_and_resumed(recipe, whole, 2 * STEPS, f"{whole}-killed")
+    killed = killed_and_resumed(recipe, whole, 2 * STEPS, f"{whole}-killed")["global_step"]
     if name in RESUMED_AFTER_PRUNE:
         expect_resume(2, recipe, whole, STEPS + 1)
     mesh = on_another_mesh(recipe, whole, STEPS // 2, MESH_BOUND)
@@ -137,7 +137,7 @@ def check(name):
 def only_kills(name, times):
     recipe, whole = make(name), f"{folder}/{name}/run"
     run(2, "train", recipe, "--out", whole)
-    steps = [killed_and_resumed(recipe, whole, 2 * STEPS, f"{whole}-killed-{i}") for i in range(times)]
+    steps = [killed_and_resumed(recipe, whole, 2 * STEPS, f"{whole}-killed-{i}")["global_step"] for i in range(times)]
     print(f"{name}: {times} kills, resumed to the bit from steps {steps}; {len(losses(whole))} losses")
 
 

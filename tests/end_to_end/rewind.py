@@ -14,8 +14,8 @@ import sys
 import torch
 from safetensors.torch import load_file
 
-from runs import (Folder, checkpoint, checkpoint_steps, expect, expect_same_metrics, finish, interrupt, kill, metrics, relative, run,
-                  run_state, start, wait_for)
+from runs import (Folder, checkpoint, checkpoint_steps, expect, expect_same_metrics, finish, interrupt, kill,
+                  killed_and_resumed, metrics, relative, run, run_state, start, wait_for)
 from tiny import write_place
 
 TRAIN = "train: {max_steps: 6, batch_size: 4, lr: 5e-3}"
@@ -200,13 +200,7 @@ def kills():
     run(2, "train", recipe, "--out", whole)
     last, resumed = metrics(whole, ("train",))[-1]["step"], []
     for i in range(int(sys.argv[2])):
-        out, at = f"{whole}-killed-{i}", random.randrange(2, last)
-        process = start(2, "train", recipe, "--out", out)
-        wait_for(process, out, lambda records: records[-1]["step"] >= at)
-        kill(process)
-        state = run_state(checkpoint(out))
-        run(2, "train", recipe, "--out", out)
-        expect_same_metrics(whole, out, f"SIGKILL in stage {state['stage']}")
+        state = killed_and_resumed(recipe, whole, last, f"{whole}-killed-{i}")
         resumed.append((state["stage"], state["stage_step"]))
     print(f"lottery: {len(resumed)} kills, resumed to the bit from (stage, step) {resumed}")
 

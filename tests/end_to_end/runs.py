@@ -1,6 +1,7 @@
 """Shared by the end-to-end tests: starts filigree alone or under mpirun and reads what a run wrote."""
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -168,6 +169,18 @@ def expect_same_metrics(whole, resumed, what):
     for x, y in zip(a, b):
         expect(x == y, f"{what}: first difference:\n  undisturbed {x}\n  resumed     {y}")
     expect(len(a) == len(b), f"{what}: {len(a)} lines undisturbed, {len(b)} resumed")
+
+
+def killed_and_resumed(recipe, whole, steps, out):
+    """Kills a run of two ranks at a random one of its steps; resumed, it has the metrics of `whole`. The state it resumed from."""
+    at = random.randrange(2, steps)
+    process = start(2, "train", recipe, "--out", out)
+    wait_for(process, out, lambda records: records[-1]["step"] >= at)
+    kill(process)
+    state = run_state(checkpoint(out))
+    run(2, "train", recipe, "--out", out)
+    expect_same_metrics(whole, out, f"SIGKILL, resumed from step {state['global_step']}")
+    return state
 
 
 def relative(a, b):

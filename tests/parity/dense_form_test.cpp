@@ -1,5 +1,5 @@
 // The three families with weights that are made in each pass, against the same models with these weights written into their
-// linears: losses, logits and every gradient. The gradient of a made weight goes on to what it is made of by fp64 autograd.
+// linears: losses, logits and every gradient. fp64 autograd carries the gradient of a made weight to what it is made of.
 //
 // labels: unit parity
 #include <ATen/core/grad_mode.h>

@@ -1,6 +1,5 @@
 #include "core/adapt/methods/full_bitfit_head.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "core/adapt/methods/targets.h"
@@ -29,16 +28,8 @@ class Bitfit : public Method {
   std::string name() const override { return "bitfit"; }
 
   void attach(nn::Model& model, const AttachContext&) override {
-    const auto bias_of = [](const std::string& module, const std::string& parameter) {
+    train_modules(model, options_.modules, [](const std::string& module, const std::string& parameter) {
       return names(module + ".bias", parameter);
-    };
-    refuse_idle(model, options_.modules, "modules", bias_of);
-    const auto head = in_head(model);
-    set_trainable(model, [&](const nn::Parameter& parameter) {
-      if (head(parameter)) return true;
-      if (options_.modules.empty()) return names("bias", parameter.name);
-      return std::any_of(options_.modules.begin(), options_.modules.end(),
-                         [&](const std::string& module) { return bias_of(module, parameter.name); });
     });
   }
 

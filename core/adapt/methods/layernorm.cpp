@@ -1,7 +1,7 @@
 #include "core/adapt/methods/layernorm.h"
 
-#include <algorithm>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "core/adapt/methods/targets.h"
@@ -28,17 +28,9 @@ class LayerNorm : public Method {
 
   void attach(nn::Model& model, const AttachContext&) override {
     const auto all = norms(model);
-    const auto is_of = [&](const std::string& module, const std::string& parameter) {
+    train_modules(model, options_.modules, [&](const std::string& module, const std::string& parameter) {
       const std::string owner = parameter.substr(0, parameter.rfind('.'));
       return all.contains(owner) && names(module, owner);
-    };
-    refuse_idle(model, options_.modules, "modules", is_of);
-    const auto head = in_head(model);
-    set_trainable(model, [&](const nn::Parameter& parameter) {
-      if (head(parameter)) return true;
-      if (options_.modules.empty()) return is_of("*", parameter.name);
-      return std::ranges::any_of(options_.modules,
-                                 [&](const std::string& module) { return is_of(module, parameter.name); });
     });
   }
 

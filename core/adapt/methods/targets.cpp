@@ -83,4 +83,14 @@ std::function<bool(const nn::Parameter&)> in_head(const nn::Model& model) {
   };
 }
 
+void train_modules(nn::Model& model, const std::vector<std::string>& modules,
+                   const std::function<bool(const std::string&, const std::string&)>& matches) {
+  refuse_idle(model, modules, "modules", matches);
+  const auto wanted = modules.empty() ? std::vector<std::string>{"*"} : modules;
+  set_trainable(model, [&, head = in_head(model)](const nn::Parameter& parameter) {
+    return head(parameter) || std::any_of(wanted.begin(), wanted.end(),
+                                          [&](const std::string& module) { return matches(module, parameter.name); });
+  });
+}
+
 }  // namespace filigree::adapt

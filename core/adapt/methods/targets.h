@@ -21,6 +21,11 @@ void set_trainable(nn::Model& model, const std::function<bool(const nn::Paramete
 void refuse_idle(nn::Model& model, const std::vector<std::string>& words, const std::string& key,
                  const std::function<bool(const std::string&, const std::string&)>& matches);
 
+/// Trains the head and the parameters for which matches(module, name) is true for one of the modules, the values of the
+/// option `modules`; without modules, for the module "*". Throws as refuse_idle().
+void train_modules(nn::Model& model, const std::vector<std::string>& modules,
+                   const std::function<bool(const std::string&, const std::string&)>& matches);
+
 /// True for the parameters of the task head.
 std::function<bool(const nn::Parameter&)> in_head(const nn::Model& model);
 

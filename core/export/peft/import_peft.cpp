@@ -234,7 +234,7 @@ void check_head(nn::Model& model, const PeftLora& lora, Classes classes) {
 void fill_head(nn::Model& model, const PeftLora& lora, const std::vector<int64_t>& classes, bool others) {
   const std::set<std::string> head = head_of(model);
   for (const auto& [name, value] : lora.head) {
-    if (!head.contains(name) && is_same(model, name, value)) continue;
+    if (!head.contains(name) && !others && is_same(model, name, value)) continue;
     if (!head.contains(name) && !(others && model.parameters().find(name))) refuse_outside_head(model, lora, name);
     nn::Parameter& parameter = model.parameters().at(name);
     check_shape(lora, name, value, parameter.logical_shape);

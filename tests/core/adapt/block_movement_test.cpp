@@ -16,6 +16,7 @@
 #include "core/prune/score.h"
 #include "core/recipe/key_error.h"
 #include "dist/factory.h"
+#include "tests/core/adapt/attached.h"
 #include "tests/support/compare.h"
 #include "tests/support/toy_model.h"
 
@@ -26,23 +27,15 @@ using test::drawn;
 using test::max_difference;
 using test::ToyModel;
 
-struct Attached {
-  ToyModel model;
-  std::unique_ptr<dist::Communicator> ranks = dist::make_single();
-  std::unique_ptr<Method> method;
+struct Attached : AttachedMethod {
+  Attached() : AttachedMethod({"block_movement", options()}) { draw_scores(1.0); }
 
-  Attached() {
-    BlockMovementOptions options;
-    options.block = 3;
-    options.threshold = 0.5;
-    method = builtin_methods().make({"block_movement", std::make_shared<BlockMovementOptions>(options)});
-    method->attach(model, {3, *ranks, *ranks});
-    for (const nn::ParameterPtr& parameter : model.parameters())
-      if (parameter->name.ends_with(".score"))
-        parameter->value().detach().copy_(drawn(random::hash(parameter->name), parameter->logical_shape, 1.0));
+  static std::shared_ptr<BlockMovementOptions> options() {
+    auto options = std::make_shared<BlockMovementOptions>();
+    options->block = 3;
+    options->threshold = 0.5;
+    return options;
   }
-  at::Tensor score(const nn::Linear& linear) { return model.parameters().at(linear.name() + ".score").value(); }
-  Step at(int64_t step) const { return {step, 100, true, *ranks, *ranks}; }
   const at::Tensor& mask(const nn::Linear& linear) const { return learned_mask(linear)->mask()->value(); }
 };
 

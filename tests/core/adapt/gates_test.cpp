@@ -17,6 +17,7 @@
 #include "core/prune/score.h"
 #include "core/recipe/key_error.h"
 #include "dist/factory.h"
+#include "tests/core/adapt/attached.h"
 #include "tests/support/compare.h"
 #include "tests/support/toy_model.h"
 
@@ -28,16 +29,9 @@ using test::drawn;
 using test::max_difference;
 using test::ToyModel;
 
-struct Attached {
-  ToyModel model;
-  std::unique_ptr<dist::Communicator> ranks = dist::make_single();
-  std::unique_ptr<Method> method;
-
-  explicit Attached(GatesOptions options = {}) {
-    method = builtin_methods().make({"gates", std::make_shared<GatesOptions>(std::move(options))});
-    method->attach(model, {3, *ranks, *ranks});
-  }
-  Step at(int64_t step, double losses = 1) const { return {step, 100, true, *ranks, *ranks, losses}; }
+struct Attached : AttachedMethod {
+  explicit Attached(GatesOptions options = {})
+      : AttachedMethod({"gates", std::make_shared<GatesOptions>(std::move(options))}) {}
   std::vector<at::Tensor> gates() {
     std::vector<at::Tensor> all;
     for (const nn::Linear* linear : model.linears())

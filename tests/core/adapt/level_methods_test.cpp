@@ -23,6 +23,7 @@
 #include "core/adapt/methods/masks/pst.h"
 #include "core/adapt/methods/masks/smp.h"
 #include "dist/factory.h"
+#include "tests/core/adapt/attached.h"
 #include "tests/support/compare.h"
 #include "tests/support/toy_model.h"
 
@@ -34,17 +35,10 @@ using test::max_difference;
 using test::ToyModel;
 
 /// A method on a model, with drawn scores.
-struct Attached {
-  ToyModel model;
-  std::unique_ptr<dist::Communicator> ranks = dist::make_single();
-  std::unique_ptr<Method> method;
-
-  Attached(const std::string& name, std::shared_ptr<recipe::MethodOptions> options) {
-    method = builtin_methods().make({name, std::move(options)});
-    method->attach(model, {.seed = 3, .ranks = *ranks, .tp = *ranks});
-    for (const nn::ParameterPtr& parameter : model.parameters())
-      if (parameter->name.ends_with(".score"))
-        parameter->value().detach().copy_(drawn(random::hash(parameter->name), parameter->logical_shape, 1.5));
+struct Attached : AttachedMethod {
+  Attached(const std::string& name, std::shared_ptr<recipe::MethodOptions> options)
+      : AttachedMethod({name, std::move(options)}) {
+    draw_scores(1.5);
   }
 
   Step at(int64_t step, int64_t steps, double losses = 1) const { return {step, steps, true, *ranks, *ranks, losses}; }

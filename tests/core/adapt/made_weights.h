@@ -58,7 +58,7 @@ inline void add_update(ToyModel& model, nn::Linear& linear, int64_t entries) {
   linear.set_adapter(std::make_shared<adapt::LowRankSparse>(factors, sparse, 0.7, 1.3));
 }
 
-/// So many entries that the update is merged.
+/// Enough entries for the update to be merged.
 inline int64_t many_entries(const nn::Linear& linear) { return linear.out_features() * linear.in_features() / 3; }
 
 template <class Scores, class... Arguments>

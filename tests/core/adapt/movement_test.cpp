@@ -20,6 +20,7 @@
 #include "core/adapt/methods/masks/smp.h"
 #include "core/adapt/score_training.h"
 #include "dist/factory.h"
+#include "tests/core/adapt/attached.h"
 #include "tests/support/compare.h"
 #include "tests/support/toy_model.h"
 
@@ -30,21 +31,14 @@ using test::drawn;
 using test::max_difference;
 using test::ToyModel;
 
-struct Attached {
-  ToyModel model;
-  std::unique_ptr<dist::Communicator> ranks = dist::make_single();
-  std::unique_ptr<Method> method;
-
+struct Attached : AttachedMethod {
   template <class Options>
-  Attached(const std::string& name, Options options) {
-    method = builtin_methods().make({name, std::make_shared<Options>(std::move(options))});
-    method->attach(model, {3, *ranks, *ranks});
+  Attached(const std::string& name, Options options)
+      : AttachedMethod({name, std::make_shared<Options>(std::move(options))}) {
     for (const nn::Linear* linear : model.linears())
       if (learned_mask(*linear))
         score(*linear).detach().copy_(drawn(random::hash(linear->name()), score(*linear).sizes().vec(), 1.5));
   }
-  at::Tensor score(const nn::Linear& linear) { return model.parameters().at(linear.name() + ".score").value(); }
-  Step at(int64_t step, double losses = 1) const { return {step, 100, true, *ranks, *ranks, losses}; }
 };
 
 TEST(Movement, RemovesTheLowestScoresOfEachMatrix) {
